@@ -1,0 +1,119 @@
+"""AWS clients: one place that knows endpoints, credentials, time-outs and retries.
+
+Endpoints follow what the users of each tool expect: `AWS_ENDPOINT_URL` (and `AWS_ENDPOINT_URL_S3` and so on)
+as boto3 reads them; else, with `USE_LOCALSTACK=1`, LocalStack at `LOCALSTACK_HOST` as localstack-client
+resolves it; else AWS itself.
+"""
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from localstack_client.config import get_service_endpoint
+
+from common.errors import Fatal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """What another library (DuckDB's httpfs) must know to reach the same S3 as boto3 does."""
+
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    endpoint_url: str | None = None
+
+    @property
+    def endpoint_host(self) -> str | None:
+        """`host:port` of a custom endpoint, None for AWS itself."""
+        return urlsplit(self.endpoint_url).netloc if self.endpoint_url else None
+
+    @property
+    def use_ssl(self) -> bool:
+        """Whether the endpoint speaks TLS."""
+        return not (self.endpoint_url or "").startswith("http://")
+
+
+def _uses_localstack() -> bool:
+    return os.environ.get("USE_LOCALSTACK", "").strip().lower() in {"1", "true"}
+
+
+def endpoint_url(service: str) -> str | None:
+    """The endpoint that `service` is reached at, None for AWS itself."""
+    for variable in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"):
+        if url := os.environ.get(variable, "").strip():
+            return url
+    return get_service_endpoint(service) if _uses_localstack() else None
+
+
+def _session() -> boto3.Session:
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+    if session.get_credentials() is None and _uses_localstack():
+        # LocalStack accepts any credentials, and its users do not set any.
+        session = boto3.Session("test", "test", region_name=session.region_name or DEFAULT_REGION)
+    return session
+
+
+def _config(service: str, *, read_timeout: float) -> Config:
+    return Config(
+        connect_timeout=5,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        s3={"addressing_style": "path" if endpoint_url(service) else "auto"},
+        user_agent_extra="billstream",
+    )
+
+
+def s3_client() -> "S3Client":
+    """A client for S3."""
+    session = _session()
+    return session.client(
+        "s3",
+        region_name=session.region_name or DEFAULT_REGION,
+        endpoint_url=endpoint_url("s3"),
+        config=_config("s3", read_timeout=60),
+    )
+
+
+def sqs_client() -> "SQSClient":
+    """A client for SQS; its read time-out leaves room for the longest long poll (20 s)."""
+    session = _session()
+    return session.client(
+        "sqs",
+        region_name=session.region_name or DEFAULT_REGION,
+        endpoint_url=endpoint_url("sqs"),
+        config=_config("sqs", read_timeout=30),
+    )
+
+
+def s3_access() -> AwsAccess:
+    """Region, endpoint and the credentials of this moment, for DuckDB's own S3 reader and writer.
+
+    Raises:
+        Fatal: no AWS credentials are configured.
+    """
+    session = _session()
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise Fatal(
+            "The data path is on S3, but no AWS credentials were found. Set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or attach a role."
+        )
+    frozen = credentials.get_frozen_credentials()
+    return AwsAccess(
+        region=session.region_name or DEFAULT_REGION,
+        access_key=frozen.access_key or "",
+        secret_key=frozen.secret_key or "",
+        session_token=frozen.token,
+        endpoint_url=endpoint_url("s3"),
+    )

@@ -1,0 +1,29 @@
+"""DuckDB's extensions, straight out of their wheels: nothing is downloaded and nothing is copied."""
+
+from importlib.resources import as_file, files
+
+import duckdb
+
+from common.errors import Fatal
+from common.lake.catalog import literal
+
+EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
+
+
+def load_extensions(con: duckdb.DuckDBPyConnection) -> None:
+    """Load what a DuckLake needs into `con`.
+
+    Raises:
+        Fatal: a wheel is missing or belongs to another version of DuckDB.
+    """
+    version = f"v{duckdb.__version__}"
+    for name in EXTENSIONS:
+        try:
+            binary = files(f"duckdb_extension_{name}") / "extensions" / version / f"{name}.duckdb_extension"
+            with as_file(binary) as path:
+                con.execute(f"LOAD {literal(str(path))}")
+        except (ModuleNotFoundError, FileNotFoundError, duckdb.Error) as error:
+            raise Fatal(
+                f"DuckDB's extension {name} could not be loaded. Install duckdb-extension-"
+                f"{name.replace('_', '-')}=={duckdb.__version__}, the exact version of duckdb. ({error})"
+            ) from error

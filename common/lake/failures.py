@@ -1,0 +1,51 @@
+"""The one edge where DuckDB's exceptions become billstream's.
+
+DuckDB reports what the catalog database or the object store said only in the text of its exceptions, so this
+is the one place where a text decides. Every mistake here is on the safe side: whatever is retryable is
+decided anew from the ledger, and what is not recognised is fatal.
+"""
+
+import re
+
+import duckdb
+
+from common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, WriteConflict
+
+CLAIM_REFUSED = "billstream: claim refused"
+
+_CONFLICT = re.compile(
+    r"transaction conflict|conflict with|attempting to|write-write|database is locked|"
+    r"could not serialize|deadlock detected|duplicate key|tuple concurrently updated",
+    re.IGNORECASE,
+)
+_UNAVAILABLE = re.compile(
+    r"could not connect|connection refused|unable to connect|server closed the connection|terminating connection|"
+    r"connection (?:to server|timed out|reset|error)|the database system is|no connection to the server|"
+    r"could not establish|timed? ?out|too many connections|http error|http (?:5\d\d|429)|slow ?down",
+    re.IGNORECASE,
+)
+_LONGEST_TEXT = 600
+
+
+def translate(error: duckdb.Error, doing: str) -> BillstreamError:
+    """Name the failure of `doing` by its class, with a text short enough for a log line.
+
+    Returns:
+        `ClaimRefused`, `WriteConflict`, `CatalogUnavailable`, or `Fatal` for all else.
+    """
+    text = str(error)
+    if CLAIM_REFUSED in text:
+        return ClaimRefused(f"{doing}: another consumer was first.")
+    short = _shorten(text)
+    if _CONFLICT.search(text):
+        return WriteConflict(f"{doing}: another writer was first. {short}")
+    if isinstance(error, duckdb.HTTPException | duckdb.ConnectionException) or _UNAVAILABLE.search(text):
+        return CatalogUnavailable(f"{doing}: the catalog or the data path does not answer. {short}")
+    return Fatal(f"{doing} failed: {short}")
+
+
+def _shorten(text: str) -> str:
+    """The end of a long text is where the cause stands; the middle is the SQL of a whole commit."""
+    flat = " ".join(text.split())
+    half = _LONGEST_TEXT // 2
+    return flat if len(flat) <= _LONGEST_TEXT else f"{flat[:half]} … {flat[-half:]}"

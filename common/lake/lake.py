@@ -1,0 +1,264 @@
+"""One process's hold on the lake: attach, read, and commit with claims."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+import structlog
+
+from common import retries
+from common.lake.catalog import Catalog, catalog_from_url, literal
+from common.lake.extensions import load_extensions
+from common.lake.failures import translate
+from common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
+from common.lake.migrations import apply_migrations, apply_options, check_version, schema_version
+from common.lake.storage import LocalStorage, Storage, storage_from
+from common.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = structlog.get_logger(__name__)
+
+Write = Callable[[duckdb.DuckDBPyConnection], None]
+"""The body of a write transaction: it is given the connection, with the transaction open and `lake` in use."""
+
+
+def _engine(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with our extensions, our limits, and UTC; nothing is ever fetched from the network."""
+    spill = settings.spool / "duckdb"
+    spill.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": settings.memory_limit,
+            "temp_directory": str(spill),
+            "preserve_insertion_order": "false",
+        }
+    )
+    load_extensions(con)
+    con.execute("SET TimeZone = 'UTC'")
+    if settings.threads:
+        con.execute(f"SET threads = {settings.threads}")
+    # DuckLake redoes a commit whose snapshot number was taken by another: often, when many commit at once.
+    # About a second in all: what still fails then is redone as a whole, with a fresh look at the ledger.
+    con.execute("SET ducklake_max_retry_count = 10")
+    con.execute("SET ducklake_retry_wait_ms = 10")
+    con.execute("SET ducklake_retry_backoff = 1.5")
+    return con
+
+
+class Lake:
+    """An attached DuckLake. Not for use by two threads at a time; a second one asks for `another()`.
+
+    Tables and views are named without a schema in every SQL text: the lake is the default database.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, catalog: Catalog, storage: Storage) -> None:
+        self._con = con
+        self._catalog = catalog
+        self._storage = storage
+
+    @classmethod
+    def open(cls, settings: Settings, *, create: bool = False, read_only: bool = False) -> Self:
+        """Attach the lake that the settings name.
+
+        Args:
+            settings: where catalog and data are, and how much memory DuckDB may use.
+            create: make the lake where there is none, and bring an older one up to date.
+            read_only: refuse every change.
+
+        Raises:
+            Fatal: there is no lake, its schema is not this version's, or an extension is missing.
+            CatalogUnavailable: the catalog database or the data path does not answer.
+        """
+        catalog = catalog_from_url(settings.catalog_url)
+        storage = storage_from(settings.data_location)
+        con = _engine(settings)
+        lake = cls(con, catalog, storage)
+        try:
+            lake._attach(create=create, read_only=read_only)
+        except BaseException:
+            con.close()
+            raise
+        return lake
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Detach, then close: a connection that is closed with its lake attached may keep the catalog busy."""
+        with contextlib.suppress(duckdb.Error):
+            self._con.execute("USE memory")
+            self._con.execute("DETACH lake")
+        self._con.close()
+
+    @property
+    def catalog(self) -> str:
+        """The catalog's address without secrets."""
+        return self._catalog.description
+
+    @property
+    def data_path(self) -> str:
+        """Where the Parquet files are."""
+        return self._storage.location
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> "pa.Table":
+        """The result of a SELECT, as an Arrow table.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("reading the lake"):
+            return self._con.execute(sql, parameters).to_arrow_table()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The result of a SELECT that is small, as tuples of Python values."""
+        with self._translated("reading the lake"):
+            return self._con.execute(sql, parameters).fetchall()
+
+    def snapshot_id(self) -> int:
+        """The newest snapshot that a transaction begun now would see."""
+        with self._translated("reading the newest snapshot"):
+            row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
+        return int(row[0]) if row else 0
+
+    def processed_keys(self, scope_ids: Sequence[str]) -> dict[str, ProcessedKey]:
+        """What the catalog holds of these scopes, in one look-up by its index. Unknown scopes are absent.
+
+        To be called outside a transaction and before it: whatever the answer shows as committed, a
+        transaction begun afterwards sees.
+        """
+        if not scope_ids:
+            return {}
+        with self._translated("reading the ledger"):
+            found = self._catalog.processed_keys(self._con, scope_ids)
+        keys = [processed_key(row) for row in found]
+        return {key.scope_id: key for key in keys}
+
+    def columns(self, table: str) -> dict[str, str]:
+        """The columns of a lake table with their DuckDB types, in order."""
+        rows = self.rows(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = 'lake' AND table_name = ? ORDER BY column_index",
+            [table],
+        )
+        return dict(rows)
+
+    # -- writing -----------------------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB itself, for work on local files before any transaction opens."""
+        return self._con
+
+    def staging_path(self, name: str) -> str:
+        """Where to write a Parquet file that `add_charges` shall take over."""
+        self._prepare_storage()
+        return self._storage.staging_path(name)
+
+    def discard(self, path: str) -> None:
+        """Remove a staged file that was not committed."""
+        self._storage.discard(path)
+
+    def commit(self, write: Write, *, claims: Sequence[Claim], author: str, message: str) -> int:
+        """Run `write` in one transaction and commit it together with its claims, or change nothing.
+
+        Returns:
+            The id of the snapshot this commit made.
+
+        Raises:
+            ClaimRefused: a claimed scope has moved on; look it up again and decide again.
+            WriteConflict: another writer was first; redo the whole unit.
+            CatalogUnavailable: no answer; whether the commit happened is for the ledger to say.
+        """
+        with self._translated("committing to the lake"):
+            self._prepare_storage()
+            with self._catalog.writing(), self._transaction():
+                write(self._con)
+                self._con.execute(
+                    "CALL lake.set_commit_message(?, ?, extra_info => ?)", [author, message, claims_json(claims)]
+                )
+            row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
+        return int(row[0]) if row else 0
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._con.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self._con.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):  # a refused COMMIT has already ended the transaction
+                self._con.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            raise translate(error, doing) from error
+
+    def _prepare_storage(self) -> None:
+        with self._translated("reaching the data path"):
+            self._storage.prepare(self._con)
+
+    # -- opening -----------------------------------------------------------------------------------------
+
+    def _attach(self, *, create: bool, read_only: bool) -> None:
+        where = self._catalog.description
+        if not create and not self._catalog.exists():
+            check_version(0, where=where)
+        if isinstance(self._storage, LocalStorage) and not self._catalog.host_local:
+            log.warning("data_path_is_local", data_path=self._storage.location, catalog=where)
+        self._prepare_storage()
+        options = [f"DATA_PATH {literal(self._storage.location)}"]
+        if read_only:
+            options.append("READ_ONLY")
+        if not create:
+            options.append("CREATE_IF_NOT_EXISTS false")
+        statements = [*self._catalog.attach_sql(options), "USE lake"]
+        if create:
+            retries.redo_on_conflict(lambda: self._create(statements))
+            return
+        with self._translated(f"opening the lake at {where}"):
+            self._run(statements)
+            check_version(schema_version(self._con), where=where)
+
+    def _create(self, statements: Sequence[str]) -> None:
+        """Make the lake or bring it up to date; two processes may try at once, and either may be first."""
+        self._catalog.make_room()
+        with self._translated(f"making the lake at {self._catalog.description}"), self._catalog.writing():
+            self._detach_quietly()
+            self._run(statements)
+            version = schema_version(self._con)
+            if version == 0:
+                self._catalog.install_guard(self._con, statements)
+            with self._transaction():
+                applied = apply_migrations(self._con, version)
+            if applied:
+                apply_options(self._con)
+        check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
+        for migration in applied:
+            log.info("schema_migrated", version=migration.version, name=migration.name)
+
+    def _run(self, statements: Sequence[str]) -> None:
+        for statement in statements:
+            self._con.execute(statement)
+
+    def _detach_quietly(self) -> None:
+        with contextlib.suppress(duckdb.Error):
+            self._con.execute("USE memory")
+            self._con.execute("DETACH lake")

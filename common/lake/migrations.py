@@ -1,0 +1,79 @@
+"""The schema of the lake: numbered scripts, applied once each, forward only."""
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+import duckdb
+
+from common.errors import Fatal
+
+_NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
+
+
+@dataclass(frozen=True, order=True)
+class Migration:
+    """One numbered script."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def migrations() -> list[Migration]:
+    """Every script of `common/lake/migrations`, in order."""
+    scripts = (files("common.lake") / "migrations").iterdir()
+    return sorted(
+        Migration(int(match[1]), match[2], script.read_text())
+        for script in scripts
+        if (match := _NAME.match(script.name))
+    )
+
+
+def schema_version(con: duckdb.DuckDBPyConnection) -> int:
+    """The number of the newest script that the attached lake has had; 0 for a new lake."""
+    known = con.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'schema_version'"
+    ).fetchone()
+    if known == (0,):
+        return 0
+    row = con.execute("SELECT max(version) FROM lake.schema_version").fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def check_version(version: int, *, where: str) -> None:
+    """Refuse to touch a lake that this code does not know.
+
+    Raises:
+        Fatal: the lake is older or newer than the code; the text says what to do.
+    """
+    newest = migrations()[-1].version
+    if version > newest:
+        raise Fatal(
+            f"The lake at {where} has schema version {version}; this billstream knows versions up to {newest}. "
+            "Upgrade billstream."
+        )
+    if version == 0:
+        raise Fatal(f"There is no billstream lake at {where} yet. Run `billstream init`.")
+    if version < newest:
+        raise Fatal(
+            f"The lake at {where} has schema version {version}; this billstream needs {newest}. "
+            "Run `billstream init`: it brings the lake up to date and keeps its data."
+        )
+
+
+def apply_migrations(con: duckdb.DuckDBPyConnection, version: int) -> list[Migration]:
+    """Run, inside the open transaction, every script newer than `version`. Returns what was run."""
+    con.execute(
+        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL, name VARCHAR, applied_at TIMESTAMPTZ)"
+    )
+    pending = [migration for migration in migrations() if migration.version > version]
+    for migration in pending:
+        con.execute(migration.sql)
+        con.execute("INSERT INTO schema_version VALUES (?, ?, now())", [migration.version, migration.name])
+    return pending
+
+
+def apply_options(con: duckdb.DuckDBPyConnection) -> None:
+    """Set what DuckLake keeps per table; harmless to repeat."""
+    con.execute((files("common.lake") / "sql" / "options.sql").read_text())

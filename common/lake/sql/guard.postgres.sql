@@ -1,0 +1,51 @@
+-- The claim guard: exactly-once, enforced by the catalog database inside the commit of a snapshot.
+-- A commit carries its claims as JSON in commit_extra_info; one claim that is not the successor of what
+-- processed_key holds refuses the whole commit. A claim waits on the row lock of a claim for the same scope
+-- that is being committed, so of two racing commits the second sees the first.
+-- The refusal's text must not contain the words on which DuckLake retries a commit by itself
+-- ("primary key", "unique", "conflict", "concurrent").
+CREATE TABLE IF NOT EXISTS processed_key (
+    scope_id        TEXT PRIMARY KEY,
+    entry_id        TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    load_id         TEXT,
+    version_id      TEXT,
+    etag            TEXT,
+    sequencer       TEXT,
+    content_sha256  TEXT
+);
+
+CREATE OR REPLACE FUNCTION billstream_claim() RETURNS trigger LANGUAGE plpgsql AS $guard$
+DECLARE
+    claim jsonb;
+BEGIN
+    -- In one order of scopes, so that two commits with the same scopes cannot wait for each other.
+    FOR claim IN
+        SELECT value FROM jsonb_array_elements(NEW.commit_extra_info::jsonb -> 'claims')
+        ORDER BY value ->> 'scope_id'
+    LOOP
+        IF claim ->> 'prev' IS NULL THEN
+            INSERT INTO processed_key
+            SELECT * FROM jsonb_populate_record(NULL::processed_key, claim)
+            ON CONFLICT DO NOTHING;
+        ELSE
+            UPDATE processed_key SET
+                entry_id = claim ->> 'entry_id',
+                state = claim ->> 'state',
+                load_id = claim ->> 'load_id',
+                version_id = claim ->> 'version_id',
+                etag = claim ->> 'etag',
+                sequencer = claim ->> 'sequencer',
+                content_sha256 = claim ->> 'content_sha256'
+            WHERE scope_id = claim ->> 'scope_id' AND entry_id = claim ->> 'prev';
+        END IF;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'billstream: claim refused';
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$guard$;
+
+CREATE OR REPLACE TRIGGER billstream_claim AFTER INSERT ON ducklake_snapshot_changes
+FOR EACH ROW WHEN (NEW.commit_extra_info IS NOT NULL) EXECUTE FUNCTION billstream_claim();

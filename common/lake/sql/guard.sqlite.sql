@@ -1,0 +1,31 @@
+-- The claim guard: exactly-once, enforced by the catalog database inside the commit of a snapshot.
+-- A commit carries its claims as JSON in commit_extra_info; one claim that is not the successor of what
+-- processed_key holds refuses the whole commit.
+-- The refusal's text must not contain the words on which DuckLake retries a commit by itself
+-- ("primary key", "unique", "conflict", "concurrent").
+CREATE TABLE IF NOT EXISTS processed_key (
+    scope_id        TEXT PRIMARY KEY,
+    entry_id        TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    load_id         TEXT,
+    version_id      TEXT,
+    etag            TEXT,
+    sequencer       TEXT,
+    content_sha256  TEXT
+) WITHOUT ROWID;
+
+DROP TRIGGER IF EXISTS billstream_claim;
+
+CREATE TRIGGER billstream_claim AFTER INSERT ON ducklake_snapshot_changes
+WHEN NEW.commit_extra_info IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'billstream: claim refused')
+    FROM json_each(NEW.commit_extra_info, '$.claims') AS claim
+    LEFT JOIN processed_key AS held ON held.scope_id = claim.value ->> 'scope_id'
+    WHERE held.entry_id IS NOT (claim.value ->> 'prev');
+
+    INSERT OR REPLACE INTO processed_key
+    SELECT value ->> 'scope_id', value ->> 'entry_id', value ->> 'state', value ->> 'load_id',
+           value ->> 'version_id', value ->> 'etag', value ->> 'sequencer', value ->> 'content_sha256'
+    FROM json_each(NEW.commit_extra_info, '$.claims');
+END;
