@@ -5,11 +5,12 @@ compares the two.
 """
 
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.errors import Fatal
@@ -83,6 +84,12 @@ class Settings(BaseSettings):
         description="What happens to an object's rows when it is removed from the bucket: `retract` or `keep`.",
     )
 
+    poll_seconds: int = Field(
+        5,
+        ge=0,
+        le=20,
+        description="How long one receive waits for a message; also how long a stop may take to be heard.",
+    )
     batch_files: int = Field(200, ge=1, le=5000, description="A micro-batch is committed at this many files,")
     batch_bytes: int = Field(256 * MEBIBYTE, ge=1, description="or at this many bytes of objects,")
     batch_seconds: float = Field(
@@ -133,6 +140,16 @@ class Settings(BaseSettings):
     def spool(self) -> Path:
         """The folder for objects being loaded."""
         return self.spool_dir or self.home / "spool"
+
+    @field_validator("include", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    def includes(self, key: str) -> bool:
+        """Whether a key is one of a billing file."""
+        name = key.casefold()
+        return not key.endswith("/") and any(fnmatchcase(name, pattern.casefold()) for pattern in self.include)
 
     @classmethod
     def from_environment(cls) -> "Settings":

@@ -65,7 +65,7 @@ CREATE TABLE charges (
 
 -- Grain: one decision about one object version. Append-only; the newest line of a scope is what is in force.
 CREATE TABLE ledger (
-    entry_id          VARCHAR NOT NULL,          -- this line
+    entry_id          VARCHAR NOT NULL,          -- this line; of a loaded one, also its load_id
     scope_id          VARCHAR NOT NULL,          -- SHA-256 of scope, the key of the catalog's processed_key
     scope             VARCHAR NOT NULL,          -- what a load replaces as a whole: s3://bucket/key
     state             VARCHAR NOT NULL,          -- loaded, unchanged, stale, removed, kept, quarantined, missing
@@ -94,7 +94,7 @@ CREATE TABLE ledger (
 
 -- Grain: one record of a file that did not fit. Append-only; see the view quarantined_rows.
 CREATE TABLE rejected_rows (
-    load_id      VARCHAR NOT NULL,
+    entry_id     VARCHAR NOT NULL,  -- the ledger line of the decision; also the load's id, if other rows did fit
     scope        VARCHAR NOT NULL,
     line         BIGINT,        -- 1-based line in the decompressed file where the record ends; NULL if not found
     column_name  VARCHAR,
@@ -113,6 +113,13 @@ WHERE l.state = 'loaded'
       WHERE r.previous_load_id = l.load_id AND r.load_id IS DISTINCT FROM l.load_id
   );
 
--- Grain: one rejected record of a load that is in force.
+-- Grain: one scope, with its newest ledger line.
+CREATE VIEW latest_entries AS
+SELECT * FROM ledger QUALIFY row_number() OVER (PARTITION BY scope_id ORDER BY entry_id DESC) = 1;
+
+-- Grain: one rejected record of a load that is in force, or of a file that could not be loaded at all.
 CREATE VIEW quarantined_rows AS
-SELECT r.* FROM rejected_rows r WHERE r.load_id IN (SELECT load_id FROM current_loads);
+SELECT r.*
+FROM rejected_rows r
+WHERE r.entry_id IN (SELECT load_id FROM current_loads)
+   OR r.entry_id IN (SELECT entry_id FROM latest_entries WHERE state = 'quarantined');

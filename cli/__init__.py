@@ -1,0 +1,1 @@
+"""The front door: `billstream …`. It knows everyone; nobody knows it."""

@@ -1,0 +1,90 @@
+"""`billstream load`: local files through the same decode, ledger and commit as those of a bucket."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.errors import Fatal
+from common.settings import Settings
+from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from consumer.intake import Intake
+from consumer.outcome import Outcome
+
+
+@dataclass
+class Loading:
+    """What a load of local files did."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    rejected: int = 0
+    troubles: list[tuple[str, str]] = field(default_factory=list)  # file, reason
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one file."""
+        self.outcomes[outcome.label] += 1
+        if outcome.entry:
+            self.rows += outcome.entry.rows_loaded
+            self.rejected += outcome.entry.rows_rejected
+        if reason := outcome.entry.reason if outcome.entry else outcome.reason:
+            self.troubles.append((outcome.event.key, reason))
+
+
+def find_files(paths: Sequence[Path], settings: Settings) -> list[Path]:
+    """The files to load: those named, and those below the folders named whose names are included.
+
+    Raises:
+        Fatal: a path is not there, or there is nothing to load.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            below = sorted(file for file in path.rglob("*") if file.is_file() and settings.includes(file.name))
+            found |= dict.fromkeys(file.resolve() for file in below)
+        elif path.is_file():
+            found[path.resolve()] = None
+        else:
+            raise Fatal(f"There is no file or folder {path}.")
+    if not found:
+        raise Fatal(f"No file matches BILLSTREAM_INCLUDE ({', '.join(settings.include)}).")
+    return list(found)
+
+
+def load_files(
+    files: Sequence[Path], intake: Intake, settings: Settings, progress: Callable[[int], None] = lambda _: None
+) -> Loading:
+    """Load the files, a micro-batch a commit.
+
+    Args:
+        files: absolute paths.
+        intake: over `LocalObjects`.
+        settings: how large a micro-batch is.
+        progress: told how many files each batch had.
+
+    Raises:
+        Retryable: the lake does not answer; what was loaded stays, and the same command goes on from there.
+    """
+    loading = Loading()
+    for batch in _batches(files, settings):
+        for outcome in intake.settle([_event(path) for path in batch]):
+            loading.add(outcome)
+        progress(len(batch))
+    return loading
+
+
+def _event(path: Path) -> ObjectEvent:
+    return ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load")
+
+
+def _batches(files: Sequence[Path], settings: Settings) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    size = 0
+    for path in files:
+        batch.append(path)
+        size += path.stat().st_size
+        if len(batch) >= settings.batch_files or size >= settings.batch_bytes:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

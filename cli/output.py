@@ -1,0 +1,100 @@
+"""Result sets for people and for programs: a table, JSON, CSV, Arrow or Parquet."""
+
+import csv
+import datetime as dt
+import json
+import sys
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from common.errors import Fatal
+
+
+class Format(StrEnum):
+    """How a result set is written to standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    ARROW = "arrow"
+    PARQUET = "parquet"
+
+
+def write_result(result: pa.Table, form: Format) -> None:
+    """Write a result set to standard output.
+
+    Decimals keep every digit they have: in JSON they are strings, as a JSON number is a float to most readers.
+
+    Raises:
+        Fatal: a binary format would go to a terminal.
+    """
+    if form in {Format.ARROW, Format.PARQUET}:
+        _write_binary(result, form)
+    elif form is Format.JSON:
+        json.dump([_plain_row(row) for row in result.to_pylist()], sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+    elif form is Format.CSV:
+        _write_csv(result, sys.stdout)
+    else:
+        _write_table(result)
+
+
+def _write_binary(result: pa.Table, form: Format) -> None:
+    if sys.stdout.isatty():
+        raise Fatal(f"--format {form.value} writes bytes: redirect standard output to a file.")
+    if form is Format.PARQUET:
+        pq.write_table(result, sys.stdout.buffer)
+        return
+    with pa.ipc.new_stream(sys.stdout.buffer, result.schema) as stream:
+        stream.write_table(result)
+
+
+def _write_csv(result: pa.Table, target: TextIO) -> None:
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(result.column_names)
+    for row in result.to_pylist(maps_as_pydicts="strict"):
+        writer.writerow(["" if cell is None else _text(cell) for cell in row.values()])
+
+
+def _write_table(result: pa.Table) -> None:
+    table = Table(show_lines=False, header_style="bold")
+    for field in result.schema:
+        number = pa.types.is_decimal(field.type) or pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+        table.add_column(escape(field.name), justify="right" if number else "left", overflow="fold")
+    for row in result.to_pylist(maps_as_pydicts="strict"):
+        table.add_row(*("" if cell is None else escape(_text(cell)) for cell in row.values()))
+    Console().print(table)
+
+
+def _plain_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB has
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    plain = _plain(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def decimal_text(value: Decimal) -> str:
+    """Every digit, no exponent, no zeros behind the last digit that counts."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,77 @@
+"""`billstream status`: what an operator asks first."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from common.lake import Lake
+from consumer.queue import Depth
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """The newest refresh of the aggregates, and how far the lake is ahead of it."""
+
+    snapshot_id: int
+    refreshed_at: datetime
+    lag_loads: int
+    lag_seconds: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a billstream at one moment. `queue` is None when there is none, or it does not answer."""
+
+    catalog: str
+    data_path: str
+    snapshot_id: int
+    ledger: dict[str, int]
+    loads_in_force: int
+    rows_in_force: int
+    rejected_rows: int
+    newest_entry: datetime | None
+    refresh: Refresh | None
+    queue: Depth | None
+    queue_problem: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The status as plain values."""
+        return asdict(self)
+
+
+def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> Status:
+    """Ask the lake. The ledger's states are those of the newest line of each scope."""
+    ledger = {
+        str(state): int(count)
+        for state, count in lake.rows("SELECT state, count(*) FROM latest_entries GROUP BY state ORDER BY state")
+    }
+    loads, rows = lake.rows("SELECT count(*), coalesce(sum(rows_loaded), 0) FROM current_loads")[0]
+    newest = lake.rows("SELECT max(settled_at) FROM ledger")[0][0]
+    rejected = lake.rows("SELECT count(*) FROM quarantined_rows")[0][0]
+    return Status(
+        catalog=lake.catalog,
+        data_path=lake.data_path,
+        snapshot_id=lake.snapshot_id(),
+        ledger=ledger,
+        loads_in_force=int(loads),
+        rows_in_force=int(rows),
+        rejected_rows=int(rejected),
+        newest_entry=newest,
+        refresh=_refresh(lake),
+        queue=queue,
+        queue_problem=queue_problem,
+    )
+
+
+def _refresh(lake: Lake) -> Refresh | None:
+    found = lake.rows("SELECT snapshot_id, refreshed_at FROM watermark")
+    if not found:
+        return None
+    snapshot_id, refreshed_at = found[0]
+    behind, oldest = lake.rows(
+        "SELECT count(*), min(settled_at) FROM ledger WHERE load_id IS DISTINCT FROM previous_load_id "
+        "AND settled_at > ?",
+        [refreshed_at],
+    )[0]
+    seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+    return Refresh(int(snapshot_id), refreshed_at, int(behind), round(seconds, 1))

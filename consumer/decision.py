@@ -1,0 +1,131 @@
+"""What an event gets, decided from values alone: the event, what the ledger holds, what the store says.
+
+| what is known | verdict |
+|---|---|
+| nothing is held of the key | load, or remove (a tombstone against a late create) |
+| the event is older than what is held (its sequencer is strictly smaller) | stale |
+| the same version as is held | duplicate; unchanged when a newer event names the same content |
+| newer | load or remove |
+| no order can be told (sequencer equal or absent) | ask the store which version is current |
+
+A sequencer compares within one key only, as text of equal length padded on the left with zeros
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
+"""
+
+from enum import StrEnum
+
+from common.lake import ProcessedKey
+from consumer.events import EventKind, ObjectEvent, ObjectVersion
+
+
+class Verdict(StrEnum):
+    """What is to be done with an event."""
+
+    LOAD = "load"
+    REMOVE = "remove"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    QUARANTINE = "quarantine"  # the message itself is at fault
+    ASK = "ask"  # the store knows which version is current
+    RELEASE = "release"  # it cannot be decided now; the event has to come again
+
+
+class Order(StrEnum):
+    """Where an event stands relative to what is held."""
+
+    OLDER = "older"
+    NEWER = "newer"
+    UNKNOWN = "unknown"
+
+
+class Gone:
+    """The store's answer that a key has no current version."""
+
+
+GONE = Gone()
+Answer = ObjectVersion | Gone | None
+"""What the store says is current; None before it was asked."""
+
+ROWS_IN_FORCE = frozenset({"loaded", "unchanged", "kept"})
+SETTLED = frozenset({"loaded", "unchanged", "kept", "quarantined", "missing"})
+
+
+def decide(event: ObjectEvent, held: ProcessedKey | None, current: Answer = None) -> Verdict:
+    """The verdict on `event`. `Verdict.ASK` means: ask the store, then decide again with its answer."""
+    if event.kind is EventKind.UNREADABLE:
+        return Verdict.DUPLICATE if held else Verdict.QUARANTINE
+    if event.kind is EventKind.REMOVED:
+        return _decide_removed(event, held, current)
+    return _decide_created(event, held, current)
+
+
+def order(event: ObjectEvent, held: ProcessedKey) -> Order:
+    """Compare the sequencers. Equal or absent ones tell nothing: some stores send a constant, some none."""
+    if not event.sequencer or not held.sequencer:
+        return Order.UNKNOWN
+    width = max(len(event.sequencer), len(held.sequencer))
+    mine, theirs = event.sequencer.upper().rjust(width, "0"), held.sequencer.upper().rjust(width, "0")
+    if mine == theirs:
+        return Order.UNKNOWN
+    return Order.OLDER if mine < theirs else Order.NEWER
+
+
+def same_version(one: ObjectEvent | ObjectVersion, other: ObjectVersion | ProcessedKey | ObjectEvent) -> bool:
+    """Whether both name the same version: by version id where both have one, else by ETag."""
+    if one.version_id and other.version_id:
+        return one.version_id == other.version_id
+    return one.etag is not None and one.etag == other.etag
+
+
+def _decide_created(  # noqa: PLR0911 - a table of cases
+    event: ObjectEvent, held: ProcessedKey | None, current: Answer
+) -> Verdict:
+    if held is None:
+        return Verdict.LOAD
+    standing = order(event, held)
+    if standing is Order.OLDER:
+        return Verdict.STALE
+    same = same_version(event, held)
+    if standing is Order.NEWER:
+        return Verdict.UNCHANGED if same and held.state in ROWS_IN_FORCE else Verdict.LOAD
+    if same and held.state in SETTLED:
+        return Verdict.DUPLICATE
+    if not event.has_identity:
+        return Verdict.LOAD
+    if current is None:
+        return Verdict.ASK
+    if isinstance(current, Gone):
+        return Verdict.STALE
+    if same_version(event, current):
+        return Verdict.LOAD
+    return Verdict.STALE if same_version(current, held) else Verdict.LOAD
+
+
+def _decide_removed(  # noqa: PLR0911 - a table of cases
+    event: ObjectEvent, held: ProcessedKey | None, current: Answer
+) -> Verdict:
+    if held is None:
+        return Verdict.REMOVE
+    standing = order(event, held)
+    if standing is Order.OLDER:
+        return Verdict.STALE
+    if _removes_another_version(event, held):
+        return Verdict.STALE
+    if standing is Order.NEWER:
+        return Verdict.REMOVE
+    if held.state == "removed":
+        return Verdict.DUPLICATE
+    if current is None:
+        return Verdict.ASK
+    return Verdict.REMOVE if isinstance(current, Gone) else Verdict.STALE
+
+
+def _removes_another_version(event: ObjectEvent, held: ProcessedKey) -> bool:
+    """In a versioned bucket an old version may be deleted for good; what is current stays."""
+    return (
+        not event.event_name.endswith("DeleteMarkerCreated")
+        and event.version_id is not None
+        and held.version_id is not None
+        and event.version_id != held.version_id
+    )

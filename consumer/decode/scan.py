@@ -1,0 +1,130 @@
+"""The SQL over files that are written alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from common.lake.catalog import literal
+from consumer.decode.projection import BAD_MARK, Projection
+from consumer.decode.rejects import RejectedRow, Rejects
+from consumer.decode.tabular import Tabular
+
+MAX_RECORD_BYTES = 2_000_000
+
+
+def likeness(file: Tabular) -> tuple[str, str, tuple[str, ...]]:
+    """Files of equal likeness can be read in one scan."""
+    if file.binding is None:
+        raise ValueError("a file without a header is not scanned")
+    return (file.binding.profile.name, file.delimiter, file.binding.header)
+
+
+def path_list(paths: Sequence[str]) -> str:
+    """Texts as an SQL list of literals."""
+    return "[" + ", ".join(literal(path) for path in paths) + "]"
+
+
+@dataclass
+class Scan:
+    """The SQL over files that are written alike: same header, same profile, same delimiter."""
+
+    files: Sequence[Tabular]
+    types: dict[str, str]
+    number: int
+    exact: bool = True
+
+    def __post_init__(self) -> None:
+        binding = self.files[0].binding
+        if binding is None:
+            raise ValueError("a file without a header is not scanned")
+        self._projection = Projection(binding, self.types, exact=self.exact)
+
+    def marked_rows(self) -> str:
+        """Every record that is one, under its load id; a record that does not fit, under its marked load id."""
+        load_id = f"CASE WHEN {self._projection.bad()} THEN {literal(BAD_MARK)} || load_id ELSE load_id END AS load_id"
+        return f"SELECT {load_id}, {self._columns()} FROM {self._records(store_rejects=True)}"
+
+    def good_rows(self) -> str:
+        """The records that fit."""
+        records = self._records(store_rejects=True)
+        return f"SELECT load_id, {self._columns()} FROM {records} WHERE NOT ({self._projection.bad()})"
+
+    def values_rounded(self, engine: duckdb.DuckDBPyConnection) -> int:
+        """How many values of the records that fit were rounded."""
+        row = engine.execute(
+            f"SELECT sum({self._projection.rounded()}) FROM {self._records()} WHERE NOT ({self._projection.bad()})"
+        ).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def value_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> Rejects:
+        """The records with a value that does not fit, `limit` of them listed; their lines are not known yet."""
+        faults = self._projection.faults()
+        which = "CASE " + " ".join(f"WHEN {condition} THEN {index}" for index, (_, _, condition) in enumerate(faults))
+        cells = ", ".join(self._projection.cells)
+        bad = f"FROM {self._records()} WHERE {self._projection.bad()}"
+        total = engine.execute(f"SELECT count(*) {bad}").fetchone()
+        found = engine.execute(f"SELECT load_id, {which} END, [{cells}] {bad} LIMIT {int(limit)}").fetchall()
+        rows = []
+        for load_id, fault, values in found:
+            column, position, _ = faults[fault]
+            raw = values[position] if position is not None else None
+            reason = "is empty, but is required" if raw is None else f"is not a {self.types[column]}"
+            rows.append(RejectedRow(load_id, None, column, raw, tuple(values), f"{column} {reason}."))
+        return Rejects(int(total[0]) if total else 0, tuple(rows))
+
+    def forget_rejects(self, engine: duckdb.DuckDBPyConnection) -> None:
+        """Empty what earlier scans of this number have left; DuckDB appends."""
+        for table in (f"rejected_{self.number}", f"scanned_{self.number}"):
+            engine.execute(f"DROP TABLE IF EXISTS temp.{table}")
+
+    def structural_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> dict[str, Rejects]:
+        """By load, the records that could not be split into the header's columns; `limit` of each listed.
+
+        Speaks of the rows that were read since `forget_rejects`.
+        """
+        loads = {str(file.path): file.load_id for file in self.files}
+        lines = (
+            "SELECT file_path, line, any_value(csv_line) AS record, any_value(error_message) AS reason "
+            f"FROM temp.rejected_{self.number} JOIN temp.scanned_{self.number} USING (scan_id, file_id) "
+            "GROUP BY file_path, line"
+        )
+        totals = engine.execute(f"SELECT file_path, count(*) FROM ({lines}) GROUP BY file_path").fetchall()
+        listed = engine.execute(
+            f"SELECT * FROM ({lines}) QUALIFY row_number() OVER (PARTITION BY file_path ORDER BY line) <= {int(limit)} "
+            "ORDER BY file_path, line"
+        ).fetchall()
+        rows: dict[str, list[RejectedRow]] = {loads[path]: [] for path, _ in totals}
+        for path, line, record, reason in listed:
+            rows[loads[path]].append(RejectedRow(loads[path], line, None, None, (record,), str(reason)))
+        return {loads[path]: Rejects(total, tuple(rows[loads[path]])) for path, total in totals}
+
+    def _columns(self) -> str:
+        return ", ".join(self._projection.columns)
+
+    def _records(self, *, store_rejects: bool = False) -> str:
+        """The files' records with their typed columns, and the load id of the file each comes from."""
+        projection = self._projection
+        loads = ", ".join(f"({literal(str(file.path))}, {literal(file.load_id)})" for file in self.files)
+        return (
+            f"(SELECT *, {projection.rescued()} AS rescued FROM "
+            f"(SELECT *, {projection.typed_columns()} FROM {self._reader(store_rejects)} AS record "
+            f"JOIN (VALUES {loads}) AS load(path, load_id) ON record.__path = load.path))"
+        )
+
+    def _reader(self, store_rejects: bool) -> str:  # noqa: FBT001 - passed on
+        nulls = ["", *self._projection.binding.profile.values.nulls]
+        rejects = (
+            "store_rejects = true, rejects_limit = 0, "
+            f"rejects_table = 'rejected_{self.number}', rejects_scan = 'scanned_{self.number}'"
+            if store_rejects
+            else "ignore_errors = true"
+        )
+        columns = ", ".join(f"'{cell}': 'VARCHAR'" for cell in self._projection.cells)
+        return (
+            f"read_csv({path_list([str(file.path) for file in self.files])}, columns = {{{columns}}}, "
+            f"auto_detect = false, header = true, delim = {literal(self.files[0].delimiter)}, "
+            "quote = '\"', escape = '\"', strict_mode = true, "
+            f"nullstr = {path_list(nulls)}, filename = '__path', max_line_size = {MAX_RECORD_BYTES}, "
+            f"{rejects})"
+        )

@@ -1,0 +1,63 @@
+"""What a notification says about one object: the values that flow through the consumer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+FILE_BUCKET = "file:"
+"""The bucket of local files; their keys are absolute paths."""
+
+MESSAGE_BUCKET = "message:"
+"""The bucket of messages that nobody can read; their keys are digests of their bodies."""
+
+
+class EventKind(StrEnum):
+    """What a message may report."""
+
+    CREATED = "created"
+    REMOVED = "removed"
+    UNREADABLE = "unreadable"  # the message itself cannot be read; `body` holds it, `problem` says why
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectEvent:
+    """One object version that came to be or went away.
+
+    `key` is decoded. `version_id` is None in an unversioned bucket. `etag` is without quotes. `sequencer`
+    orders events of one key, compared as hexadecimal numbers of equal length. `attempt` counts the receives
+    of the message that brought the event, from 1.
+    """
+
+    kind: EventKind
+    bucket: str
+    key: str
+    event_name: str
+    version_id: str | None = None
+    etag: str | None = None
+    sequencer: str | None = None
+    size_bytes: int | None = None
+    event_time: datetime | None = None
+    attempt: int = 1
+    body: str | None = None
+    problem: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """What a load of this object replaces: the object itself."""
+        if self.bucket in {FILE_BUCKET, MESSAGE_BUCKET}:
+            return f"{self.bucket}//{self.key}"
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether the event says which version of the object it means."""
+        return self.version_id is not None or self.etag is not None
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of an object as the object store tells of it."""
+
+    version_id: str | None
+    etag: str | None
+    size_bytes: int

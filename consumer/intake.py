@@ -1,0 +1,176 @@
+"""Events become decisions, objects become staged rows, and all of it becomes one commit.
+
+Everything slow happens before the transaction: fetching, checking, decoding. What is prepared is kept while a
+round is redone because another consumer was first, so that a redo costs one look at the ledger and one commit.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from common import retries
+from common.errors import ServiceUnavailable, WriteConflict
+from common.ids import new_id
+from common.lake import Lake, ProcessedKey
+from common.lake.guard import scope_id
+from consumer.decision import Answer, Verdict, decide
+from consumer.decode import Staged, Staging, Tabular
+from consumer.decode.rejects import RejectedRow
+from consumer.events import ObjectEvent
+from consumer.history import settled_before
+from consumer.ledger import LedgerEntry
+from consumer.objects import ObjectStore
+from consumer.outcome import Outcome, Result
+from consumer.plan import Scribe, Step, with_content
+from consumer.preparation import Preparation, Released
+from consumer.profiles import ProfileRegistry
+from consumer.spool import Spool
+from consumer.unit import Unit
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Settles events. One for each process; not for use by two threads at a time."""
+
+    lake: Lake
+    objects: ObjectStore
+    profiles: ProfileRegistry
+    spool: Spool
+    staging: Staging
+    scribe: Scribe
+    clock: Callable[[], datetime]
+
+    def settle(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
+        """Settle every event, or say which have to come again. The outcomes are in the order of the events.
+
+        Raises:
+            Retryable: the catalog or the data path does not answer; what is not settled may come again.
+            Fatal: going on would be wrong.
+        """
+        outcomes: dict[int, Outcome] = {}
+        for indices in rounds(events):
+            with self.spool.session() as session:
+                preparation = Preparation(self.objects, self.profiles, session)
+                settled = Round(self, preparation, [events[index] for index in indices]).settle()
+            outcomes.update(zip(indices, settled, strict=True))
+        return [outcomes[index] for index in range(len(events))]
+
+
+def unread_body(entry: LedgerEntry, event: ObjectEvent) -> tuple[RejectedRow, ...]:
+    """The body of a message that nobody can read, as a rejected record: queryable, and never lost."""
+    if event.body is None:
+        return ()
+    return (RejectedRow(entry.entry_id, None, None, None, (event.body,), event.problem or ""),)
+
+
+def rounds(events: Sequence[ObjectEvent]) -> list[list[int]]:
+    """Split events into rounds, in each of which a scope occurs once; a scope's events keep their order.
+
+    Returns:
+        The indices of the events of each round.
+    """
+    found: list[list[int]] = []
+    seen: dict[str, int] = {}
+    for index, event in enumerate(events):
+        number = seen.get(event.scope, 0)
+        seen[event.scope] = number + 1
+        if number == len(found):
+            found.append([])
+        found[number].append(index)
+    return found
+
+
+class Round:
+    """The work on events of different scopes."""
+
+    def __init__(self, intake: Intake, preparation: Preparation, events: Sequence[ObjectEvent]) -> None:
+        self._intake = intake
+        self._preparation = preparation
+        self._events = events
+        self._answers: dict[str, Answer] = {}
+        self._released: dict[str, str] = {}
+        self._staged = Staged()
+
+    def settle(self) -> list[Outcome]:
+        """Decide, stage, commit; all of it again when another consumer was first."""
+        try:
+            return retries.redo_on_conflict(self._attempt)
+        except WriteConflict:
+            self._intake.staging.discard(self._staged)
+            raise
+        except BaseException:
+            # The commit may have happened all the same, so the staged files must stay.
+            log.warning("staged_files_left", paths=self._staged.paths)
+            raise
+
+    def _attempt(self) -> list[Outcome]:
+        held = self._intake.lake.processed_keys([scope_id(event.scope) for event in self._events])
+        steps = [self._step(event, held.get(scope_id(event.scope))) for event in self._events]
+        steps = self._without_late_redeliveries(steps)
+        self._stage([step for step in steps if step.load_id])
+        unit = Unit()
+        outcomes = [self._settle_step(step, unit) for step in steps]
+        if not unit.entries:
+            return outcomes
+        unit.staged_paths = self._staged.paths
+        snapshot = unit.commit(self._intake.lake, self._intake.scribe.consumer_id)
+        return [outcome.committed(snapshot) for outcome in outcomes]
+
+    # -- deciding ----------------------------------------------------------------------------------------
+
+    def _step(self, event: ObjectEvent, held: ProcessedKey | None) -> Step:
+        verdict = decide(event, held, self._answers.get(event.scope))
+        if verdict is Verdict.ASK:
+            try:
+                self._answers[event.scope] = self._intake.objects.current(event)
+            except ServiceUnavailable as error:
+                return self._release(event, held, str(error))
+            verdict = decide(event, held, self._answers[event.scope])
+        step = Step(event, held, verdict)
+        if verdict is not Verdict.LOAD:
+            return step
+        prepared = self._preparation.prepare(event)
+        if isinstance(prepared, Released):
+            return self._release(event, held, prepared.reason)
+        return with_content(step, prepared)
+
+    def _release(self, event: ObjectEvent, held: ProcessedKey | None, reason: str) -> Step:
+        self._released[event.scope] = reason
+        return Step(event, held, Verdict.RELEASE)
+
+    def _without_late_redeliveries(self, steps: Sequence[Step]) -> list[Step]:
+        stale = [step.event for step in steps if step.verdict is Verdict.STALE]
+        repeated = settled_before(self._intake.lake, stale)
+        return [Step(s.event, s.held, Verdict.DUPLICATE) if s.event in repeated else s for s in steps]
+
+    # -- staging -----------------------------------------------------------------------------------------
+
+    def _stage(self, loading: Iterable[Step]) -> None:
+        """Have exactly these loads staged: after a redo, fewer of them than before is the common case."""
+        wanted = {step.load_id: step.prepared.tabular for step in loading if step.prepared and step.load_id}
+        staged = self._staged.loads.keys() | self._staged.poisoned.keys()
+        if wanted.keys() == staged:
+            return
+        if wanted.keys() < staged:
+            self._intake.staging.keep_only(self._staged, wanted.keys(), new_id())
+            return
+        self._intake.staging.discard(self._staged)
+        files: list[Tabular] = [tabular for tabular in wanted.values() if tabular]
+        self._staged = self._intake.staging.stage(files, new_id())
+
+    # -- settling ----------------------------------------------------------------------------------------
+
+    def _settle_step(self, step: Step, unit: Unit) -> Outcome:
+        if step.verdict is Verdict.RELEASE:
+            return Outcome(step.event, Result.RELEASED, reason=self._released[step.event.scope])
+        load = self._staged.loads.get(step.load_id or "")
+        poison = self._staged.poisoned.get(step.load_id or "")
+        entry = self._intake.scribe.entry(step, load, poison, self._intake.clock())
+        if entry is None:
+            return Outcome(step.event, Result.DUPLICATE)
+        unit.add(entry, step.held, load.rejected if load else unread_body(entry, step.event))
+        return Outcome(step.event, Result.SETTLED, entry)

@@ -1,0 +1,79 @@
+"""Objects brought to local disk, checked and opened, before anything is decided about their rows."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from common.errors import ObjectMissing, Poison, ServiceUnavailable
+from common.ids import new_id
+from consumer.decode import Tabular, open_tabular, plain_text
+from consumer.events import ObjectEvent, ObjectVersion
+
+if TYPE_CHECKING:
+    from consumer.objects import ObjectStore
+    from consumer.profiles import ProfileRegistry
+    from consumer.spool import SpoolSession
+
+MISSING_ATTEMPTS = 3
+"""After so many receives an object that is not there is written down as missing."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What fetching and opening an object brought: a `tabular` to load, or the reason why there is none.
+
+    `load_id` names the load that the object becomes, and its line of the ledger.
+    """
+
+    load_id: str
+    version: ObjectVersion | None = None
+    content_sha256: str | None = None
+    tabular: Tabular | None = None
+    poison: str | None = None
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Released:
+    """The object cannot be had now; its event has to come again."""
+
+    reason: str
+
+
+class Preparation:
+    """Prepares each object of one round once, however often the round is redone."""
+
+    def __init__(self, objects: "ObjectStore", profiles: "ProfileRegistry", spool: "SpoolSession") -> None:
+        self._objects = objects
+        self._profiles = profiles
+        self._spool = spool
+        self._done: dict[str, Prepared | Released] = {}
+
+    def prepare(self, event: ObjectEvent) -> Prepared | Released:
+        """Fetch and open the event's object.
+
+        Raises:
+            Fatal: we are not allowed to read it.
+        """
+        if event.scope not in self._done:
+            self._done[event.scope] = self._fetch(event)
+        return self._done[event.scope]
+
+    def _fetch(self, event: ObjectEvent) -> Prepared | Released:
+        load_id = new_id()
+        try:
+            fetched = self._objects.fetch(event, self._spool.file(load_id, "object"))
+        except ObjectMissing as error:
+            if event.attempt < MISSING_ATTEMPTS:
+                return Released(str(error))
+            return Prepared(load_id, missing=str(error))
+        except ServiceUnavailable as error:
+            return Released(str(error))
+        try:
+            text = plain_text(fetched.path, self._spool.file(load_id, "text"))
+        except Poison as poison:
+            return Prepared(load_id, fetched.version, poison=str(poison))
+        try:
+            tabular = open_tabular(load_id, text, self._profiles)
+        except Poison as poison:
+            return Prepared(load_id, fetched.version, text.content_sha256, poison=str(poison))
+        return Prepared(load_id, fetched.version, text.content_sha256, tabular)

@@ -1,0 +1,36 @@
+"""Local scratch space for objects on their way into the lake. Everything in it may be lost at any time."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SpoolSession:
+    """A folder of one round of work, gone when the round is over."""
+
+    folder: Path
+
+    def file(self, load_id: str, suffix: str) -> Path:
+        """A path for one object; no text of a key or a header is ever part of it."""
+        return self.folder / f"{load_id}.{suffix}"
+
+
+@dataclass(frozen=True)
+class Spool:
+    """Where the sessions live."""
+
+    folder: Path
+
+    @contextmanager
+    def session(self) -> Iterator[SpoolSession]:
+        """A new, empty folder for as long as the context lasts."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="round-", dir=self.folder))
+        try:
+            yield SpoolSession(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
