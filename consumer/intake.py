@@ -24,7 +24,7 @@ from consumer.ledger import LedgerEntry
 from consumer.objects import ObjectStore
 from consumer.outcome import Outcome, Result
 from consumer.plan import Scribe, Step, with_content
-from consumer.preparation import Preparation, Released
+from consumer.preparation import Preparation, Prepared, Released
 from consumer.profiles import ProfileRegistry
 from consumer.spool import Spool
 from consumer.unit import Unit
@@ -108,9 +108,11 @@ class Round:
             raise
 
     def _attempt(self) -> list[Outcome]:
+        # What the store said before is older than what the ledger says now.
+        self._answers.clear()
         held = self._intake.lake.processed_keys([scope_id(event.scope) for event in self._events])
         steps = [self._step(event, held.get(scope_id(event.scope))) for event in self._events]
-        steps = self._without_late_redeliveries(steps)
+        steps = self._without_late_redeliveries(self._with_objects(steps))
         self._stage([step for step in steps if step.load_id])
         unit = Unit()
         outcomes = [self._settle_step(step, unit) for step in steps]
@@ -130,12 +132,19 @@ class Round:
             except ServiceUnavailable as error:
                 return self._release(event, held, str(error))
             verdict = decide(event, held, self._answers[event.scope])
-        step = Step(event, held, verdict)
-        if verdict is not Verdict.LOAD:
+        return Step(event, held, verdict)
+
+    def _with_objects(self, steps: Sequence[Step]) -> list[Step]:
+        """The steps, those that load with their object at hand."""
+        loading = [step.event for step in steps if step.verdict is Verdict.LOAD]
+        prepared = dict(zip(loading, self._preparation.prepare(loading), strict=True))
+        return [self._with_object(step, prepared.get(step.event)) for step in steps]
+
+    def _with_object(self, step: Step, prepared: Prepared | Released | None) -> Step:
+        if prepared is None:
             return step
-        prepared = self._preparation.prepare(event)
         if isinstance(prepared, Released):
-            return self._release(event, held, prepared.reason)
+            return self._release(step.event, step.held, prepared.reason)
         return with_content(step, prepared)
 
     def _release(self, event: ObjectEvent, held: ProcessedKey | None, reason: str) -> Step:

@@ -1,5 +1,7 @@
 """Objects brought to local disk, checked and opened, before anything is decided about their rows."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 MISSING_ATTEMPTS = 3
 """After so many receives an object that is not there is written down as missing."""
+
+FETCHES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,16 @@ class Preparation:
         self._spool = spool
         self._done: dict[str, Prepared | Released] = {}
 
-    def prepare(self, event: ObjectEvent) -> Prepared | Released:
-        """Fetch and open the event's object.
+    def prepare(self, events: Sequence[ObjectEvent]) -> list[Prepared | Released]:
+        """Fetch and open the objects of these events, several at a time.
 
         Raises:
-            Fatal: we are not allowed to read it.
+            Fatal: we are not allowed to read one of them.
         """
-        if event.scope not in self._done:
-            self._done[event.scope] = self._fetch(event)
-        return self._done[event.scope]
+        new = [event for event in events if event.scope not in self._done]
+        with ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch") as pool:
+            self._done.update(zip([event.scope for event in new], pool.map(self._fetch, new), strict=True))
+        return [self._done[event.scope] for event in events]
 
     def _fetch(self, event: ObjectEvent) -> Prepared | Released:
         load_id = new_id()
