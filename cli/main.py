@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from aggregator.follower import follow
-from aggregator.publish import publish
 from rich.console import Console
 from rich.progress import Progress
 
+from aggregator.follower import follow
+from aggregator.publish import publish
 from aggregator.refresh import rebuild, refresh_once
 from cli import report, wiring
 from cli.aws_setup import set_up_aws
@@ -81,10 +81,12 @@ def aggregate(
     settings = wiring.settings_with_logs()
     stop = Stop().install()
     with wiring.opened_lake(settings) as lake:
-        if once:
-            report.refresh(out, refresh_once(lake), publish(lake, settings))
-        else:
+        if not once:
             follow(lake, settings, stop)
+            return
+        refreshed = refresh_once(lake)
+        publish(lake, settings, refreshed)
+    report.refresh(out, refreshed, settings)
 
 
 @app.command("rebuild")
@@ -92,7 +94,9 @@ def rebuild_command() -> None:
     """Compute the aggregates from scratch and publish the insights."""
     settings = wiring.settings_with_logs()
     with wiring.opened_lake(settings) as lake:
-        report.refresh(out, rebuild(lake), publish(lake, settings))
+        rebuilt = rebuild(lake)
+        publish(lake, settings, rebuilt)
+    report.refresh(out, rebuilt, settings)
 
 
 @app.command()

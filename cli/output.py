@@ -49,11 +49,13 @@ def write_result(result: pa.Table, form: Format) -> None:
 def _write_binary(result: pa.Table, form: Format) -> None:
     if sys.stdout.isatty():
         raise Fatal(f"--format {form.value} writes bytes: redirect standard output to a file.")
+    sink = pa.BufferOutputStream()
     if form is Format.PARQUET:
-        pq.write_table(result, sys.stdout.buffer)
-        return
-    with pa.ipc.new_stream(sys.stdout.buffer, result.schema) as stream:
-        stream.write_table(result)
+        pq.write_table(result, sink)
+    else:
+        with pa.ipc.new_stream(sink, result.schema) as stream:
+            stream.write_table(result)
+    sys.stdout.buffer.write(sink.getvalue())
 
 
 def _write_csv(result: pa.Table, target: TextIO) -> None:

@@ -1,6 +1,5 @@
 """What the commands tell a person."""
 
-from aggregator.publish import Publication
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,6 +19,7 @@ _WORDS = {
     "stale": "stale: a newer version is in force",
     "removed": "removed: rows retracted",
     "kept": "removed from the bucket: rows kept",
+    "skipped": "skipped: the same content is loaded under another key",
     "quarantined": "quarantined",
     "missing": "missing",
     "released": "given back to the queue",
@@ -58,7 +58,7 @@ def loading(out: Console, done: Loading) -> None:
         out.print(f"{file}: {reason}", style="red", markup=False)
 
 
-def refresh(out: Console, report: RefreshReport, publication: Publication | None) -> None:
+def refresh(out: Console, report: RefreshReport, values: Settings) -> None:
     """What a refresh changed and where the insights are."""
     mark = report.watermark
     if report.changed:
@@ -67,8 +67,7 @@ def refresh(out: Console, report: RefreshReport, publication: Publication | None
         )
     else:
         out.print(f"aggregates are up to date at snapshot {report.snapshot_id}")
-    if publication:
-        out.print(f"insights in {publication.folder}", markup=False)
+    out.print(f"insights in {values.insights}", markup=False)
 
 
 def status(out: Console, state: Status) -> None:

@@ -9,6 +9,7 @@ from common.errors import BillstreamError
 from common.lake import Lake
 from common.runtime import Stop, configure_logs, process_name
 from common.settings import Settings
+from consumer.breaker import Breaker
 from consumer.decode import Staging
 from consumer.intake import Intake
 from consumer.objects import LocalObjects, ObjectStore, S3Objects
@@ -42,7 +43,7 @@ def opened_lake(settings: Settings, *, create: bool = False, read_only: bool = F
         yield lake
 
 
-def intake(settings: Settings, lake: Lake, objects: ObjectStore, role: str) -> Intake:
+def intake(settings: Settings, lake: Lake, objects: ObjectStore, *, role: str, breaker: Breaker) -> Intake:
     """What settles events, over one store of objects."""
     return Intake(
         lake=lake,
@@ -51,13 +52,15 @@ def intake(settings: Settings, lake: Lake, objects: ObjectStore, role: str) -> I
         spool=Spool(settings.spool),
         staging=Staging(lake),
         scribe=Scribe(process_name(role), settings.on_removed),
+        breaker=breaker,
+        on_duplicate_content=settings.on_duplicate_content,
         clock=lambda: datetime.now(UTC),
     )
 
 
 def local_intake(settings: Settings, lake: Lake) -> Intake:
-    """For files of the local file system."""
-    return intake(settings, lake, LocalObjects(), "load")
+    """For files of the local file system. A person is watching: nothing has to break."""
+    return intake(settings, lake, LocalObjects(), role="load", breaker=Breaker(consecutive=0, share=1))
 
 
 def queue(settings: Settings) -> SqsQueue:
@@ -78,8 +81,9 @@ def worker(settings: Settings, lake: Lake, stop: Stop) -> Worker:
         ServiceUnavailable: no answer for two minutes.
     """
     source = queue(settings)
-    retries.patiently(source.depth)
-    return Worker(source, intake(settings, lake, S3Objects(aws.s3_client()), "consumer"), settings, stop)
+    breaker = Breaker(consecutive=settings.breaker_consecutive, share=settings.breaker_share)
+    settling = intake(settings, lake, S3Objects(aws.s3_client()), role="consumer", breaker=breaker)
+    return retries.patiently(lambda: Worker(source, settling, settings, stop))
 
 
 def queue_depth(settings: Settings) -> tuple[Depth | None, str | None]:

@@ -25,6 +25,14 @@ class RemovalPolicy(StrEnum):
     KEEP = "keep"
 
 
+class DuplicatePolicy(StrEnum):
+    """What happens to an object whose content is in force under another key already."""
+
+    WARN = "warn"
+    SKIP = "skip"
+    LOAD = "load"
+
+
 class LogFormat(StrEnum):
     """How log events are written to standard error."""
 
@@ -82,6 +90,24 @@ class Settings(BaseSettings):
     on_removed: RemovalPolicy = Field(
         RemovalPolicy.RETRACT,
         description="What happens to an object's rows when it is removed from the bucket: `retract` or `keep`.",
+    )
+
+    on_duplicate_content: DuplicatePolicy = Field(
+        DuplicatePolicy.WARN,
+        description="What happens to an object whose content is loaded under another key already: `warn` loads and "
+        "reports it, `skip` does not load it, `load` loads it without a word.",
+    )
+    breaker_consecutive: int = Field(
+        25,
+        ge=0,
+        description="The consumer stops when so many objects in a row cannot be loaded; 0 never stops it.",
+    )
+    breaker_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="The consumer stops when more than this share of the last 100 objects cannot be loaded; "
+        "1 never stops it.",
     )
 
     poll_seconds: int = Field(

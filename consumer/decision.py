@@ -26,6 +26,7 @@ class Verdict(StrEnum):
     UNCHANGED = "unchanged"
     DUPLICATE = "duplicate"
     STALE = "stale"
+    SKIP = "skip"  # its content is in force under another key
     QUARANTINE = "quarantine"  # the message itself is at fault
     ASK = "ask"  # the store knows which version is current
     RELEASE = "release"  # it cannot be decided now; the event has to come again
@@ -48,13 +49,15 @@ Answer = ObjectVersion | Gone | None
 """What the store says is current; None before it was asked."""
 
 ROWS_IN_FORCE = frozenset({"loaded", "unchanged", "kept"})
-SETTLED = frozenset({"loaded", "unchanged", "kept", "quarantined", "missing"})
+SETTLED = frozenset({"loaded", "unchanged", "kept", "skipped", "quarantined"})  # what is missing may come back
 
 
 def decide(event: ObjectEvent, held: ProcessedKey | None, current: Answer = None) -> Verdict:
     """The verdict on `event`. `Verdict.ASK` means: ask the store, then decide again with its answer."""
     if event.kind is EventKind.UNREADABLE:
         return Verdict.DUPLICATE if held else Verdict.QUARANTINE
+    if event.force and event.kind is EventKind.CREATED:
+        return Verdict.LOAD
     if event.kind is EventKind.REMOVED:
         return _decide_removed(event, held, current)
     return _decide_created(event, held, current)
@@ -114,7 +117,7 @@ def _decide_removed(  # noqa: PLR0911 - a table of cases
         return Verdict.STALE
     if standing is Order.NEWER:
         return Verdict.REMOVE
-    if held.state == "removed":
+    if held.state in {"removed", "kept"}:
         return Verdict.DUPLICATE
     if current is None:
         return Verdict.ASK

@@ -10,15 +10,19 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 from consumer.events import MESSAGE_BUCKET, EventKind, ObjectEvent
 
 _LONGEST_KEY = 1024  # bytes, S3's own limit
+_LONGEST_NAME = 100
+_LARGEST_SIZE = 2**63 - 1
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")  # as loose as the oldest buckets; `file:` and `message:` are ours
 _DEEPEST = 3
 _NAMES = {"ObjectCreated": EventKind.CREATED, "ObjectRemoved": EventKind.REMOVED}
 _EVENTBRIDGE = {"Object Created": EventKind.CREATED, "Object Deleted": EventKind.REMOVED}
@@ -48,7 +52,7 @@ def read_body(body: str, attempt: int = 1) -> Reading:
         comes back as one event of kind `unreadable`.
     """
     try:
-        return _read(_json(body), attempt, depth=0)
+        return _read(_json(body), body, attempt, depth=0)
     except _Unreadable as problem:
         return Reading((_unreadable(body, str(problem), attempt),))
 
@@ -60,17 +64,17 @@ def _json(text: str) -> Any:  # noqa: ANN401 - it is whatever a stranger sent
         raise _Unreadable(f"The message is not JSON: {error}") from error
 
 
-def _read(content: Any, attempt: int, depth: int) -> Reading:  # noqa: ANN401
+def _read(content: Any, body: str, attempt: int, depth: int) -> Reading:  # noqa: ANN401
     if not isinstance(content, dict) or depth == _DEEPEST:
         return Reading(ignored=("not an S3 event",))
     if content.get("Event") == "s3:TestEvent":
         return Reading(ignored=("s3:TestEvent",))
     if content.get("Type") == "Notification" and isinstance(content.get("Message"), str):
-        return _read(_json(content["Message"]), attempt, depth + 1)
+        return _read(_json(content["Message"]), body, attempt, depth + 1)
     if content.get("source") == "aws.s3" and "detail-type" in content:
         return _merged([_from_eventbridge(content, attempt)])
     if isinstance(content.get("Records"), list):
-        return _merged(_from_records(content["Records"], attempt))
+        return _merged(_from_records(content["Records"], body, attempt))
     return Reading(ignored=("not an S3 event",))
 
 
@@ -82,35 +86,44 @@ def _merged(parts: "Iterator[ObjectEvent | str] | list[ObjectEvent | str]") -> R
     )
 
 
-def _from_records(records: list[Any], attempt: int) -> Iterator[ObjectEvent | str]:
+def _from_records(records: list[Any], body: str, attempt: int) -> Iterator[ObjectEvent | str]:
+    """What each record says. One that cannot be read does not keep the others from being settled."""
     for record in records:
-        if not isinstance(record, dict) or record.get("eventSource") != "aws:s3" or not record.get("s3"):
+        if not isinstance(record, dict) or record.get("eventSource") != "aws:s3":
             yield "not an S3 event"
             continue
-        name = str(record.get("eventName", "")).removeprefix("s3:")
-        kind = _NAMES.get(name.split(":", 1)[0])
-        if kind is None:
-            yield name[:100] or "an event without a name"
-            continue
-        thing = _part(record["s3"], "object")
-        yield _event(
-            kind,
-            name,
-            bucket=_part(record["s3"], "bucket").get("name"),
-            key=_decoded(thing.get("key")),
-            thing={"version_id": thing.get("versionId"), "etag": thing.get("eTag"), **thing},
-            time=record.get("eventTime"),
-            attempt=attempt,
-        )
+        try:
+            yield _from_record(record, attempt)
+        except _Unreadable as problem:
+            yield _unreadable(body, str(problem), attempt)
+
+
+def _from_record(record: Mapping[str, Any], attempt: int) -> ObjectEvent | str:
+    name = _name(record.get("eventName")).removeprefix("s3:")
+    kind = _NAMES.get(name.split(":", 1)[0])
+    if kind is None:
+        return name or "an event without a name"
+    content = _part(record, "s3")
+    thing = _part(content, "object")
+    return _event(
+        kind,
+        name,
+        bucket=_part(content, "bucket").get("name"),
+        key=_decoded(thing.get("key")),
+        thing={"version_id": thing.get("versionId"), "etag": thing.get("eTag"), **thing},
+        time=record.get("eventTime"),
+        attempt=attempt,
+    )
 
 
 def _from_eventbridge(content: Mapping[str, Any], attempt: int) -> ObjectEvent | str:
-    name = str(content["detail-type"])
+    name = _name(content["detail-type"])
     detail = _part(content, "detail")
     kind = _EVENTBRIDGE.get(name)
+    reason = _name(detail.get("reason"))
     # What a lifecycle rule expires was true when it was billed: its rows stay.
-    if kind is None or "Lifecycle" in str(detail.get("reason", "")):
-        return f"{name} ({detail.get('reason', 'no reason')})"[:100]
+    if kind is None or "Lifecycle" in reason:
+        return f"{name} ({reason or 'no reason'})"
     thing = _part(detail, "object")
     marker = detail.get("deletion-type") == "Delete Marker Created"
     suffix = "DeleteMarkerCreated" if marker else "Delete" if kind is EventKind.REMOVED else "EventBridge"
@@ -135,9 +148,11 @@ def _event(
     time: Any,  # noqa: ANN401
     attempt: int,
 ) -> ObjectEvent:
-    if not isinstance(bucket, str) or not bucket or not isinstance(key, str) or not key:
-        raise _Unreadable("The S3 event names no bucket or no key.")
-    if len(key.encode("utf-8", "surrogatepass")) > _LONGEST_KEY:
+    if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
+        raise _Unreadable("The S3 event names no bucket that can be one.")
+    if not isinstance(key, str) or not key or not _is_utf8(key):
+        raise _Unreadable("The S3 event names no key that can be one.")
+    if len(key.encode()) > _LONGEST_KEY:
         raise _Unreadable(f"The S3 event names a key of more than {_LONGEST_KEY} bytes.")
     version_id = _text(thing.get("version_id"))
     size = thing.get("size")
@@ -145,11 +160,11 @@ def _event(
         kind=kind,
         bucket=bucket,
         key=key,
-        event_name=name[:100],
+        event_name=name,
         version_id=None if version_id == "null" else version_id,
         etag=_text(thing.get("etag")),
         sequencer=_text(thing.get("sequencer")),
-        size_bytes=size if isinstance(size, int) and size >= 0 else None,
+        size_bytes=size if type(size) is int and 0 <= size <= _LARGEST_SIZE else None,  # a bool is an int
         event_time=_time(time),
         attempt=attempt,
     )
@@ -172,25 +187,35 @@ def _decoded(key: Any) -> str | None:  # noqa: ANN401
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401
-    return value.strip('"')[:_LONGEST_KEY] if isinstance(value, str) and value else None
+    return value.strip('"')[:_LONGEST_KEY] or None if isinstance(value, str) and _is_utf8(value) else None
+
+
+def _name(value: Any) -> str:  # noqa: ANN401
+    return value[:_LONGEST_NAME] if isinstance(value, str) and _is_utf8(value) else ""
+
+
+def _is_utf8(text: str) -> bool:
+    """JSON can spell half a surrogate pair; nothing that stores or sends text can."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _time(value: Any) -> datetime | None:  # noqa: ANN401
     try:
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else None
 
 
 def _unreadable(body: str, problem: str, attempt: int) -> ObjectEvent:
-    digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+    text = body.encode("utf-8", "backslashreplace").decode()
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return ObjectEvent(
         kind=EventKind.UNREADABLE,
         bucket=MESSAGE_BUCKET,
         key=digest,
         event_name="unreadable",
         attempt=attempt,
-        body=body,
+        body=text,
         problem=problem,
     )

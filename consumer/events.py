@@ -25,7 +25,7 @@ class ObjectEvent:
 
     `key` is decoded. `version_id` is None in an unversioned bucket. `etag` is without quotes. `sequencer`
     orders events of one key, compared as hexadecimal numbers of equal length. `attempt` counts the receives
-    of the message that brought the event, from 1.
+    of the message that brought the event, from 1. `force` loads what the store has now, whatever the ledger says.
     """
 
     kind: EventKind
@@ -38,6 +38,7 @@ class ObjectEvent:
     size_bytes: int | None = None
     event_time: datetime | None = None
     attempt: int = 1
+    force: bool = False
     body: str | None = None
     problem: str | None = None
 

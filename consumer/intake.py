@@ -15,6 +15,9 @@ from common.errors import ServiceUnavailable, WriteConflict
 from common.ids import new_id
 from common.lake import Lake, ProcessedKey
 from common.lake.guard import scope_id
+from common.milestones import milestone
+from common.settings import DuplicatePolicy
+from consumer.breaker import Breaker
 from consumer.decision import Answer, Verdict, decide
 from consumer.decode import Staged, Staging, Tabular
 from consumer.decode.rejects import RejectedRow
@@ -27,6 +30,7 @@ from consumer.plan import Scribe, Step, with_content
 from consumer.preparation import Preparation, Prepared, Released
 from consumer.profiles import ProfileRegistry
 from consumer.spool import Spool
+from consumer.twins import with_twins
 from consumer.unit import Unit
 
 log = structlog.get_logger(__name__)
@@ -42,6 +46,8 @@ class Intake:
     spool: Spool
     staging: Staging
     scribe: Scribe
+    breaker: Breaker
+    on_duplicate_content: DuplicatePolicy
     clock: Callable[[], datetime]
 
     def settle(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
@@ -104,7 +110,8 @@ class Round:
             raise
         except BaseException:
             # The commit may have happened all the same, so the staged files must stay.
-            log.warning("staged_files_left", paths=self._staged.paths)
+            if self._staged.paths:
+                log.warning("staged_files_left", paths=self._staged.paths)
             raise
 
     def _attempt(self) -> list[Outcome]:
@@ -113,13 +120,16 @@ class Round:
         held = self._intake.lake.processed_keys([scope_id(event.scope) for event in self._events])
         steps = [self._step(event, held.get(scope_id(event.scope))) for event in self._events]
         steps = self._without_late_redeliveries(self._with_objects(steps))
+        steps = with_twins(steps, self._intake.lake, self._intake.on_duplicate_content)
         self._stage([step for step in steps if step.load_id])
         unit = Unit()
         outcomes = [self._settle_step(step, unit) for step in steps]
         if not unit.entries:
             return outcomes
+        self._intake.breaker.check(unit.poisoned)
         unit.staged_paths = self._staged.paths
         snapshot = unit.commit(self._intake.lake, self._intake.scribe.consumer_id)
+        self._intake.breaker.record(unit.poisoned)
         return [outcome.committed(snapshot) for outcome in outcomes]
 
     # -- deciding ----------------------------------------------------------------------------------------
@@ -137,7 +147,8 @@ class Round:
     def _with_objects(self, steps: Sequence[Step]) -> list[Step]:
         """The steps, those that load with their object at hand."""
         loading = [step.event for step in steps if step.verdict is Verdict.LOAD]
-        prepared = dict(zip(loading, self._preparation.prepare(loading), strict=True))
+        with milestone("fetch"):
+            prepared = dict(zip(loading, self._preparation.prepare(loading), strict=True))
         return [self._with_object(step, prepared.get(step.event)) for step in steps]
 
     def _with_object(self, step: Step, prepared: Prepared | Released | None) -> Step:
@@ -169,7 +180,8 @@ class Round:
             return
         self._intake.staging.discard(self._staged)
         files: list[Tabular] = [tabular for tabular in wanted.values() if tabular]
-        self._staged = self._intake.staging.stage(files, new_id())
+        with milestone("stage"):
+            self._staged = self._intake.staging.stage(files, new_id())
 
     # -- settling ----------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ class State(StrEnum):
     STALE = "stale"
     REMOVED = "removed"
     KEPT = "kept"
+    SKIPPED = "skipped"
     QUARANTINED = "quarantined"
     MISSING = "missing"
 
@@ -43,6 +44,7 @@ class LedgerEntry:
     etag: str | None = None
     sequencer: str | None = None
     content_sha256: str | None = None
+    duplicate_of: str | None = None
     size_bytes: int | None = None
     profile: str | None = None
     rows_loaded: int = 0

@@ -58,6 +58,10 @@ class Outcome:
                 "previous_load_id": entry.previous_load_id,
                 "snapshot_id": self.snapshot_id,
             }
+        if entry and entry.duplicate_of:
+            log.warning(
+                "duplicate_content", scope=entry.scope, duplicate_of=entry.duplicate_of, state=entry.state.value
+            )
         if reason := entry.reason if entry else self.reason:
             told["reason"] = reason
         event = f"object_{self.label}"

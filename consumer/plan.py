@@ -1,6 +1,6 @@
 """What is to be done with each event of a round, and the ledger line that says it was done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.ids import new_id
@@ -21,6 +21,7 @@ class Step:
     held: ProcessedKey | None
     verdict: Verdict
     prepared: Prepared | None = None
+    duplicate_of: str | None = None
 
     @property
     def load_id(self) -> str | None:
@@ -33,7 +34,8 @@ def with_content(step: Step, prepared: Prepared) -> Step:
     """The step, now that the content of its object is known: the same content again changes no rows."""
     held = step.held
     same = (
-        held is not None
+        not step.event.force
+        and held is not None
         and held.state in ROWS_IN_FORCE
         and held.content_sha256 is not None
         and held.content_sha256 == prepared.content_sha256
@@ -41,7 +43,7 @@ def with_content(step: Step, prepared: Prepared) -> Step:
     verdict = step.verdict
     if same:
         verdict = Verdict.UNCHANGED if step.event.has_identity else Verdict.DUPLICATE
-    return Step(step.event, held, verdict, prepared)
+    return replace(step, verdict=verdict, prepared=prepared)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Scribe:
         if step.verdict is Verdict.REMOVE:
             keep = self.on_removed is RemovalPolicy.KEEP
             return self._line(step, State.KEPT if keep else State.REMOVED, now, keeps_rows=keep)
+        if step.verdict is Verdict.SKIP:
+            return self._line(step, State.SKIPPED, now, reason="the same content is loaded", keeps_rows=False)
         if step.verdict is Verdict.QUARANTINE:
             return self._line(step, State.QUARANTINED, now, reason=step.event.problem)
         return self._line(step, State(step.verdict.value), now)
@@ -113,6 +117,7 @@ class Scribe:
             etag=version.etag if version else event.etag,
             sequencer=event.sequencer,
             content_sha256=prepared.content_sha256 if prepared else None,
+            duplicate_of=step.duplicate_of,
             size_bytes=version.size_bytes if version else event.size_bytes,
             profile=prepared.tabular.profile if prepared and prepared.tabular else None,
             rows_loaded=load.rows_loaded if loaded else 0,

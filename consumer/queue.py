@@ -58,8 +58,14 @@ class Queue(Protocol):
     def release(self, messages: Sequence[Message], seconds: int) -> None:
         """Give messages back, to be received again after so many seconds."""
 
+    def extend(self, messages: Sequence[Message], seconds: int) -> list[Message]:
+        """Keep received messages invisible for so many seconds from now. Returns those that are ours no more."""
+
     def depth(self) -> Depth:
         """How many messages there are."""
+
+    def visibility_timeout(self) -> int:
+        """For how many seconds a received message stays invisible to others."""
 
 
 class SqsQueue:
@@ -99,7 +105,30 @@ class SqsQueue:
 
     def release(self, messages: Sequence[Message], seconds: int) -> None:
         """See `Queue`. A message that cannot be released becomes visible when its time-out ends."""
+        if refused := self._change_visibility(messages, seconds, "releasing messages"):
+            log.warning("messages_not_released", count=len(refused))
+
+    def extend(self, messages: Sequence[Message], seconds: int) -> list[Message]:
+        """See `Queue`."""
+        return self._change_visibility(messages, seconds, "extending messages")
+
+    def depth(self) -> Depth:
+        """See `Queue`."""
+        found = self._attributes()
+        return Depth(
+            visible=int(found.get("ApproximateNumberOfMessages", "0")),
+            in_flight=int(found.get("ApproximateNumberOfMessagesNotVisible", "0")),
+            delayed=int(found.get("ApproximateNumberOfMessagesDelayed", "0")),
+        )
+
+    def visibility_timeout(self) -> int:
+        """See `Queue`."""
+        return int(self._attributes().get("VisibilityTimeout", "30"))
+
+    def _change_visibility(self, messages: Sequence[Message], seconds: int, doing: str) -> list[Message]:
+        """Returns the messages that SQS refused."""
         timeout = max(0, min(seconds, LONGEST_VISIBILITY))
+        refused: list[Message] = []
         for batch in _batches(messages):
             entries = [
                 {"Id": str(number), "ReceiptHandle": message.receipt_handle, "VisibilityTimeout": timeout}
@@ -108,22 +137,9 @@ class SqsQueue:
             try:
                 answer = self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
             except (ClientError, BotoCoreError) as error:
-                raise translated(error, "releasing messages") from error
-            if answer.get("Failed"):
-                log.warning("messages_not_released", count=len(answer["Failed"]))
-
-    def depth(self) -> Depth:
-        """See `Queue`."""
-        return Depth(
-            *(
-                int(self._attributes().get(name, "0"))
-                for name in (
-                    "ApproximateNumberOfMessages",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "ApproximateNumberOfMessagesDelayed",
-                )
-            )
-        )
+                raise translated(error, doing) from error
+            refused += [batch[int(failure["Id"])] for failure in answer.get("Failed", [])]
+        return refused
 
     def _attributes(self) -> dict[str, str]:
         try:

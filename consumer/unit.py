@@ -9,7 +9,7 @@ import pyarrow as pa
 from common.lake import Claim, Lake, ProcessedKey
 from common.lake.catalog import literal
 from consumer.decode.rejects import RejectedRow
-from consumer.ledger import LedgerEntry, insert_entries
+from consumer.ledger import LedgerEntry, State, insert_entries
 
 _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason")
 _REJECTED = pa.schema([pa.field(name, pa.string()) for name in _TEXT] + [pa.field("line", pa.int64())])
@@ -39,6 +39,12 @@ class Unit:
             self.replaced.append(entry.previous_load_id)
         if rejected:
             self.rejected.append((entry, rejected))
+
+    @property
+    def poisoned(self) -> list[bool]:
+        """For each object that was to be loaded, whether it could not be."""
+        tried = {State.LOADED, State.QUARANTINED}
+        return [entry.state is State.QUARANTINED for entry in self.entries if entry.state in tried]
 
     def commit(self, lake: Lake, author: str) -> int:
         """Make it true, all or nothing. Returns the snapshot's id.

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from common.errors import Retryable
-from consumer.envelope import Reading, read_body
+from common.milestones import milestone
+from consumer.envelope import Reading
 from consumer.events import EventKind, ObjectEvent
+from consumer.gathering import Delivery, Gathering
+from consumer.heartbeat import Heartbeat
 from consumer.outcome import Outcome
-from consumer.queue import BATCH, Message, Queue
+from consumer.queue import Message, Queue
 
 if TYPE_CHECKING:
     from common.runtime import Stop
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from consumer.intake import Intake
 
 LONGEST_BACKOFF = 900  # seconds
+LONGEST_WAIT = 60
 
 log = structlog.get_logger(__name__)
 
@@ -39,16 +43,17 @@ class Summary:
     outcomes: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """A message and what was read in it."""
-
-    message: Message
-    reading: Reading
-
-
 class Worker:
-    """Takes messages from a queue until it is told to stop."""
+    """Takes messages from a queue until it is told to stop.
+
+    Args:
+        queue: where the messages are.
+        intake: settles events.
+        settings: how large a micro-batch is, and which keys are billing files.
+        stop: says when to end.
+        clock: seconds that never go back.
+        jitter: a random number from 0 to 1.
+    """
 
     def __init__(
         self,
@@ -57,17 +62,18 @@ class Worker:
         settings: "Settings",
         stop: "Stop",
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._queue = queue
         self._intake = intake
         self._settings = settings
         self._stop = stop
-        self._monotonic = monotonic
+        self._clock = clock
         self._jitter = jitter
+        self._heartbeat = Heartbeat(queue, queue.visibility_timeout(), clock=clock)
+        self._gathering = Gathering(queue, self._heartbeat, settings, stop, clock)
         self._failures = 0
-        self._draining = False
         self.summary = Summary()
 
     def run(self, *, drain: bool = False) -> Summary:
@@ -76,64 +82,45 @@ class Worker:
         Raises:
             Fatal: going on would be wrong; what was received comes again.
         """
-        self._draining = drain
-        while not self._stop.requested:
-            try:
-                batch = self._gather()
-                if batch:
-                    self._process(batch)
-                elif drain and self._queue.depth().total == 0:
-                    break
-            except Retryable as error:
-                self._wait_out(error)
-            else:
-                self._failures = 0
+        with self._heartbeat.beating():
+            while not self._stop.requested:
+                try:
+                    batch = self._gathering.batch(hurried=drain)
+                    if batch:
+                        self._settle_or_return(batch)
+                    elif drain and self._queue.depth().total == 0:
+                        break
+                except Retryable as error:
+                    self._wait_out(error)
+                else:
+                    self._failures = 0
         return self.summary
-
-    # -- receiving ---------------------------------------------------------------------------------------
-
-    def _gather(self) -> list[Delivery]:
-        """One micro-batch: full by files or bytes, old enough, or all that there is at the moment."""
-        batch: list[Delivery] = []
-        deadline = 0.0
-        while not self._stop.requested:
-            room = self._settings.batch_files - len(batch)
-            messages = self._queue.receive(min(room, BATCH), self._patience(batch, deadline))
-            if messages and not batch:
-                deadline = self._monotonic() + (0 if self._draining else self._settings.batch_seconds)
-            batch += [Delivery(message, read_body(message.body, message.receive_count)) for message in messages]
-            over = self._monotonic() >= deadline and not (messages and self._draining)
-            if over or self._is_full(batch):
-                break
-        return batch
-
-    def _patience(self, batch: Sequence[Delivery], deadline: float) -> int:
-        """How many seconds to wait for the next messages of a batch."""
-        if not batch:
-            return self._settings.poll_seconds
-        return 1 if deadline - self._monotonic() > 1 else 0
-
-    def _is_full(self, batch: Sequence[Delivery]) -> bool:
-        size = sum(event.size_bytes or 0 for delivery in batch for event in delivery.reading.events)
-        return len(batch) >= self._settings.batch_files or size >= self._settings.batch_bytes
 
     # -- settling ----------------------------------------------------------------------------------------
 
-    def _process(self, batch: Sequence[Delivery]) -> None:
-        started = self._monotonic()
+    def _settle_or_return(self, batch: Sequence[Delivery]) -> None:
+        if self._stop.requested:
+            self._release([delivery.message for delivery in batch], 0)
+            log.info("batch_returned", messages=len(batch), reason="told to stop before it was begun")
+            return
+        started = self._clock()
         self._count_ignored(batch)
         wanted = [(delivery, event) for delivery in batch for event in self._wanted(delivery.reading)]
         try:
             outcomes = self._intake.settle([event for _, event in wanted])
         except Retryable:
-            self._queue.release([delivery.message for delivery in batch], self._backoff(self._failures + 1))
+            self._release([delivery.message for delivery in batch], self._backoff(self._failures + 1))
             raise
-        open_messages: dict[str, Outcome] = {}
-        for (delivery, _), outcome in zip(wanted, outcomes, strict=True):
-            if not outcome.acknowledge:
-                open_messages[delivery.message.message_id] = outcome
-        self._acknowledge(batch, open_messages)
-        self._report(batch, outcomes, self._monotonic() - started)
+        unsettled = {
+            delivery.message.receipt_handle
+            for (delivery, _), outcome in zip(wanted, outcomes, strict=True)
+            if not outcome.acknowledge
+        }
+        self._acknowledge([d.message for d in batch if d.message.receipt_handle not in unsettled])
+        for delivery in batch:
+            if delivery.message.receipt_handle in unsettled:
+                self._release([delivery.message], self._backoff(delivery.message.receive_count))
+        self._report(batch, outcomes, self._clock() - started)
 
     def _wanted(self, reading: Reading) -> Iterator[ObjectEvent]:
         for event in reading.events:
@@ -141,14 +128,16 @@ class Worker:
                 yield event
             else:
                 self.summary.outcomes["not_included"] += 1
-                log.debug("object_not_included", bucket=event.bucket, key=event.key)
+                log.info("object_not_included", scope=event.scope)
 
-    def _acknowledge(self, batch: Sequence[Delivery], open_messages: dict[str, Outcome]) -> None:
-        self._queue.delete([d.message for d in batch if d.message.message_id not in open_messages])
-        for delivery in batch:
-            message = delivery.message
-            if message.message_id in open_messages:
-                self._queue.release([message], self._backoff(message.receive_count))
+    def _acknowledge(self, messages: Sequence[Message]) -> None:
+        self._heartbeat.let_go(messages)
+        with milestone("acknowledge"):
+            self._queue.delete(messages)
+
+    def _release(self, messages: Sequence[Message], seconds: int) -> None:
+        self._heartbeat.let_go(messages)
+        self._queue.release(messages, seconds)
 
     # -- waiting -----------------------------------------------------------------------------------------
 
@@ -159,7 +148,7 @@ class Worker:
 
     def _wait_out(self, error: Retryable) -> None:
         self._failures += 1
-        seconds = min(self._backoff(self._failures), 60)
+        seconds = min(self._backoff(self._failures), LONGEST_WAIT)
         log.warning("consumer_waiting", reason=str(error), seconds=seconds, failures=self._failures)
         self._stop.wait(seconds)
 

@@ -20,6 +20,9 @@ METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database
 LOCK_SECONDS = 60
 BUSY_MILLISECONDS = 10_000
 
+Row = tuple[str | None, ...]
+"""A row of the guard's table, its columns in the order of `common.lake.guard.COLUMNS`."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -55,8 +58,8 @@ class Catalog(Protocol):
     def install_guard(self, con: duckdb.DuckDBPyConnection, attach: Sequence[str]) -> None:
         """Make the guard's table and trigger. The lake is attached to `con`, before and after."""
 
-    def processed_keys(self, con: duckdb.DuckDBPyConnection, scope_ids: Sequence[str]) -> list[tuple[str | None, ...]]:
-        """The guard's rows for these scopes, by its index."""
+    def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
+        """Rows of the guard's table: those that the script `query` finds for these digests, by an index."""
 
     def writing(self) -> AbstractContextManager[None]:
         """Held around each write transaction."""
@@ -109,11 +112,11 @@ class SqliteCatalog:
         for statement in attach:
             con.execute(statement)
 
-    def processed_keys(self, con: duckdb.DuckDBPyConnection, scope_ids: Sequence[str]) -> list[tuple[str | None, ...]]:
+    def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
         """Ask SQLite itself: a scan through DuckDB would read the whole table."""
         return con.execute(
             "SELECT * FROM sqlite_query(?, ?, params => row(?))",
-            [METADATA, _sql("processed_keys.sqlite.sql"), json.dumps(list(scope_ids))],
+            [METADATA, _sql(f"{query}.sqlite.sql"), json.dumps(list(digests))],
         ).fetchall()
 
     @contextmanager
@@ -211,11 +214,11 @@ class PostgresCatalog:
         """Run the guard's script on the server."""
         con.execute("CALL postgres_execute(?, ?)", [METADATA, _sql("guard.postgres.sql")])
 
-    def processed_keys(self, con: duckdb.DuckDBPyConnection, scope_ids: Sequence[str]) -> list[tuple[str | None, ...]]:
+    def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
         """Ask PostgreSQL itself: a scan through DuckDB would read the whole table."""
-        if any(not _DIGEST.match(scope_id) for scope_id in scope_ids):
-            raise ValueError("a scope id is a SHA-256 in hexadecimal")
-        sql = _sql("processed_keys.postgres.sql").replace("{scope_ids}", literal(json.dumps(list(scope_ids))))
+        if any(not _DIGEST.match(digest) for digest in digests):
+            raise ValueError("a digest is a SHA-256 in hexadecimal")
+        sql = _sql(f"{query}.postgres.sql").replace("{digests}", literal(json.dumps(list(digests))))
         return con.execute("SELECT * FROM postgres_query(?, ?)", [METADATA, sql]).fetchall()
 
     def writing(self) -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from common.lake.failures import translate
 from common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from common.lake.migrations import apply_migrations, apply_options, check_version, schema_version
 from common.lake.storage import LocalStorage, Storage, storage_from
+from common.milestones import milestone
 from common.settings import Settings
 
 if TYPE_CHECKING:
@@ -140,12 +141,18 @@ class Lake:
         To be called outside a transaction and before it: whatever the answer shows as committed, a
         transaction begun afterwards sees.
         """
-        if not scope_ids:
-            return {}
+        return {key.scope_id: key for key in self._guarded("processed_keys", scope_ids)}
+
+    def same_content(self, digests: Sequence[str]) -> list[ProcessedKey]:
+        """The scopes whose rows in force come from a content with one of these SHA-256."""
+        return self._guarded("same_content", digests)
+
+    def _guarded(self, query: str, digests: Sequence[str]) -> list[ProcessedKey]:
+        if not digests:
+            return []
         with self._translated("reading the ledger"):
-            found = self._catalog.processed_keys(self._con, scope_ids)
-        keys = [processed_key(row) for row in found]
-        return {key.scope_id: key for key in keys}
+            found = self._catalog.guarded(self._con, query, digests)
+        return [processed_key(row) for row in found]
 
     def columns(self, table: str) -> dict[str, str]:
         """The columns of a lake table with their DuckDB types, in order."""
@@ -186,7 +193,8 @@ class Lake:
         with self._translated("committing to the lake"):
             self._prepare_storage()
             with self._catalog.writing(), self._transaction():
-                write(self._con)
+                with milestone("write"):
+                    write(self._con)
                 self._con.execute(
                     "CALL lake.set_commit_message(?, ?, extra_info => ?)", [author, message, claims_json(claims)]
                 )
@@ -198,7 +206,8 @@ class Lake:
         self._con.execute("BEGIN TRANSACTION")
         try:
             yield
-            self._con.execute("COMMIT")
+            with milestone("commit"):
+                self._con.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # a refused COMMIT has already ended the transaction
                 self._con.execute("ROLLBACK")

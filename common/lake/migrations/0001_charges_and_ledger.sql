@@ -68,7 +68,7 @@ CREATE TABLE ledger (
     entry_id          VARCHAR NOT NULL,          -- this line; of a loaded one, also its load_id
     scope_id          VARCHAR NOT NULL,          -- SHA-256 of scope, the key of the catalog's processed_key
     scope             VARCHAR NOT NULL,          -- what a load replaces as a whole: s3://bucket/key
-    state             VARCHAR NOT NULL,          -- loaded, unchanged, stale, removed, kept, quarantined, missing
+    state             VARCHAR NOT NULL,          -- loaded, unchanged, stale, removed, kept, skipped, quarantined, missing
     reason            VARCHAR,                   -- why, where the state alone does not say it
     load_id           VARCHAR,                   -- the load whose rows are in force after this line
     previous_load_id  VARCHAR,                   -- the load whose rows were in force before it
@@ -78,6 +78,7 @@ CREATE TABLE ledger (
     etag              VARCHAR,
     sequencer         VARCHAR,
     content_sha256    VARCHAR,
+    duplicate_of      VARCHAR,                   -- the scope of another object in force with the same content
     size_bytes        BIGINT,
     profile           VARCHAR,
     rows_loaded       BIGINT NOT NULL,

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS processed_key (
     content_sha256  TEXT
 );
 
+CREATE INDEX IF NOT EXISTS processed_key_content ON processed_key (content_sha256);
+
 CREATE OR REPLACE FUNCTION billstream_claim() RETURNS trigger LANGUAGE plpgsql AS $guard$
 DECLARE
     claim jsonb;

@@ -14,6 +14,8 @@ CREATE TABLE IF NOT EXISTS processed_key (
     content_sha256  TEXT
 ) WITHOUT ROWID;
 
+CREATE INDEX IF NOT EXISTS processed_key_content ON processed_key (content_sha256);
+
 DROP TRIGGER IF EXISTS billstream_claim;
 
 CREATE TRIGGER billstream_claim AFTER INSERT ON ducklake_snapshot_changes

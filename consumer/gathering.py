@@ -1,0 +1,84 @@
+"""Micro-batches: several receives make one, until it is full by files or bytes, or old enough."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from common.errors import Retryable
+from common.milestones import milestone
+from consumer.envelope import Reading, read_body
+from consumer.heartbeat import Heartbeat
+from consumer.queue import BATCH, Message, Queue
+
+if TYPE_CHECKING:
+    from common.runtime import Stop
+    from common.settings import Settings
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message and what was read in it."""
+
+    message: Message
+    reading: Reading
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the objects are that it announces."""
+        return sum(event.size_bytes or 0 for event in self.reading.events)
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """Receives; from the moment it has a message, the heartbeat holds it."""
+
+    queue: Queue
+    heartbeat: Heartbeat
+    settings: "Settings"
+    stop: "Stop"
+    clock: Callable[[], float] = time.monotonic
+
+    def batch(self, *, hurried: bool) -> list[Delivery]:
+        """The next micro-batch; empty when no message came within one long poll.
+
+        Args:
+            hurried: take what there is at the moment rather than wait until the batch is old enough.
+
+        Raises:
+            Retryable: the queue does not answer, and nothing has been received yet.
+        """
+        found: list[Delivery] = []
+        deadline = 0.0
+        while not self.stop.requested and not self._is_full(found):
+            try:
+                messages = self._receive(len(found), self._patience(found, deadline))
+            except Retryable:
+                if found:
+                    break
+                raise
+            if not messages and (hurried or not found):
+                break
+            if not found:
+                deadline = self.clock() + self.settings.batch_seconds
+            found += [Delivery(message, read_body(message.body, message.receive_count)) for message in messages]
+            if not hurried and self.clock() >= deadline:
+                break
+        return found
+
+    def _receive(self, received: int, wait_seconds: int) -> list[Message]:
+        room = self.settings.batch_files - received
+        with milestone("receive"):
+            messages = self.queue.receive(min(room, BATCH), wait_seconds)
+        self.heartbeat.hold(messages)
+        return messages
+
+    def _patience(self, found: Sequence[Delivery], deadline: float) -> int:
+        """How many seconds the next receive waits."""
+        if not found:
+            return self.settings.poll_seconds
+        return 1 if deadline - self.clock() > 1 else 0
+
+    def _is_full(self, found: Sequence[Delivery]) -> bool:
+        size = sum(delivery.size_bytes for delivery in found)
+        return len(found) >= self.settings.batch_files or size >= self.settings.batch_bytes

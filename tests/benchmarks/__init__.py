@@ -1,0 +1,1 @@
+"""Measurements; no test passes or fails by them."""
