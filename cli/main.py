@@ -16,7 +16,7 @@ from cli import report, wiring
 from cli.aws_setup import set_up_aws
 from cli.demo import run_demo
 from cli.files import find_files, load_files
-from cli.output import Format, write_result
+from cli.output import Format, console, write_result
 from cli.query import read_only
 from cli.settings_table import markdown
 from cli.status import read_status
@@ -32,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(soft_wrap=True, highlight=False)
+out = console()
 
 
 def run() -> None:

@@ -17,6 +17,15 @@ from rich.table import Table
 from common.errors import Fatal
 
 
+WIDE = 10_000
+"""Columns of an output that is no terminal: whoever reads it later folds it, or greps it line by line."""
+
+
+def console() -> Console:
+    """Standard output for people: as wide as the terminal; never folded into a file or a pipe."""
+    return Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
+
+
 class Format(StrEnum):
     """How a result set is written to standard output."""
 
@@ -72,7 +81,7 @@ def _write_table(result: pa.Table) -> None:
         table.add_column(escape(field.name), justify="right" if number else "left", overflow="fold")
     for row in result.to_pylist(maps_as_pydicts="strict"):
         table.add_row(*("" if cell is None else escape(_text(cell)) for cell in row.values()))
-    Console().print(table)
+    console().print(table)
 
 
 def _plain_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,8 @@ class LedgerEntry:
 
     def claim(self, held: ProcessedKey | None) -> Claim:
         """The claim that makes this line the newest of its scope, if `held` still is."""
-        in_force = self if self.state in {State.LOADED, State.UNCHANGED} else held
+        # An unchanged object need not have been fetched: then its content is the one that was held.
+        in_force = self if self.content_sha256 and self.state in {State.LOADED, State.UNCHANGED} else held
         identity = held if self.state is State.STALE and held else self
         return Claim(
             ProcessedKey(

@@ -17,7 +17,6 @@ from typing import IO
 from common.errors import Poison
 
 _CHUNK = 1024 * 1024
-_NEWLINE = b"\n"
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOMB_BYTES = 256 * 1024 * 1024
 _BOMB_RATIO = 250
@@ -36,6 +35,14 @@ class PlainText:
     size_bytes: int
 
 
+class _NotText(Exception):  # noqa: N818 - never leaves this module
+    """The byte at `offset` of the text is no part of UTF-8 text."""
+
+    def __init__(self, offset: int, reason: str) -> None:
+        super().__init__(reason)
+        self.offset = offset
+
+
 def plain_text(original: Path, spool: Path) -> PlainText:
     """Check, hash and where necessary decompress `original`.
 
@@ -48,17 +55,33 @@ def plain_text(original: Path, spool: Path) -> PlainText:
     """
     with original.open("rb") as raw:
         compressed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    digest = content_sha256(original)
+    return _decompressed(original, spool) if compressed else _as_it_is(original)
+
+
+def _as_it_is(original: Path) -> PlainText:
+    digest = hashlib.sha256()
+    size = 0
+    with original.open("rb") as stream:
+        try:
+            for chunk in _checked(_chunks(stream)):
+                digest.update(chunk)
+                size += len(chunk)
+        except _NotText as problem:
+            raise _poison(problem, stream) from problem
+    return PlainText(original, digest.hexdigest(), size)
+
+
+def _decompressed(original: Path, spool: Path) -> PlainText:
+    with original.open("rb") as raw:
+        digest = hashlib.file_digest(raw, "sha256").hexdigest()
     size = original.stat().st_size
-    if not compressed:
-        with original.open("rb") as stream:
-            for _ in _checked(_chunks(stream)):
-                pass
-        return PlainText(original, digest, size)
     try:
         with gzip.open(original) as stream, spool.open("wb") as target:
-            for chunk in _checked(_bounded(_chunks(stream), size)):
-                target.write(chunk)
+            try:
+                for chunk in _checked(_bounded(_chunks(stream), size)):
+                    target.write(chunk)
+            except _NotText as problem:
+                raise _poison(problem, stream) from problem
     except (zlib.error, EOFError, gzip.BadGzipFile) as error:
         spool.unlink(missing_ok=True)
         raise Poison(f"The gzip stream is damaged: {error}.") from error
@@ -66,12 +89,6 @@ def plain_text(original: Path, spool: Path) -> PlainText:
         spool.unlink(missing_ok=True)
         raise
     return PlainText(spool, digest, size)
-
-
-def content_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _chunks(stream: "IO[bytes] | gzip.GzipFile") -> Iterator[bytes]:
@@ -94,23 +111,27 @@ def _bounded(chunks: Iterator[bytes], compressed_bytes: int) -> Iterator[bytes]:
 def _checked(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Pass the chunks on, unless one holds what is no UTF-8 text."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    offset, line = 0, 1
+    offset = 0
     for chunk in chunks:
         if b"\x00" in chunk:
-            line += chunk.count(_NEWLINE, 0, chunk.index(0))
-            raise Poison(f"Line {line} holds a NUL byte: this is not text in UTF-8.")
-        pending = decoder.getstate()[0]
+            raise _NotText(offset + chunk.index(0), "NUL")
+        pending = len(decoder.getstate()[0])
         if pending or not chunk.isascii():
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                bad = max(error.start - len(pending), 0)
-                line += chunk.count(_NEWLINE, 0, bad)
-                raise Poison(
-                    f"Line {line}, byte {offset + bad + 1} of the file, is not UTF-8: {error.reason}."
-                ) from error
+                raise _NotText(offset - pending + error.start, error.reason) from error
         yield chunk
         offset += len(chunk)
-        line += chunk.count(_NEWLINE)
-    if decoder.getstate()[0]:
-        raise Poison(f"Line {line}: the file ends in the middle of a UTF-8 character.")
+    if pending := len(decoder.getstate()[0]):
+        raise _NotText(offset - pending, "the file ends in the middle of a character")
+
+
+def _poison(problem: _NotText, stream: "IO[bytes] | gzip.GzipFile") -> Poison:
+    """The problem with its line. Lines are counted only now, as nobody asks for those of good files."""
+    stream.seek(0)
+    line, left = 1, problem.offset
+    while left > 0 and (chunk := stream.read(min(left, _CHUNK))):
+        line += chunk.count(b"\n")
+        left -= len(chunk)
+    return Poison(f"Line {line}, byte {problem.offset + 1} of the text, is not UTF-8 text: {problem}.")
