@@ -16,7 +16,6 @@ from rich.table import Table
 
 from common.errors import Fatal
 
-
 WIDE = 10_000
 """Columns of an output that is no terminal: whoever reads it later folds it, or greps it line by line."""
 
