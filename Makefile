@@ -1,0 +1,97 @@
+# Everything a developer runs. `make` alone lists the targets.
+#
+# Set-up needs Python 3.11 or newer with its venv module, pip, and make; nothing is installed outside this folder.
+# Every package comes from a lock with hashes, build tools included, so set-up fetches nothing un-pinned. Stamp files
+# inside each environment make repeat runs instant; a changed lock or pyproject.toml installs again.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+VENV := .venv
+LOCALSTACK_VENV := .venv-localstack
+UV_VENV := .venv-uv
+BIN := $(VENV)/bin
+
+PIP_FLAGS := --quiet --disable-pip-version-check --no-input
+# Source distributions (and billstream itself) are built with the pinned setuptools of the environment, not with
+# whatever an isolated build would download.
+LOCKED := $(PIP_FLAGS) --require-hashes --no-build-isolation
+
+# Each worker starts servers of its own, at most once: PostgreSQL and MiniStack in under a second, LocalStack in one to
+# three. That is cheaper than sharing them would be intricate, and lets a test stop its server. `worksteal` keeps
+# neighbouring tests together and still lets no worker idle while another has tests left.
+PYTEST_FLAGS ?= -n 2 --dist worksteal
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help setup setup-dev setup-localstack demo test lint lock bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/setup.stamp ## Make .venv with billstream and its demo
+setup-dev: $(VENV)/dev.stamp ## ... and with what tests and linters need
+setup-localstack: $(LOCALSTACK_VENV)/setup.stamp ## Make .venv-localstack, for the tests against LocalStack
+
+demo: setup ## Show billstream at work: no AWS account, no containers
+	@$(BIN)/billstream demo
+
+test: setup-dev setup-localstack lint ## Run linters and all tests
+	@echo "==> tests"
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: setup-dev ## Check style, formatting and types
+	@echo "==> ruff, mypy"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: setup-dev ## Run the benchmarks
+	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
+
+lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upgrade moves every pin
+	@echo "==> locks"
+	@$(COMPILE) requirements/build.in -o requirements/build.txt
+	@$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
+	@$(COMPILE) pyproject.toml -c requirements/demo.txt -o requirements/runtime.txt
+	@$(COMPILE) pyproject.toml --extra demo --group dev \
+		-c requirements/demo.txt -c requirements/build.txt -o requirements/dev.txt
+	@$(COMPILE) --exclude-newer 2025-10-20 requirements/localstack.in -o requirements/localstack.txt
+
+clean: ## Remove the environments, caches and build results (not var/)
+	rm -rf $(VENV) $(LOCALSTACK_VENV) $(UV_VENV) build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One set of pins for all platforms and Python versions. The extra `demo` pins botocore exactly (through ministack), so
+# it is resolved first and the other locks follow it.
+COMPILE = $(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UV_FLAGS)
+
+$(VENV)/setup.stamp: requirements/build.txt requirements/demo.txt pyproject.toml
+	@echo "==> $(VENV): billstream and its demo"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "billstream needs Python 3.11 or newer; set PYTHON")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install $(LOCKED) -r requirements/build.txt
+	@$(BIN)/python -m pip install $(LOCKED) -r requirements/demo.txt
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/setup.stamp requirements/dev.txt
+	@echo "==> $(VENV): tests and linters"
+	@$(BIN)/python -m pip install $(LOCKED) -r requirements/dev.txt
+	@touch $@
+
+$(LOCALSTACK_VENV)/setup.stamp: requirements/build.txt requirements/localstack.txt
+	@echo "==> $(LOCALSTACK_VENV)"
+	@test -x $(LOCALSTACK_VENV)/bin/python || $(PYTHON) -m venv $(LOCALSTACK_VENV)
+	@$(LOCALSTACK_VENV)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
+	@$(LOCALSTACK_VENV)/bin/python -m pip install $(LOCKED) -r requirements/localstack.txt
+	@touch $@
+
+$(UV_VENV)/setup.stamp: Makefile
+	@echo "==> $(UV_VENV): uv, which resolves the locks"
+	@test -x $(UV_VENV)/bin/python || $(PYTHON) -m venv $(UV_VENV)
+	@$(UV_VENV)/bin/python -m pip install $(PIP_FLAGS) uv==$(UV_VERSION)
+	@touch $@
