@@ -1,0 +1,107 @@
+"""What happens in a demo: sample files come and then real life does, or files of the reader's own come."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cli.demo.bucket import Bucket
+from cli.demo.findings import Findings
+from cli.demo.verdict import Check, true_to
+from cli.demo.waiting import wait_until_settled
+from cli.samples import Story, Truth
+from common.errors import Fatal
+
+REPEATED_NOTIFICATIONS = 3
+
+
+class Act(Protocol):
+    """Something to do to the bucket, and what must be true afterwards."""
+
+    def play(self, bucket: Bucket, console: Console) -> None:
+        """Do it; return when all of it is in the lake."""
+
+    def truth(self, bucket: Bucket) -> Truth | None:
+        """What the lake must hold, None if that is not known."""
+
+    def checks(self, bucket: Bucket, findings: Findings) -> list[Check]:
+        """Hold the findings against the truth."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A season of sample files, and then what happens to billing files in real life."""
+
+    story: Story
+
+    def play(self, bucket: Bucket, console: Console) -> None:
+        """See `Act`."""
+        count = sum(1 for _ in self.story.deliveries())
+        title = f"Uploading {count} billing files to s3://{bucket.name}"
+        _with_progress(title, bucket.upload(self.story.deliveries()), count, console)
+        _settle(bucket, console)
+        console.print("Now real life: a notification comes again, a file is restated, another one is removed,")
+        console.print("one is no CSV at all, and one has bad rows.")
+        surprises = self.story.surprises()
+        bucket.notify_again(surprises.notified_again, REPEATED_NOTIFICATIONS)
+        for _ in bucket.upload([surprises.restated, surprises.corrupt, surprises.with_bad_rows]):
+            pass
+        bucket.remove(surprises.removed)
+        _settle(bucket, console)
+
+    def truth(self, bucket: Bucket) -> Truth:
+        """See `Act`."""
+        return bucket.books.truth
+
+    def checks(self, bucket: Bucket, findings: Findings) -> list[Check]:
+        """See `Act`."""
+        return true_to(self.truth(bucket), findings, self.story.surprises().corrupt.key)
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """Files of the reader's own, below `folder`. What is in them is not known, so there is nothing to check."""
+
+    folder: Path
+    paths: Sequence[Path]
+
+    @classmethod
+    def below(cls, folder: Path) -> "OwnFiles":
+        """Every file below the folder.
+
+        Raises:
+            Fatal: there is none.
+        """
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        if not paths:
+            raise Fatal(f"There are no files in {folder}.")
+        return cls(folder, paths)
+
+    def play(self, bucket: Bucket, console: Console) -> None:
+        """See `Act`."""
+        title = f"Uploading {len(self.paths)} files of {self.folder} to s3://{bucket.name}"
+        _with_progress(title, bucket.upload_folder(self.folder, self.paths), len(self.paths), console)
+        _settle(bucket, console)
+
+    def truth(self, bucket: Bucket) -> None:
+        """See `Act`."""
+
+    def checks(self, bucket: Bucket, findings: Findings) -> list[Check]:  # noqa: ARG002 - the port's form
+        """See `Act`."""
+        return []
+
+
+def _settle(bucket: Bucket, console: Console) -> None:
+    with console.status("The consumer loads, the aggregator follows …"):
+        wait_until_settled(bucket.world)
+
+
+def _with_progress(title: str, steps: Iterable[None], count: int, console: Console) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        for _ in progress.track(steps, total=count, description=escape(title)):
+            pass

@@ -1,0 +1,120 @@
+"""What is in the lake at the end, read from the lake itself."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from cli.demo.world import World
+
+Totals = Mapping[str, tuple[int, Decimal | None]]
+"""By billing currency: rows, and the exact sum of BilledCost. No currency is `""`."""
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A file, or with a line one record of it, that did not fit, and why."""
+
+    key: str
+    line: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The state of a lake: totals by currency twice over, decisions by ledger state, and what is in quarantine.
+
+    `duplicates` is what the consumer says in its log: what changes nothing leaves no line in the ledger.
+    """
+
+    charges: Totals
+    aggregates: Totals
+    decisions: Mapping[str, int]
+    replaced: int
+    duplicates: int
+    files: tuple[Quarantined, ...]
+    records: tuple[Quarantined, ...]
+
+    @property
+    def rows(self) -> int:
+        """All rows, of every currency."""
+        return sum(rows for rows, _ in self.charges.values())
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How far the aggregator is behind the consumer; an insights file that is not there yet has None."""
+
+    charges: Totals
+    aggregates: Totals
+    watermark: tuple[int, int] | None
+    published: tuple[int, int] | None
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the aggregates hold exactly what the rows add up to, and the insights tell of them and the ledger."""
+        return self.charges == self.aggregates and self.watermark is not None and self.watermark == self.published
+
+
+def look(world: World) -> Findings:
+    """Read it all."""
+    decisions = _rows(world, "decisions")
+    return Findings(
+        charges=_totals(world, "charges_by_currency"),
+        aggregates=_totals(world, "aggregates_by_currency"),
+        decisions={state: sum(row[2] for row in decisions if row[0] == state) for state, *_ in decisions},
+        replaced=sum(count for _, replaced, count in decisions if replaced),
+        duplicates=_duplicates(world),
+        files=tuple(Quarantined(key, None, reason) for key, reason in _rows(world, "quarantined_files")),
+        records=tuple(Quarantined(*row) for row in _rows(world, "quarantined_records")),
+    )
+
+
+def freshness(world: World) -> Freshness:
+    """Look how far the aggregator is."""
+    rows = _rows(world, "watermark")
+    return Freshness(
+        charges=_totals(world, "charges_by_currency"),
+        aggregates=_totals(world, "aggregates_by_currency"),
+        watermark=rows[0] if rows else None,
+        published=_published(world.settings.insights / "insights.json"),
+    )
+
+
+def _duplicates(world: World) -> int:
+    lines = world.log("consume").read_text("utf-8", "replace").splitlines()
+    return sum(_event(line) == "object_duplicate" for line in lines)
+
+
+def _event(line: str) -> object:
+    with suppress(ValueError):
+        record = json.loads(line)
+        return record.get("event") if isinstance(record, dict) else None
+    return None
+
+
+def _published(path: Path) -> tuple[int, int] | None:
+    """The watermark, and the number of ledger lines, that the insights tell of."""
+    try:
+        insights = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return insights["watermark_snapshot_id"], insights["freshness"]["ledger_lines"]
+
+
+def _totals(world: World, query: str) -> Totals:
+    return {currency or "": (rows, billed) for currency, rows, billed in _rows(world, query)}
+
+
+def _rows(world: World, query: str) -> list[tuple[Any, ...]]:
+    return world.lake.rows(_sql(query))
+
+
+@cache
+def _sql(name: str) -> str:
+    return (files("cli.demo") / "sql" / f"{name}.sql").read_text("utf-8")

@@ -1,0 +1,91 @@
+"""The demo from beginning to end."""
+
+import logging
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from rich.console import Console
+from rich.markup import escape
+
+from cli.demo.acts import Act, OwnFiles, Samples
+from cli.demo.bucket import Bucket
+from cli.demo.findings import look
+from cli.demo.folder import demo_folder
+from cli.demo.signals import Interrupted, interruptible
+from cli.demo.summary import print_kept, print_summary
+from cli.demo.verdict import consistent
+from cli.demo.waiting import queue_depth
+from cli.demo.world import World, running_world
+from cli.emulator import EmulatorError
+from cli.samples import Story
+from cli.samples.story import DEFAULT_DAYS
+from common.errors import BillstreamError
+from common.retries import patiently
+
+WATCH_SECONDS = 0.5
+
+
+def run_demo(
+    *, home: Path, console: Console, input_dir: Path | None = None, keep: bool = False, days: int = DEFAULT_DAYS
+) -> int:
+    """Run billstream as a whole against an emulated AWS, and say whether it tells the truth.
+
+    To be called from the main thread: it listens to signals. Log events below a warning are left out from then on.
+
+    Args:
+        home: the demo lives in the folder `demo` below it.
+        console: where to speak to the reader.
+        input_dir: load the files below this folder instead of samples; then no truth is known.
+        keep: go on until Ctrl-C, so that the reader can try things.
+        days: how many days of samples, two or more.
+
+    Returns:
+        The exit code: 0 if all is well; 1 if a total does not match or something failed, which is then on the
+        console; 128 and the signal's number if a signal ended it.
+    """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    codes: list[int] = []
+    try:
+        act = OwnFiles.below(input_dir) if input_dir else Samples(Story(_yesterday(), days))
+        with interruptible(), demo_folder(home) as folder:
+            console.print("Starting an emulated AWS, a consumer and an aggregator …")
+            with running_world(folder) as world:
+                codes.append(_perform(world, act, console))
+                if keep:
+                    _keep(world, console)
+    except Interrupted as interrupted:
+        console.print(f"The demo was {interrupted} and has tidied up.")
+        return codes[0] if codes else interrupted.exit_code
+    except (BillstreamError, EmulatorError) as error:
+        console.print(f"[bold red]The demo failed.[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return 1
+    return codes[0]
+
+
+def _perform(world: World, act: Act, console: Console) -> int:
+    """Play the act and tell what became of it. Returns the exit code."""
+    console.print(f"They run. Their logs are in {escape(str(world.folder))}.", highlight=False, soft_wrap=True)
+    started = time.monotonic()
+    bucket = Bucket(world)
+    act.play(bucket, console)
+    findings = patiently(lambda: look(world))
+    checks = [
+        *act.checks(bucket, findings),
+        *consistent(findings, queue_depth(world, world.dead_letter_url)),
+    ]
+    print_summary(console, bucket, findings, checks, act.truth(bucket))
+    console.print(f"From the first upload it took {time.monotonic() - started:.0f} seconds.")
+    return 0 if all(check.holds for check in checks) else 1
+
+
+def _keep(world: World, console: Console) -> None:
+    print_kept(console, world)
+    while True:
+        world.check()
+        time.sleep(WATCH_SECONDS)
+
+
+def _yesterday() -> date:
+    return datetime.now(UTC).date() - timedelta(days=1)

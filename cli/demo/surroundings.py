@@ -1,0 +1,73 @@
+"""The environment of a demo: nothing that happens to be set around it may leak in.
+
+A laptop's environment may name a real catalog, a real bucket and real credentials. The demo touches none of them.
+"""
+
+import os
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from common.aws import DEFAULT_REGION
+
+SETTINGS = {
+    "BILLSTREAM_POLL_SECONDS": "1",
+    "BILLSTREAM_BATCH_SECONDS": "0.5",
+    "BILLSTREAM_AGGREGATE_SECONDS": "1",
+    "BILLSTREAM_LOG_FORMAT": "json",
+    # Whatever the reader uploads: rather a full quarantine to look at than a consumer that has stopped.
+    "BILLSTREAM_BREAKER_CONSECUTIVE": "0",
+    "BILLSTREAM_BREAKER_SHARE": "1",
+}
+_FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_")
+_FOREIGN = {"USE_LOCALSTACK", "LOCALSTACK_HOST", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+
+
+@contextmanager
+def surroundings(folder: Path, endpoint_url: str) -> Iterator[None]:
+    """For the length of the block, this process and those it starts find the demo in their environment, only it."""
+    before = dict(os.environ)
+    _become({name: value for name, value in before.items() if not _foreign(name)} | _environment(folder, endpoint_url))
+    try:
+        yield
+    finally:
+        _become(before)
+
+
+def access(endpoint_url: str) -> dict[str, str]:
+    """What the AWS CLI, or any SDK, needs to reach the emulator; it takes any credentials."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": DEFAULT_REGION,
+        "AWS_DEFAULT_REGION": DEFAULT_REGION,
+    }
+
+
+def _environment(folder: Path, endpoint_url: str) -> dict[str, str]:
+    return {
+        **SETTINGS,
+        **access(endpoint_url),
+        **dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "BILLSTREAM_HOME": str(folder),
+        "PYTHONPATH": _python_path(),
+    }
+
+
+def _foreign(name: str) -> bool:
+    return name.startswith(_FOREIGN_PREFIXES) or name.upper() in _FOREIGN
+
+
+def _become(environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _python_path() -> str:
+    """Where a child finds this very code, also when it is not installed."""
+    root = str(Path(__file__).resolve().parents[2])
+    installed = root in sysconfig.get_paths().values()
+    return os.pathsep.join(path for path in (os.environ.get("PYTHONPATH"), None if installed else root) if path)

@@ -1,0 +1,39 @@
+"""Whether the lake holds the truth, to the last decimal."""
+
+from dataclasses import dataclass
+
+from cli.demo.findings import Findings
+from cli.samples import Truth
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold, as a sentence that says what was expected and what was found."""
+
+    sentence: str
+    holds: bool
+
+
+def consistent(findings: Findings, dead_letters: int) -> list[Check]:
+    """What must hold whatever was uploaded."""
+    return [
+        _equal("The aggregates match the rows, to the last decimal", findings.charges, findings.aggregates),
+        _equal("The dead-letter queue is empty", 0, dead_letters),
+    ]
+
+
+def true_to(truth: Truth, findings: Findings, corrupt: str) -> list[Check]:
+    """What must hold when the truth about the uploaded files is known."""
+    billed = {currency: total for currency, (_, total) in findings.charges.items()}
+    quarantined = [file.key for file in findings.files]
+    return [
+        _equal("The rows in the lake are those of the files", truth.rows, findings.rows),
+        _equal("The totals match what was written into the files, to the last decimal", dict(truth.billed), billed),
+        _equal("Every bad record is in quarantine", truth.rejected, len(findings.records)),
+        _equal("The file that is no CSV is in quarantine", [corrupt], quarantined),
+    ]
+
+
+def _equal(sentence: str, expected: object, found: object) -> Check:
+    holds = expected == found
+    return Check(f"{sentence}." if holds else f"{sentence}: no. Expected {expected}, found {found}.", holds)

@@ -1,0 +1,65 @@
+"""Waiting for the demo's processes, with an eye on whether they still run."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cli.aws_setup.failures import explained
+from cli.demo.findings import freshness
+from cli.demo.world import World
+from common.errors import Fatal, Retryable
+
+POLL_SECONDS = 0.25
+PATIENCE_SECONDS = 120.0
+STABLE_POLLS = 3
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far something is. As long as `state` keeps changing, there is reason to wait."""
+
+    done: bool
+    state: object
+
+
+def wait_until_settled(world: World) -> None:
+    """Return once every message is dealt with, and aggregates and insights speak of what is in the lake then.
+
+    Raises:
+        Fatal: a process has ended, or nothing has moved for two minutes.
+    """
+    looks = [1] * STABLE_POLLS  # SQS counts roughly, so the queue must look empty several times in a row
+    _wait(world, "every message is dealt with", lambda: _drained(world, looks))
+    _wait(world, "the aggregates and insights have caught up", lambda: _caught_up(world))
+
+
+def queue_depth(world: World, url: str) -> int:
+    """How many messages the queue holds: waiting, in flight, or put off."""
+    with explained(f"queue {url}"):
+        answer = world.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    return sum(int(value) for name, value in answer["Attributes"].items() if name.startswith("ApproximateNumberOf"))
+
+
+def _drained(world: World, looks: list[int]) -> Progress:
+    looks.append(queue_depth(world, world.queue_url))
+    return Progress(not any(looks[-STABLE_POLLS:]), looks[-1])
+
+
+def _caught_up(world: World) -> Progress:
+    try:
+        state = freshness(world)
+    except Retryable:  # a writer was in the way
+        return Progress(done=False, state=None)
+    return Progress(state.caught_up, state)
+
+
+def _wait(world: World, what: str, look: Callable[[], Progress]) -> None:
+    state: object = None
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (progress := look()).done:
+        world.check()
+        if progress.state != state:
+            state, deadline = progress.state, time.monotonic() + PATIENCE_SECONDS
+        if time.monotonic() > deadline:
+            raise Fatal(f"For {PATIENCE_SECONDS:.0f} seconds nothing has moved until {what}. {world.log_ends()}")
+        time.sleep(POLL_SECONDS)
