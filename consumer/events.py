@@ -1,6 +1,6 @@
 """What a notification says about one object: the values that flow through the consumer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,6 +48,10 @@ class ObjectEvent:
         if self.bucket in {FILE_BUCKET, MESSAGE_BUCKET}:
             return f"{self.bucket}//{self.key}"
         return f"s3://{self.bucket}/{self.key}"
+
+    def forced(self) -> "ObjectEvent":
+        """The same, but to be loaded whatever the ledger says; hence of no version but what the store has then."""
+        return replace(self, force=True, version_id=None, etag=None, sequencer=None)
 
     @property
     def has_identity(self) -> bool:

@@ -52,7 +52,7 @@ class Gathering:
         deadline = 0.0
         while not self.stop.requested and not self._is_full(found):
             try:
-                messages = self._receive(len(found), self._patience(found, deadline))
+                messages = self._receive(len(found), self._patience(found, hurried=hurried))
             except Retryable:
                 if found:
                     break
@@ -73,11 +73,11 @@ class Gathering:
         self.heartbeat.hold(messages)
         return messages
 
-    def _patience(self, found: Sequence[Delivery], deadline: float) -> int:
-        """How many seconds the next receive waits."""
+    def _patience(self, found: Sequence[Delivery], *, hurried: bool) -> int:
+        """How many seconds the next receive waits. A batch may grow a second older than it should."""
         if not found:
             return self.settings.poll_seconds
-        return 1 if deadline - self.clock() > 1 else 0
+        return 0 if hurried else 1
 
     def _is_full(self, found: Sequence[Delivery]) -> bool:
         size = sum(delivery.size_bytes for delivery in found)

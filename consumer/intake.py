@@ -4,26 +4,26 @@ Everything slow happens before the transaction: fetching, checking, decoding. Wh
 round is redone because another consumer was first, so that a redo costs one look at the ledger and one commit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
 from common import retries
-from common.errors import ServiceUnavailable, WriteConflict
+from common.errors import Fatal, ServiceUnavailable, WriteConflict
 from common.ids import new_id
 from common.lake import Lake, ProcessedKey
 from common.lake.guard import scope_id
 from common.milestones import milestone
 from common.settings import DuplicatePolicy
 from consumer.breaker import Breaker
-from consumer.decision import Answer, Verdict, decide
+from consumer.decision import Verdict, decide
 from consumer.decode import Staged, Staging, Tabular
 from consumer.decode.rejects import RejectedRow
 from consumer.events import ObjectEvent
 from consumer.history import settled_before
-from consumer.ledger import LedgerEntry
+from consumer.ledger import LedgerEntry, State
 from consumer.objects import ObjectStore
 from consumer.outcome import Outcome, Result
 from consumer.plan import Scribe, Step, with_content
@@ -97,9 +97,10 @@ class Round:
         self._intake = intake
         self._preparation = preparation
         self._events = events
-        self._answers: dict[str, Answer] = {}
+        self._outage: str | None = None
         self._released: dict[str, str] = {}
         self._staged = Staged()
+        self._entries: dict[str, str | None] = {}  # what the ledger's newest line of each scope was
 
     def settle(self) -> list[Outcome]:
         """Decide, stage, commit; all of it again when another consumer was first."""
@@ -115,9 +116,8 @@ class Round:
             raise
 
     def _attempt(self) -> list[Outcome]:
-        # What the store said before is older than what the ledger says now.
-        self._answers.clear()
         held = self._intake.lake.processed_keys([scope_id(event.scope) for event in self._events])
+        self._forget_overtaken(held)
         steps = [self._step(event, held.get(scope_id(event.scope))) for event in self._events]
         steps = self._without_late_redeliveries(self._with_objects(steps))
         steps = with_twins(steps, self._intake.lake, self._intake.on_duplicate_content)
@@ -126,23 +126,48 @@ class Round:
         outcomes = [self._settle_step(step, unit) for step in steps]
         if not unit.entries:
             return outcomes
-        self._intake.breaker.check(unit.poisoned)
+        self._check_breaker(unit)
         unit.staged_paths = self._staged.paths
         snapshot = unit.commit(self._intake.lake, self._intake.scribe.consumer_id)
         self._intake.breaker.record(unit.poisoned)
         return [outcome.committed(snapshot) for outcome in outcomes]
 
+    def _check_breaker(self, unit: Unit) -> None:
+        try:
+            self._intake.breaker.check(unit.poisoned)
+        except Fatal:
+            for entry in unit.entries:
+                if entry.state is State.QUARANTINED:
+                    log.warning("object_unreadable", scope=entry.scope, reason=entry.reason)
+            self._intake.staging.discard(self._staged)
+            raise
+
     # -- deciding ----------------------------------------------------------------------------------------
 
+    def _forget_overtaken(self, held: Mapping[str, ProcessedKey]) -> None:
+        """An event without identity takes what the store has: once its scope has moved on, what it has by now."""
+        entries = {
+            event.scope: key.entry_id if (key := held.get(scope_id(event.scope))) else None for event in self._events
+        }
+        overtaken = [
+            event.scope
+            for event in self._events
+            if not event.has_identity and self._entries.get(event.scope, entries[event.scope]) != entries[event.scope]
+        ]
+        self._preparation.forget(overtaken)
+        self._entries = entries
+
     def _step(self, event: ObjectEvent, held: ProcessedKey | None) -> Step:
-        verdict = decide(event, held, self._answers.get(event.scope))
-        if verdict is Verdict.ASK:
-            try:
-                self._answers[event.scope] = self._intake.objects.current(event)
-            except ServiceUnavailable as error:
-                return self._release(event, held, str(error))
-            verdict = decide(event, held, self._answers[event.scope])
-        return Step(event, held, verdict)
+        verdict = decide(event, held)
+        if verdict is not Verdict.ASK:
+            return Step(event, held, verdict)
+        if self._outage:
+            return self._release(event, held, self._outage)
+        try:
+            return Step(event, held, decide(event, held, self._intake.objects.current(event)))
+        except ServiceUnavailable as error:
+            self._outage = str(error)
+            return self._release(event, held, self._outage)
 
     def _with_objects(self, steps: Sequence[Step]) -> list[Step]:
         """The steps, those that load with their object at hand."""

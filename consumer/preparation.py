@@ -51,6 +51,7 @@ class Preparation:
         self._profiles = profiles
         self._spool = spool
         self._done: dict[str, Prepared | Released] = {}
+        self._outage: str | None = None
 
     def prepare(self, events: Sequence[ObjectEvent]) -> list[Prepared | Released]:
         """Fetch and open the objects of these events, several at a time.
@@ -63,8 +64,16 @@ class Preparation:
             self._done.update(zip([event.scope for event in new], pool.map(self._fetch, new), strict=True))
         return [self._done[event.scope] for event in events]
 
+    def forget(self, scopes: Sequence[str]) -> None:
+        """Fetch the objects of these scopes anew the next time they are asked for."""
+        for scope in scopes:
+            self._done.pop(scope, None)
+
     def _fetch(self, event: ObjectEvent) -> Prepared | Released:
-        load_id = new_id()
+        # Each call to a store that is away takes many seconds; a whole round of them would take minutes.
+        return Released(self._outage) if self._outage else self._bring(event, new_id())
+
+    def _bring(self, event: ObjectEvent, load_id: str) -> Prepared | Released:
         try:
             fetched = self._objects.fetch(event, self._spool.file(load_id, "object"))
         except ObjectMissing as error:
@@ -72,7 +81,8 @@ class Preparation:
                 return Released(str(error))
             return Prepared(load_id, missing=str(error))
         except ServiceUnavailable as error:
-            return Released(str(error))
+            self._outage = str(error)
+            return Released(self._outage)
         try:
             text = plain_text(fetched.path, self._spool.file(load_id, "text"))
         except Poison as poison:

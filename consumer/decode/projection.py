@@ -13,44 +13,75 @@ from common.lake.catalog import literal
 from consumer.profiles import Binding
 
 COST_TYPE = "DECIMAL(38,18)"
+TIME_TYPE = "TIMESTAMP WITH TIME ZONE"
 BAD_MARK = "!"  # put before the load id of a row that does not fit; a load id is hexadecimal
 ALWAYS = ("charge_period_start", "billing_currency", "billed_cost", "rescued")
 _PLAIN_TYPES = {"VARCHAR"}
+_FIRST_TIME = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"  # what Python, and most others, can hold
+_LAST_TIME = "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
 
-# An optional sign, at most 20 digits before the point and 18 after it, zeros behind these.
-_PLAIN = r"^\s*[+-]?[0-9]{0,20}(\.[0-9]{0,18}0*)?\s*$"
-_SCIENTIFIC = r"^\s*[+-]?[0-9]{1,20}(\.[0-9]{0,30})?[eE][+-]?[0-9]{1,2}\s*$"
+# An optional sign, at most 20 digits before the point and 18 after it, zeros around these.
+_EXACT = r"^\s*[+-]?(0*[0-9]{1,20}(\.[0-9]{0,18}0*)?|\.[0-9]{1,18}0*)\s*$"
+_NUMBER = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*$"
+_SCIENTIFIC = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][+-]?0*[0-9]{1,3}\s*$"
 
 
 def exact_decimal(cell: str) -> str:
-    """`cell` as DECIMAL(38,18), or NULL where that would round, overflow, or is no number."""
-    no_exponent = f"NOT contains({cell}, 'e') AND NOT contains({cell}, 'E')"
-    digits_needed = (
-        f"length(rtrim(regexp_extract({cell}, '\\.([0-9]*)', 1), '0'))"
-        f" - CAST(regexp_extract({cell}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER)"
+    """`cell` as DECIMAL(38,18), or NULL where that would round, overflow, or is no number.
+
+    DuckDB's casts take '- ', which spreadsheets write for nothing, as 0. So what does not begin with a digit or
+    a point must at least end with one to be cast at once.
+    """
+    plain = (
+        f"NOT contains({cell}, 'e') AND NOT contains({cell}, 'E')"
+        f" AND ({cell} >= '.' OR right({cell}, 1) BETWEEN '.' AND '9')"
     )
+    text = _without_exponent(cell)
     return (
         "coalesce("
         # 13 characters have at most 12 digits behind the point, also in '.123456789012'.
-        f"CASE WHEN length({cell}) <= 13 AND {no_exponent} THEN TRY_CAST({cell} AS DECIMAL(18,12)) END::{COST_TYPE}, "
-        f"CASE WHEN length({cell}) <= 20 AND starts_with({cell}, '0.') AND {no_exponent}"
+        f"CASE WHEN length({cell}) <= 13 AND {plain} THEN TRY_CAST({cell} AS DECIMAL(18,12)) END::{COST_TYPE}, "
+        f"CASE WHEN length({cell}) <= 20 AND starts_with({cell}, '0.') AND {plain}"
         f" THEN TRY_CAST({cell} AS DECIMAL(18,18)) END::{COST_TYPE}, "
-        f"CASE WHEN regexp_matches({cell}, '{_PLAIN}') THEN TRY_CAST({cell} AS {COST_TYPE})"
-        f" WHEN regexp_matches({cell}, '{_SCIENTIFIC}') AND {digits_needed} <= 18"
-        f" THEN TRY_CAST({cell} AS {COST_TYPE}) END)"
+        f"CASE WHEN regexp_matches({text}, '{_EXACT}') THEN TRY_CAST({text} AS {COST_TYPE}) END)"
     )
 
 
 def rounded_decimal(cell: str) -> str:
-    """`cell` as DECIMAL(38,18), digits beyond the 18th decimal rounded half away from zero."""
-    return f"TRY_CAST({cell} AS {COST_TYPE})"
+    """`cell` as DECIMAL(38,18), NULL where it is no number or too large.
+
+    Digits beyond the 18th decimal are rounded half away from zero, as DuckDB casts text to a decimal.
+    """
+    text = _without_exponent(cell)
+    return f"CASE WHEN regexp_matches({text}, '{_NUMBER}') THEN TRY_CAST({text} AS {COST_TYPE}) END"
+
+
+def _without_exponent(cell: str) -> str:
+    """A number in scientific notation as plain text, its point moved; NULL for what has an 'e' and is none.
+
+    DuckDB's own casts of such texts take 8e-40 as 1e-18, and let 1.7e20 pass as a DECIMAL(38,18).
+    """
+    whole = f"regexp_extract({cell}, '^\\s*[+-]?([0-9]*)', 1)"
+    fraction = f"regexp_extract({cell}, '\\.([0-9]*)', 1)"
+    power = f"TRY_CAST(regexp_extract({cell}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER)"
+    sign = f"CASE WHEN regexp_matches({cell}, '^\\s*-') THEN '-' ELSE '' END"
+    longer = f"rpad({fraction}, greatest({power}, length({fraction}))::INTEGER, '0')"
+    padded = f"lpad({whole}, greatest(-{power}, length({whole}))::INTEGER, '0')"
+    return (
+        f"CASE WHEN NOT contains({cell}, 'e') AND NOT contains({cell}, 'E') THEN {cell}"
+        f" WHEN NOT regexp_matches({cell}, '{_SCIENTIFIC}') THEN NULL"
+        f" WHEN {power} < 0 THEN concat({sign}, left({padded}, (length({padded}) + {power})::INTEGER), '.',"
+        f" right({padded}, -{power}), {fraction})"
+        f" ELSE concat({sign}, {whole}, left({longer}, {power}), '.', substring({longer}, {power} + 1)) END"
+    )
 
 
 def iso_timestamp(cell: str) -> str:
     """`cell` as TIMESTAMPTZ when it is ISO 8601, NULL otherwise; without an offset it is UTC.
 
     The guard is for what DuckDB would take as well: '9/1/24' as the first of September of the year 9,
-    'infinity', 'epoch'.
+    'infinity', 'epoch'. Times outside the years 1 to 9999, which '(BC)' or an offset may bring about, pass it:
+    see `Projection.faults`.
     """
     return f"CASE WHEN substring({cell}, 5, 1) = '-' THEN TRY_CAST({cell} AS TIMESTAMPTZ) END"
 
@@ -65,7 +96,7 @@ def _typed(cell: str, data_type: str, *, exact: bool) -> str:
         return cell
     if data_type == COST_TYPE:
         return exact_decimal(cell) if exact else rounded_decimal(cell)
-    if data_type == "TIMESTAMP WITH TIME ZONE":
+    if data_type == TIME_TYPE:
         return iso_timestamp(cell)
     if data_type == "MAP(VARCHAR, VARCHAR)":
         return string_map(cell)
@@ -114,10 +145,13 @@ class Projection:
         for column, source in self.binding.profile.columns.items():
             position = self.binding.positions.get(column)
             data_type = self.types[column]
+            unfit = f"{column} IS NULL"
+            if data_type == TIME_TYPE:
+                unfit = f"({unfit} OR {column} NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME})"
             if source.required:
-                found.append((column, position, f"{column} IS NULL"))
+                found.append((column, position, unfit))
             elif position is not None and data_type not in _PLAIN_TYPES and not data_type.startswith("MAP"):
-                found.append((column, position, f"(c{position} IS NOT NULL AND {column} IS NULL)"))
+                found.append((column, position, f"(c{position} IS NOT NULL AND {unfit})"))
         return found
 
     def bad(self) -> str:
@@ -164,7 +198,9 @@ def _json_object(pairs: list[tuple[str, str]]) -> str:
     names: dict[str, str] = {}
     for position, (name, value) in enumerate(pairs):
         key = re.sub(r"[\x00-\x1f]", " ", name) or f"column {position + 1}"
-        names[f"{key} ({position + 1})" if key in names else key] = value
+        while key in names:
+            key = f"{key} ({position + 1})"
+        names[key] = value
     # A merge patch leaves out the nulls (RFC 7396).
     body = ", ".join(f"{literal(name)}, {value}" for name, value in names.items())
     return f"nullif(json_merge_patch('{{}}', json_object({body}))::VARCHAR, '{{}}')"

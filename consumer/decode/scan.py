@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import duckdb
 
 from common.lake.catalog import literal
-from consumer.decode.projection import BAD_MARK, Projection
+from consumer.decode.projection import BAD_MARK, COST_TYPE, Projection
 from consumer.decode.rejects import RejectedRow, Rejects
 from consumer.decode.tabular import Tabular
 
 MAX_RECORD_BYTES = 2_000_000
+READABLE = {
+    COST_TYPE: "a number of at most 20 digits before the point",
+    "TIMESTAMP WITH TIME ZONE": "a date or time in ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00Z",
+}
 
 
 def likeness(file: Tabular) -> tuple[str, str, tuple[str, ...]]:
@@ -69,7 +73,11 @@ class Scan:
         for load_id, fault, values in found:
             column, position, _ = faults[fault]
             raw = values[position] if position is not None else None
-            reason = "is empty, but is required" if raw is None else f"is not a {self.types[column]}"
+            reason = (
+                "is empty, but is required"
+                if raw is None
+                else f"is not {READABLE.get(self.types[column], self.types[column])}"
+            )
             rows.append(RejectedRow(load_id, None, column, raw, tuple(values), f"{column} {reason}."))
         return Rejects(int(total[0]) if total else 0, tuple(rows))
 
