@@ -1,0 +1,1 @@
+"""Insights: what the aggregates and the ledger say, as values."""

@@ -1,0 +1,25 @@
+"""Ratios of exact amounts: the one place where insights round."""
+
+from decimal import Decimal, localcontext
+
+SIX_DECIMALS = Decimal("0.000001")
+
+
+def share(amount: Decimal, whole: Decimal | None) -> Decimal | None:
+    """`amount` as a part of `whole`, to six decimals; None unless the whole is positive."""
+    if whole is None or whole <= 0:
+        return None
+    return _quotient(amount, whole)
+
+
+def change(amount: Decimal, before: Decimal | None) -> Decimal | None:
+    """How much more than `before`, as a ratio to it, to six decimals; None unless `before` is positive."""
+    if before is None or before <= 0:
+        return None
+    with localcontext(prec=80):
+        return _quotient(amount - before, before)
+
+
+def _quotient(part: Decimal, whole: Decimal) -> Decimal:
+    with localcontext(prec=80):
+        return (part / whole).quantize(SIX_DECIMALS)

@@ -1,0 +1,64 @@
+"""Numbers for people: rounded, with thousands separators and a true minus sign."""
+
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+CENT = Decimal("0.01")
+MOST_DECIMALS = 18
+COMPACT = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "G"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k"))
+
+
+def money(value: Decimal | None) -> str:
+    """An amount to the cent; one that is smaller than a cent, to two significant digits."""
+    return NOTHING if value is None else _signed(f"{_rounded(value):,f}")
+
+
+def quantity(value: Decimal | None) -> str:
+    """As `money`, but without decimals that say nothing: quantities are whole more often than not."""
+    text = money(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def difference(value: Decimal | None) -> str:
+    """As `money`, with a sign in front."""
+    text = money(value)
+    return f"+{text}" if value is not None and value > 0 else text
+
+
+def count(value: int) -> str:
+    """A whole number."""
+    return _signed(f"{value:,d}")
+
+
+def percent(ratio: Decimal | None) -> str:
+    """0.256 as 25.6 %."""
+    return NOTHING if ratio is None else _signed(f"{ratio * 100:,.1f}\N{NARROW NO-BREAK SPACE}%")
+
+
+def percent_change(ratio: Decimal | None) -> str:
+    """As `percent`, with a sign in front."""
+    text = percent(ratio)
+    return f"+{text}" if ratio is not None and ratio > 0 else text
+
+
+def compact(value: Decimal) -> str:
+    """A round number for an axis: 1500 as 1.5k."""
+    for size, letter in COMPACT:
+        if abs(value) >= size:
+            return _signed(f"{(value / size).normalize():f}{letter}")
+    return _signed(f"{value.normalize():f}")
+
+
+def _rounded(value: Decimal) -> Decimal:
+    with localcontext(prec=80, rounding=ROUND_HALF_EVEN):
+        if value == 0:
+            return Decimal("0.00")
+        if abs(value) >= CENT:
+            return value.quantize(CENT)
+        decimals = min(1 - value.adjusted(), MOST_DECIMALS)
+        return value.quantize(Decimal(1).scaleb(-decimals))
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)

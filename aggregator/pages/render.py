@@ -1,0 +1,99 @@
+"""From insights to the texts of the files that are published."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from aggregator.insights.values import Insights
+from aggregator.pages import charts, numbers, text, view
+
+JSON_NAME = "insights.json"
+SCHEMA_NAME = "insights.schema.json"
+MARKDOWN_NAME = "insights.md"
+HTML_NAME = "dashboard.html"
+FILE_NAMES = (SCHEMA_NAME, MARKDOWN_NAME, HTML_NAME, JSON_NAME)
+
+SHOWN_FILES = 10
+SHOWN_UNITS = 10
+SHOWN_GAPS = 20
+
+
+def render(insights: Insights) -> dict[str, str]:
+    """The text of each file by its name. `insights.json`, which marks the others as complete, comes last."""
+    context = {"insights": insights, "meters": view.meter_views(insights), "periods": view.PERIODS}
+    return {
+        SCHEMA_NAME: json.dumps(json_schema(), indent=2) + "\n",
+        MARKDOWN_NAME: _markdown_pages().get_template("insights.md.j2").render(context),
+        HTML_NAME: _html_pages().get_template("dashboard.html.j2").render(context),
+        JSON_NAME: insights.model_dump_json(indent=2) + "\n",
+    }
+
+
+def json_schema() -> dict[str, object]:
+    """The JSON Schema of `insights.json`."""
+    schema = Insights.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+@cache
+def _html_pages() -> Environment:
+    """Whatever a template puts out is escaped, unless it is a template itself."""
+    return _pages(Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True))
+
+
+@cache
+def _markdown_pages() -> Environment:
+    """Whatever a template puts out is escaped: Markdown's own signs stand in the templates alone."""
+    return _pages(
+        Environment(
+            autoescape=False,  # noqa: S701 - finalize escapes for Markdown
+            finalize=lambda value: text.markdown(str(value)),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+    )
+
+
+def _pages(environment: Environment) -> Environment:
+    environment.loader = FunctionLoader(_template)
+    environment.filters |= _filters()
+    environment.globals |= {
+        "bar": view.bar_percentage,
+        "month_of": view.consumption_month,
+        "shown_files": SHOWN_FILES,
+        "shown_units": SHOWN_UNITS,
+        "shown_gaps": SHOWN_GAPS,
+    }
+    return environment
+
+
+def _template(name: str) -> str:
+    return (files("aggregator") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _filters() -> dict[str, Callable[..., str]]:
+    return {
+        "money": numbers.money,
+        "quantity": numbers.quantity,
+        "difference": numbers.difference,
+        "number": numbers.count,
+        "percent": numbers.percent,
+        "percent_change": numbers.percent_change,
+        "visible": text.visible,
+        "shorten": text.shorten,
+        "currency": view.currency_label,
+        "unit": view.unit_label,
+        "span": view.span,
+        "day": charts.day_label,
+        "moment": _moment,
+    }
+
+
+def _moment(moment: datetime) -> str:
+    """A moment to the minute, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,39 @@
+-- The changes, summed in one pass for every rollup at once.
+-- Grain: rollup (the table it is meant for), its keys, and unit: NULL for charges without a consumed quantity.
+-- What came counts up, what went counts down. changed_loads is keyed by load_id and billing_currency, without unit.
+CREATE OR REPLACE TEMP TABLE delta AS
+WITH signed AS (
+    SELECT
+        direction,
+        load_id,
+        (charge_period_start AT TIME ZONE 'UTC')::DATE AS charge_day,
+        billing_currency,
+        {dimensions},
+        CASE WHEN consumed_quantity IS NOT NULL THEN coalesce(consumed_unit, '') END AS unit,
+        CASE WHEN direction > 0 THEN billed_cost ELSE -billed_cost END AS billed_cost,
+        CASE WHEN direction > 0 THEN effective_cost ELSE -effective_cost END AS effective_cost,
+        CASE WHEN direction > 0 THEN list_cost ELSE -list_cost END AS list_cost,
+        CASE WHEN direction > 0 THEN list_cost - effective_cost ELSE effective_cost - list_cost END AS savings,
+        CASE WHEN direction > 0 THEN consumed_quantity ELSE -consumed_quantity END AS quantity
+    FROM changes
+)
+SELECT
+    CASE {rollup} END AS rollup,
+    load_id,
+    charge_day,
+    billing_currency,
+    {dimensions},
+    unit,
+    count(*) AS feed_rows,
+    sum(direction)::BIGINT AS charge_rows,
+    sum(billed_cost) AS billed_cost,
+    coalesce(sum(direction) FILTER (billed_cost IS NOT NULL), 0)::BIGINT AS billed_rows,
+    sum(effective_cost) AS effective_cost,
+    coalesce(sum(direction) FILTER (effective_cost IS NOT NULL), 0)::BIGINT AS effective_rows,
+    sum(list_cost) AS list_cost,
+    coalesce(sum(direction) FILTER (list_cost IS NOT NULL), 0)::BIGINT AS list_rows,
+    sum(savings) AS savings,
+    coalesce(sum(direction) FILTER (savings IS NOT NULL), 0)::BIGINT AS savings_rows,
+    sum(quantity) AS quantity
+FROM signed
+GROUP BY GROUPING SETS ({grouping_sets})

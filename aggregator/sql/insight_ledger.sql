@@ -1,0 +1,13 @@
+-- The ledger in one row. Parameter: the snapshot to read.
+WITH lines AS (
+    SELECT
+        count(*) AS ledger_lines,
+        arg_max(scope, settled_at) FILTER (state = 'loaded') AS file,
+        max(settled_at) FILTER (state = 'loaded') AS settled_at
+    FROM ledger AT (VERSION => $1)
+),
+in_force AS (
+    SELECT count(DISTINCT load_id) AS loads, coalesce(sum(rows_rejected), 0)::BIGINT AS rejected_rows
+    FROM current_loads AT (VERSION => $1)
+)
+SELECT ledger_lines, file, settled_at, loads, rejected_rows FROM lines CROSS JOIN in_force

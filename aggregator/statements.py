@@ -1,0 +1,7 @@
+"""The aggregator's SQL texts: the files of `aggregator/sql`, by name."""
+
+from functools import partial
+
+from common import statements
+
+statement = partial(statements.statement, "aggregator")

@@ -1,0 +1,212 @@
+"""A small lake to aggregate: loads written and removed as the consumer does it, and a model to compare with."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from common.ids import new_id
+from common.lake import Lake
+from common.lake.guard import scope_id
+from common.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+MONEY = pa.decimal128(38, 18)
+NOW = datetime(2025, 7, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One charge, with only what the aggregates look at."""
+
+    charge_period_start: datetime
+    billing_currency: str | None = None
+    x_user_id: str | None = None
+    service_name: str | None = None
+    x_service_tier: str | None = None
+    resource_type: str | None = None
+    region_id: str | None = None
+    billed_cost: Decimal | None = None
+    effective_cost: Decimal | None = None
+    list_cost: Decimal | None = None
+    consumed_quantity: Decimal | None = None
+    consumed_unit: str | None = None
+
+
+def settings_in(folder: Path) -> Settings:
+    return Settings(home=folder, threads=2)
+
+
+@contextmanager
+def new_lake(folder: Path) -> Iterator[Lake]:
+    with Lake.open(settings_in(folder), create=True) as lake:
+        yield lake
+
+
+def _arrow_type(name: str) -> pa.DataType:
+    if name == "charge_period_start":
+        return pa.timestamp("us", tz="UTC")
+    return MONEY if name.endswith(("_cost", "_quantity")) else pa.string()
+
+
+def stage(lake: Lake, load_id: str, rows: Sequence[Row]) -> str:
+    """A Parquet file of the rows, ready to be added to `charges`."""
+    columns = {
+        "load_id": pa.array([load_id] * len(rows), pa.string()),
+        **{f.name: pa.array([getattr(row, f.name) for row in rows], _arrow_type(f.name)) for f in fields(Row)},
+    }
+    path = lake.staging_path(f"{load_id}_{uuid4().hex}")
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the ledger."""
+
+    scope: str
+    state: str
+    load_id: str | None = None
+    previous: str | None = None
+    rows: int = 0
+    rejected: int = 0
+    at: datetime = NOW
+
+    def store(self, con: "duckdb.DuckDBPyConnection") -> None:
+        bucket, _, key = self.scope.removeprefix("s3://").partition("/")
+        con.execute(
+            """
+            INSERT INTO ledger BY NAME
+            SELECT $1 AS entry_id, $2 AS scope_id, $3 AS scope, $4 AS state, $5 AS load_id, $6 AS previous_load_id,
+                   $7 AS bucket, $8 AS key, $9 AS rows_loaded, $10 AS rows_rejected, 0 AS values_rounded,
+                   $11 AS settled_at, 'test' AS consumer_id
+            """,
+            [
+                new_id(),
+                scope_id(self.scope),
+                self.scope,
+                self.state,
+                self.load_id,
+                self.previous,
+                bucket,
+                key,
+                self.rows,
+                self.rejected,
+                self.at,
+            ],
+        )
+
+
+def commit_load(
+    lake: Lake, load_id: str, rows: Sequence[Row], *, replaces: str | None = None, scope: str | None = None
+) -> int:
+    """Commit the rows as a load, taking the place of another load's rows when told so; with its ledger line."""
+    path = stage(lake, load_id, rows) if rows else None
+
+    def write(con: "duckdb.DuckDBPyConnection") -> None:
+        if replaces:
+            con.execute("DELETE FROM charges WHERE load_id = ?", [replaces])
+        if path:
+            con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
+        if scope:
+            Line(scope, "loaded", load_id, replaces, len(rows)).store(con)
+
+    return lake.commit(write, claims=[], author="test", message=f"load {load_id}")
+
+
+def remove_load(lake: Lake, load_id: str, *, scope: str | None = None) -> int:
+    """Delete the rows of a load."""
+
+    def write(con: "duckdb.DuckDBPyConnection") -> None:
+        con.execute("DELETE FROM charges WHERE load_id = ?", [load_id])
+        if scope:
+            Line(scope, "removed", previous=load_id).store(con)
+
+    return lake.commit(write, claims=[], author="test", message=f"remove {load_id}")
+
+
+def settle(lake: Lake, line: Line) -> int:
+    """Commit a ledger line that moves no rows."""
+    return lake.commit(line.store, claims=[], author="test", message=line.state)
+
+
+def meddle(lake: Lake, sql: str) -> int:
+    """Commit a statement that no code of ours would."""
+
+    def write(con: "duckdb.DuckDBPyConnection") -> None:
+        con.execute(sql)
+
+    return lake.commit(write, claims=[], author="test", message="meddle")
+
+
+# -- the model: plain Python, exact decimals ---------------------------------------------------------------
+
+GRAINS: dict[str, tuple[str, ...]] = {
+    "daily_costs": (),
+    "user_costs": ("x_user_id",),
+    "service_costs": ("service_name", "x_service_tier", "resource_type"),
+    "region_costs": ("region_id",),
+}
+
+Group = tuple[Any, ...]
+
+
+def _total(values: Iterable[Decimal | None]) -> tuple[Decimal | None, int]:
+    known = [value for value in values if value is not None]
+    return (sum(known, Decimal(0)) if known else None), len(known)
+
+
+def _savings(row: Row) -> Decimal | None:
+    return None if row.list_cost is None or row.effective_cost is None else row.list_cost - row.effective_cost
+
+
+def _group(rows: Sequence[Row]) -> dict[str, Any]:
+    billed, effective = _total(r.billed_cost for r in rows), _total(r.effective_cost for r in rows)
+    listed, savings = _total(r.list_cost for r in rows), _total(map(_savings, rows))
+    quantities: dict[str, list[Decimal]] = {}
+    for row in rows:
+        if row.consumed_quantity is not None:
+            quantities.setdefault(row.consumed_unit or "", []).append(row.consumed_quantity)
+    return {
+        "charge_rows": len(rows),
+        "billed_cost": billed[0],
+        "billed_rows": billed[1],
+        "effective_cost": effective[0],
+        "effective_rows": effective[1],
+        "list_cost": listed[0],
+        "list_rows": listed[1],
+        "savings": savings[0],
+        "savings_rows": savings[1],
+        "consumed_quantity": {unit: sum(values, Decimal(0)) for unit, values in quantities.items()},
+        "consumed_rows": {unit: len(values) for unit, values in quantities.items()},
+    }
+
+
+def modelled(rows: Iterable[Row], table: str) -> dict[Group, dict[str, Any]]:
+    """What an aggregate table must hold of these charges."""
+    groups: dict[Group, list[Row]] = {}
+    for row in rows:
+        day = row.charge_period_start.astimezone(UTC).date()
+        key = (day, row.billing_currency, *(getattr(row, name) for name in GRAINS[table]))
+        groups.setdefault(key, []).append(row)
+    with localcontext(prec=80):
+        return {key: _group(members) for key, members in groups.items()}
+
+
+def stored(lake: Lake, table: str) -> dict[Group, dict[str, Any]]:
+    """What an aggregate table holds."""
+    width = 2 + len(GRAINS[table])
+    columns = list(lake.columns(table))
+    found = lake.rows(f"SELECT {', '.join(columns)} FROM {table}")
+    groups = {row[:width]: dict(zip(columns[width:], row[width:], strict=True)) for row in found}
+    assert len(groups) == len(found), "a group is stored twice"
+    return groups

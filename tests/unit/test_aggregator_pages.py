@@ -1,0 +1,357 @@
+"""The pages, from hand-made insights: golden files, hostile words, and what a browser or a schema says of them.
+
+`UPDATE_GOLDEN=1` writes the golden files anew; look at the difference before committing it.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from aggregator.insights.periods import periods_between
+from aggregator.insights.values import (
+    Changes,
+    Consumption,
+    Costs,
+    Currency,
+    CurrencyChange,
+    DayAmount,
+    FileChange,
+    Freshness,
+    Insights,
+    Meter,
+    NewestFile,
+    Period,
+    Ranked,
+    Ranking,
+)
+from aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME, json_schema, render
+
+GOLDEN = Path(__file__).parent / "golden"
+FIRST, LAST = date(2025, 3, 1), date(2025, 6, 12)
+REFRESHED = datetime(2025, 6, 13, 6, 30, tzinfo=UTC)
+HOSTILE = '<script>alert("x")</script>|`*[a](https://evil.example)\n# head\x00\u202e&{{7*7}}'
+HOSTILE_FILE = "s3://billing/<img src=x onerror=alert(1)>|www.evil.example/a\n|b|.csv"
+
+
+def ranked(name: str | None, amount: str, share: str | None = "0.25", before: str | None = "10") -> Ranked:
+    change = None if before is None else (Decimal(amount) - Decimal(before)) / Decimal(before)
+    return Ranked(
+        name=name,
+        amount=Decimal(amount),
+        share=None if share is None else Decimal(share),
+        previous=None if before is None else Decimal(before),
+        change=change,
+    )
+
+
+def daily(start: date, amounts: list[str]) -> tuple[DayAmount, ...]:
+    return tuple(
+        DayAmount(day=start + timedelta(days=number), amount=Decimal(amount)) for number, amount in enumerate(amounts)
+    )
+
+
+def dollars() -> Meter:
+    return Meter(
+        kind="cost",
+        measure="billed_cost",
+        currency="USD",
+        unit=None,
+        amounts={
+            "month_to_date": Decimal("1234567.895"),
+            "same_days_last_month": Decimal(1000000),
+            "last_30_days": Decimal("2234567.895"),
+            "previous_30_days": Decimal("2234567.895"),
+            "all_time": Decimal("7234567.895"),
+        },
+        daily=daily(date(2025, 6, 1), ["100", "250.5", "-20", "0", "75"]),
+        rankings=(
+            Ranking(
+                dimension="service",
+                entries=(ranked(HOSTILE, "40"), ranked("chat", "0.000123456"), ranked(None, "-5", None, None)),
+                others=ranked(None, "3"),
+                others_count=1204,
+            ),
+            Ranking(
+                dimension="user", entries=(ranked("", "1"), ranked("long " * 40, "1")), others=None, others_count=0
+            ),
+            Ranking(dimension="region", entries=(ranked(None, "1"),), others=None, others_count=0),
+        ),
+    )
+
+
+def hostile_credits() -> Meter:
+    return Meter(
+        kind="quantity",
+        measure="consumed_quantity",
+        currency=None,
+        unit=HOSTILE,
+        amounts={"all_time": Decimal("211197.60"), "month_to_date": Decimal(12)},
+        daily=daily(LAST, ["12"]),
+        rankings=(),
+    )
+
+
+def full() -> Insights:
+    costs = Costs(
+        billed_cost=Decimal("1234567.895"),
+        effective_cost=Decimal("1e-18"),
+        list_cost=Decimal("99999999999999999999.999999999999999999"),
+        savings=Decimal("-0.5"),
+        charge_rows=1_234_567,
+    )
+    gap = Period(first_day=date(2025, 4, 10), last_day=date(2025, 4, 12))
+    change = CurrencyChange(
+        currency="USD",
+        rows_added=1200,
+        rows_removed=3,
+        billed_cost=Decimal("-12.5"),
+        effective_cost=None,
+        list_cost=None,
+    )
+    return Insights(
+        snapshot_id=42,
+        watermark_snapshot_id=41,
+        refreshed_at=REFRESHED,
+        charge_rows=1_234_600,
+        misdated_rows=1,
+        first_charge_day=FIRST,
+        last_charge_day=LAST,
+        periods=periods_between(FIRST, LAST),
+        currencies=(
+            Currency(
+                currency="USD",
+                costs={"month_to_date": costs, "all_time": costs},
+                first_charge_day=FIRST,
+                last_charge_day=LAST,
+                missing_days=3,
+                gaps=(gap,),
+            ),
+            Currency(
+                currency=None,
+                costs={"all_time": Costs(charge_rows=33)},
+                first_charge_day=LAST,
+                last_charge_day=LAST,
+                missing_days=0,
+                gaps=(),
+            ),
+        ),
+        meters=(dollars(), hostile_credits()),
+        consumption=(
+            Consumption(unit=HOSTILE, charge_rows=33, amounts={"all_time": Decimal("211197.60")}),
+            Consumption(unit="", charge_rows=1, amounts={"all_time": Decimal("0.5"), "month_to_date": Decimal("0.5")}),
+        ),
+        changes=Changes(
+            kind="refresh",
+            reason=None,
+            from_snapshot_id=37,
+            to_snapshot_id=41,
+            rows_added=1200,
+            rows_removed=3,
+            currencies=(change,),
+            files=(FileChange(file=HOSTILE_FILE, action="replaced", **dict(change)),),
+            files_changed=1,
+        ),
+        freshness=Freshness(
+            newest_file=NewestFile(file=HOSTILE_FILE, settled_at=REFRESHED),
+            loads=12,
+            rejected_rows=4,
+            quarantined_files=1,
+            files_by_state={"loaded": 12, "quarantined": 1, "stale": 2},
+            ledger_lines=20,
+        ),
+    )
+
+
+def empty() -> Insights:
+    return Insights(
+        snapshot_id=1,
+        watermark_snapshot_id=1,
+        refreshed_at=REFRESHED,
+        charge_rows=0,
+        misdated_rows=0,
+        first_charge_day=None,
+        last_charge_day=None,
+        periods={},
+        currencies=(),
+        meters=(),
+        consumption=(),
+        changes=Changes(
+            kind="rebuild",
+            reason="first refresh",
+            from_snapshot_id=None,
+            to_snapshot_id=1,
+            rows_added=0,
+            rows_removed=0,
+            currencies=(),
+            files=(),
+            files_changed=0,
+        ),
+        freshness=Freshness(
+            newest_file=None, loads=0, rejected_rows=0, quarantined_files=0, files_by_state={}, ledger_lines=0
+        ),
+    )
+
+
+class Page(HTMLParser):
+    """A page as a browser sees it: its elements with their attributes, and what a person reads."""
+
+    VOID = frozenset({"meta", "br", "line", "rect", "img", "link"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID or (tag == "rect" and not self.get_starttag_text().endswith("/>")):  # type: ignore[union-attr]
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+    def all(self, tag: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for name, attributes in self.elements if name == tag)
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_golden(name: str) -> None:
+    golden = GOLDEN / name
+    rendered = render(full())[name]
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(rendered, encoding="utf-8", newline="\n")
+    assert rendered == golden.read_text(encoding="utf-8")
+
+
+def test_the_marking_file_comes_last() -> None:
+    assert tuple(render(empty())) == FILE_NAMES
+    assert FILE_NAMES[-1] == JSON_NAME
+
+
+@pytest.mark.parametrize("insights", [full(), empty()], ids=["full", "empty"])
+def test_json_is_valid_and_exact(insights: Insights) -> None:
+    texts = render(insights)
+    schema = json.loads(texts[SCHEMA_NAME])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(texts[JSON_NAME]))
+    assert Insights.model_validate_json(texts[JSON_NAME]) == insights
+
+
+def test_decimals_are_strings_with_all_their_digits() -> None:
+    said = json.loads(render(full())[JSON_NAME])
+    costs = said["currencies"][0]["costs"]["all_time"]
+    assert costs["list_cost"] == "99999999999999999999.999999999999999999"
+    assert costs["effective_cost"] == "0.000000000000000001"
+    assert said["currencies"][1]["costs"]["all_time"]["billed_cost"] is None
+    assert not re.search(r"\d[eE][+-]?\d", json.dumps(said["meters"]))
+
+
+def test_the_schema_refuses_numbers_for_amounts_and_unknown_fields() -> None:
+    said = json.loads(render(full())[JSON_NAME])
+    validator = jsonschema.Draft202012Validator(json_schema())
+    said["meters"][0]["amounts"]["all_time"] = 1.5
+    assert not validator.is_valid(said)
+    said["meters"][0]["amounts"]["all_time"] = "1.5"
+    assert validator.is_valid(said)
+    assert not validator.is_valid({**said, "more": 1})
+
+
+# -- HTML --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("insights", [full(), empty()], ids=["full", "empty"])
+def test_html_is_well_formed_and_asks_for_nothing(insights: Insights) -> None:
+    html = render(insights)[HTML_NAME]
+    page = Page(html)
+    assert page.open == []
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "img", "link", "iframe", "object", "base"})
+    assert all(attributes["href"] and attributes["href"].startswith("#") for attributes in page.all("a"))
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_html_shows_hostile_words_as_they_are() -> None:
+    page = Page(render(full())[HTML_NAME])
+    assert '<script>alert("x")</script>|`*[a](https://evil.example)␊# head' in page.text
+    assert "s3://billing/<img src=x onerror=alert(1)>|www.evil.example/a␊|b|.csv" in page.text
+    assert "{{7*7}}" in page.text
+    assert "\u202e" not in page.text
+    assert "\x00" not in page.text
+
+
+def test_html_is_accessible() -> None:
+    page = Page(render(full())[HTML_NAME])
+    assert next(page.all("html"))["lang"] == "en"
+    assert len(list(page.all("caption"))) == len(list(page.all("table"))) > 0
+    assert all(attributes.get("role") == "img" or attributes.get("aria-hidden") for attributes in page.all("svg"))
+    assert all(attributes.get("scope") for attributes in page.all("th"))
+    named = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    pointed_at = [attributes["href"] for attributes in page.all("a")]
+    assert {f"#{name}" for name in named} >= set(pointed_at)
+
+
+def test_html_rounds_and_separates() -> None:
+    text = Page(render(full())[HTML_NAME]).text
+    assert "1,234,567.90" in text
+    assert "0.00012" in text
+    assert "+23.5\N{NARROW NO-BREAK SPACE}%" in text
+    assert "211,197.6" in text
+
+
+def test_a_column_that_no_file_has_is_not_shown() -> None:
+    text = Page(render(full())[HTML_NAME]).text
+    assert "Services" in text
+    assert "Regions" not in text
+
+
+def test_an_empty_lake_has_a_page() -> None:
+    texts = render(empty())
+    assert "There is no data yet" in Page(texts[HTML_NAME]).text
+    assert "There is no data yet" in texts[MARKDOWN_NAME]
+
+
+# -- Markdown ----------------------------------------------------------------------------------------------
+
+
+def test_markdown_tables_keep_their_columns() -> None:
+    width = 0
+    for line in render(full())[MARKDOWN_NAME].splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line))
+        if not line.startswith("|"):
+            width = 0
+        elif not width:
+            width = cells
+        assert cells == width, line
+
+
+def test_markdown_shows_hostile_words_as_they_are() -> None:
+    text = render(full())[MARKDOWN_NAME]
+    assert "\n# head" not in text
+    assert r"\<script\>" in text
+    assert r"https\://evil.example" in text
+    assert r"www\.evil" in text
+    assert not re.search(r"(?<!\\)<", text)
+    assert not re.search(r"(?<!\\)`", text)
+    assert "\u202e" not in text
+    assert text.count("\n# ") == 0
+    assert text.startswith("# Costs and usage\n")
