@@ -12,7 +12,7 @@ from rich.progress import Progress
 from aggregator.follower import follow
 from aggregator.publish import publish
 from aggregator.refresh import rebuild, refresh_once
-from cli import report, wiring
+from cli import operator_commands, report, wiring
 from cli.aws_setup import set_up_aws
 from cli.demo import run_demo
 from cli.files import find_files, load_files
@@ -32,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(operator_commands.app)
 out = console()
 
 
@@ -65,8 +66,9 @@ def consume(
 ) -> None:
     """Ingest what the queue announces, until told to stop."""
     settings = wiring.settings_with_logs()
-    stop = Stop().install()
+    stop = Stop().install(settings.grace_seconds)
     with wiring.opened_lake(settings) as lake:
+        wiring.say_started("consumer", settings, lake)
         summary = wiring.worker(settings, lake, stop).run(drain=drain)
     if drain:
         report.consumer_summary(out, summary)
@@ -79,9 +81,10 @@ def aggregate(
 ) -> None:
     """Keep aggregates and insights true to the lake, until told to stop."""
     settings = wiring.settings_with_logs()
-    stop = Stop().install()
+    stop = Stop().install(settings.grace_seconds)
     with wiring.opened_lake(settings) as lake:
         if not once:
+            wiring.say_started("aggregator", settings, lake)
             follow(lake, settings, stop)
             return
         refreshed = refresh_once(lake)

@@ -3,7 +3,9 @@
 import csv
 import datetime as dt
 import json
+import math
 import sys
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TextIO
@@ -11,8 +13,8 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from common.errors import Fatal
 
@@ -46,7 +48,9 @@ def write_result(result: pa.Table, form: Format) -> None:
     if form in {Format.ARROW, Format.PARQUET}:
         _write_binary(result, form)
     elif form is Format.JSON:
-        json.dump([_plain_row(row) for row in result.to_pylist()], sys.stdout, ensure_ascii=False, indent=1)
+        names = _unique(result.column_names)
+        rows = [dict(zip(names, map(_plain, row), strict=True)) for row in _rows(result)]
+        json.dump(rows, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
     elif form is Format.CSV:
         _write_csv(result, sys.stdout)
@@ -69,27 +73,52 @@ def _write_binary(result: pa.Table, form: Format) -> None:
 def _write_csv(result: pa.Table, target: TextIO) -> None:
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(result.column_names)
-    for row in result.to_pylist(maps_as_pydicts="strict"):
-        writer.writerow(["" if cell is None else _text(cell) for cell in row.values()])
+    for row in _rows(result):
+        writer.writerow(["" if cell is None else _text(cell) for cell in row])
 
 
 def _write_table(result: pa.Table) -> None:
     table = Table(show_lines=False, header_style="bold")
     for field in result.schema:
         number = pa.types.is_decimal(field.type) or pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        table.add_column(escape(field.name), justify="right" if number else "left", overflow="fold")
-    for row in result.to_pylist(maps_as_pydicts="strict"):
-        table.add_row(*("" if cell is None else escape(_text(cell)) for cell in row.values()))
+        table.add_column(_shown(field.name), justify="right" if number else "left", overflow="fold")
+    for row in _rows(result):
+        table.add_row(*("" if cell is None else _shown(_text(cell)) for cell in row))
     console().print(table)
 
 
-def _plain_row(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in row.items()}
+def _rows(result: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """The cells of each row by position: two columns may have one name."""
+    yield from zip(*(column.to_pylist(maps_as_pydicts="strict") for column in result.columns), strict=True)
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, each repeated one with its number."""
+    found: dict[str, None] = {}
+    for number, name in enumerate(names, 1):
+        new = name
+        while new in found:
+            new = f"{new}_{number}"
+        found[new] = None
+    return list(found)
+
+
+def _shown(text: str) -> Text:
+    """A text of a stranger, for a cell: neither markup nor anything that a terminal takes for a command."""
+    return Text("\n".join(printable(line, None) for line in text.split("\n")))
+
+
+def printable(text: str | None, longest: int | None = 500) -> str:
+    """A text of a stranger as one line that a terminal cannot take for a command; long ones are cut."""
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text or "")
+    return shown if longest is None or len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB has
     if isinstance(value, Decimal):
         return decimal_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no word for it
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, dict):

@@ -12,7 +12,7 @@ from cli.status import Status
 from common.settings import Settings
 from consumer.worker import Summary
 
-_WORDS = {
+WORDS = {
     "loaded": "loaded",
     "unchanged": "unchanged: new version, same content",
     "duplicate": "already loaded: nothing changed",
@@ -26,6 +26,7 @@ _WORDS = {
     "not_included": "not billing files",
     "ignored": "messages that are no object events",
 }
+"""What the outcome of an event is called when a person is told."""
 
 
 def aws_resources(out: Console, report: AwsReport) -> None:
@@ -40,7 +41,7 @@ def consumer_summary(out: Console, summary: Summary) -> None:
     table = _plain_table()
     table.add_row("messages", f"{summary.messages:,}")
     for label, count in sorted(summary.outcomes.items()):
-        table.add_row(_WORDS.get(label, label), f"{count:,}")
+        table.add_row(WORDS.get(label, label), f"{count:,}")
     table.add_row("rows", f"{summary.rows:,}")
     out.print(table)
 
@@ -49,7 +50,7 @@ def loading(out: Console, done: Loading) -> None:
     """What `load` did, each file that could not be loaded with its reason."""
     table = _plain_table()
     for label, count in sorted(done.outcomes.items()):
-        table.add_row(_WORDS.get(label, label), f"{count:,}")
+        table.add_row(WORDS.get(label, label), f"{count:,}")
     table.add_row("rows", f"{done.rows:,}")
     if done.rejected:
         table.add_row("rows rejected (see quarantined_rows)", f"{done.rejected:,}")

@@ -57,13 +57,14 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
         rows_in_force=int(rows),
         rejected_rows=int(rejected),
         newest_entry=newest,
-        refresh=_refresh(lake),
+        refresh=read_refresh(lake),
         queue=queue,
         queue_problem=queue_problem,
     )
 
 
-def _refresh(lake: Lake) -> Refresh | None:
+def read_refresh(lake: Lake) -> Refresh | None:
+    """The newest refresh of the aggregates; None before the first."""
     found = lake.rows("SELECT snapshot_id, refreshed_at FROM watermark")
     if not found:
         return None

@@ -1,23 +1,36 @@
 """The composition root: settings become objects that work together, here and nowhere else."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import structlog
+
+from cli.settings_table import current
 from common import aws, retries
 from common.errors import BillstreamError
 from common.lake import Lake
 from common.runtime import Stop, configure_logs, process_name
 from common.settings import Settings
 from consumer.breaker import Breaker
+from consumer.dead_letters import DeadLetterQueue
 from consumer.decode import Staging
+from consumer.feeding import Feed
 from consumer.intake import Intake
+from consumer.listing import Bucket
+from consumer.notices import Notices
 from consumer.objects import LocalObjects, ObjectStore, S3Objects
+from consumer.periodic import Periodic
 from consumer.plan import Scribe
 from consumer.profiles import ProfileRegistry
 from consumer.queue import Depth, SqsQueue, find_queue
+from consumer.routing import RoutedObjects
 from consumer.spool import Spool
+from consumer.sweep import Sweep, settle
 from consumer.worker import Worker
+
+log = structlog.get_logger(__name__)
 
 
 def settings_with_logs() -> Settings:
@@ -29,6 +42,12 @@ def settings_with_logs() -> Settings:
     settings = Settings.from_environment()
     configure_logs(settings)
     return settings
+
+
+def say_started(role: str, settings: Settings, lake: Lake) -> None:
+    """Log what this process works with: lake, and every setting that is not at its default; secrets are masked."""
+    changed = {name: value for name, value, _ in current(settings) if name in os.environ and value}
+    log.info("process_started", role=role, catalog=lake.catalog, data_path=lake.data_path, settings=changed)
 
 
 @contextmanager
@@ -63,6 +82,44 @@ def local_intake(settings: Settings, lake: Lake) -> Intake:
     return intake(settings, lake, LocalObjects(), role="load", breaker=Breaker(consecutive=0, share=1))
 
 
+def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Feed:
+    """For events that a command makes, of objects and of local files. A person is watching: nothing has to break."""
+    store = RoutedObjects(S3Objects(aws.s3_client()), LocalObjects())
+    settling = intake(settings, lake, store, role=role, breaker=Breaker(consecutive=0, share=1))
+    return Feed(settling, settings, stop)
+
+
+def bucket(settings: Settings) -> Bucket:
+    """The bucket of the settings; whether it is there shows when it is listed."""
+    return Bucket(aws.s3_client(), settings.bucket)
+
+
+def sweep(settings: Settings, lake: Lake, stop: Stop) -> Sweep:
+    """A comparison of the settings' bucket with the ledger, to be made as often as one likes."""
+    return Sweep(lake, bucket(settings), settings, stop)
+
+
+def notices(settings: Settings) -> Notices:
+    """What announces objects to the queue of the settings.
+
+    Raises:
+        Fatal: there is no queue, or we may not use it.
+        ServiceUnavailable: no answer for two minutes.
+    """
+    return Notices(aws.sqs_client(), queue(settings).url)
+
+
+def dead_letters(settings: Settings) -> DeadLetterQueue:
+    """The dead-letter queue of the settings' queue.
+
+    Raises:
+        Fatal: there is none, or we may not use it.
+        ServiceUnavailable: no answer for two minutes.
+    """
+    source = queue(settings)
+    return retries.patiently(lambda: DeadLetterQueue.of(source, aws.sqs_client()))
+
+
 def queue(settings: Settings) -> SqsQueue:
     """The queue of the settings.
 
@@ -83,7 +140,13 @@ def worker(settings: Settings, lake: Lake, stop: Stop) -> Worker:
     source = queue(settings)
     breaker = Breaker(consecutive=settings.breaker_consecutive, share=settings.breaker_share)
     settling = intake(settings, lake, S3Objects(aws.s3_client()), role="consumer", breaker=breaker)
-    return retries.patiently(lambda: Worker(source, settling, settings, stop))
+    periodic = [_sweeping(settings, lake, settling, stop)] if settings.sweep_seconds else []
+    return retries.patiently(lambda: Worker(source, settling, settings, stop, periodic=periodic))
+
+
+def _sweeping(settings: Settings, lake: Lake, settling: Intake, stop: Stop) -> Periodic:
+    sweeping = sweep(settings, lake, stop)
+    return Periodic(settings.sweep_seconds, lambda: settle(sweeping, Feed(settling, settings, stop)))
 
 
 def queue_depth(settings: Settings) -> tuple[Depth | None, str | None]:

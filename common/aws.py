@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from botocore.parsers import ResponseParserError
 from localstack_client.config import get_service_endpoint
+from urllib3.exceptions import HTTPError
 
 from common.errors import Fatal
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 DEFAULT_REGION = "us-east-1"
+
+NO_ANSWER = (BotoCoreError, ResponseParserError, HTTPError)
+"""What boto3 raises when there is no answer, or none that can be read. A `ClientError` is an answer."""
 
 
 @dataclass(frozen=True)

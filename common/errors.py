@@ -37,6 +37,10 @@ class CatalogUnavailable(Retryable):
     """The catalog database or the data path did not answer; the outcome of a commit may be unknown."""
 
 
+class NoRoom(Retryable):
+    """A disk is full or fails. Nothing was committed; work goes on as soon as there is room."""
+
+
 class ServiceUnavailable(Retryable):
     """S3 or SQS throttled, failed or did not answer."""
 

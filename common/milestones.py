@@ -32,6 +32,6 @@ def _pass(point: str) -> None:
         return
     _reached[point] += 1
     if wanted in {f"{point} #{_reached[point]}", point if _reached[point] == 1 else None}:
-        sys.stderr.write(f"{LAST_WORDS}{point}\n")
+        sys.stderr.write(f"{LAST_WORDS}{wanted}\n")
         sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGKILL)

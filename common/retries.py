@@ -6,7 +6,7 @@ from typing import TypeVar
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from common.errors import CatalogUnavailable, ServiceUnavailable, WriteConflict
+from common.errors import CatalogUnavailable, NoRoom, ServiceUnavailable, WriteConflict
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def redo_on_conflict(unit: Callable[[], T]) -> T:
 def patiently(call: Callable[[], T]) -> T:
     """Call a dependency that may still be starting: every few seconds, for two minutes at most."""
     return Retrying(
-        retry=retry_if_exception_type((CatalogUnavailable, ServiceUnavailable)),
+        retry=retry_if_exception_type((CatalogUnavailable, NoRoom, ServiceUnavailable)),
         wait=wait_random_exponential(multiplier=0.5, max=5),
         stop=stop_after_delay(120),
         before_sleep=_say("dependency_awaited"),

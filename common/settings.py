@@ -44,7 +44,12 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """Everything that can be configured, from `BILLSTREAM_*` environment variables."""
 
-    model_config = SettingsConfigDict(env_prefix="BILLSTREAM_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="BILLSTREAM_",
+        env_ignore_empty=True,  # compose files and shells set a variable to nothing and mean: not at all
+        frozen=True,
+        extra="ignore",
+    )
 
     home: Path = Field(
         Path("var"),
@@ -84,6 +89,7 @@ class Settings(BaseSettings):
     )
     include: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*.csv", "*.csv.gz"),
+        min_length=1,
         description="Comma-separated shell patterns of the keys that are billing files; others are acknowledged "
         "and counted.",
     )
@@ -129,6 +135,17 @@ class Settings(BaseSettings):
         "(used by `init --aws`).",
     )
 
+    sweep_seconds: float = Field(
+        0,
+        ge=0,
+        description="Seconds between two sweeps of a running consumer: it lists the bucket and settles what no "
+        "notification told of. 0 never does; one consumer of a fleet is enough.",
+    )
+    grace_seconds: float = Field(
+        30.0,
+        ge=0,
+        description="After SIGTERM, what is open may take so many seconds more; then it is abandoned, and comes again.",
+    )
     aggregate_seconds: float = Field(
         15.0, gt=0, description="Seconds between two refreshes of aggregates and insights."
     )

@@ -2,7 +2,7 @@
 
 S3 reaches a queue in three forms, and all are read: straight from S3, through SNS (the notification is a string
 in `Message`), and through EventBridge. In the first two, keys are URL-encoded, with `+` for a space; in
-EventBridge's they are plain.
+EventBridge's they are plain. A record may carry a mark of ours, see `REPLAY_MARK` and `consumer/notices.py`.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html and
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html.
@@ -18,6 +18,9 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from consumer.events import MESSAGE_BUCKET, EventKind, ObjectEvent
+
+REPLAY_MARK = "billstream"
+"""The member of a record that S3 does not send: `{"force": true}` in it comes from `billstream replay --force`."""
 
 _LONGEST_KEY = 1024  # bytes, S3's own limit
 _LONGEST_NAME = 100
@@ -105,7 +108,7 @@ def _from_record(record: Mapping[str, Any], attempt: int) -> ObjectEvent | str:
         return name or "an event without a name"
     content = _part(record, "s3")
     thing = _part(content, "object")
-    return _event(
+    event = _event(
         kind,
         name,
         bucket=_part(content, "bucket").get("name"),
@@ -114,6 +117,13 @@ def _from_record(record: Mapping[str, Any], attempt: int) -> ObjectEvent | str:
         time=record.get("eventTime"),
         attempt=attempt,
     )
+    return event.forced() if _is_forced(record) else event
+
+
+def _is_forced(record: Mapping[str, Any]) -> bool:
+    """Whether a replay of ours asks to load the object though the ledger says that it is settled."""
+    mark = record.get(REPLAY_MARK)
+    return isinstance(mark, dict) and mark.get("force") is True
 
 
 def _from_eventbridge(content: Mapping[str, Any], attempt: int) -> ObjectEvent | str:

@@ -39,20 +39,23 @@ class Gathering:
     stop: "Stop"
     clock: Callable[[], float] = time.monotonic
 
-    def batch(self, *, hurried: bool) -> list[Delivery]:
+    def batch(self, *, hurried: bool, probing: bool = False) -> list[Delivery]:
         """The next micro-batch; empty when no message came within one long poll.
 
         Args:
             hurried: take what there is at the moment rather than wait until the batch is old enough.
+            probing: take one message only. The batch before could not be settled, and each receive of a message brings
+                it nearer to the dead-letter queue.
 
         Raises:
             Retryable: the queue does not answer, and nothing has been received yet.
         """
         found: list[Delivery] = []
         deadline = 0.0
-        while not self.stop.requested and not self._is_full(found):
+        most = 1 if probing else self.settings.batch_files
+        while not self.stop.requested and not self._is_full(found, most):
             try:
-                messages = self._receive(len(found), self._patience(found, hurried=hurried))
+                messages = self._receive(most - len(found), self._patience(found, hurried=hurried))
             except Retryable:
                 if found:
                     break
@@ -66,8 +69,7 @@ class Gathering:
                 break
         return found
 
-    def _receive(self, received: int, wait_seconds: int) -> list[Message]:
-        room = self.settings.batch_files - received
+    def _receive(self, room: int, wait_seconds: int) -> list[Message]:
         with milestone("receive"):
             messages = self.queue.receive(min(room, BATCH), wait_seconds)
         self.heartbeat.hold(messages)
@@ -79,6 +81,6 @@ class Gathering:
             return self.settings.poll_seconds
         return 0 if hurried else 1
 
-    def _is_full(self, found: Sequence[Delivery]) -> bool:
+    def _is_full(self, found: Sequence[Delivery], most: int) -> bool:
         size = sum(delivery.size_bytes for delivery in found)
-        return len(found) >= self.settings.batch_files or size >= self.settings.batch_bytes
+        return len(found) >= most or size >= self.settings.batch_bytes

@@ -33,6 +33,7 @@ class Heartbeat:
         self._clock = clock
         self._held: dict[str, tuple[Message, float, float]] = {}  # handle: message, received at, extended at
         self._lock = threading.Lock()
+        self._extending = threading.Lock()
         self._over = threading.Event()
 
     @contextmanager
@@ -58,6 +59,19 @@ class Heartbeat:
             for message in messages:
                 self._held.pop(message.receipt_handle, None)
 
+    def let_go_all(self) -> list[Message]:
+        """Stop extending whatever is held. Returns it."""
+        with self._lock:
+            messages = [message for message, _, _ in self._held.values()]
+            self._held.clear()
+        return messages
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Extend nothing for as long as the context lasts: a call under way would take back what is given back."""
+        with self._extending:
+            yield
+
     @property
     def held(self) -> int:
         """How many messages are being extended."""
@@ -67,26 +81,30 @@ class Heartbeat:
     def beat(self) -> None:
         """Extend every message that has used half of its time-out."""
         now = self._clock()
-        due, expired = self._due(now)
-        self.let_go(expired)
-        for message in expired:
-            log.warning("message_abandoned", message_id=message.message_id, reason="SQS holds no message for longer")
-        if not due:
-            return
-        try:
-            lost = self._queue.extend(due, self._timeout)
-        except BillstreamError as error:
-            # The next beat tries again; should all fail, the message comes again and is then a duplicate.
-            log.warning("heartbeat_failed", messages=len(due), reason=str(error))
-            return
-        self.let_go(lost)
-        for message in lost:
-            log.warning("message_abandoned", message_id=message.message_id, reason="its receipt handle is not valid")
+        with self._extending:  # before looking at what is due: until then it may be given back
+            due, expired = self._due(now)
+            self._forget(expired, "SQS holds no message for longer")
+            if not due:
+                return
+            try:
+                lost = self._queue.extend(due, self._timeout)
+            except BillstreamError as error:
+                # The next beat tries again; should all fail, the message comes again and is then a duplicate.
+                log.warning("heartbeat_failed", messages=len(due), reason=str(error))
+                return
+        self._forget(lost, "its receipt handle is not valid")
         with self._lock:
             for message in due:
                 if message.receipt_handle in self._held:
                     _, received, _ = self._held[message.receipt_handle]
                     self._held[message.receipt_handle] = (message, received, now)
+
+    def _forget(self, messages: Sequence[Message], reason: str) -> None:
+        """Let go of messages that are still held though they are ours no more; others have been settled meanwhile."""
+        with self._lock:
+            abandoned = [message for message in messages if self._held.pop(message.receipt_handle, None)]
+        for message in abandoned:
+            log.warning("message_abandoned", message_id=message.message_id, reason=reason)
 
     def _due(self, now: float) -> tuple[list[Message], list[Message]]:
         """(messages to extend, messages that may not be extended any more)."""

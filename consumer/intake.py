@@ -50,11 +50,20 @@ class Intake:
     on_duplicate_content: DuplicatePolicy
     clock: Callable[[], datetime]
 
+    def recover(self) -> None:
+        """Find the way back to a lake that did not answer; costs nothing when it did.
+
+        Raises:
+            CatalogUnavailable: it still does not answer.
+        """
+        self.lake.reconnect_if_lost()
+
     def settle(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
         """Settle every event, or say which have to come again. The outcomes are in the order of the events.
 
         Raises:
-            Retryable: the catalog or the data path does not answer; what is not settled may come again.
+            Retryable: the catalog or the data path does not answer, or a disk is full; what is not settled may come
+                again.
             Fatal: going on would be wrong.
         """
         outcomes: dict[int, Outcome] = {}
@@ -98,7 +107,7 @@ class Round:
         self._preparation = preparation
         self._events = events
         self._outage: str | None = None
-        self._released: dict[str, str] = {}
+        self._released: dict[str, Released] = {}
         self._staged = Staged()
         self._entries: dict[str, str | None] = {}  # what the ledger's newest line of each scope was
 
@@ -162,12 +171,12 @@ class Round:
         if verdict is not Verdict.ASK:
             return Step(event, held, verdict)
         if self._outage:
-            return self._release(event, held, self._outage)
+            return self._release(event, held, Released(self._outage, unavailable=True))
         try:
             return Step(event, held, decide(event, held, self._intake.objects.current(event)))
         except ServiceUnavailable as error:
             self._outage = str(error)
-            return self._release(event, held, self._outage)
+            return self._release(event, held, Released(self._outage, unavailable=True))
 
     def _with_objects(self, steps: Sequence[Step]) -> list[Step]:
         """The steps, those that load with their object at hand."""
@@ -180,11 +189,11 @@ class Round:
         if prepared is None:
             return step
         if isinstance(prepared, Released):
-            return self._release(step.event, step.held, prepared.reason)
+            return self._release(step.event, step.held, prepared)
         return with_content(step, prepared)
 
-    def _release(self, event: ObjectEvent, held: ProcessedKey | None, reason: str) -> Step:
-        self._released[event.scope] = reason
+    def _release(self, event: ObjectEvent, held: ProcessedKey | None, why: Released) -> Step:
+        self._released[event.scope] = why
         return Step(event, held, Verdict.RELEASE)
 
     def _without_late_redeliveries(self, steps: Sequence[Step]) -> list[Step]:
@@ -212,7 +221,8 @@ class Round:
 
     def _settle_step(self, step: Step, unit: Unit) -> Outcome:
         if step.verdict is Verdict.RELEASE:
-            return Outcome(step.event, Result.RELEASED, reason=self._released[step.event.scope])
+            why = self._released[step.event.scope]
+            return Outcome(step.event, Result.RELEASED, reason=why.reason, unavailable=why.unavailable)
         load = self._staged.loads.get(step.load_id or "")
         poison = self._staged.poisoned.get(step.load_id or "")
         entry = self._intake.scribe.entry(step, load, poison, self._intake.clock())

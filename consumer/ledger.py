@@ -1,7 +1,7 @@
 """The ledger: one line for each decision about an object version, and never a change of a line."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -93,7 +93,8 @@ _TYPES: dict[str, pa.DataType] = {
     "event_time": _TIME,
     "settled_at": _TIME,
 }
-_SCHEMA = pa.schema({field.name: _TYPES.get(field.name, pa.string()) for field in fields(LedgerEntry)}).append(
+_COLUMNS = tuple(field.name for field in fields(LedgerEntry))
+_SCHEMA = pa.schema({name: _TYPES.get(name, pa.string()) for name in _COLUMNS}).append(
     pa.field("scope_id", pa.string())
 )
 
@@ -102,7 +103,7 @@ def insert_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry
     """Write the lines, inside the open transaction."""
     rows = [
         {
-            **asdict(entry),
+            **{name: getattr(entry, name) for name in _COLUMNS},
             "scope_id": entry.scope_id,
             "billed_totals": None if entry.billed_totals is None else list(entry.billed_totals.items()),
         }

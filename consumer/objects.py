@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from common.aws import NO_ANSWER
 from common.errors import Fatal, ObjectMissing, ServiceUnavailable
 from consumer.decision import GONE, Gone
 from consumer.events import ObjectEvent, ObjectVersion
@@ -17,7 +18,15 @@ _CHUNK = 1024 * 1024
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 _CHANGED = {"412", "PreconditionFailed"}
 _DELETE_MARKER = {"405", "MethodNotAllowed"}
-_TRANSIENT = {"SlowDown", "Throttling", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable"}
+_TRANSIENT = {
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "RequestTimeout",
+    "RequestTimeTooSkewed",
+    "InternalError",
+    "ServiceUnavailable",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class S3Objects:
             if _code(error) in _MISSING | _DELETE_MARKER:
                 return GONE
             raise translated(error, f"HEAD {event.scope}") from error
-        except BotoCoreError as error:
+        except NO_ANSWER as error:
             raise ServiceUnavailable(f"HEAD {event.scope}: {error}") from error
         return ObjectVersion(_real_version(head.get("VersionId")), head["ETag"].strip('"'), head["ContentLength"])
 
@@ -87,29 +96,37 @@ class S3Objects:
                 for chunk in answer["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
                     size += len(chunk)
-        except BotoCoreError as error:
+        except NO_ANSWER as error:
             raise ServiceUnavailable(f"GET {event.scope}: {error}") from error
+        etag = answer.get("ETag", "").strip('"')
+        if not etag:
+            raise ServiceUnavailable(f"GET {event.scope}: what answered is not S3.")
         if size != answer["ContentLength"]:
             raise ServiceUnavailable(f"GET {event.scope}: {size} of {answer['ContentLength']} bytes arrived.")
-        version = ObjectVersion(_real_version(answer.get("VersionId")), answer["ETag"].strip('"'), size)
+        version = ObjectVersion(_real_version(answer.get("VersionId")), etag, size)
         return Fetched(target, version)
 
 
 class LocalObjects:
-    """Files of the local file system, read where they are."""
+    """Files of the local file system, read where they are.
+
+    They are read through a link in the spool: DuckDB takes `*` or `{a,b}` in a file's name for a pattern.
+    """
 
     def current(self, event: ObjectEvent) -> ObjectVersion | Gone:
         """See `ObjectStore`."""
         path = Path(event.key)
         return ObjectVersion(None, None, path.stat().st_size) if path.is_file() else GONE
 
-    def fetch(self, event: ObjectEvent, target: Path) -> Fetched:  # noqa: ARG002 - the port's form
+    def fetch(self, event: ObjectEvent, target: Path) -> Fetched:
         """See `ObjectStore`."""
         path = Path(event.key)
         try:
-            return Fetched(path, ObjectVersion(None, None, path.stat().st_size))
+            size = path.stat().st_size
         except FileNotFoundError as error:
             raise ObjectMissing(f"{path} is not there.") from error
+        target.symlink_to(path)
+        return Fetched(target, ObjectVersion(None, None, size))
 
 
 def _pinned(event: ObjectEvent) -> dict[str, Any]:

@@ -22,13 +22,17 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one event in this process. `entry` is there when it was settled now."""
+    """The end of one event in this process.
+
+    `entry` is there when it was settled now; `unavailable` when it was released because the object store is away.
+    """
 
     event: ObjectEvent
     result: Result
     entry: LedgerEntry | None = None
     reason: str | None = None
     snapshot_id: int | None = None
+    unavailable: bool = False
 
     def committed(self, snapshot_id: int) -> "Outcome":
         """This outcome, if it is one of a commit, with the snapshot that the commit made."""

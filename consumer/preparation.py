@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import ObjectMissing, Poison, ServiceUnavailable
 from common.ids import new_id
+from common.scratch import needing_room
 from consumer.decode import Tabular, open_tabular, plain_text
 from consumer.events import ObjectEvent, ObjectVersion
 
@@ -38,9 +39,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Released:
-    """The object cannot be had now; its event has to come again."""
+    """The object cannot be had now; its event has to come again. `unavailable` if the store is away as a whole."""
 
     reason: str
+    unavailable: bool = False
 
 
 class Preparation:
@@ -57,6 +59,7 @@ class Preparation:
         """Fetch and open the objects of these events, several at a time.
 
         Raises:
+            NoRoom: the disk of the spool is full.
             Fatal: we are not allowed to read one of them.
         """
         new = [event for event in events if event.scope not in self._done]
@@ -71,7 +74,10 @@ class Preparation:
 
     def _fetch(self, event: ObjectEvent) -> Prepared | Released:
         # Each call to a store that is away takes many seconds; a whole round of them would take minutes.
-        return Released(self._outage) if self._outage else self._bring(event, new_id())
+        if self._outage:
+            return Released(self._outage, unavailable=True)
+        with needing_room(f"fetching {event.scope}"):
+            return self._bring(event, new_id())
 
     def _bring(self, event: ObjectEvent, load_id: str) -> Prepared | Released:
         try:
@@ -82,7 +88,7 @@ class Preparation:
             return Prepared(load_id, missing=str(error))
         except ServiceUnavailable as error:
             self._outage = str(error)
-            return Released(self._outage)
+            return Released(self._outage, unavailable=True)
         try:
             text = plain_text(fetched.path, self._spool.file(load_id, "text"))
         except Poison as poison:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from common.aws import NO_ANSWER
 from common.errors import Fatal, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ BATCH = 10  # SQS's own limit for one call
 LONGEST_VISIBILITY = 12 * 60 * 60  # seconds, SQS's own limit
 _ABSENT = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch"}
+_NEEDS = (
+    "sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility, sqs:GetQueueAttributes and sqs:GetQueueUrl"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +88,7 @@ class SqsQueue:
                 WaitTimeSeconds=wait_seconds,
                 AttributeNames=["ApproximateReceiveCount"],
             )
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *NO_ANSWER) as error:
             raise translated(error, "receiving messages") from error
         return [
             Message(
@@ -136,7 +140,7 @@ class SqsQueue:
             ]
             try:
                 answer = self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
-            except (ClientError, BotoCoreError) as error:
+            except (ClientError, *NO_ANSWER) as error:
                 raise translated(error, doing) from error
             refused += [batch[int(failure["Id"])] for failure in answer.get("Failed", [])]
         return refused
@@ -144,15 +148,17 @@ class SqsQueue:
     def _attributes(self) -> dict[str, str]:
         try:
             answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *NO_ANSWER) as error:
             raise translated(error, "reading the queue's attributes") from error
+        if not answer.get("Attributes"):
+            raise ServiceUnavailable("reading the queue's attributes: what answered is not SQS.")
         return {str(name): value for name, value in answer.get("Attributes", {}).items()}
 
     def _delete(self, batch: Sequence[Message]) -> list[Message]:
         entries = [{"Id": str(number), "ReceiptHandle": message.receipt_handle} for number, message in enumerate(batch)]
         try:
             answer = self._sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *NO_ANSWER) as error:
             raise translated(error, "deleting messages") from error
         return [batch[int(failure["Id"])] for failure in answer.get("Failed", [])]
 
@@ -168,7 +174,7 @@ def find_queue(client: "SQSClient", settings: "Settings") -> SqsQueue:
         return SqsQueue(client, settings.queue_url)
     try:
         return SqsQueue(client, client.get_queue_url(QueueName=settings.queue_name)["QueueUrl"])
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, *NO_ANSWER) as error:
         raise translated(error, f"looking for the queue {settings.queue_name!r}") from error
 
 
@@ -177,9 +183,9 @@ def _batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
         yield messages[start : start + BATCH]
 
 
-def translated(error: ClientError | BotoCoreError, doing: str) -> ServiceUnavailable | Fatal:
-    """Name a failure of SQS by its class."""
-    if isinstance(error, BotoCoreError):
+def translated(error: Exception, doing: str, needs: str = _NEEDS) -> ServiceUnavailable | Fatal:
+    """Name a failure of SQS by its class. `needs` are the permissions to be named if one of them is missing."""
+    if not isinstance(error, ClientError):
         name = type(error).__name__
         if name in {"NoCredentialsError", "PartialCredentialsError", "NoRegionError", "ParamValidationError"}:
             return Fatal(f"{doing}: {error}")
@@ -188,8 +194,5 @@ def translated(error: ClientError | BotoCoreError, doing: str) -> ServiceUnavail
     if code in _ABSENT:
         return Fatal(f"{doing}: there is no such queue. Set BILLSTREAM_QUEUE_URL, or run `billstream init --aws`.")
     if code in _DENIED:
-        return Fatal(
-            f"{doing}: {code}. The consumer needs sqs:ReceiveMessage, sqs:DeleteMessage, "
-            "sqs:ChangeMessageVisibility, sqs:GetQueueAttributes and sqs:GetQueueUrl."
-        )
+        return Fatal(f"{doing}: {code}. This needs {needs}.")
     return ServiceUnavailable(f"{doing}: {code or error}")

@@ -1,11 +1,11 @@
 """Local scratch space for objects on their way into the lake. Everything in it may be lost at any time."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from common.scratch import scratch_folder
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,6 @@ class Spool:
 
     @contextmanager
     def session(self) -> Iterator[SpoolSession]:
-        """A new, empty folder for as long as the context lasts."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="round-", dir=self.folder))
-        try:
+        """A new, empty folder for as long as the context lasts; the next start removes that of a killed process."""
+        with scratch_folder(self.folder, "round") as folder:
             yield SpoolSession(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

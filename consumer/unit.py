@@ -15,6 +15,15 @@ _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason"
 _REJECTED = pa.schema([pa.field(name, pa.string()) for name in _TEXT] + [pa.field("line", pa.int64())])
 
 
+def retract_rows(con: duckdb.DuckDBPyConnection, load_ids: Sequence[str]) -> None:
+    """Delete the rows of these loads, inside the open transaction."""
+    if not load_ids:
+        return
+    # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
+    doomed = ", ".join(literal(load_id) for load_id in load_ids)
+    con.execute(f"DELETE FROM charges WHERE load_id IN ({doomed})")
+
+
 @dataclass
 class Unit:
     """What one transaction does. `replaced` are the loads whose rows go, `staged_paths` the files that come."""
@@ -58,10 +67,7 @@ class Unit:
         return f"{len(self.entries)} object versions, {len(self.replaced)} loads replaced or removed"
 
     def _write(self, con: duckdb.DuckDBPyConnection) -> None:
-        if self.replaced:
-            # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
-            doomed = ", ".join(literal(load_id) for load_id in self.replaced)
-            con.execute(f"DELETE FROM charges WHERE load_id IN ({doomed})")
+        retract_rows(con, self.replaced)
         for path in self.staged_paths:
             con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
         insert_entries(con, self.entries)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from common.errors import Retryable
+from common.errors import Retryable, ServiceUnavailable
 from common.milestones import milestone
 from consumer.envelope import Reading
 from consumer.events import EventKind, ObjectEvent
 from consumer.gathering import Delivery, Gathering
 from consumer.heartbeat import Heartbeat
 from consumer.outcome import Outcome
+from consumer.periodic import Periodic
 from consumer.queue import Message, Queue
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Worker:
         intake: settles events.
         settings: how large a micro-batch is, and which keys are billing files.
         stop: says when to end.
+        periodic: what else is to be done now and then, between two batches; not while a queue is drained.
         clock: seconds that never go back.
         jitter: a random number from 0 to 1.
     """
@@ -62,6 +64,7 @@ class Worker:
         settings: "Settings",
         stop: "Stop",
         *,
+        periodic: Sequence[Periodic] = (),
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -69,6 +72,7 @@ class Worker:
         self._intake = intake
         self._settings = settings
         self._stop = stop
+        self._periodic = periodic
         self._clock = clock
         self._jitter = jitter
         self._heartbeat = Heartbeat(queue, queue.visibility_timeout(), clock=clock)
@@ -82,14 +86,17 @@ class Worker:
         Raises:
             Fatal: going on would be wrong; what was received comes again.
         """
+        self._stop.on_abandon(self._abandon)
         with self._heartbeat.beating():
             while not self._stop.requested:
                 try:
-                    batch = self._gathering.batch(hurried=drain)
+                    self._intake.recover()
+                    batch = self._gathering.batch(hurried=drain, probing=self._failures > 0)
                     if batch:
                         self._settle_or_return(batch)
                     elif drain and self._queue.depth().total == 0:
                         break
+                    self._do_what_is_due(drain=drain)
                 except Retryable as error:
                     self._wait_out(error)
                 else:
@@ -116,11 +123,15 @@ class Worker:
             for (delivery, _), outcome in zip(wanted, outcomes, strict=True)
             if not outcome.acknowledge
         }
+        self._report(batch, outcomes)
         self._acknowledge([d.message for d in batch if d.message.receipt_handle not in unsettled])
         for delivery in batch:
             if delivery.message.receipt_handle in unsettled:
                 self._release([delivery.message], self._backoff(delivery.message.receive_count))
-        self._report(batch, outcomes, self._clock() - started)
+        seconds = round(self._clock() - started, 3)
+        log.info("batch_settled", messages=len(batch), events=len(outcomes), seconds=seconds)
+        if outage := next((outcome.reason for outcome in outcomes if outcome.unavailable), None):
+            raise ServiceUnavailable(outage)
 
     def _wanted(self, reading: Reading) -> Iterator[ObjectEvent]:
         for event in reading.events:
@@ -137,7 +148,19 @@ class Worker:
 
     def _release(self, messages: Sequence[Message], seconds: int) -> None:
         self._heartbeat.let_go(messages)
-        self._queue.release(messages, seconds)
+        with self._heartbeat.silent():
+            self._queue.release(messages, seconds)
+
+    def _abandon(self) -> None:
+        """Show what is open to others; called in another thread, just before the process ends."""
+        messages = self._heartbeat.let_go_all()
+        log.warning("batch_abandoned", messages=len(messages), reason="the grace period has passed")
+        self._queue.release(messages, 0)
+
+    def _do_what_is_due(self, *, drain: bool) -> None:
+        for task in self._periodic:
+            if not drain and not self._stop.requested:
+                task.run_if_due()
 
     # -- waiting -----------------------------------------------------------------------------------------
 
@@ -160,7 +183,7 @@ class Worker:
                 self.summary.outcomes["ignored"] += 1
                 log.info("message_ignored", message_id=delivery.message.message_id, reason=reason)
 
-    def _report(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome], seconds: float) -> None:
+    def _report(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
         self.summary.messages += len(batch)
         for outcome in outcomes:
             self.summary.outcomes[outcome.label] += 1
@@ -168,4 +191,3 @@ class Worker:
                 self.summary.files += 1
                 self.summary.rows += outcome.entry.rows_loaded
             outcome.log()
-        log.info("batch_settled", messages=len(batch), events=len(outcomes), seconds=round(seconds, 3))

@@ -17,11 +17,21 @@ from filelock import FileLock, Timeout
 from common.errors import CatalogUnavailable, Fatal
 
 METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database of `lake`
+GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
 LOCK_SECONDS = 60
 BUSY_MILLISECONDS = 10_000
 
 Row = tuple[str | None, ...]
 """A row of the guard's table, its columns in the order of `common.lake.guard.COLUMNS`."""
+
+# A server that has vanished without a word is given up after about a minute; the operating system would wait for hours.
+_IMPATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "60000",
+}
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -41,6 +51,10 @@ class Catalog(Protocol):
     @property
     def description(self) -> str:
         """The catalog's address without its secrets."""
+
+    @property
+    def extension(self) -> str:
+        """DuckDB's extension that reads and writes it."""
 
     @property
     def host_local(self) -> bool:
@@ -75,6 +89,11 @@ class SqliteCatalog:
     def description(self) -> str:
         """The file's path."""
         return str(self.path)
+
+    @property
+    def extension(self) -> str:
+        """DuckDB's own SQLite."""
+        return "sqlite_scanner"
 
     @property
     def host_local(self) -> bool:
@@ -173,13 +192,18 @@ class PostgresCatalog:
             database=database,
             user=unquote(parts.username or "postgres"),
             password=unquote(parts.password or ""),
-            options=tuple(sorted({"connect_timeout": "10", **options}.items())),
+            options=tuple(sorted({**_IMPATIENCE, **options}.items())),
         )
 
     @property
     def description(self) -> str:
         """The URL without password and options."""
         return f"postgresql://{self.user}@{self.host}:{self.port}/{self.database}"
+
+    @property
+    def extension(self) -> str:
+        """DuckDB's client of PostgreSQL."""
+        return "postgres_scanner"
 
     @property
     def host_local(self) -> bool:

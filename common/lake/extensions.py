@@ -1,5 +1,6 @@
 """DuckDB's extensions, straight out of their wheels: nothing is downloaded and nothing is copied."""
 
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 
 import duckdb
@@ -7,17 +8,15 @@ import duckdb
 from common.errors import Fatal
 from common.lake.catalog import literal
 
-EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
 
-
-def load_extensions(con: duckdb.DuckDBPyConnection) -> None:
-    """Load what a DuckLake needs into `con`.
+def load_extensions(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    """Load extensions into `con`: DuckDB checks their signatures, a tenth of a second each, so only what is needed.
 
     Raises:
         Fatal: a wheel is missing or belongs to another version of DuckDB.
     """
     version = f"v{duckdb.__version__}"
-    for name in EXTENSIONS:
+    for name in names:
         try:
             binary = files(f"duckdb_extension_{name}") / "extensions" / version / f"{name}.duckdb_extension"
             with as_file(binary) as path:

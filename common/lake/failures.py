@@ -9,7 +9,7 @@ import re
 
 import duckdb
 
-from common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, WriteConflict
+from common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, NoRoom, WriteConflict
 
 CLAIM_REFUSED = "billstream: claim refused"
 
@@ -18,7 +18,14 @@ _CONFLICT = re.compile(
     r"could not serialize|deadlock detected|duplicate key|tuple concurrently updated",
     re.IGNORECASE,
 )
+_NO_ROOM = re.compile(
+    r"no space left|disk quota exceeded|file too large|database or disk is full|disk is full|not enough space",
+    re.IGNORECASE,
+)
+_BAD_DISK = re.compile(r"disk i/o error", re.IGNORECASE)  # SQLite cannot make the files that it needs to read
 _UNAVAILABLE = re.compile(
+    # DuckDB's last word when the connection went away inside a transaction is that it could not end it.
+    r"failed to execute query \"(?:begin|commit|rollback)|"
     r"could not connect|connection refused|unable to connect|server closed the connection|terminating connection|"
     r"connection (?:to server|timed out|reset|error)|the database system is|no connection to the server|"
     r"could not establish|timed? ?out|too many connections|http error|http (?:5\d\d|429)|slow ?down",
@@ -31,7 +38,7 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:
     """Name the failure of `doing` by its class, with a text short enough for a log line.
 
     Returns:
-        `ClaimRefused`, `WriteConflict`, `CatalogUnavailable`, or `Fatal` for all else.
+        `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for all else.
     """
     text = str(error)
     if CLAIM_REFUSED in text:
@@ -39,6 +46,10 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:
     short = _shorten(text)
     if _CONFLICT.search(text):
         return WriteConflict(f"{doing}: another writer was first. {short}")
+    if _NO_ROOM.search(text):
+        return NoRoom(f"{doing}: the disk is full. {short}")
+    if _BAD_DISK.search(text):
+        return NoRoom(f"{doing}: the disk is full, or it fails. {short}")
     if isinstance(error, duckdb.HTTPException | duckdb.ConnectionException) or _UNAVAILABLE.search(text):
         return CatalogUnavailable(f"{doing}: the catalog or the data path does not answer. {short}")
     return Fatal(f"{doing} failed: {short}")

@@ -1,8 +1,10 @@
 """One process's hold on the lake: attach, read, and commit with claims."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +12,7 @@ import duckdb
 import structlog
 
 from common import retries
+from common.errors import CatalogUnavailable
 from common.lake.catalog import Catalog, catalog_from_url, literal
 from common.lake.extensions import load_extensions
 from common.lake.failures import translate
@@ -17,6 +20,7 @@ from common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from common.lake.migrations import apply_migrations, apply_options, check_version, schema_version
 from common.lake.storage import LocalStorage, Storage, storage_from
 from common.milestones import milestone
+from common.scratch import ScratchFolder, remove_leftovers
 from common.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,10 +32,15 @@ Write = Callable[[duckdb.DuckDBPyConnection], None]
 """The body of a write transaction: it is given the connection, with the transaction open and `lake` in use."""
 
 
-def _engine(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with our extensions, our limits, and UTC; nothing is ever fetched from the network."""
-    spill = settings.spool / "duckdb"
-    spill.mkdir(parents=True, exist_ok=True)
+def _engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with our extensions, our limits, and UTC; nothing is ever fetched from the network.
+
+    Args:
+        settings: the limits.
+        spill: a folder of this engine alone. DuckDB names what it spills alike in every process, and two that spill
+            into one folder read each other's bytes.
+        extensions: what to load.
+    """
     con = duckdb.connect(
         config={
             "autoinstall_known_extensions": "false",
@@ -41,7 +50,7 @@ def _engine(settings: Settings) -> duckdb.DuckDBPyConnection:
             "preserve_insertion_order": "false",
         }
     )
-    load_extensions(con)
+    load_extensions(con, extensions)
     con.execute("SET TimeZone = 'UTC'")
     if settings.threads:
         con.execute(f"SET threads = {settings.threads}")
@@ -59,10 +68,14 @@ class Lake:
     Tables and views are named without a schema in every SQL text: the lake is the default database.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, catalog: Catalog, storage: Storage) -> None:
-        self._con = con
-        self._catalog = catalog
-        self._storage = storage
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        self._settings = settings
+        self._read_only = read_only
+        self._catalog: Catalog = catalog_from_url(settings.catalog_url)
+        self._lost = False
+        remove_leftovers(settings.spool)
+        self._scratch = ScratchFolder(settings.spool, "duckdb")
+        self._connect()
 
     @classmethod
     def open(cls, settings: Settings, *, create: bool = False, read_only: bool = False) -> Self:
@@ -77,14 +90,11 @@ class Lake:
             Fatal: there is no lake, its schema is not this version's, or an extension is missing.
             CatalogUnavailable: the catalog database or the data path does not answer.
         """
-        catalog = catalog_from_url(settings.catalog_url)
-        storage = storage_from(settings.data_location)
-        con = _engine(settings)
-        lake = cls(con, catalog, storage)
+        lake = cls(settings, read_only=read_only)
         try:
-            lake._attach(create=create, read_only=read_only)
+            lake._attach(create=create)
         except BaseException:
-            con.close()
+            lake.close()
             raise
         return lake
 
@@ -97,11 +107,27 @@ class Lake:
         self.close()
 
     def close(self) -> None:
-        """Detach, then close: a connection that is closed with its lake attached may keep the catalog busy."""
-        with contextlib.suppress(duckdb.Error):
-            self._con.execute("USE memory")
-            self._con.execute("DETACH lake")
-        self._con.close()
+        """Let go of the lake and of all scratch space."""
+        self._disconnect()
+        self._scratch.remove()
+
+    def reconnect_if_lost(self) -> None:
+        """Attach anew if catalog or data path have been found not answering since the last time; else do nothing.
+
+        DuckDB finds its way back to a server by itself, but each transaction that a lost connection cuts off keeps its
+        place among the connections that it allows itself.
+
+        Raises:
+            CatalogUnavailable: they still do not answer.
+            Fatal: see `open`.
+        """
+        if not self._lost:
+            return
+        self._disconnect()
+        self._connect()
+        self._attach(create=False)
+        self._lost = False
+        log.info("lake_reconnected", catalog=self.catalog)
 
     @property
     def catalog(self) -> str:
@@ -112,6 +138,11 @@ class Lake:
     def data_path(self) -> str:
         """Where the Parquet files are."""
         return self._storage.location
+
+    @property
+    def scratch(self) -> Path:
+        """Where DuckDB spills what does not fit into memory."""
+        return self._scratch.path
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -203,10 +234,13 @@ class Lake:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        began = time.time()
         self._con.execute("BEGIN TRANSACTION")
         try:
             yield
-            with milestone("commit"):
+            # A commit into a file on this host has no reply that could get lost.
+            unsealed = self._catalog.host_local
+            with milestone("commit"), nullcontext() if unsealed else self._storage.sealed(self._con, began):
                 self._con.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # a refused COMMIT has already ended the transaction
@@ -218,7 +252,9 @@ class Lake:
         try:
             yield
         except duckdb.Error as error:
-            raise translate(error, doing) from error
+            known = translate(error, doing)
+            self._lost = self._lost or isinstance(known, CatalogUnavailable)
+            raise known from error
 
     def _prepare_storage(self) -> None:
         with self._translated("reaching the data path"):
@@ -226,7 +262,17 @@ class Lake:
 
     # -- opening -----------------------------------------------------------------------------------------
 
-    def _attach(self, *, create: bool, read_only: bool) -> None:
+    def _connect(self) -> None:
+        self._storage: Storage = storage_from(self._settings.data_location)
+        extensions = ["ducklake", self._catalog.extension, *self._storage.extensions]
+        self._con = _engine(self._settings, self._scratch.path, extensions)
+
+    def _disconnect(self) -> None:
+        """Detach, then close: a connection that is closed with its lake attached may keep the catalog busy."""
+        self._detach_quietly()
+        self._con.close()
+
+    def _attach(self, *, create: bool) -> None:
         where = self._catalog.description
         if not create and not self._catalog.exists():
             check_version(0, where=where)
@@ -234,7 +280,7 @@ class Lake:
             log.warning("data_path_is_local", data_path=self._storage.location, catalog=where)
         self._prepare_storage()
         options = [f"DATA_PATH {literal(self._storage.location)}"]
-        if read_only:
+        if self._read_only:
             options.append("READ_ONLY")
         if not create:
             options.append("CREATE_IF_NOT_EXISTS false")

@@ -1,17 +1,25 @@
 """Where the lake's Parquet files live: a local folder or an S3 prefix."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import duckdb
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
 
 from common import aws
 from common.lake.catalog import literal
+from common.scratch import scratch_folder
+
+log = structlog.get_logger(__name__)
 
 CHARGES_FOLDER = "main/charges"  # DuckLake's own layout: schema, then table
+CLOCKS_DIFFER = 60.0  # seconds by which the clock of a file server may be behind ours
+NOWHERE = aws.AwsAccess("nowhere", "none", "none", endpoint_url="http://127.0.0.1:1")
 
 
 class Storage(Protocol):
@@ -21,8 +29,20 @@ class Storage(Protocol):
     def location(self) -> str:
         """What DuckLake is told as DATA_PATH; ends with a slash."""
 
+    @property
+    def extensions(self) -> Sequence[str]:
+        """DuckDB's extensions that are needed to reach it."""
+
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
         """Make it reachable from `con`. Called again before each write, as credentials may have been renewed."""
+
+    def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> AbstractContextManager[None]:
+        """Keep files that were written after `since` (seconds of the epoch) in their places: held around a COMMIT.
+
+        DuckLake removes what a transaction has written when its COMMIT fails. A lost reply is such a failure, though
+        the server may have committed; then the newest snapshot would name files that are gone, and no one could read
+        the tables any more. What really was refused leaves a few small files behind, which no snapshot names.
+        """
 
     def discard(self, path: str) -> None:
         """Remove a staged file that no commit refers to."""
@@ -42,9 +62,35 @@ class LocalStorage:
         """The absolute path."""
         return f"{self.folder.absolute()}/"
 
+    @property
+    def extensions(self) -> Sequence[str]:
+        """None."""
+        return ()
+
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:  # noqa: ARG002 - the port's form
         """Make the folder."""
         (self.folder / CHARGES_FOLDER).mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
+        """See `Storage`. A second name keeps each file, so that it can be put back into its place."""
+        with scratch_folder(self.folder / "sealed", "commit") as folder:
+            kept = {path: folder / path.name for path in self._written(since - CLOCKS_DIFFER)}
+            for path, keepsake in kept.items():
+                with suppress(FileNotFoundError):  # another process has taken its own file back
+                    keepsake.hardlink_to(path)
+            try:
+                yield
+            finally:
+                for path, keepsake in kept.items():
+                    with suppress(FileExistsError, FileNotFoundError):
+                        path.hardlink_to(keepsake)
+
+    def _written(self, since: float) -> list[Path]:
+        """The files that DuckLake itself has written of late."""
+        tables = self.folder.glob("main/*/")
+        files = [file for table in tables for file in os.scandir(table) if file.name.startswith("ducklake-")]
+        return [Path(file.path) for file in files if file.stat().st_mtime >= since]
 
     def discard(self, path: str) -> None:
         """Unlink the file."""
@@ -67,32 +113,53 @@ class S3Storage:
         """The prefix as a URL."""
         return self.url.rstrip("/") + "/"
 
+    @property
+    def extensions(self) -> Sequence[str]:
+        """DuckDB's client of S3."""
+        return ("httpfs",)
+
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
         """Hand boto3's credentials and endpoint to DuckDB, again whenever they have changed."""
         access = aws.s3_access()
         if access == self._access:
             return
-        options = {"KEY_ID": access.access_key, "SECRET": access.secret_key, "REGION": access.region}
-        if access.session_token:
-            options["SESSION_TOKEN"] = access.session_token
-        pairs = [f"{name} {literal(value)}" for name, value in options.items()]
-        if access.endpoint_host:
-            pairs += [f"ENDPOINT {literal(access.endpoint_host)}", "URL_STYLE 'path'", f"USE_SSL {access.use_ssl}"]
-        con.execute(f"CREATE OR REPLACE SECRET billstream_data (TYPE s3, {_comma(pairs)})")
+        con.execute(_secret(access))
         self._access = access
+
+    @contextmanager
+    def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
+        """See `Storage`. A COMMIT reads and writes nothing here, so it need not know the way."""
+        with con.cursor() as aside:  # what the open transaction changes, the removal would not see
+            aside.execute(_secret(NOWHERE))
+            aside.execute("SET GLOBAL http_retries = 0")
+            try:
+                yield
+            finally:
+                aside.execute("RESET GLOBAL http_retries")
+                aside.execute(_secret(self._access or aws.s3_access()))
 
     def discard(self, path: str) -> None:
         """Delete the object; an orphan that this cannot reach is left to the clean-up of orphaned files."""
-        parts = urlsplit(path)
-        aws.s3_client().delete_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))
+        bucket, _, key = path.removeprefix("s3://").partition("/")
+        try:
+            aws.s3_client().delete_object(Bucket=bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            log.warning("staged_file_left", path=path, reason=str(error))
 
     def staging_path(self, name: str) -> str:
         """An object under the prefix of the table."""
         return f"{self.location}{CHARGES_FOLDER}/{name}.parquet"
 
 
-def _comma(parts: Sequence[str]) -> str:
-    return ", ".join(parts)
+def _secret(access: aws.AwsAccess) -> str:
+    """The statement that tells DuckDB how to reach S3."""
+    options = {"KEY_ID": access.access_key, "SECRET": access.secret_key, "REGION": access.region}
+    if access.session_token:
+        options["SESSION_TOKEN"] = access.session_token
+    pairs = [f"{name} {literal(value)}" for name, value in options.items()]
+    if access.endpoint_host:
+        pairs += [f"ENDPOINT {literal(access.endpoint_host)}", "URL_STYLE 'path'", f"USE_SSL {access.use_ssl}"]
+    return f"CREATE OR REPLACE SECRET billstream_data (TYPE s3, {', '.join(pairs)})"
 
 
 def storage_from(location: str) -> Storage:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from common.errors import Poison
 HEADER_BYTES = 1024 * 1024
 MAX_COLUMNS = 4096
 DELIMITERS = (",", ";", "\t", "|")
+_QUOTED = re.compile(r'"[^"]*"')
+_LINE_END = re.compile(r"[\r\n]")
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,20 @@ def read_header(path: Path) -> Header | None:
     """
     with path.open("rb") as stream:
         head = stream.read(HEADER_BYTES)
-    # The cut may have gone through a character; the header ends long before it, or is refused anyway.
+    # The cut may have gone through a character; the header ends long before it, or is refused.
     text = head.decode("utf-8-sig", "ignore")
     if not text:
         return None
-    delimiter = _delimiter(text)
+    unquoted = _QUOTED.sub("", text)
+    if len(head) == HEADER_BYTES and not _LINE_END.search(unquoted):
+        raise Poison(f"Line 1 does not end within {HEADER_BYTES} bytes: this is no header.")
+    delimiter = _delimiter(unquoted)
     return Header(delimiter, _names(text, delimiter))
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(unquoted: str) -> str:
     """The candidate that splits the first line into most parts; the comma where none does."""
-    line = text.split("\n", 1)[0]
+    line = _LINE_END.split(unquoted, maxsplit=1)[0]
     return max(DELIMITERS, key=line.count)
 
 

@@ -50,10 +50,12 @@ def exact_decimal(cell: str) -> str:
 def rounded_decimal(cell: str) -> str:
     """`cell` as DECIMAL(38,18), NULL where it is no number or too large.
 
-    Digits beyond the 18th decimal are rounded half away from zero, as DuckDB casts text to a decimal.
+    Digits beyond the 18th decimal are rounded half away from zero, as DuckDB casts text to a decimal. Only what
+    has such digits takes that cast: it is slow.
     """
     text = _without_exponent(cell)
-    return f"CASE WHEN regexp_matches({text}, '{_NUMBER}') THEN TRY_CAST({text} AS {COST_TYPE}) END"
+    cast = f"CASE WHEN regexp_matches({text}, '{_NUMBER}') THEN TRY_CAST({text} AS {COST_TYPE}) END"
+    return f"coalesce({exact_decimal(cell)}, {cast})"
 
 
 def _without_exponent(cell: str) -> str:
@@ -87,8 +89,14 @@ def iso_timestamp(cell: str) -> str:
 
 
 def string_map(cell: str) -> str:
-    """A JSON object as MAP(VARCHAR, VARCHAR), NULL when it is none; nested values stay JSON text."""
-    return f"TRY_CAST(TRY_CAST({cell} AS JSON) AS MAP(VARCHAR, VARCHAR))"
+    """A JSON object as MAP(VARCHAR, VARCHAR), NULL when it is none; nested values stay JSON text.
+
+    An object that has a name twice is none: DuckDB would make a map of it that many readers fail on.
+    """
+    parsed = f"TRY_CAST({cell} AS JSON)"
+    value = f"TRY_CAST({parsed} AS MAP(VARCHAR, VARCHAR))"
+    names = f"json_keys({parsed})"
+    return f"CASE WHEN len({names}) = list_unique({names}) THEN {value} END"
 
 
 def _typed(cell: str, data_type: str, *, exact: bool) -> str:

@@ -4,17 +4,23 @@ import csv
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from consumer.decode.tabular import Tabular
 
 MAX_KEPT_CHARACTERS = 10_000
+_CHUNK = 1024 * 1024
+_LINE_ENDS = (b"\n", b"\r")
 
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """One record that did not fit. `line` is 1-based in the decompressed file, None where it was not found."""
+    """One record that did not fit.
+
+    `line` is where it begins, 1-based, in the decompressed file; None where it was not found.
+    """
 
     load_id: str
     line: int | None
@@ -37,6 +43,28 @@ class Rejects:
     rows: tuple[RejectedRow, ...] = ()
 
 
+def lines_of(path: Path, positions: Sequence[int]) -> list[int]:
+    """The lines in which records begin, found by counting line ends in one pass over the file.
+
+    Args:
+        path: a plain text file.
+        positions: 1-based positions of bytes, ascending, each the first of a record or a line end before it.
+    """
+    lines = []
+    line, read = 1, 0
+    with path.open("rb") as stream:
+        for position in positions:
+            while read < position - 1 and (chunk := stream.read(min(_CHUNK, position - 1 - read))):
+                line += chunk.count(b"\n")
+                read += len(chunk)
+            while (byte := stream.read(1)) in _LINE_ENDS:
+                line += byte == b"\n"
+                read += 1
+            stream.seek(read)
+            lines.append(line)
+    return lines
+
+
 def locate(file: "Tabular", rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...]:
     """Find the lines of rejected records by walking the file once.
 
@@ -54,12 +82,14 @@ def locate(file: "Tabular", rows: Sequence[RejectedRow]) -> tuple[RejectedRow, .
     try:
         with file.path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, delimiter=file.delimiter)
+            line = 1
             for record in reader:
                 cells = tuple(None if cell == "" or cell in nulls else cell for cell in record)
                 if waiting := wanted.get(cells):
-                    lines[waiting.popleft()] = reader.line_num
+                    lines[waiting.popleft()] = line
                     if len(lines) == len(rows):
                         break
+                line = reader.line_num + 1
     except csv.Error:
         pass  # a line number is a courtesy; the record is rejected with or without it
     finally:

@@ -7,7 +7,7 @@ import duckdb
 
 from common.lake.catalog import literal
 from consumer.decode.projection import BAD_MARK, COST_TYPE, Projection
-from consumer.decode.rejects import RejectedRow, Rejects
+from consumer.decode.rejects import RejectedRow, Rejects, lines_of
 from consumer.decode.tabular import Tabular
 
 MAX_RECORD_BYTES = 2_000_000
@@ -47,12 +47,11 @@ class Scan:
     def marked_rows(self) -> str:
         """Every record that is one, under its load id; a record that does not fit, under its marked load id."""
         load_id = f"CASE WHEN {self._projection.bad()} THEN {literal(BAD_MARK)} || load_id ELSE load_id END AS load_id"
-        return f"SELECT {load_id}, {self._columns()} FROM {self._records(store_rejects=True)}"
+        return f"SELECT {load_id}, {self._columns()} FROM {self._records()}"
 
     def good_rows(self) -> str:
         """The records that fit."""
-        records = self._records(store_rejects=True)
-        return f"SELECT load_id, {self._columns()} FROM {records} WHERE NOT ({self._projection.bad()})"
+        return f"SELECT load_id, {self._columns()} FROM {self._records()} WHERE NOT ({self._projection.bad()})"
 
     def values_rounded(self, engine: duckdb.DuckDBPyConnection) -> int:
         """How many values of the records that fit were rounded."""
@@ -89,50 +88,55 @@ class Scan:
     def structural_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> dict[str, Rejects]:
         """By load, the records that could not be split into the header's columns; `limit` of each listed.
 
-        Speaks of the rows that were read since `forget_rejects`.
+        Speaks of the rows that were read since `forget_rejects`. What DuckDB calls a line is the number of the
+        record: the line is found by the record's position.
         """
-        loads = {str(file.path): file.load_id for file in self.files}
-        lines = (
-            "SELECT file_path, line, any_value(csv_line) AS record, any_value(error_message) AS reason "
+        files = {str(file.path): file for file in self.files}
+        records = (
+            "SELECT file_path, min(line_byte_position) AS position, arg_max(csv_line, length(csv_line)) AS record, "
+            "arg_min(error_message, line_byte_position) AS reason "
             f"FROM temp.rejected_{self.number} JOIN temp.scanned_{self.number} USING (scan_id, file_id) "
             "GROUP BY file_path, line"
         )
-        totals = engine.execute(f"SELECT file_path, count(*) FROM ({lines}) GROUP BY file_path").fetchall()
-        listed = engine.execute(
-            f"SELECT * FROM ({lines}) QUALIFY row_number() OVER (PARTITION BY file_path ORDER BY line) <= {int(limit)} "
-            "ORDER BY file_path, line"
-        ).fetchall()
-        rows: dict[str, list[RejectedRow]] = {loads[path]: [] for path, _ in totals}
-        for path, line, record, reason in listed:
-            rows[loads[path]].append(RejectedRow(loads[path], line, None, None, (record,), str(reason)))
-        return {loads[path]: Rejects(total, tuple(rows[loads[path]])) for path, total in totals}
+        totals = engine.execute(f"SELECT file_path, count(*) FROM ({records}) GROUP BY file_path").fetchall()
+        rejects = {}
+        for path, total in totals:
+            listed = engine.execute(
+                f"SELECT position, record, reason FROM ({records}) WHERE file_path = ? ORDER BY position LIMIT ?",
+                [path, limit],
+            ).fetchall()
+            lines = lines_of(files[path].path, [position for position, _, _ in listed])
+            load_id = files[path].load_id
+            rows = (
+                RejectedRow(load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))
+                for line, (_, record, reason) in zip(lines, listed, strict=True)
+            )
+            rejects[load_id] = Rejects(total, tuple(rows))
+        return rejects
 
     def _columns(self) -> str:
         return ", ".join(self._projection.columns)
 
-    def _records(self, *, store_rejects: bool = False) -> str:
+    def _records(self) -> str:
         """The files' records with their typed columns, and the load id of the file each comes from."""
         projection = self._projection
         loads = ", ".join(f"({literal(str(file.path))}, {literal(file.load_id)})" for file in self.files)
         return (
             f"(SELECT *, {projection.rescued()} AS rescued FROM "
-            f"(SELECT *, {projection.typed_columns()} FROM {self._reader(store_rejects)} AS record "
+            f"(SELECT *, {projection.typed_columns()} FROM {self._reader()} AS record "
             f"JOIN (VALUES {loads}) AS load(path, load_id) ON record.__path = load.path))"
         )
 
-    def _reader(self, store_rejects: bool) -> str:  # noqa: FBT001 - passed on
+    def _reader(self) -> str:
         nulls = ["", *self._projection.binding.profile.values.nulls]
-        rejects = (
-            "store_rejects = true, rejects_limit = 0, "
-            f"rejects_table = 'rejected_{self.number}', rejects_scan = 'scanned_{self.number}'"
-            if store_rejects
-            else "ignore_errors = true"
-        )
         columns = ", ".join(f"'{cell}': 'VARCHAR'" for cell in self._projection.cells)
         return (
             f"read_csv({path_list([str(file.path) for file in self.files])}, columns = {{{columns}}}, "
             f"auto_detect = false, header = true, delim = {literal(self.files[0].delimiter)}, "
             "quote = '\"', escape = '\"', strict_mode = true, "
-            f"nullstr = {path_list(nulls)}, filename = '__path', max_line_size = {MAX_RECORD_BYTES}, "
-            f"{rejects})"
+            f"nullstr = {path_list(nulls)}, filename = '__path', hive_partitioning = false, "
+            f"max_line_size = {MAX_RECORD_BYTES}, "
+            # Not `ignore_errors`: it drops good records that stand behind a bad one.
+            "store_rejects = true, rejects_limit = 0, "
+            f"rejects_table = 'rejected_{self.number}', rejects_scan = 'scanned_{self.number}')"
         )

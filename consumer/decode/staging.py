@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 MAX_REJECTED_ROWS = 10_000  # listed for one file; all are counted
+# DuckDB's exceptions over what is in a file: what it cannot split or cast, and costs whose sum does not fit.
+_OF_THE_FILE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,8 @@ class Staging:
             return
         path = self._lake.staging_path(name)
         chosen = ", ".join(literal(load_id) for load_id in kept)
-        self._copy(
-            f"SELECT * FROM read_parquet({path_list(staged.paths)}, union_by_name = true) WHERE load_id IN ({chosen})",
-            path,
-        )
+        rows = f"read_parquet({path_list(staged.paths)}, union_by_name = true, hive_partitioning = false)"
+        self._write(f"SELECT * FROM {rows} WHERE load_id IN ({chosen})", path)
         self.discard(staged)
         staged.paths = [path]
 
@@ -123,7 +123,10 @@ class Staging:
         clean = {file.load_id for file in files} - {file.load_id for file in suspects}
         self.keep_only(staged, clean, f"{name}-clean")
         for file in suspects:
-            staged.take(self._careful_pass(file, f"{name}-{file.load_id}"))
+            try:
+                staged.take(self._careful_pass(file, f"{name}-{file.load_id}"))
+            except Poison as poison:
+                staged.poisoned[file.load_id] = str(poison)
         return staged
 
     def _strict_pass(self, files: Sequence[Tabular], name: str) -> Staged:
@@ -134,8 +137,8 @@ class Staging:
         path = self._lake.staging_path(name)
         for scan in scans:
             scan.forget_rejects(self._engine)
-        self._copy(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path)
-        loads = {file.load_id: StagedLoad() for file in files} | self._facts(path)
+        facts = self._write(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path)
+        loads = {file.load_id: StagedLoad() for file in files} | facts
         for scan in scans:
             for load_id, rejects in scan.structural_rejects(self._engine, MAX_REJECTED_ROWS).items():
                 loads[load_id] = _with_rejects(loads[load_id], rejects)
@@ -148,8 +151,7 @@ class Staging:
         scan = Scan([file], self._types, number=0, exact=False)
         path = self._lake.staging_path(name)
         scan.forget_rejects(self._engine)
-        self._copy(scan.good_rows(), path)
-        load = self._facts(path).get(file.load_id, StagedLoad())
+        load = self._write(scan.good_rows(), path).get(file.load_id, StagedLoad())
         structural = scan.structural_rejects(self._engine, MAX_REJECTED_ROWS).get(file.load_id, Rejects())
         values = scan.value_rejects(self._engine, MAX_REJECTED_ROWS)
         load = _with_rejects(load, structural)
@@ -166,23 +168,27 @@ class Staging:
     def _engine(self) -> duckdb.DuckDBPyConnection:
         return self._lake.engine
 
-    def _copy(self, select: str, path: str) -> None:
+    def _write(self, select: str, path: str) -> dict[str, StagedLoad]:
+        """Write rows to a staged file, which is there as a whole or not at all. Returns what is in it, by load id."""
         try:
             self._engine.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
-        except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-            raise Poison(f"DuckDB cannot read the file: {str(error).splitlines()[0]}") from error
+            return self._facts(path)
         except duckdb.Error as error:
+            self._lake.discard(path)
+            if isinstance(error, _OF_THE_FILE):
+                raise Poison(f"DuckDB cannot read the file: {str(error).splitlines()[0]}") from error
             raise translate(error, "decoding files") from error
 
     def _facts(self, path: str) -> dict[str, StagedLoad]:
-        """Counts, totals and days of each load in a staged file."""
+        """Counts, totals and days of each load in a staged file; of marked rows, counts alone."""
         facts: dict[str, StagedLoad] = {}
+        fits = f"FILTER (NOT starts_with(load_id, {literal(BAD_MARK)}))"
         sql = (
-            "SELECT load_id, coalesce(billing_currency, ?), count(*), sum(billed_cost), "
-            "min(charge_period_start)::DATE, max(charge_period_start)::DATE "
-            f"FROM read_parquet({literal(path)}) GROUP BY ALL ORDER BY ALL"
+            f"SELECT load_id, coalesce(billing_currency, ?), count(*), sum(billed_cost) {fits}, "
+            f"(min(charge_period_start) {fits})::DATE, (max(charge_period_start) {fits})::DATE "
+            f"FROM read_parquet({literal(path)}, hive_partitioning = false) GROUP BY ALL ORDER BY ALL"
         )
-        for load_id, currency, rows, billed, first, last in self._lake.rows(sql, [NO_CURRENCY]):
+        for load_id, currency, rows, billed, first, last in self._engine.execute(sql, [NO_CURRENCY]).fetchall():
             facts[load_id] = _add_currency(facts.get(load_id, StagedLoad()), currency, rows, billed, first, last)
         return facts
 

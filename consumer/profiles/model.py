@@ -1,17 +1,21 @@
 """What a profile may say, and what it means for one header."""
 
-import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_NOT_ALPHANUMERIC = re.compile(r"[^0-9a-z]+")
+_IN_A_NAME = "LMN"  # letters, the marks on them, and digits, of any script
 
 
 def normalised(name: str) -> str:
-    """A column name as profiles compare it: without case, spaces, underscores and punctuation."""
-    return _NOT_ALPHANUMERIC.sub("", name.casefold())
+    """A column name as profiles compare it: without case, spaces, underscores and punctuation.
+
+    A name of nothing but these is compared as it is.
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(character for character in plain if unicodedata.category(character)[0] in _IN_A_NAME) or plain
 
 
 class _Strict(BaseModel):

@@ -12,6 +12,8 @@ from common.errors import Fatal, Poison
 from consumer.profiles.model import Binding, Profile
 
 _SHOWN_NAMES = 12
+_NEVER_NULL = "charge_period_start"
+_REMEMBERED = 1000  # headers; thousands of files share a few
 
 
 class ProfileRegistry:
@@ -19,6 +21,7 @@ class ProfileRegistry:
 
     def __init__(self, own: Sequence[Profile], built_in: Sequence[Profile]) -> None:
         self._ranks = (tuple(own), tuple(built_in))
+        self._bound: dict[tuple[str, ...], Binding] = {}
 
     @classmethod
     def load(cls, folder: Path | None, *, columns: Iterable[str]) -> "ProfileRegistry":
@@ -50,6 +53,14 @@ class ProfileRegistry:
         Raises:
             Poison: no profile fits.
         """
+        known = tuple(header)
+        if known not in self._bound:
+            if len(self._bound) >= _REMEMBERED:
+                self._bound.clear()
+            self._bound[known] = self._find(known)
+        return self._bound[known]
+
+    def _find(self, header: tuple[str, ...]) -> Binding:
         for rank in self._ranks:
             fitting = [binding for profile in rank if (binding := profile.bind(header)) is not None]
             if fitting:
@@ -63,7 +74,7 @@ class ProfileRegistry:
 
 
 def _read_all(folder: Traversable, known: frozenset[str]) -> list[Profile]:
-    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".toml") and f.is_file()), key=lambda f: f.name)
     return [_read(script, known) for script in scripts]
 
 
@@ -78,4 +89,7 @@ def _read(script: Traversable, known: frozenset[str]) -> Profile:
         raise Fatal(f"The profile {script} is not valid at {where or 'its top'}: {first['msg']}") from error
     if unknown := sorted(set(profile.columns) - known):
         raise Fatal(f"The profile {script} maps to columns that `charges` does not have: {', '.join(unknown)}")
+    time = profile.columns.get(_NEVER_NULL)
+    if time is None or not (time.required or time.constant):
+        raise Fatal(f"The profile {script} must map {_NEVER_NULL} with `required = true`: every charge has its day.")
     return profile

@@ -97,7 +97,7 @@ CREATE TABLE ledger (
 CREATE TABLE rejected_rows (
     entry_id     VARCHAR NOT NULL,  -- the ledger line of the decision; also the load's id, if other rows did fit
     scope        VARCHAR NOT NULL,
-    line         BIGINT,        -- 1-based line in the decompressed file where the record ends; NULL if not found
+    line         BIGINT,        -- 1-based line in the decompressed file where the record begins; NULL if not found
     column_name  VARCHAR,
     raw_value    VARCHAR,
     raw_record   VARCHAR,
@@ -114,9 +114,10 @@ WHERE l.state = 'loaded'
       WHERE r.previous_load_id = l.load_id AND r.load_id IS DISTINCT FROM l.load_id
   );
 
--- Grain: one scope, with its newest ledger line.
+-- Grain: one scope, with its newest ledger line. DuckLake numbers rows in the order of their commits; an entry_id is
+-- older than its commit, and a line that had to wait for another one may have the smaller id.
 CREATE VIEW latest_entries AS
-SELECT * FROM ledger QUALIFY row_number() OVER (PARTITION BY scope_id ORDER BY entry_id DESC) = 1;
+SELECT * FROM ledger QUALIFY row_number() OVER (PARTITION BY scope_id ORDER BY rowid DESC) = 1;
 
 -- Grain: one rejected record of a load that is in force, or of a file that could not be loaded at all.
 CREATE VIEW quarantined_rows AS

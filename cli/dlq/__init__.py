@@ -1,0 +1,5 @@
+"""`billstream dlq` and `billstream redrive`: messages that were received in vain."""
+
+from cli.dlq.diagnosis import Case, Diagnosis, diagnose
+
+__all__ = ["Case", "Diagnosis", "diagnose"]

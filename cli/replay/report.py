@@ -1,0 +1,59 @@
+"""What a replay, and a sweep, tell a person."""
+
+from cli.replay.results import Foreseen, Result, Sent
+from cli.report import WORDS
+from cli.terminal import add_row, out, say, table
+from consumer.feeding import Fed
+
+_VERDICTS = {
+    "load": "would be read and loaded, unless the content is the same",
+    "duplicate": "settled: nothing would change",
+    "unchanged": "unchanged: nothing would change",
+    "stale": "stale: a newer version is in force",
+    "remove": "would be removed",
+}
+
+
+def tell(result: Result, *, stopped: bool) -> None:
+    """What came of it, and how to go on if it was ended early."""
+    if isinstance(result, Foreseen):
+        _foreseen(result)
+    elif isinstance(result, Sent):
+        _sent(result)
+    else:
+        fed(result)
+    if stopped:
+        say("Stopped before the end. What was done stays done: the same command goes on from there.", style="yellow")
+
+
+def fed(result: Fed) -> None:
+    """What became of the events that were settled in this process."""
+    if not result.outcomes:
+        say("Nothing to do: the ledger has it all.")
+        return
+    counts = table()
+    for label, count in sorted(result.outcomes.items()):
+        word = "not settled" if label == "released" else WORDS.get(label, label)
+        add_row(counts, word, f"{count:,}")
+    add_row(counts, "rows", f"{result.rows:,}")
+    if result.rejected:
+        add_row(counts, "records that do not fit (see `billstream quarantine list`)", f"{result.rejected:,}")
+    out.print(counts)
+    for outcome in result.unsettled:
+        say(f"{outcome.event.scope}: not settled, the same command tries it again: {outcome.reason}", style="red")
+
+
+def _foreseen(result: Foreseen) -> None:
+    counts = table()
+    add_row(counts, "objects", f"{result.objects:,}")
+    add_row(counts, "bytes", f"{result.size_bytes:,}")
+    for verdict, count in sorted(result.verdicts.items()):
+        add_row(counts, _VERDICTS.get(verdict, verdict), f"{count:,}")
+    out.print(counts)
+    say("Nothing was changed.")
+
+
+def _sent(result: Sent) -> None:
+    say(f"{result.notices:,} notifications sent; the consumers settle them.")
+    if result.left_out:
+        say(f"{result.left_out:,} local files left out: a queue is for objects. Leave out --via-queue for them.")

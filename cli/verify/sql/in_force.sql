@@ -1,0 +1,13 @@
+-- The ledger's lines whose rows are in force: the view current_loads as a snapshot has it. Grain: one line.
+-- Parameter: $1 the snapshot.
+CREATE OR REPLACE TEMP TABLE verify_in_force AS
+WITH lines AS (
+    SELECT * FROM ledger AT (VERSION => $1)
+)
+SELECT l.scope_id, l.scope, l.bucket, l.key, l.load_id, l.rows_loaded, l.billed_totals, l.settled_at
+FROM lines l
+WHERE l.state = 'loaded'
+  AND NOT EXISTS (
+      SELECT 1 FROM lines r
+      WHERE r.previous_load_id = l.load_id AND r.load_id IS DISTINCT FROM l.load_id
+  )

@@ -1,0 +1,87 @@
+"""Scratch folders: each belongs to one process, and whoever starts next removes what a dead one has left.
+
+A folder's owner holds a lock beside it for as long as it lives, and the operating system lets go of the lock when the
+owner dies, by whatever death.
+"""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from filelock import FileLock, Timeout
+
+from common.errors import NoRoom
+from common.ids import new_id
+
+_LOCK = ".lock"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+log = structlog.get_logger(__name__)
+
+
+class ScratchFolder:
+    """A new, empty folder of this process; everything in it may be lost at any time.
+
+    Args:
+        parent: where scratch folders are; made if it is not there.
+        purpose: how the folder's name begins.
+    """
+
+    def __init__(self, parent: Path, purpose: str) -> None:
+        self.path = parent / f"{purpose}-{new_id()}"
+        self._lock = FileLock(_lock_of(self.path), thread_local=False)
+        with needing_room("making scratch space"):
+            parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()  # first of all: a folder that nobody holds is taken for that of a dead process
+            self.path.mkdir()
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it; a second time does nothing."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        _lock_of(self.path).unlink(missing_ok=True)
+        self._lock.release()
+
+
+@contextmanager
+def scratch_folder(parent: Path, purpose: str) -> Iterator[Path]:
+    """A scratch folder for as long as the context lasts."""
+    scratch = ScratchFolder(parent, purpose)
+    try:
+        yield scratch.path
+    finally:
+        scratch.remove()
+
+
+@contextmanager
+def needing_room(doing: str) -> Iterator[None]:
+    """Name a full disk by its class.
+
+    Raises:
+        NoRoom: there is no space left for what the context writes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise NoRoom(f"{doing}: the disk is full. {error.strerror}: {error.filename or 'scratch space'}") from error
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Remove the scratch folders of processes that are no more."""
+    for lock in parent.glob(f"*{_LOCK}"):
+        folder = lock.with_name(lock.name.removesuffix(_LOCK))
+        try:
+            with FileLock(lock, timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.unlink(missing_ok=True)
+        except Timeout:
+            continue  # its owner lives
+        log.info("scratch_removed", folder=str(folder), reason="the process that it belonged to is no more")
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{_LOCK}")

@@ -1,0 +1,14 @@
+-- What the ledger says of each object by now. Grain: one object. `newest` is the state of its newest line; `standing` that
+-- of the newest one that is about what is in force: late news, which changes nothing, is written down as stale.
+-- Parameter: $1 the states that are asked for; none means all.
+CREATE OR REPLACE TEMP TABLE replay_states AS
+SELECT
+    scope_id,
+    arg_max(state, (settled_at, entry_id)) AS newest,
+    arg_max(state, (settled_at, entry_id)) FILTER (state <> 'stale') AS standing,
+    arg_max({{'bucket': bucket, 'key': key, 'size_bytes': size_bytes, 'modified': coalesce(event_time, settled_at)}},
+            (settled_at, entry_id)) AS object
+FROM ledger
+WHERE bucket <> 'message:'
+GROUP BY scope_id
+HAVING len($1) = 0 OR list_contains($1, newest) OR list_contains($1, standing)
