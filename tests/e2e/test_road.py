@@ -1,7 +1,9 @@
 """The whole road on a real queue: objects put, overwritten, removed, announced twice; and the numbers at its end."""
 
 import json
+import time
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -14,6 +16,13 @@ def put(aws: AwsEnvironment, file: BillingFile) -> None:
     aws.s3.put_object(Bucket=aws.bucket, Key=file.key, Body=file.body)
 
 
+def until_logged(log: Path, event: str) -> None:
+    deadline = time.monotonic() + 60
+    while event not in log.read_text():
+        assert time.monotonic() < deadline, f"{event} was never logged:\n{log.read_text()}"
+        time.sleep(0.05)
+
+
 def announce_again(aws: AwsEnvironment, file: BillingFile) -> None:
     """Send what S3 sends, once more."""
     head = aws.s3.head_object(Bucket=aws.bucket, Key=file.key)
@@ -23,7 +32,7 @@ def announce_again(aws: AwsEnvironment, file: BillingFile) -> None:
         "s3": {
             "bucket": {"name": aws.bucket},
             "object": {
-                "key": file.key.replace("=", "%3D"),
+                "key": quote_plus(file.key),
                 "size": head["ContentLength"],
                 "eTag": head["ETag"].strip('"'),
             },
@@ -72,6 +81,7 @@ def test_a_consumer_that_is_told_to_stop_ends_well_and_leaves_nothing_half_done(
     for file in files:
         put(aws, file)
     consumer = billstream.start("consume")
+    until_logged(tmp_path / "consume.log", "object_loaded")
     consumer.terminate()
     assert consumer.wait(timeout=60) == 0
 

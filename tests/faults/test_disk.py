@@ -1,0 +1,77 @@
+"""A disk is full: nothing is lost or taken for poison, the log says it, and work goes on when there is room."""
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.errors import NoRoom
+from common.scratch import needing_room
+from tests.e2e.billing import billing_file
+from tests.faults.waiting import until
+from tests.servers.aws import AwsEnvironment
+from tests.servers.disks import SmallDisk, small_disk
+from tests.servers.proxy import Exchange, Proxy, Rule
+from tests.worlds import World, new_world
+
+FILES = [billing_file(f"{number}.csv", seed=number, rows=200) for number in range(4)]
+PLACES = {
+    "spool": ("BILLSTREAM_SPOOL_DIR", "spool"),
+    "data": ("BILLSTREAM_DATA_PATH", "data"),
+    "catalog": ("BILLSTREAM_CATALOG", "catalog.sqlite"),
+}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "disk") as disk:
+        yield disk
+
+
+@pytest.fixture(params=PLACES.values(), ids=list(PLACES))
+def world(
+    request: pytest.FixtureRequest, aws: AwsEnvironment, proxy: Proxy, tmp_path: Path, disk: SmallDisk
+) -> Iterator[World]:
+    """A lake with one of its parts on the small disk."""
+    variable, name = request.param
+    environment = {variable: str(disk.folder / name), "AWS_ENDPOINT_URL": proxy.endpoint_url}
+    with new_world(tmp_path / "home", aws, **environment) as world:
+        yield world
+
+
+def test_a_disk_that_is_full_all_of_a_sudden_is_waited_for(world: World, proxy: Proxy, disk: SmallDisk) -> None:
+    world.put(*FILES)
+
+    def fill(exchange: Exchange) -> None:
+        disk.fill()
+        exchange.reply(exchange.forward())
+
+    filled = proxy.inject(Rule("GetObject", fill, 1))
+
+    consumer = world.start("consume", "--drain")
+    until(lambda: world.events("consumer_waiting") or consumer.poll() is not None, "the consumer says nothing")
+    assert consumer.poll() is None, world.log()
+    assert filled.injected == 1
+    disk.make_room()
+    consumer.communicate(timeout=60)
+
+    assert consumer.returncode == 0, world.log()
+    assert all("the disk is full" in str(line["reason"]) for line in world.events("consumer_waiting"))
+    world.assert_holds(FILES)
+    assert world.lake.rows("SELECT DISTINCT state FROM ledger") == [("loaded",)]
+    assert orphans(world) == []
+
+
+def orphans(world: World) -> list[object]:
+    return world.lake.rows("FROM ducklake_delete_orphaned_files('lake', dry_run => true, cleanup_all => true)")  # type: ignore[return-value]
+
+
+def test_a_limit_on_the_size_of_files_is_a_full_disk_too(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(NoRoom, match="the disk is full"), needing_room("writing"):
+            (tmp_path / "large").write_bytes(b"\0" * 8192)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -1,0 +1,192 @@
+"""What the consumer relies on of a store of objects holds for S3, as two emulators have it, and for the fake alike."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from common.errors import Fatal, ObjectMissing
+from consumer.decision import GONE
+from consumer.events import EventKind, ObjectEvent, ObjectVersion
+from consumer.objects import ObjectStore, S3Objects
+from tests.fakes.objects import FakeBucket
+from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+KEY = "year=2026/ä b+c & d.csv"
+
+
+class Owner(Protocol):
+    """Whoever puts objects into the bucket; told back is what S3 would notify of."""
+
+    def put(self, key: str, content: bytes) -> ObjectEvent: ...
+
+    def remove(self, key: str) -> ObjectEvent: ...
+
+    def remove_version(self, key: str, version_id: str) -> ObjectEvent: ...
+
+
+@dataclass(frozen=True)
+class S3Owner:
+    """Works on a real bucket."""
+
+    s3: "S3Client"
+    bucket: str
+
+    def put(self, key: str, content: bytes) -> ObjectEvent:
+        answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+        return self._event(EventKind.CREATED, key, version_id=answer.get("VersionId"), etag=answer["ETag"].strip('"'))
+
+    def remove(self, key: str) -> ObjectEvent:
+        answer = self.s3.delete_object(Bucket=self.bucket, Key=key)
+        return self._event(EventKind.REMOVED, key, version_id=answer.get("VersionId"))
+
+    def remove_version(self, key: str, version_id: str) -> ObjectEvent:
+        self.s3.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+        return self._event(EventKind.REMOVED, key, version_id=version_id)
+
+    def _event(self, kind: EventKind, key: str, **identity: Any) -> ObjectEvent:  # noqa: ANN401 - a field's value
+        return ObjectEvent(kind=kind, bucket=self.bucket, key=key, event_name=f"Object{kind}", **identity)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A store on trial, and the owner of its bucket."""
+
+    store: ObjectStore
+    owner: Owner
+    folder: Path
+
+    def fetched(self, event: ObjectEvent) -> tuple[bytes, ObjectVersion]:
+        found = self.store.fetch(event, self.folder / "object")
+        return found.path.read_bytes(), found.version
+
+
+def client(endpoint_url: str) -> "S3Client":
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+def bench_of(request: pytest.FixtureRequest, kind: str, folder: Path, *, versioned: bool) -> Iterator[Bench]:
+    if kind == "fake":
+        fake = FakeBucket(versioned=versioned)
+        yield Bench(fake, fake, folder)
+        return
+    s3 = client(request.getfixturevalue(f"{kind}_url"))
+    bucket = f"contract-{uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket)
+    if versioned:
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    yield Bench(S3Objects(s3), S3Owner(s3, bucket), folder)
+    s3.close()
+
+
+KINDS = ["fake", "ministack", "localstack"]
+
+
+@pytest.fixture(params=KINDS)
+def unversioned(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    yield from bench_of(request, request.param, tmp_path, versioned=False)
+
+
+@pytest.fixture(params=KINDS)
+def versioned(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    yield from bench_of(request, request.param, tmp_path, versioned=True)
+
+
+@pytest.fixture(params=[(kind, versioned) for kind in KINDS for versioned in (False, True)], ids=str)
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    kind, with_versions = request.param
+    yield from bench_of(request, kind, tmp_path, versioned=with_versions)
+
+
+@pytest.mark.parametrize("content", [b"one,two\n", b"", b"\x00\xff" * 100_000])
+def test_an_object_comes_byte_by_byte_with_the_version_it_is(either: Bench, content: bytes) -> None:
+    event = either.owner.put(KEY, content)
+
+    found, version = either.fetched(event)
+
+    assert found == content
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    assert version == ObjectVersion(event.version_id, digest, len(content))
+    assert event.etag == digest
+    assert either.store.current(event) == version
+
+
+def test_an_event_without_identity_gets_what_is_current(either: Bench) -> None:
+    either.owner.put(KEY, b"old")
+    event = either.owner.put(KEY, b"new")
+
+    found, version = either.fetched(replace(event, version_id=None, etag=None))
+
+    assert (found, version.etag) == (b"new", event.etag)
+
+
+def test_a_replaced_version_is_still_there_where_versions_are_kept(versioned: Bench) -> None:
+    old = versioned.owner.put(KEY, b"old")
+    new = versioned.owner.put(KEY, b"new")
+
+    assert versioned.fetched(old) == (b"old", ObjectVersion(old.version_id, old.etag, 3))
+    assert versioned.store.current(old) == ObjectVersion(new.version_id, new.etag, 3)
+
+
+def test_a_replaced_object_gives_way_to_what_is_current(unversioned: Bench) -> None:
+    old = unversioned.owner.put(KEY, b"old")
+    new = unversioned.owner.put(KEY, b"newer")
+
+    assert unversioned.fetched(old) == (b"newer", ObjectVersion(None, new.etag, 5))
+
+
+def test_what_is_removed_is_gone(either: Bench) -> None:
+    either.owner.put(KEY, b"content")
+    removed = either.owner.remove(KEY)
+
+    assert either.store.current(removed) is GONE
+    with pytest.raises(ObjectMissing):
+        either.fetched(replace(removed, kind=EventKind.CREATED, version_id=None))
+
+
+def test_a_version_below_a_delete_marker_is_there_until_it_is_removed_for_good(versioned: Bench) -> None:
+    event = versioned.owner.put(KEY, b"content")
+    marker = versioned.owner.remove(KEY)
+
+    assert versioned.fetched(event)[0] == b"content"
+    with pytest.raises(ObjectMissing):
+        versioned.fetched(marker)
+
+    versioned.owner.remove_version(KEY, str(event.version_id))
+    with pytest.raises(ObjectMissing):
+        versioned.fetched(event)
+
+
+def test_what_never_was_is_gone_too(either: Bench) -> None:
+    event = replace(either.owner.put(KEY, b"content"), key="another.csv")
+
+    assert either.store.current(event) is GONE
+    with pytest.raises(ObjectMissing):
+        either.fetched(event)
+
+
+@pytest.mark.parametrize("emulator", ["ministack", "localstack"])
+def test_a_bucket_that_is_not_there_is_nothing_to_wait_for(
+    request: pytest.FixtureRequest, emulator: str, tmp_path: Path
+) -> None:
+    store = S3Objects(client(request.getfixturevalue(f"{emulator}_url")))
+    event = ObjectEvent(kind=EventKind.CREATED, bucket="nowhere-at-all", key=KEY, event_name="ObjectCreated:Put")
+
+    with pytest.raises(Fatal, match="NoSuchBucket"):
+        store.fetch(event, tmp_path / "object")

@@ -1,0 +1,191 @@
+"""What the consumer relies on of a queue holds for SQS, as two emulators have it, and for the fake alike."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from common.errors import Fatal
+from consumer.queue import Message, Queue, SqsQueue
+from tests.fakes.clock import FakeClock
+from tests.fakes.queue import FakeQueue
+from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY
+
+TIMEOUT = 1  # seconds of visibility
+MAX_RECEIVES = 3
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A queue on trial, a sender, and a way to let time pass."""
+
+    queue: Queue
+    send: Callable[[str], object]
+    wait: Callable[[float], object]
+
+    def receive(self, limit: int = 10) -> list[Message]:
+        return self.queue.receive(limit, 0)
+
+    def receive_all(self, count: int) -> list[Message]:
+        """SQS may bring fewer messages at a time than there are."""
+        found: list[Message] = []
+        for _ in range(100):
+            found += self.queue.receive(10, 0)
+            if len(found) >= count:
+                break
+        return found
+
+    def await_messages(self) -> list[Message]:
+        """What comes within a few seconds: an emulator may look at its time-outs only now and then."""
+        return self.queue.receive(10, 3)
+
+    def lasting(self) -> None:
+        """Let the visibility time-out pass."""
+        self.wait(TIMEOUT + 0.3)
+
+
+def fake_bench() -> Bench:
+    clock = FakeClock()
+    queue = FakeQueue(clock, timeout=TIMEOUT, max_receives=MAX_RECEIVES)
+    return Bench(queue, queue.send, clock.advance)
+
+
+@pytest.fixture(params=["fake", "ministack", "localstack"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    if request.param == "fake":
+        yield fake_bench()
+        return
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=request.getfixturevalue(f"{request.param}_url"),
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
+    name = f"contract-{uuid4().hex[:12]}"
+    dead = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": "{MAX_RECEIVES}"}}'
+    attributes = {"VisibilityTimeout": str(TIMEOUT), "RedrivePolicy": redrive}
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]  # type: ignore[arg-type]
+    yield Bench(SqsQueue(sqs, url), lambda body: sqs.send_message(QueueUrl=url, MessageBody=body), time.sleep)
+    for each in (url, dead):
+        sqs.delete_queue(QueueUrl=each)
+    sqs.close()
+
+
+def test_a_message_is_handed_out_once_and_then_hidden(bench: Bench) -> None:
+    bench.send("hello")
+
+    (message,) = bench.receive()
+
+    assert (message.body, message.receive_count) == ("hello", 1)
+    assert bench.receive() == []
+
+
+def test_an_empty_queue_brings_nothing_however_long_it_is_waited_for(bench: Bench) -> None:
+    assert bench.queue.receive(10, 1) == []
+
+
+def test_no_more_messages_come_than_are_asked_for(bench: Bench) -> None:
+    for number in range(12):
+        bench.send(str(number))
+
+    assert len(bench.receive(3)) <= 3
+    assert len(bench.receive()) <= 10
+
+
+def test_a_message_that_is_not_settled_comes_again_with_a_new_handle(bench: Bench) -> None:
+    bench.send("hello")
+    (first,) = bench.receive()
+
+    bench.lasting()
+
+    (second,) = bench.await_messages()
+    assert (second.message_id, second.body, second.receive_count) == (first.message_id, "hello", 2)
+    assert second.receipt_handle != first.receipt_handle
+
+
+def test_a_released_message_comes_at_once_or_when_it_shall(bench: Bench) -> None:
+    bench.send("hello")
+    bench.queue.release(bench.receive(), 0)
+
+    again = bench.receive()
+    assert [message.receive_count for message in again] == [2]
+    bench.queue.release(again, 2)
+
+    bench.lasting()
+    assert bench.receive() == [], "the visibility time-out is not what counts"
+    assert [message.receive_count for message in bench.await_messages()] == [3]
+
+
+def test_an_extended_message_stays_hidden(bench: Bench) -> None:
+    bench.send("hello")
+    messages = bench.receive()
+
+    assert bench.queue.extend(messages, 3) == []
+
+    bench.lasting()
+    assert bench.receive() == []
+    assert bench.queue.depth().in_flight == 1
+
+
+def test_a_deleted_message_never_comes_again(bench: Bench) -> None:
+    for number in range(13):  # more than one call can take
+        bench.send(str(number))
+    messages = bench.receive_all(13)
+
+    bench.queue.delete(messages)
+
+    bench.lasting()
+    assert bench.receive() == []
+    assert bench.queue.depth().total == 0
+    bench.queue.delete(messages)  # a second time harms nobody
+
+
+def test_a_deleted_message_is_not_ours_to_extend(bench: Bench) -> None:
+    bench.send("stays")
+    bench.send("goes")
+    messages = {message.body: message for message in bench.receive_all(2)}
+    bench.queue.delete([messages["goes"]])
+
+    assert bench.queue.extend(list(messages.values()), 5) == [messages["goes"]]
+
+
+def test_the_depth_tells_what_waits_and_what_is_in_flight(bench: Bench) -> None:
+    for number in range(3):
+        bench.send(str(number))
+    bench.receive(1)
+
+    depth = bench.queue.depth()
+
+    assert (depth.visible, depth.in_flight, depth.total) == (2, 1, 3)
+
+
+def test_a_message_received_in_vain_too_often_does_not_come_again(bench: Bench) -> None:
+    bench.send("poison")
+    for attempt in range(1, MAX_RECEIVES + 1):
+        (message,) = bench.receive()
+        assert message.receive_count == attempt
+        bench.queue.release([message], 0)
+
+    assert bench.receive() == []
+    assert bench.queue.depth().total == 0
+
+
+def test_the_visibility_time_out_is_the_queues_own(bench: Bench) -> None:
+    assert bench.queue.visibility_timeout() == TIMEOUT
+
+
+@pytest.mark.parametrize("emulator", ["ministack", "localstack"])
+def test_a_queue_that_is_not_there_is_nothing_to_wait_for(request: pytest.FixtureRequest, emulator: str) -> None:
+    endpoint = request.getfixturevalue(f"{emulator}_url")
+    sqs = boto3.client(
+        "sqs", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
+    )
+
+    with pytest.raises(Fatal, match="there is no such queue"):
+        SqsQueue(sqs, f"{endpoint}/000000000000/nowhere").receive(1, 0)

@@ -1,0 +1,615 @@
+"""What each event does to the lake: rows, ledger and views, with a bucket in memory and a real lake."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from common.errors import Fatal, Retryable, ServiceUnavailable
+from common.lake import Lake
+from common.settings import DuplicatePolicy, RemovalPolicy, Settings
+from consumer.decode import staging
+from consumer.envelope import read_body
+from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from consumer.intake import rounds
+from consumer.objects import LocalObjects
+from consumer.outcome import Result
+from tests.fakes.objects import FakeBucket, absent, constant
+from tests.integration.intake_support import House, again, bill, entry_of, labels
+
+BAD = "no,header,that,fits\n1,2,3,4\n"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    settings = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
+    with Lake.open(settings, create=True) as lake:
+        made = House(lake, settings)
+        with made.stack:
+            yield made
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind(house: House) -> Iterator[None]:
+    """No test leaves a staged file that no commit names, nor a file in the spool."""
+    yield
+    assert house.staged_files_left() == set()
+    rounds_left = [path for path in house.settings.spool.glob("round*") if path.is_dir()]
+    assert rounds_left == []
+
+
+# -- created -----------------------------------------------------------------------------------------------
+
+
+def test_a_new_object_is_loaded_and_the_ledger_says_all_of_it(house: House) -> None:
+    bucket = house.bucket()
+    content = bill("1.50 USD", "-0.25 USD", "3 EUR", "x,1,1,USD,bob")
+    event = bucket.put("2026/bill.csv", content)
+    (outcome,) = house.intake(bucket).settle([event])
+    (line,) = house.ledger(bucket)
+    assert outcome.acknowledge
+    assert outcome.snapshot_id == house.lake.snapshot_id()
+    assert house.totals(bucket) == {"USD": Decimal("1.25"), "EUR": Decimal(3)}
+    expected = {
+        "state": "loaded",
+        "reason": None,
+        "load_id": line["entry_id"],
+        "previous_load_id": None,
+        "scope": f"s3://{bucket.name}/2026/bill.csv",
+        "key": "2026/bill.csv",
+        "version_id": None,
+        "etag": event.etag,
+        "sequencer": event.sequencer,
+        "size_bytes": len(content),
+        "profile": "credits",
+        "rows_loaded": 3,
+        "rows_rejected": 1,
+        "values_rounded": 0,
+        "billed_totals": {"USD": Decimal("1.25"), "EUR": Decimal(3)},
+        "first_charge_day": date(2026, 3, 14),
+        "last_charge_day": date(2026, 3, 14),
+        "event_name": "ObjectCreated:Put",
+        "event_time": event.event_time,
+        "consumer_id": "consumer",
+        "duplicate_of": None,
+    }
+    assert {name: line[name] for name in expected} == expected
+    assert len(line["content_sha256"]) == 64
+    (rejected,) = house.view("quarantined_rows", bucket)
+    assert (rejected["entry_id"], rejected["line"], rejected["column_name"]) == (
+        line["load_id"],
+        5,
+        "charge_period_start",
+    )
+    assert (rejected["raw_value"], rejected["raw_record"]) == ("x", "x,1,1,USD,bob")
+
+
+def test_a_file_without_records_is_loaded_with_no_rows(house: House) -> None:
+    bucket = house.bucket()
+    outcomes = house.intake(bucket).settle([bucket.put("empty.csv", b""), bucket.put("header.csv", bill())])
+    assert labels(outcomes) == ["loaded", "loaded"]
+    assert [line["rows_loaded"] for line in house.ledger(bucket)] == [0, 0]
+    assert house.totals(bucket) == {}
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_a_duplicate_changes_nothing_at_all(house: House, *, versioned: bool) -> None:
+    bucket = house.bucket(versioned=versioned)
+    intake = house.intake(bucket)
+    event = bucket.put("k.csv", bill("1 USD"))
+    intake.settle([event])
+    snapshot, calls = house.lake.snapshot_id(), len(bucket.calls)
+    (outcome,) = intake.settle([again(event)])
+    assert (outcome.label, outcome.acknowledge, outcome.entry) == ("duplicate", True, None)
+    assert house.lake.snapshot_id() == snapshot
+    assert len(bucket.calls) == calls, "a duplicate asked the store"
+    assert house.states(bucket) == ["loaded"]
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_a_new_version_replaces_the_rows_of_the_old_one(house: House, *, versioned: bool) -> None:
+    bucket = house.bucket(versioned=versioned)
+    intake = house.intake(bucket)
+    (first,) = intake.settle([bucket.put("k.csv", bill("1 USD", "2 EUR"))])
+    (second,) = intake.settle([bucket.put("k.csv", bill("5 USD"))])
+    assert labels([first, second]) == ["loaded", "loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(5)}
+    assert entry_of(second).previous_load_id == entry_of(first).load_id
+    (current,) = house.view("current_loads", bucket)
+    assert current["load_id"] == entry_of(second).load_id
+
+
+def test_a_new_version_that_is_empty_takes_the_rows_away(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    intake.settle([bucket.put("k.csv", b"")])
+    assert house.totals(bucket) == {}
+    assert [line["rows_loaded"] for line in house.view("current_loads", bucket)] == [0]
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_a_new_version_with_the_same_content_changes_no_rows(house: House, *, versioned: bool) -> None:
+    bucket = house.bucket(versioned=versioned)
+    intake = house.intake(bucket)
+    outcomes = [outcome for _ in range(3) for outcome in intake.settle([bucket.put("k.csv", bill("1 USD"))])]
+    assert labels(outcomes) == ["loaded", "unchanged", "unchanged"]
+    loads = {entry_of(outcome).load_id for outcome in outcomes}
+    assert loads == {entry_of(outcomes[0]).entry_id}
+    assert house.totals(bucket) == {"USD": Decimal(1)}
+    assert len(house.view("current_loads", bucket)) == 1
+
+
+def test_unchanged_content_is_remembered_over_versions_that_were_not_fetched(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    first = bucket.put("k.csv", bill("1 USD"))
+    intake.settle([first])
+    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    multipart = replace(bucket.put("k.csv", bill("1 USD")), etag="an etag of another kind-2")
+    assert labels(intake.settle([multipart])) == ["unchanged"]
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_an_older_version_is_stale_and_remembered_once(house: House, *, versioned: bool) -> None:
+    bucket = house.bucket(versioned=versioned)
+    intake = house.intake(bucket)
+    old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    assert labels(intake.settle([new])) == ["loaded"]
+    assert labels(intake.settle([old])) == ["stale"]
+    assert labels(intake.settle([old])) == ["duplicate"]
+    assert labels(intake.settle([new])) == ["duplicate"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+    assert house.states(bucket) == ["loaded", "stale"]
+    (current,) = house.view("current_loads", bucket)
+    assert current["etag"] == new.etag
+
+
+def test_an_event_of_an_overwritten_object_loads_what_is_there_and_the_next_event_changes_nothing(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    first, second = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    assert labels(intake.settle([first])) == ["loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+    assert labels(intake.settle([second])) == ["unchanged"]
+    assert [line["etag"] for line in house.ledger(bucket)] == [second.etag, second.etag]
+
+
+def test_several_events_of_one_key_in_one_batch_are_settled_in_their_order(house: House) -> None:
+    bucket = house.bucket(versioned=True)
+    events = [bucket.put("a.csv", bill("1 USD")), bucket.put("b.csv", bill("10 USD"))]
+    events += [
+        bucket.put("a.csv", bill("2 USD")),
+        events[0],
+        bucket.remove("b.csv"),
+        bucket.put("a.csv", bill("3 USD")),
+    ]
+    outcomes = house.intake(bucket).settle(events)
+    assert labels(outcomes) == ["loaded", "loaded", "loaded", "duplicate", "removed", "loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(3)}
+
+
+def test_many_objects_become_one_commit(house: House) -> None:
+    bucket = house.bucket()
+    before = house.lake.snapshot_id()
+    outcomes = house.intake(bucket).settle([bucket.put(f"{n}.csv", bill(f"{n} USD")) for n in range(30)])
+    assert labels(outcomes) == ["loaded"] * 30
+    assert {outcome.snapshot_id for outcome in outcomes} == {before + 1}
+    assert house.totals(bucket) == {"USD": Decimal(sum(range(30)))}
+
+
+def test_nothing_to_settle_is_no_commit(house: House) -> None:
+    before = house.lake.snapshot_id()
+    assert house.intake(house.bucket()).settle([]) == []
+    assert house.lake.snapshot_id() == before
+
+
+def test_rounds_have_each_scope_once_and_keep_the_order() -> None:
+    bucket = FakeBucket()
+    events = [bucket.put(key, "") for key in "abacbaa"]
+    assert rounds(events) == [[0, 1, 3], [2, 4], [5], [6]]
+    assert rounds([]) == []
+
+
+HOSTILE_KEYS = [
+    "'; DROP TABLE charges; --.csv",
+    '"q".csv',
+    "a\nb\x00c.csv",
+    "{x}$1?%s.csv",
+    "日本/😀.csv",
+    "../../x.csv",
+]
+
+
+def test_hostile_keys_are_nothing_but_text(house: House) -> None:
+    bucket = house.bucket()
+    outcomes = house.intake(bucket).settle([bucket.put(key, bill("1 USD")) for key in HOSTILE_KEYS])
+    assert labels(outcomes) == ["loaded"] * len(HOSTILE_KEYS)
+    assert {line["key"] for line in house.ledger(bucket)} == set(HOSTILE_KEYS)
+    assert house.totals(bucket) == {"USD": Decimal(len(HOSTILE_KEYS))}
+
+
+# -- removed -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_a_removed_object_takes_its_rows_along(house: House, *, versioned: bool) -> None:
+    bucket = house.bucket(versioned=versioned)
+    intake = house.intake(bucket)
+    create, remove = bucket.put("k.csv", bill("1 USD")), bucket.remove("k.csv")
+    assert labels(intake.settle([again(create, 3)])) == ["loaded" if versioned else "missing"]
+    (outcome,) = intake.settle([remove])
+    entry = entry_of(outcome)
+    assert (entry.state, entry.load_id) == ("removed", None)
+    assert (house.totals(bucket), house.view("current_loads", bucket)) == ({}, [])
+    assert labels(intake.settle([remove])) == ["duplicate"]
+    assert labels(intake.settle([create]))[0] in {"stale", "duplicate"}, "a late create came back"
+    assert house.totals(bucket) == {}
+
+
+def test_a_removal_may_keep_the_rows(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket, on_removed=RemovalPolicy.KEEP)
+    create = bucket.put("k.csv", bill("1 USD"))
+    intake.settle([create])
+    remove = bucket.remove("k.csv")
+    assert labels(intake.settle([remove])) == ["kept"]
+    assert labels(intake.settle([remove])) == ["duplicate"]
+    assert house.totals(bucket) == {"USD": Decimal(1)}
+    assert len(house.view("current_loads", bucket)) == 1
+    assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["unchanged"]
+    assert labels(intake.settle([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+
+
+def test_a_removal_before_its_create_leaves_a_tombstone(house: House) -> None:
+    bucket = house.bucket(versioned=True)
+    intake = house.intake(bucket)
+    create, remove = bucket.put("k.csv", bill("1 USD")), bucket.remove("k.csv")
+    assert labels(intake.settle([remove, create])) == ["removed", "stale"]
+    assert house.totals(bucket) == {}
+    assert labels(intake.settle([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+
+
+def test_the_removal_of_an_old_version_leaves_the_current_rows(house: House) -> None:
+    bucket = house.bucket(versioned=True)
+    intake = house.intake(bucket)
+    old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    intake.settle([old, new])
+    removal = bucket.remove_version("k.csv", str(old.version_id))
+    assert labels(intake.settle([removal])) == ["stale"]
+    assert labels(intake.settle([removal])) == ["duplicate"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+    assert labels(intake.settle([bucket.remove_version("k.csv", str(new.version_id))])) == ["removed"]
+    assert house.totals(bucket) == {}
+
+
+@pytest.mark.parametrize("sequencer", [constant, absent])
+@pytest.mark.parametrize("versioned", [False, True])
+def test_without_an_order_of_events_the_store_decides(house: House, sequencer: object, *, versioned: bool) -> None:
+    bucket = house.bucket(versioned=versioned, sequencer=sequencer)
+    intake = house.intake(bucket)
+    first, second = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    intake.settle([second])
+    assert labels(intake.settle([first])) == ["stale"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+    remove = bucket.remove("k.csv")
+    assert labels(intake.settle([remove])) == ["removed"]
+    assert labels(intake.settle([second])) == ["duplicate"]
+    third = bucket.put("k.csv", bill("2 USD"))
+    assert labels(intake.settle([third])) == ["loaded"]
+    assert labels(intake.settle([remove])) == ["duplicate"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+
+
+# -- what cannot be loaded ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (BAD, "No profile (credits, focus) fits the header: 'no', 'header', 'that', 'fits'."),
+        (b"\x1f\x8bno gzip", "The gzip stream is damaged"),
+        (b"date,credits\n2026-01-01,\xff\n", "Line 2, byte 25 of the text, is not UTF-8 text"),
+        (b"\n\n", "Line 1 is empty"),
+        (bill("x,1,1,USD,u", "short"), "No row of 2 fits; the first, line 3: Expected Number of Columns: 5 Found: 1"),
+        (bill("99999999999999999999 USD", "99999999999999999999 USD"), "DuckDB cannot read the file"),
+    ],
+)
+def test_a_file_that_cannot_be_loaded_is_quarantined_whole_and_keeps_the_rows_in_force(
+    house: House, content: str | bytes, reason: str
+) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    good, bad = bucket.put("other.csv", bill("7 USD")), bucket.put("k.csv", content)
+    outcomes = intake.settle([good, bad])
+    assert labels(outcomes) == ["loaded", "quarantined"]
+    assert str(entry_of(outcomes[1]).reason).startswith(reason)
+    assert labels(intake.settle([bad])) == ["duplicate"]
+    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    assert house.totals(bucket, "k.csv") == {"USD": Decimal(1)}
+    again_bad = bucket.put("k.csv", content)
+    assert labels(intake.settle([again_bad])) == ["quarantined"]
+    line = house.ledger(bucket, "k.csv")[-1]
+    assert (line["load_id"], line["rows_loaded"]) == (line["previous_load_id"], 0)
+    assert house.totals(bucket) == {"USD": Decimal(8)}
+    assert len(house.view("current_loads", bucket)) == 2
+
+
+def test_the_records_of_a_file_without_a_good_one_are_quarantined_until_it_is_replaced(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    intake.settle([bucket.put("k.csv", bill("x,1,1,USD,u", "y,1,1,USD,u"))])
+    assert [row["raw_value"] for row in house.view("quarantined_rows", bucket)] == ["x", "y"]
+    intake.settle([bucket.put("k.csv", bill("z,1,1,USD,u", "1 USD"))])
+    assert [row["raw_value"] for row in house.view("quarantined_rows", bucket)] == ["z"]
+    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    assert house.view("quarantined_rows", bucket) == []
+    assert len(house.view("rejected_rows", bucket)) == 3
+
+
+def test_a_message_that_nobody_can_read_is_quarantined_with_its_body(house: House) -> None:
+    bodies = ["Hello ü \x00", '{"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]}']
+    events = [event for body in bodies for event in read_body(body).events]
+    intake = house.intake(house.bucket())
+    assert labels(intake.settle([*events, *events])) == ["quarantined"] * 2 + ["duplicate"] * 2
+    sql = "SELECT raw_record, reason FROM quarantined_rows WHERE scope LIKE 'message://%' ORDER BY raw_record"
+    found = house.lake.rows(sql)
+    assert [record for record, _ in found] == bodies
+    assert found[0][1].startswith("The message is not JSON")
+
+
+def test_more_misfits_than_are_listed_are_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "MAX_REJECTED_ROWS", 2)
+    bucket = house.bucket()
+    house.intake(bucket).settle([bucket.put("k.csv", bill(*["x,1,1,USD,u"] * 5, "1 USD"))])
+    assert house.ledger(bucket)[0]["rows_rejected"] == 5
+    assert len(house.view("quarantined_rows", bucket)) == 2
+
+
+# -- what is not there -------------------------------------------------------------------------------------
+
+
+def test_a_missing_object_is_waited_for_and_then_written_down(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    event = bucket.put("k.csv", bill("1 USD"))
+    bucket.keys.clear()
+    for attempt in (1, 2):
+        (outcome,) = intake.settle([again(event, attempt)])
+        assert (outcome.result, outcome.acknowledge, outcome.unavailable) == (Result.RELEASED, False, False)
+        assert house.ledger(bucket) == []
+    (outcome,) = intake.settle([again(event, 3)])
+    assert (outcome.label, outcome.acknowledge) == ("missing", True)
+    (line,) = house.ledger(bucket)
+    assert "NoSuchKey" in line["reason"]
+    assert labels(intake.settle([again(event, 4)])) == ["duplicate"]
+    assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
+
+
+def test_a_missing_object_keeps_what_was_loaded_of_it_until_its_removal_is_told(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    second, remove = bucket.put("k.csv", bill("2 USD")), bucket.remove("k.csv")
+    assert labels(intake.settle([again(second, 3)])) == ["missing"]
+    assert house.totals(bucket) == {"USD": Decimal(1)}
+    assert labels(intake.settle([remove])) == ["removed"]
+    assert house.totals(bucket) == {}
+
+
+@pytest.mark.parametrize("sequencer", [constant, absent])
+def test_a_missing_object_that_comes_back_is_loaded(house: House, sequencer: object) -> None:
+    bucket = house.bucket(sequencer=sequencer)
+    intake = house.intake(bucket)
+    first, remove = bucket.put("k.csv", bill("1 USD")), bucket.remove("k.csv")
+    assert labels(intake.settle([again(first, 3)])) == ["missing"]
+    assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
+    assert labels(intake.settle([remove])) == ["stale"]
+    assert house.totals(bucket) == {"USD": Decimal(1)}
+
+
+# -- failures ----------------------------------------------------------------------------------------------
+
+
+def test_an_object_that_cannot_be_had_is_given_back_and_what_was_fetched_is_settled(house: House) -> None:
+    bucket = house.bucket()
+    events = [bucket.put("good.csv", bill("1 USD")), bucket.put("bad.csv", bill("2 USD"))]
+    fetched = threading.Event()
+
+    def bad_comes_last(_call: str, event: ObjectEvent) -> None:
+        if event.key == "good.csv":
+            fetched.set()
+        else:
+            assert fetched.wait(10)
+
+    bucket.before = bad_comes_last
+    bucket.failures["fetch", "bad.csv"] = [ServiceUnavailable("503 Slow Down")]
+    outcomes = house.intake(bucket).settle(events)
+    assert labels(outcomes) == ["loaded", "released"]
+    assert (outcomes[1].reason, outcomes[1].unavailable, outcomes[1].acknowledge) == ("503 Slow Down", True, False)
+    assert house.states(bucket) == ["loaded"]
+    assert labels(house.intake(bucket).settle(events)) == ["duplicate", "loaded"]
+
+
+def test_a_store_that_does_not_say_what_is_current_is_asked_later(house: House) -> None:
+    bucket = house.bucket(sequencer=absent)
+    intake = house.intake(bucket)
+    first, second = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    intake.settle([second])
+    bucket.failures["current", "k.csv"] = [ServiceUnavailable("timeout")]
+    (outcome,) = intake.settle([first])
+    assert (outcome.label, outcome.unavailable) == ("released", True)
+    assert labels(intake.settle([first])) == ["stale"]
+
+
+def test_a_permission_that_is_missing_is_fatal_and_settles_nothing(house: House) -> None:
+    bucket = house.bucket()
+    events = [bucket.put("good.csv", bill("1 USD")), bucket.put("denied.csv", bill("2 USD"))]
+    bucket.failures["fetch", "denied.csv"] = [Fatal("AccessDenied")]
+    with pytest.raises(Fatal, match="AccessDenied"):
+        house.intake(bucket).settle(events)
+    assert house.ledger(bucket) == []
+    assert labels(house.intake(bucket).settle(events)) == ["loaded", "loaded"]
+
+
+# -- races with another consumer ---------------------------------------------------------------------------
+
+
+def once(bucket: FakeBucket, call: str, action: object) -> None:
+    """Let something happen just before the bucket's next call, and only then."""
+
+    def before(name: str, _event: ObjectEvent) -> None:
+        if name == call:
+            bucket.before = lambda _call, _event: None
+            action()  # type: ignore[operator]
+
+    bucket.before = before
+
+
+@pytest.fixture(scope="module")
+def other_hold(house: House) -> Lake:
+    return house.stack.enter_context(Lake.open(house.settings))
+
+
+def test_of_two_consumers_with_one_event_one_loads_it(house: House, other_hold: Lake) -> None:
+    bucket = house.bucket()
+    rival = house.intake(bucket, lake=other_hold, name="rival")
+    event, more = bucket.put("k.csv", bill("1 USD")), bucket.put("more.csv", bill("2 USD"))
+    once(bucket, "fetch", lambda: rival.settle([event]))
+    assert labels(house.intake(bucket).settle([event, more])) == ["duplicate", "loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(3)}
+    assert [(line["key"], line["consumer_id"]) for line in house.ledger(bucket)] == [
+        ("k.csv", "rival"),
+        ("more.csv", "consumer"),
+    ]
+
+
+def test_a_consumer_that_was_overtaken_by_a_newer_version_leaves_it_in_force(house: House, other_hold: Lake) -> None:
+    bucket = house.bucket(versioned=True)
+    rival = house.intake(bucket, lake=other_hold, name="rival")
+    old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    once(bucket, "fetch", lambda: rival.settle([new]))
+    assert labels(house.intake(bucket).settle([old])) == ["stale"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+
+
+def test_a_consumer_with_a_newer_version_goes_on_from_what_the_other_made(house: House, other_hold: Lake) -> None:
+    bucket = house.bucket(versioned=True)
+    rival = house.intake(bucket, lake=other_hold, name="rival")
+    old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    once(bucket, "fetch", lambda: rival.settle([old]))
+    (outcome,) = house.intake(bucket).settle([new])
+    assert outcome.label == "loaded"
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+    first, second = house.ledger(bucket)
+    assert (first["consumer_id"], second["previous_load_id"]) == ("rival", first["load_id"])
+    (current,) = house.view("current_loads", bucket)
+    (latest,) = house.view("latest_entries", bucket)
+    assert current["load_id"] == latest["load_id"] == second["load_id"]
+
+
+def test_the_answer_of_the_store_is_asked_for_again_when_another_was_first(house: House, other_hold: Lake) -> None:
+    bucket = house.bucket(sequencer=absent)
+    intake, rival = house.intake(bucket), house.intake(bucket, lake=other_hold, name="rival")
+    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    second = bucket.put("k.csv", bill("2 USD"))
+
+    def overwritten() -> None:
+        assert labels(rival.settle([bucket.put("k.csv", bill("3 USD"))])) == ["loaded"]
+
+    once(bucket, "fetch", overwritten)
+    intake.settle([second])
+    assert house.totals(bucket) == {"USD": Decimal(3)}
+
+
+def test_a_local_file_that_changed_under_way_is_read_as_it_is_now(
+    house: House, other_hold: Lake, tmp_path: Path
+) -> None:
+    path = tmp_path / "bill.csv"
+    path.write_text(bill("1 USD"))
+    event = ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load")
+    rival = house.intake(LocalObjects(), lake=other_hold, name="rival")
+
+    class Slow(LocalObjects):
+        """Another load of the same file, by then a different one, overtakes this one."""
+
+        overtaken = False
+
+        def fetch(self, event: ObjectEvent, target: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            fetched = super().fetch(event, target)
+            if not self.overtaken:
+                self.overtaken = True
+                fetched.path.unlink()
+                fetched.path.write_text(bill("1 USD"))
+                path.write_text(bill("2 USD"))
+                rival.settle([event])
+            return fetched
+
+    assert labels(house.intake(Slow()).settle([event])) == ["duplicate"]
+    sql = "SELECT sum(billed_cost) FROM charges WHERE load_id IN (SELECT load_id FROM ledger WHERE key = ?)"
+    assert house.lake.rows(sql, [str(path)]) == [(Decimal(2),)]
+
+
+def test_a_local_file_is_loaded_again_only_when_it_changed(house: House, tmp_path: Path) -> None:
+    path = tmp_path / "it's a bill [1].csv"
+    path.write_text(bill("1 USD"))
+    event = ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load")
+    intake = house.intake(LocalObjects())
+    assert labels(intake.settle([event])) == ["loaded"]
+    assert labels(intake.settle([event])) == ["duplicate"]
+    path.write_text(bill("2 USD"))
+    assert labels(intake.settle([event])) == ["loaded"]
+    sql = "SELECT scope, state, load_id FROM current_loads WHERE key = ?"
+    ((scope, _, load_id),) = house.lake.rows(sql, [str(path)])
+    assert scope == f"file://{path}"
+    assert house.lake.rows("SELECT billed_cost FROM charges WHERE load_id = ?", [load_id]) == [(Decimal(2),)]
+
+
+# -- the same content under another key --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "total", "told"),
+    [
+        (DuplicatePolicy.WARN, "loaded", 2, True),
+        (DuplicatePolicy.SKIP, "skipped", 1, True),
+        (DuplicatePolicy.LOAD, "loaded", 2, False),
+    ],
+)
+def test_a_copy_under_another_key_gets_what_the_policy_says(
+    house: House, policy: DuplicatePolicy, state: str, total: int, *, told: bool
+) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket, on_duplicate_content=policy)
+    content = bill(f"1 {bucket.name[-3:].upper()}")
+    original, copy = bucket.put("original.csv", content), bucket.put("copy.csv", content)
+    assert labels(intake.settle([original])) == ["loaded"]
+    assert labels(intake.settle([copy])) == [state]
+    assert sum(house.totals(bucket).values()) == total
+    line = house.ledger(bucket, "copy.csv")[0]
+    assert line["duplicate_of"] == (f"s3://{bucket.name}/original.csv" if told else None)
+    assert labels(intake.settle([copy])) == ["duplicate"]
+
+
+def test_a_failing_lake_is_told_and_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = house.bucket()
+    event = bucket.put("k.csv", bill("1 USD"))
+    intake = house.intake(bucket)
+
+    def away(*_args: object, **_options: object) -> int:
+        raise Retryable("the catalog is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "commit", away)
+        with pytest.raises(Retryable, match="the catalog is away"):
+            intake.settle([event])
+    assert house.ledger(bucket) == []
+    for path in house.staged_files_left():
+        Path(path).unlink()  # whether the commit happened was not known, so they had to stay
+    assert labels(intake.settle([event])) == ["loaded"]

@@ -1,0 +1,564 @@
+"""Files become typed rows in Parquet, and every record of them is accounted for, on a real lake."""
+
+import csv
+import gzip
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.ids import new_id
+from common.lake import Lake
+from common.settings import Settings
+from consumer.decode import Staged, StagedLoad, Staging, Tabular, open_tabular, plain_text, staging
+from consumer.decode.rejects import RejectedRow, lines_of
+from consumer.decode.scan import MAX_RECORD_BYTES
+from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from consumer.objects import LocalObjects
+from consumer.profiles import ProfileRegistry
+
+CREDITS = "date,credits,cost,currency,user,note"
+FOCUS = "ChargePeriodStart,BilledCost,EffectiveCost,BillingCurrency,ServiceName,Tags"
+
+
+@dataclass
+class Bench:
+    """A lake, and the road of a file into its staging."""
+
+    lake: Lake
+    folder: Path
+    registry: ProfileRegistry = field(init=False)
+    staging: Staging = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.registry = ProfileRegistry.load(None, columns=self.lake.columns("charges"))
+        self.staging = Staging(self.lake)
+
+    def file(self, content: str | bytes) -> Tabular:
+        load_id = new_id()
+        path = self.folder / f"{load_id}.object"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return open_tabular(load_id, plain_text(path, self.folder / f"{load_id}.text"), self.registry)
+
+    def stage(self, *contents: str | bytes) -> "Result":
+        return self.stage_files([self.file(content) for content in contents])
+
+    def stage_files(self, files: Sequence[Tabular]) -> "Result":
+        staged = self.staging.stage(files, new_id())
+        assert staged.loads.keys() | staged.poisoned.keys() == {file.load_id for file in files}
+        assert not staged.loads.keys() & staged.poisoned.keys()
+        assert self.parquet_files() >= {Path(path) for path in staged.paths}
+        return Result(self, files, staged)
+
+    def parquet_files(self) -> set[Path]:
+        return set(Path(self.lake.data_path).rglob("*.parquet"))
+
+
+@dataclass
+class Result:
+    bench: Bench
+    files: Sequence[Tabular]
+    staged: Staged
+
+    def __getitem__(self, number: int) -> StagedLoad:
+        return self.staged.loads[self.files[number].load_id]
+
+    def poison(self, number: int) -> str | None:
+        return self.staged.poisoned.get(self.files[number].load_id)
+
+    def rows(self, number: int, *columns: str) -> list[tuple[Any, ...]]:
+        """The staged rows of one file, whichever of the staged files they are in, in order of what is asked for."""
+        if not self.staged.paths:
+            return []
+        chosen = "FROM read_parquet(?, union_by_name = true) WHERE load_id = ? ORDER BY ALL"
+        return self.bench.lake.rows(
+            f"SELECT {', '.join(columns)} {chosen}", [self.staged.paths, self.files[number].load_id]
+        )
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with Lake.open(Settings(home=tmp_path_factory.mktemp("lake"), threads=2), create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bench(lake: Lake, tmp_path: Path) -> Iterator[Bench]:
+    """The bench, and no staged file left behind by a test before."""
+    made = Bench(lake, tmp_path)
+    yield made
+    for path in made.parquet_files():
+        path.unlink()
+
+
+def credits_file(*lines: str, end: str = "\n") -> str:
+    return end.join([CREDITS, *lines]) + end
+
+
+def found(load: StagedLoad) -> list[tuple[int | None, str | None, str | None]]:
+    """Line, column and raw value of the rejected records."""
+    return sorted(((row.line, row.column, row.raw_value) for row in load.rejected), key=str)
+
+
+# -- good files --------------------------------------------------------------------------------------------
+
+
+def test_files_with_different_headers_and_profiles_are_staged_together(bench: Bench) -> None:
+    result = bench.stage(
+        credits_file("2024-01-03,2,1.50,USD,ada,x", "2024-01-01,1,0.25,EUR,bob,"),
+        f"{FOCUS}\n2024-02-01T00:00:00Z,10,9,USD,compute,\n2024-02-02T00:00:00Z,-3,-3,USD,credit,\n",
+        "user;credits;day\nada;7;2024-03-01\n",
+        gzip.compress(b"day\tcost\tcredits\n2024-04-01\t.5\t1e-3\n"),
+        credits_file("2024-01-02,1,1,USD,eve,"),
+    )
+    assert [load.rows_loaded for load in map(result.__getitem__, range(5))] == [2, 2, 1, 1, 1]
+    assert result[0].billed_totals == {"USD": Decimal("1.5"), "EUR": Decimal("0.25")}
+    assert result[1].billed_totals == {"USD": Decimal(7)}
+    assert result[2].billed_totals == {}
+    assert result[3].billed_totals == {"XXX": Decimal("0.5")}
+    assert (result[0].first_charge_day, result[0].last_charge_day) == (date(2024, 1, 1), date(2024, 1, 3))
+    assert (result[1].first_charge_day, result[1].last_charge_day) == (date(2024, 2, 1), date(2024, 2, 2))
+    assert len(result.staged.paths) == 1
+    assert result.rows(0, "x_user_id", "consumed_quantity", "consumed_unit", "rescued") == [
+        ("ada", Decimal(2), "Credits", '{"note":"x"}'),
+        ("bob", Decimal(1), "Credits", None),
+    ]
+    assert result.rows(2, "x_user_id", "consumed_quantity", "billed_cost") == [("ada", Decimal(7), None)]
+    assert result.rows(3, "consumed_quantity", "billed_cost") == [(Decimal("0.001"), Decimal("0.5"))]
+
+
+def test_totals_are_exact_to_the_last_decimal(bench: Bench) -> None:
+    costs = ["0.1", "0.2", "1e-18", "-0.3", "12345678901234567890.123456789012345678", "-12345678901234567890"]
+    result = bench.stage(credits_file(*(f"2024-01-01,1,{cost},USD,u,n" for cost in costs)))
+    assert result[0].billed_totals == {"USD": Decimal("0.123456789012345679")}
+
+
+def test_equal_lines_are_kept_as_often_as_they_are_there(bench: Bench) -> None:
+    result = bench.stage(credits_file(*["2024-01-01,1,0.10,USD,u,n"] * 1000))
+    assert (result[0].rows_loaded, result[0].billed_totals) == (1000, {"USD": Decimal(100)})
+    assert result.rows(0, "billed_cost") == [(Decimal("0.1"),)] * 1000
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", CREDITS.encode(), (CREDITS + "\n").encode()])
+def test_a_file_without_records_is_a_load_without_rows(bench: Bench, content: bytes) -> None:
+    result = bench.stage(content)
+    assert (result[0], result.staged.paths) == (StagedLoad(), [])
+    assert bench.parquet_files() == set()
+
+
+def test_files_without_records_among_others_do_no_harm(bench: Bench) -> None:
+    result = bench.stage(b"", credits_file("2024-01-01,1,1,USD,u,n"), CREDITS, b"")
+    assert [load.rows_loaded for load in map(result.__getitem__, range(4))] == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_end_is_read(bench: Bench, end: str) -> None:
+    content = credits_file("2024-01-01,1,1,USD,u,n", "2024-01-02,1,2,USD,u,n", end=end)
+    assert bench.stage(content)[0].rows_loaded == 2
+    assert bench.stage(content.removesuffix(end))[0].rows_loaded == 2
+    assert bench.stage("\ufeff" + content + end + end)[0].rows_loaded == 2
+
+
+def test_words_for_nothing_are_nothing(bench: Bench) -> None:
+    result = bench.stage(credits_file('2024-01-01,1,NULL,null,"",n'))
+    assert result.rows(0, "billed_cost", "billing_currency", "x_user_id") == [(None, None, None)]
+    assert result[0].rows_rejected == 0
+
+
+def test_hostile_cells_and_names_are_nothing_but_text(bench: Bench) -> None:
+    hostile = ["'; DROP TABLE charges; --", '"quoted"', "a\nb", "=1+1", "<script>", "\x1b[31m", "$1 ?", "{x}", "日本"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["date", "credits", "user", *hostile])
+    writer.writerow(["2024-01-01", "1", hostile[0], *hostile])
+    result = bench.stage(out.getvalue())
+    ((user, rescued),) = result.rows(0, "x_user_id", "rescued")
+    assert user == hostile[0]
+    assert list(json.loads(rescued).values()) == hostile
+
+
+def test_an_object_with_a_name_twice_keeps_its_row_and_its_text(bench: Bench) -> None:
+    twice = '{"a":1,"a":2}'
+    quoted = twice.replace('"', '""')
+    result = bench.stage(f'{FOCUS}\n2024-01-01,1,1,USD,s,"{quoted}"\n2024-01-02,2,2,USD,s,"{{""b"":1}}"\n')
+    assert result[0].rows_loaded == 2
+    assert result.rows(0, "billed_cost", "tags", "rescued") == [
+        (Decimal(1), None, json.dumps({"Tags": twice}, separators=(",", ":"))),
+        (Decimal(2), {"b": "1"}, None),
+    ]
+
+
+def test_columns_of_many_files_do_not_mix(bench: Bench) -> None:
+    result = bench.stage("date,credits,cost\n2024-01-01,1,2\n", "cost,date,credits\n3,2024-01-01,4\n")
+    assert result.rows(0, "consumed_quantity", "billed_cost") == [(Decimal(1), Decimal(2))]
+    assert result.rows(1, "consumed_quantity", "billed_cost") == [(Decimal(4), Decimal(3))]
+
+
+# -- records that do not fit -------------------------------------------------------------------------------
+
+
+def test_a_value_that_does_not_fit_is_listed_with_its_place_and_the_rest_is_loaded(bench: Bench) -> None:
+    result = bench.stage(
+        credits_file(
+            "2024-01-01,1,1,USD,u,n",
+            "yesterday,1,1,USD,u,n",
+            '2024-01-01,1,1,USD,"a\nuser",n',
+            "2024-01-01,free,1,USD,u,n",
+            "2024-01-01,1,$5,USD,u,n",
+            ",1,1,USD,u,n",
+            "2024-01-01 (BC),1,1,USD,u,n",
+            "9999-12-31T23:59:59-14:00,1,1,EUR,u,n",
+        ),
+        credits_file("2024-01-01,1,1,USD,u,n"),
+    )
+    assert (result[0].rows_loaded, result[0].rows_rejected) == (2, 6)
+    assert found(result[0]) == [
+        (10, "charge_period_start", "9999-12-31T23:59:59-14:00"),
+        (3, "charge_period_start", "yesterday"),
+        (6, "consumed_quantity", "free"),
+        (7, "billed_cost", "$5"),
+        (8, "charge_period_start", None),
+        (9, "charge_period_start", "2024-01-01 (BC)"),
+    ]
+    reasons = {row.line: row.reason for row in result[0].rejected}
+    assert reasons[8] == "charge_period_start is empty, but is required."
+    assert reasons[7].startswith("billed_cost is not a number")
+    assert {row.raw_record for row in result[0].rejected if row.line == 7} == {"2024-01-01,1,$5,USD,u,n"}
+    assert result[0].first_charge_day == date(2024, 1, 1)
+    assert result[1] == StagedLoad(
+        1, billed_totals={"USD": Decimal(1)}, first_charge_day=date(2024, 1, 1), last_charge_day=date(2024, 1, 1)
+    )
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_a_record_that_cannot_be_split_is_listed_with_the_line_it_begins_in(bench: Bench, end: str, start: str) -> None:
+    result = bench.stage(
+        start
+        + credits_file(
+            '2024-01-01,1,1,USD,"a',
+            'user\nof three lines",n',  # begins in line 2
+            "2024-01-01,1",  # line 5
+            "2024-01-01,1,1,USD,u,n",
+            "2024-01-01,1,1,USD,u,n,more,and more",  # line 7
+            "",
+            '2024-01-01,1,1,USD,"u"x,n',  # line 9
+            '2024-01-01,1,1,USD,"b\nu",n',
+            "short",  # line 12
+            '2024-01-01,1,1,USD,"never closed,n',  # line 13
+            end=end,
+        )
+    )
+    assert [row.line for row in result[0].rejected] == [5, 7, 9, 12, 13]
+    assert (result[0].rows_loaded, result[0].rows_rejected) == (3, 5)
+    texts = {row.line: row.raw_record for row in result[0].rejected}
+    assert (texts[5], texts[12]) == ("2024-01-01,1", "short")
+    assert texts[7] == "2024-01-01,1,1,USD,u,n,more,and more"
+
+
+def test_both_kinds_of_misfits_in_one_file_are_listed(bench: Bench) -> None:
+    result = bench.stage(
+        credits_file(
+            "2024-01-01,1,x,USD,u,n", "short", '2024-01-01,1,1,USD,"a\nb",n', "2024-01-01,1,y,USD,u,n", "again"
+        )
+    )
+    assert (result[0].rows_loaded, result[0].rows_rejected) == (1, 4)
+    assert found(result[0]) == [
+        (2, "billed_cost", "x"),
+        (3, None, None),
+        (6, "billed_cost", "y"),
+        (7, None, None),
+    ]
+
+
+def test_equal_records_that_do_not_fit_have_lines_of_their_own(bench: Bench) -> None:
+    result = bench.stage(credits_file(*["x,1,1,USD,u,n"] * 3))
+    assert [row.line for row in result[0].rejected] == [2, 3, 4]
+
+
+def test_a_bad_last_record_without_a_line_end_is_listed_even_behind_one_with_bad_quotes(bench: Bench) -> None:
+    result = bench.stage(f'{CREDITS}\n"a"b,x\n2024-01-01,x,1,USD,u,n')
+    assert found(result[0]) == [(2, None, None), (3, "consumed_quantity", "x")]
+
+
+def test_a_file_of_misfits_alone_stages_nothing(bench: Bench) -> None:
+    result = bench.stage(credits_file("x,1,1,USD,u,n", "short"), credits_file("2024-01-01,1,1,USD,u,n"))
+    assert (result[0].rows_loaded, result[0].rows_rejected, result[0].billed_totals) == (0, 2, {})
+    assert result[0].first_charge_day is None
+    assert result[1].rows_loaded == 1
+    assert len(bench.parquet_files()) == 1
+
+
+def test_misfits_beyond_the_bound_are_counted_but_not_listed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "MAX_REJECTED_ROWS", 2)
+    result = bench.stage(credits_file(*["x,1,1,USD,u,n"] * 5, *["short"] * 4, "2024-01-01,1,1,USD,u,n"))
+    assert (result[0].rows_loaded, result[0].rows_rejected) == (1, 9)
+    assert [row.line for row in result[0].rejected] == [7, 8, 2, 3]
+
+
+def test_a_record_that_is_too_long_is_rejected_alone(bench: Bench) -> None:
+    result = bench.stage(
+        credits_file(
+            f"2024-01-01,1,1,USD,u,{'n' * MAX_RECORD_BYTES}", "2024-01-02,1,1,USD,u,n", "2024-01-02,1,x,USD,u,n"
+        )
+    )
+    assert (result[0].rows_loaded, result[0].rows_rejected) == (1, 2)
+    long = next(row for row in result[0].rejected if row.line == 2)
+    assert "exceeded" in long.reason
+    assert len(long.raw_record) == 10_000
+
+
+def test_values_with_too_many_decimals_are_rounded_and_counted(bench: Bench) -> None:
+    result = bench.stage(
+        credits_file(
+            "2024-01-01,1,8.5450077867419368125,USD,u,n",
+            "2024-01-01,1e-30,0.25,USD,u,n",
+            "2024-01-01,.5e1,1.50000000000000000000,USD,u,n",
+            "2024-01-01,1.0000000000000000001,-0.0000000000000000005,USD,u,n",
+        ),
+        credits_file("2024-01-01,1,1,USD,u,n"),
+    )
+    assert (result[0].rows_loaded, result[0].rows_rejected, result[0].values_rounded) == (4, 0, 4)
+    assert result[0].billed_totals == {"USD": Decimal("8.545007786741936813") + Decimal("1.75") - Decimal("1e-18")}
+    assert result.rows(0, "consumed_quantity") == [(Decimal(0),), (Decimal(1),), (Decimal(1),), (Decimal(5),)]
+    assert (result[1].values_rounded, result[1].rows_loaded) == (0, 1)
+
+
+def test_a_rounded_value_beside_a_misfit_counts_only_where_its_record_is_loaded(bench: Bench) -> None:
+    result = bench.stage(
+        credits_file("x,1,0.1234567890123456785,USD,u,n", "2024-01-01,1,0.1234567890123456785,USD,u,n", "short")
+    )
+    assert (result[0].rows_loaded, result[0].rows_rejected, result[0].values_rounded) == (1, 2, 1)
+
+
+# -- files that cannot be read -----------------------------------------------------------------------------
+
+MIXED_ENDS = f"{CREDITS}\r\n2024-01-01,1,1,USD,u,n\n2024-01-02,1,1,USD,u,n\r\n"
+TOO_MUCH = credits_file(*["2024-01-01,1,99999999999999999999,USD,u,n"] * 2)
+ROUNDED_TOO_MUCH = credits_file(*["2024-01-01,1e-30,99999999999999999999,USD,u,n"] * 2)
+
+
+@pytest.mark.parametrize("broken", [MIXED_ENDS, TOO_MUCH, ROUNDED_TOO_MUCH], ids=["mixed ends", "overflow", "careful"])
+@pytest.mark.parametrize("position", [0, 2, 4])
+def test_a_file_that_cannot_be_read_is_poisoned_alone(bench: Bench, broken: str, position: int) -> None:
+    good = [credits_file(f"2024-01-01,1,{number},USD,u,n", *["short"] * (number == 3)) for number in range(1, 5)]
+    result = bench.stage(*good[:position], broken, *good[position:])
+    assert str(result.poison(position)).startswith("DuckDB cannot read the file: ")
+    others = [number for number in range(5) if number != position]
+    assert [result[number].billed_totals["USD"] for number in others] == [1, 2, 3, 4]
+    assert bench.parquet_files() == {Path(path) for path in result.staged.paths}, "a file was left behind"
+
+
+def test_several_files_that_cannot_be_read_leave_nothing_behind(bench: Bench) -> None:
+    result = bench.stage(MIXED_ENDS, TOO_MUCH)
+    assert (len(result.staged.poisoned), result.staged.paths, bench.parquet_files()) == (2, [], set())
+
+
+# -- what is staged may be taken back ----------------------------------------------------------------------
+
+
+def test_loads_can_be_dropped_from_what_is_staged(bench: Bench) -> None:
+    result = bench.stage(
+        credits_file("2024-01-01,1,1,USD,u,n"),
+        credits_file("2024-01-01,1,2,USD,u,n", "short"),
+        f"{FOCUS}\n2024-01-01,3,3,USD,s,\n",
+        MIXED_ENDS,
+    )
+    kept = [result.files[1].load_id, result.files[2].load_id]
+    bench.staging.keep_only(result.staged, kept, new_id())
+    assert result.staged.loads.keys() == set(kept)
+    assert result.staged.poisoned == {}
+    assert [result.rows(number, "billed_cost") for number in range(3)] == [[], [(Decimal(2),)], [(Decimal(3),)]]
+    assert bench.parquet_files() == {Path(path) for path in result.staged.paths}
+    assert result[1].rows_rejected == 1
+
+
+def test_dropping_every_load_with_rows_leaves_no_file(bench: Bench) -> None:
+    result = bench.stage(credits_file("2024-01-01,1,1,USD,u,n"), CREDITS)
+    bench.staging.keep_only(result.staged, [result.files[1].load_id], new_id())
+    assert (result.staged.loads, result.staged.paths) == ({result.files[1].load_id: StagedLoad()}, [])
+    assert bench.parquet_files() == set()
+
+
+def test_discarding_leaves_no_file_and_may_be_done_twice(bench: Bench) -> None:
+    result = bench.stage(credits_file("2024-01-01,1,1,USD,u,n", "short"))
+    bench.staging.discard(result.staged)
+    bench.staging.discard(result.staged)
+    assert bench.parquet_files() == set()
+
+
+# -- names of files and folders ----------------------------------------------------------------------------
+
+NAMES = [
+    "it's.csv", 'dou"ble.csv', "a*.csv", "a?.csv", "a[1].csv", "{a,b}.csv", "a b.csv", "ü\n.csv", "a;b--.csv",
+    "billing_currency=CHF.csv", "back\\slash.csv", "%s.csv", "~.csv", "-.csv",
+]  # fmt: skip
+
+
+def test_local_files_are_read_whatever_their_names_and_only_they(bench: Bench) -> None:
+    folder = bench.folder / "billing_currency=CHF" / "load_id=x"
+    folder.mkdir(parents=True)
+    spool = bench.folder / "spool"
+    spool.mkdir()
+    files = []
+    for number, name in enumerate(NAMES):
+        path = folder / name
+        path.write_text(credits_file(f"2024-01-01,1,{number},USD,u,n"))
+        event = ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load")
+        load_id = new_id()
+        fetched = LocalObjects().fetch(event, spool / f"{load_id}.object")
+        files.append(open_tabular(load_id, plain_text(fetched.path, spool / f"{load_id}.text"), bench.registry))
+    result = bench.stage_files(files)
+    assert [result[number].billed_totals for number in range(len(NAMES))] == [
+        {"USD": Decimal(number)} for number in range(len(NAMES))
+    ]
+
+
+def test_the_home_may_have_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "it's [a] {b,c} load_id=x *?"
+    with Lake.open(Settings(home=home, threads=2), create=True) as lake:
+        spool = home / "spool" / "session"
+        spool.mkdir(parents=True)
+        bench = Bench(lake, spool)
+        result = bench.stage(credits_file("2024-01-01,1,5,USD,u,n", "short"), credits_file("2024-01-01,1,6,USD,u,n"))
+        assert [load.billed_totals["USD"] for load in (result[0], result[1])] == [5, 6]
+        bench.staging.keep_only(result.staged, [result.files[1].load_id], new_id())
+        assert result.rows(1, "billed_cost") == [(Decimal(6),)]
+
+
+# -- lines -------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.sampled_from(["a", "bb", "", '"q\nr"', "é"]), min_size=1, max_size=12), st.sampled_from(["\n", "\r\n"])
+)
+def test_the_line_of_a_position_is_the_number_of_line_ends_before_it(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[str], end: str
+) -> None:
+    path = tmp_path_factory.mktemp("lines") / "text"
+    text = "".join(part + end for part in parts) + "last"
+    path.write_bytes(text.encode())
+    starts, offset = [], 0
+    for part in parts:
+        starts.append(offset)
+        offset += len((part + end).encode())
+    wanted = [start for start, part in zip(starts, parts, strict=True) if part]
+    lines = [text.encode()[:start].count(b"\n") + 1 for start in wanted]
+    assert lines_of(path, [start + 1 for start in wanted]) == lines
+    before = [start for start in wanted if start]
+    assert lines_of(path, before) == lines[len(wanted) - len(before) :], "a position at the line end before"
+
+
+# -- nothing is lost, whatever stands beside it ------------------------------------------------------------
+
+GOOD = [
+    "2024-01-01,1,{n}.25,USD,u,n",
+    '2024-01-01,1,{n},EUR,"a\nb",n',
+    '"2024-01-01","1","{n}","USD","x ""y"" z",',
+    "2024-01-01,1,{n},,,",
+]
+BAD_VALUE = ["x,1,{n},USD,u,n", "2024-01-01,x,{n},USD,u,n", '2024-01-01,1,x{n},USD,"a\n\nb",n', ",,,,,"]
+BAD_SHAPE = ["{n}", "2024-01-01,{n}", "2024-01-01,1,{n},USD,u,n,x,y", '2024-01-01,1,{n},USD,"u"x,n', '"a"b,{n}']
+ROUNDED = ["2024-01-01,1,{n}.1234567890123456789,USD,u,n"]
+kinds = st.sampled_from(["good", "good", "bad value", "bad shape", "rounded", "blank"])
+
+
+@dataclass(frozen=True)
+class Record:
+    kind: str
+    text: str
+
+    @property
+    def cost(self) -> Decimal:
+        cell = next(csv.reader(io.StringIO(self.text, newline="")))[2]
+        return Decimal(cell).quantize(Decimal("1e-18"))
+
+
+@st.composite
+def record(draw: st.DrawFn) -> Record:
+    kind = draw(kinds)
+    forms = {"good": GOOD, "bad value": BAD_VALUE, "bad shape": BAD_SHAPE, "rounded": ROUNDED, "blank": [""]}[kind]
+    return Record(kind, draw(st.sampled_from(forms)).format(n=draw(st.integers(0, 999))))
+
+
+def truth(records: Sequence[Record], end: str) -> tuple[dict[str, Decimal], list[int], int]:
+    """Totals by currency, lines of the misfits, and how many values are rounded."""
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    misfits, line, rounded = [], 2, 0
+    for item in records:
+        if item.kind in {"good", "rounded"}:
+            currency = next(csv.reader(io.StringIO(item.text, newline="")))[3]
+            totals[currency or "XXX"] += item.cost
+            rounded += item.kind == "rounded"
+        elif item.kind != "blank":
+            misfits.append(line)
+        line += (item.text + end).count("\n")
+    return dict(totals), misfits, rounded
+
+
+written = st.tuples(st.lists(record(), max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans())
+
+
+@given(files=st.lists(written, min_size=1, max_size=3))
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_every_record_of_every_file_is_loaded_or_listed_with_its_line(
+    bench: Bench, files: list[tuple[list[Record], str, bool]]
+) -> None:
+    result = bench.stage(
+        *(end.join([CREDITS, *(item.text for item in records)]) + end * closed for records, end, closed in files)
+    )
+    assert result.staged.poisoned == {}
+    for number, (records, end, _) in enumerate(files):
+        load = result[number]
+        totals, misfits, rounded = truth(records, end)
+        assert load.billed_totals == totals
+        assert sorted(row.line or 0 for row in load.rejected) == misfits
+        assert (load.rows_rejected, load.values_rounded) == (len(misfits), rounded)
+        assert load.rows_loaded == sum(item.kind in {"good", "rounded"} for item in records)
+    assert bench.parquet_files() >= {Path(path) for path in result.staged.paths}
+    bench.staging.discard(result.staged)
+    assert bench.parquet_files() == set()
+
+
+# -- files of others ---------------------------------------------------------------------------------------
+
+FOCUS_TOOLKIT = "focus_data_toolkit/{}_1_2_cost_and_usage_rows100_seed42.csv"
+OTHERS = {
+    "focus_official_sample/FOCUS-1.0/focus_sample.csv": (1000, "billed_cost", "20.52022672899"),
+    FOCUS_TOOLKIT.format("aws"): (100, "billed_cost", "1157.48882377213324"),
+    FOCUS_TOOLKIT.format("azure"): (100, "effective_cost", "2246.75827003980385"),
+    FOCUS_TOOLKIT.format("gcp"): (100, "list_cost", "921.53514741259345"),
+    "chatgpt_usage_export/tools/priority/__fixtures__/agent-cost-rollup/usage-export-sample.csv": (
+        6,
+        "consumed_quantity",
+        "10559.880",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_real_billing_files_are_read_to_the_last_decimal(bench: Bench, shared_data: Path, name: str) -> None:
+    path = shared_data / name
+    if not path.is_file():
+        pytest.skip(f"no {name}")
+    count, column, total = OTHERS[name]
+    result = bench.stage(path.read_bytes())
+    assert (result[0].rows_loaded, result[0].rows_rejected, result[0].values_rounded) == (count, 0, 0)
+    sql = f"SELECT sum({column}) FROM read_parquet(?)"
+    assert bench.lake.rows(sql, [result.staged.paths]) == [(Decimal(total),)]
+
+
+def test_a_rejected_row_shows_its_cells() -> None:
+    row = RejectedRow("l", 1, None, None, ("a", None, "b"), "reason")
+    assert row.raw_record == "a,,b"

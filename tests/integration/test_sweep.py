@@ -1,0 +1,200 @@
+"""A sweep brings the ledger to what the bucket holds, when no notification told of it."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli import wiring
+from common.runtime import Stop
+from consumer.listing import Bucket
+from consumer.periodic import Periodic
+from consumer.sweep import Difference, Sweep
+from tests.e2e.billing import billing_file, expected_totals
+from tests.integration.operator_support import Commands, commands, forget_notifications, put
+from tests.servers.aws import AwsEnvironment
+
+on_ministack = pytest.mark.parametrize("aws", ["ministack"], indirect=True)
+FILES = [billing_file(f"year=2026/month=0{month}/a + b {month}.csv", seed=month) for month in (1, 2, 3)]
+RESTATED = billing_file(FILES[0].key, seed=11, rows=7)
+NEW = billing_file("new/ü%20.csv", seed=12)
+
+
+@pytest.fixture
+def billstream(aws: AwsEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    with commands(tmp_path, monkeypatch, aws.environment()) as made:
+        yield made
+
+
+def miss_everything(aws: AwsEnvironment) -> None:
+    """One object comes, one is restated, one goes; one is no billing file; and no notification of it arrives."""
+    put(aws, RESTATED, NEW)
+    aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
+    aws.s3.put_object(Bucket=aws.bucket, Key="notes.txt", Body=b"no billing file")
+    forget_notifications(aws)
+
+
+def test_what_no_notification_told_of_is_settled(aws: AwsEnvironment, billstream: Commands) -> None:
+    put(aws, *FILES)
+    forget_notifications(aws)
+    billstream.run("sweep")
+    assert billstream.totals() == expected_totals(FILES)
+    miss_everything(aws)
+
+    foreseen = billstream.run("sweep", "--dry-run")
+
+    assert f"s3://{aws.bucket}/{RESTATED.key}: in the bucket in another version" in foreseen
+    assert f"s3://{aws.bucket}/{NEW.key}: in the bucket, unknown" in foreseen
+    assert f"s3://{aws.bucket}/{FILES[1].key}: in the ledger, gone" in foreseen
+    assert "notes.txt" not in foreseen
+    assert billstream.totals() == expected_totals(FILES), "a dry run changed something"
+
+    billstream.run("sweep")
+
+    in_force = [RESTATED, NEW, FILES[2]]
+    assert billstream.totals() == expected_totals(in_force)
+    assert billstream.states()[FILES[1].key] == "removed"
+    assert "Nothing to do" in billstream.run("sweep")
+    lines = len(billstream.rows("FROM ledger"))
+    billstream.run("sweep")
+    assert len(billstream.rows("FROM ledger")) == lines, "a sweep with nothing to do wrote to the ledger"
+    billstream.run("verify", "--s3")
+
+
+@on_ministack
+def test_a_late_notification_of_what_was_swept_changes_nothing(aws: AwsEnvironment, billstream: Commands) -> None:
+    put(aws, *FILES, RESTATED)
+    aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
+    billstream.run("sweep")
+    before = billstream.totals()
+
+    summary = billstream.run("consume", "--drain")
+
+    assert billstream.totals() == before == expected_totals([RESTATED, FILES[2]])
+    assert "quarantined" not in summary
+
+
+@on_ministack
+def test_rows_are_kept_where_the_policy_says_so(
+    aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BILLSTREAM_ON_REMOVED", "keep")
+    put(aws, *FILES)
+    billstream.run("sweep")
+    aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
+
+    billstream.run("sweep")
+
+    assert billstream.states()[FILES[1].key] == "kept"
+    assert billstream.totals() == expected_totals(FILES)
+    assert "Nothing to do" in billstream.run("sweep")
+    billstream.run("verify", "--s3")
+
+
+@on_ministack
+def test_a_listing_that_is_older_than_a_load_rolls_nothing_back(aws: AwsEnvironment, billstream: Commands) -> None:
+    put(aws, *FILES)
+    billstream.run("sweep")
+    put(aws, billing_file(FILES[0].key, seed=21))
+    with billstream.another_process() as lake:
+        stop = Stop()
+        found = list(wiring.sweep(billstream.settings, lake, stop).differences())
+        assert [one.difference for one in found] == [Difference.CHANGED]
+        put(aws, RESTATED)
+        billstream.run("consume", "--drain")  # is quicker
+
+        feed = wiring.operator_feed(billstream.settings, lake, stop, role="late")
+        outcomes = [outcome for batch in feed.run(one.event for one in found) for outcome in batch]
+
+    assert [outcome.label for outcome in outcomes] == ["stale"]
+    assert billstream.totals() == expected_totals([RESTATED, *FILES[1:]])
+
+
+@on_ministack
+def test_an_object_that_comes_while_the_bucket_is_listed_is_not_taken_for_gone(
+    aws: AwsEnvironment, billstream: Commands
+) -> None:
+    put(aws, *FILES)
+    with billstream.another_process() as lake:
+        differences = wiring.sweep(billstream.settings, lake, Stop()).differences()
+        first = next(differences)
+        put(aws, NEW)
+        billstream.run("consume", "--drain")
+
+        rest = list(differences)
+
+    assert {one.difference for one in [first, *rest]} == {Difference.UNKNOWN}
+
+
+@on_ministack
+def test_a_sweep_that_is_told_to_stop_takes_nothing_for_gone(aws: AwsEnvironment, billstream: Commands) -> None:
+    put(aws, *FILES)
+    billstream.run("sweep")
+    aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
+    stop = Stop()
+    stop.request()
+    assert list(wiring.sweep(billstream.settings, billstream.lake, stop).differences()) == []
+
+
+@on_ministack
+def test_a_listing_has_pages(aws: AwsEnvironment, billstream: Commands) -> None:
+    assert "Nothing to do" in billstream.run("sweep"), "an empty bucket"
+    put(aws, *FILES)
+    stop = Stop()
+    bucket = Bucket(aws.s3, aws.bucket, page_size=2)
+    sizes: list[int] = []
+    found = list(Sweep(billstream.lake, bucket, billstream.settings, stop).differences(sizes.append))
+    assert {one.event.key for one in found} == {file.key for file in FILES}
+    assert sizes == [2, 1]
+
+
+@on_ministack
+def test_a_running_consumer_sweeps_now_and_then(
+    aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BILLSTREAM_SWEEP_SECONDS", "0.2")
+    put(aws, *FILES)
+    forget_notifications(aws)
+    stop = Stop()
+    with billstream.another_process() as lake:
+        running = threading.Thread(target=wiring.worker(billstream.settings, lake, stop).run)
+        running.start()
+        try:
+            deadline = time.monotonic() + 20
+            while billstream.totals() != expected_totals(FILES) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        finally:
+            stop.request()
+            running.join()
+    assert billstream.totals() == expected_totals(FILES)
+
+
+def test_a_periodic_task_waits_for_its_time_and_comes_again_after_a_failure() -> None:
+    now = [0.0]
+    runs: list[float] = []
+
+    def task() -> None:
+        runs.append(now[0])
+        if len(runs) == 2:
+            raise ValueError
+
+    periodic = Periodic(10, task, clock=lambda: now[0])
+    assert not periodic.run_if_due()
+    now[0] = 10
+    assert periodic.run_if_due()
+    assert not periodic.run_if_due()
+    now[0] = 20
+    with pytest.raises(ValueError):  # noqa: PT011 - the task's own
+        periodic.run_if_due()
+    assert periodic.run_if_due(), "what failed is due again"
+    assert runs == [10, 20, 20]
+
+
+@on_ministack
+def test_a_bucket_that_is_not_there_says_what_to_set(
+    aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BILLSTREAM_BUCKET", f"{aws.bucket}-not")
+    assert "BILLSTREAM_BUCKET" in billstream.run("sweep", expect=1)

@@ -1,0 +1,374 @@
+"""What an event gets, for everything that may be known; and that any order of delivery ends the same."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.lake import ProcessedKey
+from common.lake.guard import scope_id
+from common.settings import RemovalPolicy, Settings
+from consumer.decision import GONE, Answer, Order, Verdict, decide, order, same_version
+from consumer.decode import PlainText, StagedLoad, Tabular
+from consumer.events import EventKind, ObjectEvent, ObjectVersion
+from consumer.ledger import LedgerEntry, State
+from consumer.plan import Scribe, Step, with_content
+from consumer.preparation import MISSING_ATTEMPTS, Prepared
+
+CREATED, REMOVED = EventKind.CREATED, EventKind.REMOVED
+NEWER, OLDER, EQUAL, NONE = "3", "1", "2", None  # sequencers, as compared with that of what is held: "2"
+
+
+def event(
+    kind: EventKind = CREATED,
+    *,
+    etag: str | None = "a",
+    version: str | None = None,
+    sequencer: str | None = EQUAL,
+    name: str | None = None,
+) -> ObjectEvent:
+    name = name or ("ObjectCreated:Put" if kind is CREATED else "ObjectRemoved:Delete")
+    return ObjectEvent(
+        kind=kind, bucket="b", key="k", event_name=name, etag=etag, version_id=version, sequencer=sequencer
+    )
+
+
+def held(
+    state: str = "loaded", *, etag: str | None = "a", version: str | None = None, sequencer: str | None = "2"
+) -> ProcessedKey:
+    return ProcessedKey(
+        scope_id="s", entry_id="e", state=state, load_id="l", etag=etag, version_id=version, sequencer=sequencer
+    )
+
+
+def stored(etag: str | None = "a", version: str | None = None) -> ObjectVersion:
+    return ObjectVersion(version, etag, 1)
+
+
+# -- what is created ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sequencer", [NEWER, NONE])
+def test_the_first_event_of_a_key_is_loaded(sequencer: str | None) -> None:
+    assert decide(event(sequencer=sequencer), None) is Verdict.LOAD
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("etag", ["a", "b"])
+def test_an_older_event_is_stale_whatever_is_held(state: State, etag: str) -> None:
+    assert decide(event(sequencer=OLDER, etag=etag), held(state.value)) is Verdict.STALE
+
+
+@pytest.mark.parametrize(
+    ("state", "etag", "verdict"),
+    [
+        ("loaded", "a", Verdict.UNCHANGED),
+        ("unchanged", "a", Verdict.UNCHANGED),
+        ("kept", "a", Verdict.UNCHANGED),
+        ("quarantined", "a", Verdict.LOAD),
+        ("missing", "a", Verdict.LOAD),
+        ("removed", "a", Verdict.LOAD),
+        ("loaded", "b", Verdict.LOAD),
+        ("removed", "b", Verdict.LOAD),
+        ("loaded", None, Verdict.LOAD),
+    ],
+)
+def test_a_newer_event_is_loaded_unless_its_content_is_in_force(state: str, etag: str | None, verdict: Verdict) -> None:
+    assert decide(event(sequencer=NEWER, etag=etag), held(state)) is verdict
+
+
+@pytest.mark.parametrize("sequencer", [EQUAL, NONE])
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        ("loaded", Verdict.DUPLICATE),
+        ("unchanged", Verdict.DUPLICATE),
+        ("kept", Verdict.DUPLICATE),
+        ("quarantined", Verdict.DUPLICATE),
+        ("missing", Verdict.ASK),
+        ("removed", Verdict.ASK),
+    ],
+)
+def test_the_same_version_again_is_a_duplicate_once_it_is_settled(
+    state: str, verdict: Verdict, sequencer: str | None
+) -> None:
+    assert decide(event(sequencer=sequencer), held(state)) is verdict
+
+
+@pytest.mark.parametrize("sequencer", [EQUAL, NONE])
+@pytest.mark.parametrize(
+    ("current", "verdict"),
+    [
+        (None, Verdict.ASK),
+        (GONE, Verdict.STALE),
+        (stored("b"), Verdict.LOAD),  # the event's own version is current
+        (stored("a"), Verdict.STALE),  # what is held is current
+        (stored("c"), Verdict.LOAD),  # neither is: what is fetched will be
+    ],
+)
+def test_where_no_order_can_be_told_the_store_decides(current: Answer, verdict: Verdict, sequencer: str | None) -> None:
+    assert decide(event(etag="b", sequencer=sequencer), held(etag="a"), current) is verdict
+
+
+@pytest.mark.parametrize("current", [None, GONE, stored("a")])
+def test_an_event_without_identity_is_loaded_and_its_content_decides(current: Answer) -> None:
+    assert decide(event(etag=None, sequencer=None), held(etag=None), current) is Verdict.LOAD
+
+
+def test_what_is_held_may_have_no_sequencer_either() -> None:
+    assert decide(event(etag="b", sequencer=NEWER), held(sequencer=None)) is Verdict.ASK
+
+
+# -- what is removed ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sequencer", [NEWER, NONE])
+def test_the_removal_of_an_unknown_key_leaves_a_tombstone(sequencer: str | None) -> None:
+    assert decide(event(REMOVED, etag=None, sequencer=sequencer), None) is Verdict.REMOVE
+
+
+def test_a_late_create_does_not_pass_a_tombstone() -> None:
+    assert decide(event(sequencer=OLDER), held("removed", etag=None)) is Verdict.STALE
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_newer_removal_removes_and_an_older_one_is_stale(state: State) -> None:
+    assert decide(event(REMOVED, etag=None, sequencer=NEWER), held(state.value)) is Verdict.REMOVE
+    assert decide(event(REMOVED, etag=None, sequencer=OLDER), held(state.value)) is Verdict.STALE
+
+
+@pytest.mark.parametrize("sequencer", [EQUAL, NONE])
+@pytest.mark.parametrize(
+    ("state", "current", "verdict"),
+    [
+        ("removed", None, Verdict.DUPLICATE),
+        ("kept", None, Verdict.DUPLICATE),
+        ("loaded", None, Verdict.ASK),
+        ("loaded", GONE, Verdict.REMOVE),
+        ("loaded", stored("a"), Verdict.STALE),
+        ("quarantined", GONE, Verdict.REMOVE),
+        ("missing", GONE, Verdict.REMOVE),
+    ],
+)
+def test_a_removal_of_unknown_order_is_believed_when_the_store_has_nothing(
+    state: str, current: Answer, verdict: Verdict, sequencer: str | None
+) -> None:
+    assert decide(event(REMOVED, etag=None, sequencer=sequencer), held(state), current) is verdict
+
+
+@pytest.mark.parametrize("sequencer", [NEWER, EQUAL, NONE])
+def test_the_removal_of_an_old_version_leaves_the_current_one(sequencer: str | None) -> None:
+    removal = event(REMOVED, etag=None, version="v1", sequencer=sequencer)
+    assert decide(removal, held(version="v2")) is Verdict.STALE
+
+
+@pytest.mark.parametrize(
+    "removal",
+    [
+        event(REMOVED, etag=None, version="v2", sequencer=NEWER),
+        event(REMOVED, etag=None, version="v3", sequencer=NEWER, name="ObjectRemoved:DeleteMarkerCreated"),
+        event(REMOVED, etag=None, version=None, sequencer=NEWER),
+    ],
+    ids=["of the current version", "by a marker", "without a version"],
+)
+def test_the_removal_of_the_current_version_removes(removal: ObjectEvent) -> None:
+    assert decide(removal, held(version="v2")) is Verdict.REMOVE
+
+
+# -- the rest ----------------------------------------------------------------------------------------------
+
+
+def test_a_body_that_cannot_be_read_is_quarantined_once() -> None:
+    unreadable = event(EventKind.UNREADABLE)
+    assert decide(unreadable, None) is Verdict.QUARANTINE
+    assert decide(unreadable, held("quarantined")) is Verdict.DUPLICATE
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "expected"),
+    [
+        ("1", "2", Order.OLDER),
+        ("2", "1", Order.NEWER),
+        ("10", "9", Order.NEWER),
+        ("9", "10", Order.OLDER),
+        ("F", "10", Order.OLDER),
+        ("a", "B", Order.OLDER),
+        ("0F", "f", Order.UNKNOWN),
+        ("00000A", "a", Order.UNKNOWN),
+        ("0055AED6DCD90281E5", "0055AED6DCD90281E6", Order.OLDER),
+        ("55AED6DCD90281E6", "0055AED6DCD90281E5", Order.NEWER),
+        (None, "1", Order.UNKNOWN),
+        ("1", None, Order.UNKNOWN),
+        ("", "1", Order.UNKNOWN),
+        (None, None, Order.UNKNOWN),
+    ],
+)
+def test_sequencers_compare_as_hexadecimal_numbers_of_equal_length(
+    mine: str | None, theirs: str | None, expected: Order
+) -> None:
+    assert order(event(sequencer=mine), held(sequencer=theirs)) is expected
+
+
+@given(
+    mine=st.integers(0, 2**80),
+    theirs=st.integers(0, 2**80),
+    upper=st.booleans(),
+    pad=st.integers(0, 5),
+    other=st.integers(0, 5),
+)
+def test_sequencers_compare_like_the_numbers_they_are(
+    mine: int, theirs: int, *, upper: bool, pad: int, other: int
+) -> None:
+    texts = [f"{'0' * pad}{mine:x}", f"{'0' * other}{theirs:x}"]
+    if upper:
+        texts[0] = texts[0].upper()
+    expected = Order.UNKNOWN if mine == theirs else Order.OLDER if mine < theirs else Order.NEWER
+    assert order(event(sequencer=texts[0]), held(sequencer=texts[1])) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (stored("a", "v1"), stored("a", "v1"), True),
+        (stored("a", "v1"), stored("a", "v2"), False),
+        (stored("b", "v1"), stored("a", "v1"), True),
+        (stored("a", None), stored("a", "v2"), True),
+        (stored("a"), stored("a"), True),
+        (stored("a"), stored("b"), False),
+        (stored(None), stored(None), False),
+    ],
+)
+def test_a_version_is_known_by_its_id_where_both_have_one_else_by_its_etag(
+    one: ObjectVersion, other: ObjectVersion, *, same: bool
+) -> None:
+    assert same_version(one, other) is same
+
+
+# -- any order of delivery ---------------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """A bucket with one key, and the rows that a consumer deciding with `decide` has in force of it."""
+
+    versioned: bool
+    versions: dict[str | None, str] = field(default_factory=dict)  # version id (None: unversioned) to content
+    newest: ObjectVersion | None = None
+    events: list[ObjectEvent] = field(default_factory=list)
+    held: ProcessedKey | None = None
+    rows: dict[str, str] = field(default_factory=dict)  # load id to content
+    lines: list[LedgerEntry] = field(default_factory=list)
+    ids: "count[int]" = field(default_factory=count)
+
+    def put(self, content: str, sequencer: str | None) -> None:
+        version = f"v{next(self.ids)}" if self.versioned else None
+        self.versions[version] = content
+        self.newest = stored(content, version)
+        self.events.append(event(etag=content, version=version, sequencer=sequencer))
+
+    def delete(self, sequencer: str | None) -> None:
+        version = f"v{next(self.ids)}" if self.versioned else None
+        if not self.versioned:
+            self.versions.clear()
+        self.newest = None
+        name = "ObjectRemoved:DeleteMarkerCreated" if self.versioned else "ObjectRemoved:Delete"
+        self.events.append(event(REMOVED, etag=None, version=version, sequencer=sequencer, name=name))
+
+    def fetch(self, wanted: ObjectEvent) -> ObjectVersion | None:
+        if wanted.version_id in self.versions and self.versioned:
+            return stored(self.versions[wanted.version_id], wanted.version_id)
+        return self.newest
+
+    def deliver(self, number: int) -> None:
+        """Settle one event, as often as it takes."""
+        arrived = self.events[number]
+        verdict = decide(arrived, self.held)
+        if verdict is Verdict.ASK:
+            verdict = decide(arrived, self.held, self.newest or GONE)
+        assert verdict is not Verdict.ASK
+        step = Step(arrived, self.held, verdict)
+        if verdict is Verdict.LOAD:
+            step = with_content(step, self.prepared(arrived))
+        load = StagedLoad(rows_loaded=1)
+        entry = Scribe("me", RemovalPolicy.RETRACT).entry(step, load, None, datetime(2026, 1, 1, tzinfo=UTC))
+        if entry:
+            self.commit(entry)
+
+    def prepared(self, wanted: ObjectEvent) -> Prepared:
+        load_id = f"load {next(self.ids)}"
+        version = self.fetch(wanted)
+        if version is None:
+            return Prepared(load_id, missing="there is no such object")
+        content = str(version.etag)
+        text = PlainText(Path(content), content, 1)
+        return Prepared(load_id, version, content, Tabular(load_id, text, ",", None))
+
+    def commit(self, entry: LedgerEntry) -> None:
+        claim = entry.claim(self.held)
+        assert claim.prev == (self.held.entry_id if self.held else None)
+        self.held = claim.new
+        self.lines.append(entry)
+        if entry.previous_load_id and entry.previous_load_id != entry.load_id:
+            del self.rows[entry.previous_load_id]
+        if entry.state is State.LOADED:
+            assert entry.content_sha256
+            self.rows[str(entry.load_id)] = entry.content_sha256
+
+    @property
+    def in_force(self) -> list[str]:
+        return list(self.rows.values())
+
+
+contents = st.sampled_from(["a", "b", "c"])
+operations = st.lists(contents | st.none(), min_size=1, max_size=6)  # None removes
+sequencers = {
+    "growing": lambda number: format(number * 7 + 1, "x"),
+    "growing and padded": lambda number: format(number * 7 + 1, "018X"),
+    "constant": lambda _: "0055AED6DCD90281E5",
+    "absent": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("versioned", [False, True], ids=["unversioned", "versioned"])
+@pytest.mark.parametrize("kind", sequencers)
+@given(history=operations, data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_order_of_delivery_ends_with_what_the_bucket_holds(
+    kind: str, history: list[str | None], data: st.DataObject, *, versioned: bool
+) -> None:
+    world = World(versioned)
+    for number, content in enumerate(history):
+        sequencer = sequencers[kind](number)
+        if content is None:
+            world.delete(sequencer)
+        else:
+            world.put(content, sequencer)
+        for early in data.draw(st.lists(st.integers(0, number), max_size=2), label="delivered meanwhile"):
+            world.deliver(early)
+    everything = data.draw(st.permutations(range(len(history))), label="delivered at the end")
+    for late in everything:
+        world.deliver(late)
+    assert world.in_force == ([history[-1]] if history[-1] else [])
+    before = dict(world.rows)
+    for again in everything:
+        world.deliver(again)
+    assert world.rows == before, "a redelivery changed rows"
+
+
+def test_a_missing_object_is_given_up_before_the_queue_gives_it_up() -> None:
+    assert Settings.model_fields["max_receives"].default > MISSING_ATTEMPTS
+
+
+def test_an_unchanged_version_keeps_the_digest_of_its_content() -> None:
+    world = World(versioned=False)
+    world.put("a", "1")
+    world.deliver(0)
+    world.put("a", "2")
+    world.deliver(1)
+    assert [line.state for line in world.lines] == [State.LOADED, State.UNCHANGED]
+    assert world.held is not None
+    assert (world.held.content_sha256, world.held.scope_id) == ("a", scope_id("s3://b/k"))

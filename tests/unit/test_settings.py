@@ -1,0 +1,206 @@
+"""The settings: defaults, the environment, and secrets that stay secret."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from pydantic import SecretStr, ValidationError
+
+from cli import settings_table
+from common.errors import Fatal
+from common.runtime import configure_logs
+from common.settings import DuplicatePolicy, LogFormat, RemovalPolicy, Settings
+
+PASSWORD = "s3cret-pässword"
+CATALOG = f"postgresql://billstream:{PASSWORD}@db:5432/lake"
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = Settings.from_environment()
+    assert (settings.home, settings.bucket, settings.queue_name) == (Path("var"), "billing", "billstream")
+    assert settings.catalog_url == "var/catalog.sqlite"
+    assert settings.data_location == "var/data"
+    assert (settings.insights, settings.spool) == (Path("var/insights"), Path("var/spool"))
+    assert settings.include == ("*.csv", "*.csv.gz")
+    assert settings.on_removed is RemovalPolicy.RETRACT
+    assert settings.on_duplicate_content is DuplicatePolicy.WARN
+    assert settings.log_format is LogFormat.AUTO
+
+
+def test_everything_under_the_home_moves_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLSTREAM_HOME", "/srv/billstream")
+    settings = Settings.from_environment()
+    places = {settings.catalog_url, settings.data_location, str(settings.insights), str(settings.spool)}
+    assert places == {f"/srv/billstream/{name}" for name in ("catalog.sqlite", "data", "insights", "spool")}
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "CATALOG": CATALOG,
+        "DATA_PATH": "s3://lake/data/",
+        "INSIGHTS_DIR": "/insights",
+        "SPOOL_DIR": "/spool",
+        "INCLUDE": " *.csv , exports/*.txt,",
+        "ON_REMOVED": "keep",
+        "BATCH_FILES": "7",
+        "BATCH_SECONDS": "0.5",
+        "MEMORY_LIMIT": "512MB",
+        "LOG_FORMAT": "json",
+    }.items():
+        monkeypatch.setenv(f"BILLSTREAM_{name}", value)
+    settings = Settings.from_environment()
+    assert settings.catalog_url == CATALOG
+    assert (settings.data_location, settings.insights, settings.spool) == (
+        "s3://lake/data/",
+        Path("/insights"),
+        Path("/spool"),
+    )
+    assert settings.include == ("*.csv", "exports/*.txt")
+    assert (settings.on_removed, settings.batch_files, settings.batch_seconds) == (RemovalPolicy.KEEP, 7, 0.5)
+    assert (settings.memory_limit, settings.log_format) == ("512MB", LogFormat.JSON)
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_a_variable_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"BILLSTREAM_{name.upper()}", "")
+    assert Settings.from_environment() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POLL_SECONDS", "21"),
+        ("POLL_SECONDS", "soon"),
+        ("BATCH_FILES", "0"),
+        ("BATCH_BYTES", "0"),
+        ("BATCH_SECONDS", "0"),
+        ("BATCH_SECONDS", "nan"),
+        ("MAX_RECEIVES", "0"),
+        ("BREAKER_SHARE", "2"),
+        ("AGGREGATE_SECONDS", "-1"),
+        ("MEMORY_LIMIT", "lots"),
+        ("MEMORY_LIMIT", "2GB'; DROP TABLE charges; --"),
+        ("THREADS", "-1"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("ON_REMOVED", "delete"),
+        ("ON_DUPLICATE_CONTENT", "maybe"),
+        ("INCLUDE", " , "),
+    ],
+)
+def test_a_value_that_is_not_understood_is_named_and_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"BILLSTREAM_{name}", value)
+    with pytest.raises(Fatal, match=rf"not usable:\n  BILLSTREAM_{name}: "):
+        Settings.from_environment()
+
+
+def test_every_value_that_is_not_understood_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLSTREAM_THREADS", "x")
+    monkeypatch.setenv("BILLSTREAM_POLL_SECONDS", "y")
+    monkeypatch.setenv("BILLSTREAM_CATALOG", CATALOG)
+    with pytest.raises(Fatal) as fatal:
+        Settings.from_environment()
+    assert {line.split(":")[0].strip() for line in str(fatal.value).splitlines()[1:]} == {
+        "BILLSTREAM_THREADS",
+        "BILLSTREAM_POLL_SECONDS",
+    }
+    assert PASSWORD not in str(fatal.value)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().batch_files = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("key", "included"),
+    [
+        ("bill.csv", True),
+        ("2026/03/BILL.CSV", True),
+        ("bill.csv.gz", True),
+        ("a\nb.csv", True),
+        (".csv", True),
+        ("bill.csv.zip", False),
+        ("bill.parquet", False),
+        ("folder/", False),
+        ("folder.csv/", False),
+        ("", False),
+        ("manifest.json", False),
+    ],
+)
+def test_keys_are_included_by_pattern_whatever_their_case(key: str, *, included: bool) -> None:
+    assert Settings().includes(key) is included
+
+
+def test_patterns_are_shell_patterns_of_whole_keys() -> None:
+    settings = Settings(include=("exports/*/data-?.[ct]sv", "ALL"))
+    assert settings.includes("exports/a/b/data-1.tsv")
+    assert settings.includes("all")
+    assert not settings.includes("more/exports/a/data-1.csv")
+    assert not settings.includes("exports/a/data-10.csv")
+
+
+# -- secrets -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secretive() -> Iterator[Settings]:
+    settings = Settings(catalog=SecretStr(CATALOG), log_format=LogFormat.JSON)
+    assert settings.catalog_url == CATALOG  # a cached secret must not show either
+    yield settings
+    structlog.reset_defaults()
+
+
+def test_a_secret_is_in_no_form_of_the_settings(secretive: Settings) -> None:
+    table = [" ".join(row) for row in settings_table.current(secretive)]
+    forms = [
+        repr(secretive),
+        str(secretive),
+        f"{secretive}",
+        secretive.model_dump_json(),
+        str(secretive.model_dump()),
+        *table,
+    ]
+    assert [form for form in forms if PASSWORD in form or "s3cret" in form] == []
+    assert any("BILLSTREAM_CATALOG ********" in row for row in table)
+
+
+def test_a_secret_is_in_no_log_line(secretive: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logs(secretive)
+    log = structlog.get_logger("test").bind()
+    log.warning("settings_read", settings=secretive, catalog=secretive.catalog)
+    log.error("start_failed", settings=secretive, exc_info=ValueError("something failed"))
+    events = [json.loads(line)["event"] for line in written.getvalue().splitlines()]
+    assert events == ["settings_read", "start_failed"]
+    assert "s3cret" not in written.getvalue()
+
+
+# -- the table ---------------------------------------------------------------------------------------------
+
+
+def test_every_setting_has_a_sentence_and_its_row() -> None:
+    rows = {variable: (default, meaning) for variable, default, meaning in settings_table.rows()}
+    assert rows.keys() == {f"BILLSTREAM_{name.upper()}" for name in Settings.model_fields}
+    assert [variable for variable, (_, meaning) in rows.items() if not meaning.strip().endswith((".", ","))] == []
+    assert rows["BILLSTREAM_INCLUDE"][0] == "*.csv,*.csv.gz"
+    assert rows["BILLSTREAM_ON_REMOVED"][0] == "retract"
+    assert rows["BILLSTREAM_CATALOG"][0] == ""
+
+
+def test_the_markdown_has_a_line_for_each_setting_and_no_broken_cell() -> None:
+    lines = settings_table.markdown().splitlines()
+    assert len(lines) == len(Settings.model_fields) + 2
+    assert [line for line in lines[2:] if line.count("|") != 4] == []
+
+
+def test_the_current_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLSTREAM_BATCH_FILES", "9")
+    shown = {variable: value for variable, value, _ in settings_table.current(Settings.from_environment())}
+    assert shown["BILLSTREAM_BATCH_FILES"] == "9"
