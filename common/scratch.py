@@ -6,7 +6,7 @@ owner dies, by whatever death.
 
 import errno
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,12 +70,18 @@ def needing_room(doing: str) -> Iterator[None]:
         raise NoRoom(f"{doing}: the disk is full. {error.strerror}: {error.filename or 'scratch space'}") from error
 
 
-def remove_leftovers(parent: Path) -> None:
-    """Remove the scratch folders of processes that are no more."""
+def remove_leftovers(parent: Path, rescue: Callable[[Path], None] = lambda _: None) -> None:
+    """Remove the scratch folders of processes that are no more.
+
+    Args:
+        parent: where scratch folders are.
+        rescue: is given each folder before it is removed.
+    """
     for lock in parent.glob(f"*{_LOCK}"):
         folder = lock.with_name(lock.name.removesuffix(_LOCK))
         try:
             with FileLock(lock, timeout=0):
+                rescue(folder)
                 shutil.rmtree(folder, ignore_errors=True)
                 lock.unlink(missing_ok=True)
         except Timeout:

@@ -107,8 +107,11 @@ class DeadLetterQueue:
         """
         seen: dict[str, DeadLetter] = {}
         try:
-            while len(seen) < limit and (letters := self.receive(limit - len(seen), LOOKING_SECONDS)):
-                seen |= {letter.message_id: letter for letter in letters}
+            while len(seen) < limit:
+                before = len(seen)
+                seen |= {letter.message_id: letter for letter in self.receive(limit - before, LOOKING_SECONDS)}
+                if len(seen) == before:  # there are no more, or it took so long that they begin to come again
+                    break
         finally:
             self.release(list(seen.values()))
         return list(seen.values())

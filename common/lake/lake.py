@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-Write = Callable[[duckdb.DuckDBPyConnection], None]
+Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction: it is given the connection, with the transaction open and `lake` in use."""
 
 

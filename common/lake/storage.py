@@ -13,11 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common import aws
 from common.lake.catalog import literal
-from common.scratch import scratch_folder
+from common.scratch import remove_leftovers, scratch_folder
 
 log = structlog.get_logger(__name__)
 
 CHARGES_FOLDER = "main/charges"  # DuckLake's own layout: schema, then table
+OF_DUCKLAKE = "ducklake-"  # how the names of the files begin that DuckLake writes itself
 CLOCKS_DIFFER = 60.0  # seconds by which the clock of a file server may be behind ours
 NOWHERE = aws.AwsAccess("nowhere", "none", "none", endpoint_url="http://127.0.0.1:1")
 
@@ -68,29 +69,39 @@ class LocalStorage:
         return ()
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:  # noqa: ARG002 - the port's form
-        """Make the folder."""
+        """Make the folder, and put back what a process kept that died while it committed."""
         (self.folder / CHARGES_FOLDER).mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self._keepsakes, rescue=self._put_back)
 
     @contextmanager
     def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
         """See `Storage`. A second name keeps each file, so that it can be put back into its place."""
-        with scratch_folder(self.folder / "sealed", "commit") as folder:
-            kept = {path: folder / path.name for path in self._written(since - CLOCKS_DIFFER)}
-            for path, keepsake in kept.items():
+        with scratch_folder(self._keepsakes, "commit") as folder:
+            for path in self._written(since - CLOCKS_DIFFER):
+                keepsake = folder / path.parent.name / path.name
+                keepsake.parent.mkdir(exist_ok=True)
                 with suppress(FileNotFoundError):  # another process has taken its own file back
                     keepsake.hardlink_to(path)
             try:
                 yield
             finally:
-                for path, keepsake in kept.items():
-                    with suppress(FileExistsError, FileNotFoundError):
-                        path.hardlink_to(keepsake)
+                self._put_back(folder)
+
+    @property
+    def _keepsakes(self) -> Path:
+        return self.folder / "sealed"
+
+    def _put_back(self, folder: Path) -> None:
+        for keepsake in folder.glob("*/*"):
+            with suppress(FileExistsError):
+                (self.folder / "main" / keepsake.relative_to(folder)).hardlink_to(keepsake)
 
     def _written(self, since: float) -> list[Path]:
         """The files that DuckLake itself has written of late."""
-        tables = self.folder.glob("main/*/")
-        files = [file for table in tables for file in os.scandir(table) if file.name.startswith("ducklake-")]
-        return [Path(file.path) for file in files if file.stat().st_mtime >= since]
+        files = [file for table in self.folder.glob("main/*/") for file in os.scandir(table)]
+        return [
+            Path(file.path) for file in files if file.name.startswith(OF_DUCKLAKE) and file.stat().st_mtime >= since
+        ]
 
     def discard(self, path: str) -> None:
         """Unlink the file."""

@@ -1,6 +1,6 @@
 -- What the ledger says of each object by now. Grain: one object. `newest` is the state of its newest line; `standing` that
 -- of the newest one that is about what is in force: late news, which changes nothing, is written down as stale.
--- Parameter: $1 the states that are asked for; none means all.
+-- Parameter: $1 the states that are asked for; none means all but those of objects that are gone.
 CREATE OR REPLACE TEMP TABLE replay_states AS
 SELECT
     scope_id,
@@ -11,4 +11,7 @@ SELECT
 FROM ledger
 WHERE bucket <> 'message:'
 GROUP BY scope_id
-HAVING len($1) = 0 OR list_contains($1, newest) OR list_contains($1, standing)
+HAVING CASE
+    WHEN len($1) = 0 THEN standing NOT IN ('removed', 'kept')
+    ELSE list_contains($1, newest) OR list_contains($1, standing)
+END

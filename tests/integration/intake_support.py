@@ -107,14 +107,13 @@ class House:
         return found
 
     def staged_files_left(self) -> set[str]:
-        """Parquet files of charges that no snapshot names."""
-        files = {str(path) for path in Path(self.lake.data_path, "main", "charges").glob("*.parquet")}
-        listed = self.lake.rows("SELECT data_file FROM ducklake_list_files('lake', 'charges')")
-        known = {Path(name).name for (name,) in listed} | {
-            Path(name).name
-            for (name,) in self.lake.rows("SELECT path FROM __ducklake_metadata_lake.ducklake_data_file")
-        }
-        return {path for path in files if Path(path).name not in known}
+        """Parquet files of charges that no snapshot has ever named."""
+        catalog = "__ducklake_metadata_lake"
+        tables = ("ducklake_data_file", "ducklake_delete_file")
+        named = " UNION ALL ".join(f"SELECT path FROM {catalog}.{table}" for table in tables)
+        known = {Path(path).name for (path,) in self.lake.rows(named)}
+        files = Path(self.lake.data_path, "main", "charges").glob("*.parquet")
+        return {str(path) for path in files if path.name not in known}
 
 
 def labels(outcomes: Iterable[Outcome]) -> list[str]:

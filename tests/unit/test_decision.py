@@ -1,5 +1,6 @@
 """What an event gets, for everything that may be known; and that any order of delivery ends the same."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -325,7 +326,7 @@ class World:
 
 contents = st.sampled_from(["a", "b", "c"])
 operations = st.lists(contents | st.none(), min_size=1, max_size=6)  # None removes
-sequencers = {
+sequencers: dict[str, Callable[[int], str | None]] = {
     "growing": lambda number: format(number * 7 + 1, "x"),
     "growing and padded": lambda number: format(number * 7 + 1, "018X"),
     "constant": lambda _: "0055AED6DCD90281E5",

@@ -99,7 +99,8 @@ def test_eventbridge_through_sns_says_the_same() -> None:
     ],
 )
 def test_a_deletion_of_eventbridge_tells_a_marker_from_a_removal(deletion: str, name: str) -> None:
-    event = only_event(read_body(eventbridge("Object Deleted", reason="DeleteObject", **{"deletion-type": deletion})))
+    detail: dict[str, Any] = {"reason": "DeleteObject", "deletion-type": deletion}
+    event = only_event(read_body(eventbridge("Object Deleted", **detail)))
     assert (event.kind, event.event_name) == (EventKind.REMOVED, name)
 
 

@@ -1,0 +1,415 @@
+"""The loop acknowledges what is settled, gives back what is not, and ends when it should."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from common.errors import CatalogUnavailable, Fatal, ServiceUnavailable
+from common.settings import Settings
+from consumer.events import EventKind, ObjectEvent
+from consumer.ledger import LedgerEntry, State
+from consumer.outcome import Outcome, Result
+from consumer.periodic import Periodic
+from consumer.worker import LONGEST_BACKOFF, LONGEST_WAIT, Worker
+from tests.fakes.clock import FakeClock, FakeStop
+from tests.fakes.queue import FakeQueue
+
+if TYPE_CHECKING:
+    from consumer.intake import Intake
+
+Answer = Callable[[ObjectEvent], Outcome]
+
+
+def settled(event: ObjectEvent) -> Outcome:
+    entry = LedgerEntry(
+        entry_id="e",
+        scope=event.scope,
+        state=State.LOADED,
+        bucket=event.bucket,
+        key=event.key,
+        settled_at=datetime(2026, 3, 14, tzinfo=UTC),
+        consumer_id="c",
+        rows_loaded=2,
+    )
+    return Outcome(event, Result.SETTLED, entry)
+
+
+def duplicate(event: ObjectEvent) -> Outcome:
+    return Outcome(event, Result.DUPLICATE)
+
+
+def released(event: ObjectEvent) -> Outcome:
+    return Outcome(event, Result.RELEASED, reason="not yet")
+
+
+def unavailable(event: ObjectEvent) -> Outcome:
+    return Outcome(event, Result.RELEASED, reason="S3 is away", unavailable=True)
+
+
+@dataclass
+class FakeIntake:
+    """Answers each event by the beginning of its key; raises what it is told to, once each."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    failures: list[Exception] = field(default_factory=list)
+    recoveries: list[Exception] = field(default_factory=list)
+    batches: list[list[ObjectEvent]] = field(default_factory=list)
+    before: Callable[[], None] = lambda: None
+
+    def recover(self) -> None:
+        if self.recoveries:
+            raise self.recoveries.pop(0)
+
+    def settle(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
+        self.before()
+        self.batches.append(list(events))
+        if self.failures:
+            raise self.failures.pop(0)
+        return [self.answers.get(event.key.split("-")[0], settled)(event) for event in events]
+
+    @property
+    def keys(self) -> list[list[str]]:
+        return [[event.key for event in batch] for batch in self.batches]
+
+
+@dataclass
+class Bench:
+    """A worker over fakes, on a clock that moves only by waiting."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    intake: FakeIntake = field(default_factory=FakeIntake)
+    options: dict[str, Any] = field(default_factory=dict)
+    queue: FakeQueue = field(init=False)
+    stop: FakeStop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue = FakeQueue(self.clock)
+        self.stop = FakeStop(self.clock)
+
+    def worker(self, **more: Any) -> Worker:  # noqa: ANN401
+        settings = Settings(**{"batch_seconds": 2.0, "poll_seconds": 5, **self.options})
+        return Worker(
+            self.queue, cast("Intake", self.intake), settings, self.stop, clock=self.clock, jitter=lambda: 1.0, **more
+        )
+
+    def send(self, *keys: str, size: int = 10) -> list[str]:
+        return [self.queue.send(body(key, size=size)) for key in keys]
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Have the stop requested once the worker waits and `done` is true, or after a day."""
+        receive = self.queue.receive
+
+        def watched(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
+            if done() or self.clock.now > 86_400:
+                self.stop.request()
+            return receive(limit, wait_seconds)
+
+        self.queue.receive = watched  # type: ignore[method-assign]
+
+
+def body(*keys: str, size: int = 10, name: str = "ObjectCreated:Put") -> str:
+    records = [
+        {
+            "eventSource": "aws:s3",
+            "eventName": name,
+            "s3": {"bucket": {"name": "billing"}, "object": {"key": key, "size": size, "eTag": key}},
+        }
+        for key in keys
+    ]
+    return json.dumps({"Records": records})
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+# -- acknowledging -----------------------------------------------------------------------------------------
+
+
+def test_what_is_settled_is_acknowledged_and_counted(bench: Bench) -> None:
+    bench.intake.answers = {"twice": duplicate}
+    ids = bench.send("a.csv", "twice-b.csv", "c.csv")
+    summary = bench.worker().run(drain=True)
+    assert (bench.queue.deleted, bench.queue.held, bench.queue.released) == (ids, [], [])
+    assert (summary.messages, summary.files, summary.rows) == (3, 2, 4)
+    assert summary.outcomes == {"loaded": 2, "duplicate": 1}
+
+
+def test_what_is_not_settled_is_given_back_with_a_growing_backoff_until_it_is(bench: Bench) -> None:
+    attempts = iter([released, released, released, settled])
+    bench.intake.answers = {"late": lambda event: next(attempts)(event)}
+    good, late = bench.send("a.csv", "late-b.csv")
+    summary = bench.worker().run(drain=True)
+    assert bench.queue.released == [(late, 2), (late, 4), (late, 8)]
+    assert bench.queue.deleted == [good, late]
+    assert [event.attempt for batch in bench.intake.batches for event in batch if event.key == "late-b.csv"] == [
+        1,
+        2,
+        3,
+        4,
+    ]
+    assert summary.outcomes == {"loaded": 2, "released": 3}
+
+
+def test_a_message_is_acknowledged_only_when_each_event_in_it_is_settled(bench: Bench) -> None:
+    attempts = iter([released, settled])
+    bench.intake.answers = {"late": lambda event: next(attempts)(event)}
+    message = bench.queue.send(body("a.csv", "late-b.csv", "c.csv"))
+    bench.worker().run(drain=True)
+    assert bench.queue.released == [(message, 2)]
+    assert bench.intake.keys == [["a.csv", "late-b.csv", "c.csv"]] * 2
+    assert bench.queue.deleted == [message]
+
+
+def test_the_backoff_has_a_bound_and_jitter_shortens_it_by_half_at_most(bench: Bench) -> None:
+    longest = bench.worker()
+    assert [longest._backoff(attempt) for attempt in (1, 2, 5, 9, 10, 1000)] == [
+        2,
+        4,
+        32,
+        512,
+        LONGEST_BACKOFF,
+        LONGEST_BACKOFF,
+    ]
+    shortest = Worker(
+        bench.queue, cast("Intake", bench.intake), Settings(), bench.stop, clock=bench.clock, jitter=lambda: 0.0
+    )
+    assert [shortest._backoff(attempt) for attempt in (1, 2, 1000)] == [1, 2, LONGEST_BACKOFF // 2]
+
+
+def test_a_message_that_cannot_be_deleted_comes_again_and_is_deleted_then(bench: Bench) -> None:
+    bench.queue.refused = 1
+    ids = bench.send("a.csv", "b.csv")
+    bench.worker().run(drain=True)
+    assert sorted(bench.queue.deleted) == ids
+    assert bench.intake.keys == [["a.csv", "b.csv"], ["a.csv"]]
+
+
+def test_a_copy_of_a_message_is_acknowledged_beside_its_original(bench: Bench) -> None:
+    bench.intake.answers = {"late": released}
+    for name in ("a.csv", "late-b.csv"):
+        bench.queue.send(body(name), message_id="one id")
+    bench.until(lambda: len(bench.intake.batches) == 1)
+    bench.worker().run()
+    assert bench.queue.deleted == ["one id"]
+    assert bench.queue.released == [("one id", 2)]
+
+
+# -- what is none of our business --------------------------------------------------------------------------
+
+
+def test_keys_that_are_not_included_and_test_events_are_acknowledged_and_counted(bench: Bench) -> None:
+    bench.send("manifest.json", "folder/", "a.csv")
+    bench.queue.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))
+    bench.queue.send(body("gone.parquet", name="ObjectRemoved:Delete"))
+    bench.queue.send(body("old.csv", name="LifecycleExpiration:Delete"))
+    summary = bench.worker().run(drain=True)
+    assert bench.intake.keys == [["a.csv"]]
+    assert bench.queue.held == []
+    assert summary.outcomes == {"not_included": 3, "ignored": 2, "loaded": 1}
+
+
+def test_a_body_that_nobody_can_read_is_for_the_intake_whatever_the_patterns(bench: Bench) -> None:
+    message = bench.queue.send("Hello")
+    bench.worker().run(drain=True)
+    ((event,),) = bench.intake.batches
+    assert (event.kind, event.body) == (EventKind.UNREADABLE, "Hello")
+    assert bench.queue.deleted == [message]
+
+
+# -- failures ----------------------------------------------------------------------------------------------
+
+
+def test_a_lake_that_is_away_gives_every_message_back_and_the_loop_goes_on(bench: Bench) -> None:
+    bench.intake.failures = [CatalogUnavailable("away"), CatalogUnavailable("away")]
+    first, second = bench.send("a.csv", "b.csv")
+    bench.worker().run(drain=True)
+    assert {message for message, _ in bench.queue.released} == {first, second}
+    assert bench.stop.waits == [2, 4]
+    assert sorted(bench.queue.deleted) == [first, second]
+
+
+def test_while_something_is_away_one_message_alone_tries_it(bench: Bench) -> None:
+    bench.queue.max_receives = 3
+    bench.intake.failures = [CatalogUnavailable("away")] * 6
+    ids = bench.send(*(f"{number}.csv" for number in range(10)))
+    bench.worker().run(drain=True)
+    assert [len(batch) for batch in bench.intake.batches[:7]] == [10, 1, 1, 1, 1, 1, 1]
+    assert bench.queue.dead == [], "an outage has filled the dead-letter queue"
+    assert sorted(bench.queue.deleted) == sorted(ids)
+
+
+def test_a_store_that_is_away_is_waited_for_after_the_rest_was_settled(bench: Bench) -> None:
+    answers = iter([unavailable, settled])
+    bench.intake.answers = {"away": lambda event: next(answers)(event)}
+    good, away = bench.send("a.csv", "away-b.csv")
+    bench.worker().run(drain=True)
+    assert bench.queue.deleted == [good, away]
+    assert bench.queue.released == [(away, 2)]
+    assert bench.stop.waits == [2]
+
+
+def test_waiting_has_a_bound(bench: Bench) -> None:
+    bench.intake.recoveries = [CatalogUnavailable("away")] * 9
+    bench.worker().run(drain=True)
+    assert bench.stop.waits == [2, 4, 8, 16, 32, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
+
+
+@pytest.mark.parametrize("call", ["receive", "depth"])
+def test_a_queue_that_is_away_is_waited_for(bench: Bench, call: str) -> None:
+    bench.queue.failures[call] = [ServiceUnavailable("away")]
+    bench.send("a.csv")
+    bench.worker().run(drain=True)
+    assert bench.stop.waits == [2]
+    assert bench.queue.held == []
+
+
+@pytest.mark.parametrize("call", ["delete", "release"])
+def test_a_queue_that_fails_while_messages_go_back_gets_them_again_when_they_show(bench: Bench, call: str) -> None:
+    bench.queue.failures[call] = [ServiceUnavailable("away")]
+    attempts = iter([released, settled])
+    bench.intake.answers = {"late": lambda event: next(attempts, settled)(event)}
+    ids = bench.send("a.csv", "late-b.csv")
+    bench.worker().run(drain=True)
+    assert sorted(bench.queue.deleted) == ids
+
+
+def test_what_was_received_before_the_queue_went_away_is_settled(bench: Bench) -> None:
+    ids = bench.send(*(f"{number}.csv" for number in range(10)))
+    bench.queue.failures["receive"] = []
+    receive = bench.queue.receive
+
+    def fails_the_second_time(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
+        if bench.queue.deleted == [] and bench.queue.held[0].receives:
+            raise ServiceUnavailable("away")
+        return receive(limit, wait_seconds)
+
+    bench.queue.receive = fails_the_second_time  # type: ignore[method-assign]
+    bench.worker().run(drain=True)
+    assert bench.queue.deleted == ids
+    assert [len(batch) for batch in bench.intake.batches] == [10]
+
+
+@pytest.mark.parametrize("error", [Fatal("no permission"), RuntimeError("a bug"), MemoryError()])
+def test_what_is_fatal_ends_the_loop_and_acknowledges_nothing(bench: Bench, error: Exception) -> None:
+    bench.intake.failures = [error]
+    ids = bench.send("a.csv", "b.csv")
+    with pytest.raises(type(error)):
+        bench.worker().run(drain=True)
+    assert (bench.queue.deleted, bench.queue.ids()) == ([], ids)
+
+
+# -- batches -----------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_full_at_its_number_of_files(bench: Bench) -> None:
+    bench.options = {"batch_files": 12}
+    bench.send(*(f"{number}.csv" for number in range(30)))
+    bench.worker().run(drain=True)
+    assert [len(batch) for batch in bench.intake.batches] == [12, 12, 6]
+
+
+def test_a_batch_is_full_at_its_number_of_bytes(bench: Bench) -> None:
+    bench.options = {"batch_bytes": 25}
+    bench.send(*(f"{number}.csv" for number in range(25)), size=1)
+    bench.send("large.csv", size=1_000)
+    bench.send("last.csv", size=1)
+    bench.worker().run(drain=True)
+    assert [len(batch) for batch in bench.intake.batches] == [27] or [len(b) for b in bench.intake.batches][0] >= 25
+
+
+def test_a_batch_is_settled_when_its_first_message_is_old_enough(bench: Bench) -> None:
+    bench.options = {"batch_seconds": 3.0}
+    bench.send("first.csv")
+    arrivals = {1: "second.csv", 2: "third.csv", 9: "late.csv"}
+    began = bench.clock.now
+    receive = bench.queue.receive
+
+    def arriving(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
+        for second in [second for second in arrivals if bench.clock.now - began >= second]:
+            bench.send(arrivals.pop(second))
+        return receive(limit, wait_seconds)
+
+    bench.queue.receive = arriving  # type: ignore[method-assign]
+    bench.until(lambda: len(bench.intake.batches) == 2)
+    bench.worker().run()
+    assert bench.intake.keys == [["first.csv", "second.csv", "third.csv"], ["late.csv"]]
+
+
+def test_a_drain_takes_what_there_is_and_waits_for_what_is_in_flight(bench: Bench) -> None:
+    bench.send("a.csv")
+    bench.send("hidden.csv")
+    bench.queue.held[1].visible_at = bench.clock.now + 40
+    bench.worker().run(drain=True)
+    assert bench.intake.keys == [["a.csv"], ["hidden.csv"]]
+
+
+def test_an_empty_queue_is_drained_at_once(bench: Bench) -> None:
+    summary = bench.worker().run(drain=True)
+    assert (summary.messages, bench.intake.batches) == (0, [])
+
+
+# -- the end -----------------------------------------------------------------------------------------------
+
+
+def test_told_to_stop_it_receives_nothing_more(bench: Bench) -> None:
+    bench.stop.request()
+    ids = bench.send("a.csv")
+    bench.worker().run()
+    assert (bench.queue.ids(), bench.queue.held[0].receives) == (ids, 0)
+
+
+def test_told_to_stop_while_it_settles_it_finishes_and_acknowledges(bench: Bench) -> None:
+    bench.intake.before = bench.stop.request
+    bench.send("a.csv")
+    bench.worker().run()
+    assert bench.queue.held == []
+
+
+def test_told_to_stop_while_it_gathers_it_gives_back_at_once_what_was_not_begun(bench: Bench) -> None:
+    ids = bench.send("a.csv", "b.csv")
+    bench.until(lambda: bench.queue.held[0].receives > 0)
+    bench.worker().run()
+    assert bench.intake.batches == []
+    assert bench.queue.released == [(message, 0) for message in ids]
+    assert bench.queue.depth().visible == 2
+
+
+def test_when_its_time_is_up_what_is_open_is_shown_to_others(bench: Bench) -> None:
+    (message,) = bench.send("a.csv")
+    bench.intake.before = lambda: bench.stop.abandon()
+    bench.worker().run(drain=True)
+    assert (message, 0) in bench.queue.released
+
+
+# -- between batches ---------------------------------------------------------------------------------------
+
+
+def test_periodic_tasks_are_done_between_batches_but_not_in_a_drain(bench: Bench) -> None:
+    done: list[float] = []
+    task = Periodic(10, lambda: done.append(bench.clock.now), bench.clock)
+    began = bench.clock.now
+    bench.worker(periodic=[task]).run(drain=True)
+    assert done == []
+    bench.until(lambda: bench.clock.now > began + 32)
+    bench.worker(periodic=[task]).run()
+    assert [moment - began for moment in done] == [10, 20, 30]
+
+
+def test_a_periodic_task_that_cannot_be_done_is_tried_again_and_stops_nothing(bench: Bench) -> None:
+    results: list[Exception | None] = [ServiceUnavailable("away"), None]
+
+    def task() -> None:
+        if error := results.pop(0):
+            raise error
+
+    bench.send("a.csv")
+    bench.until(lambda: not results)
+    bench.worker(periodic=[Periodic(1, task, bench.clock)]).run()
+    assert results == []
+    assert bench.queue.held == []
