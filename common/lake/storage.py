@@ -1,6 +1,5 @@
 """Where the lake's Parquet files live: a local folder or an S3 prefix."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from common.scratch import remove_leftovers, scratch_folder
 log = structlog.get_logger(__name__)
 
 CHARGES_FOLDER = "main/charges"  # DuckLake's own layout: schema, then table
-OF_DUCKLAKE = "ducklake-"  # how the names of the files begin that DuckLake writes itself
+OF_DUCKLAKE = "ducklake-*.parquet"  # the files that DuckLake names itself
 CLOCKS_DIFFER = 60.0  # seconds by which the clock of a file server may be behind ours
 NOWHERE = aws.AwsAccess("nowhere", "none", "none", endpoint_url="http://127.0.0.1:1")
 
@@ -78,8 +77,8 @@ class LocalStorage:
         """See `Storage`. A second name keeps each file, so that it can be put back into its place."""
         with scratch_folder(self._keepsakes, "commit") as folder:
             for path in self._written(since - CLOCKS_DIFFER):
-                keepsake = folder / path.parent.name / path.name
-                keepsake.parent.mkdir(exist_ok=True)
+                keepsake = folder / path.relative_to(self.folder)
+                keepsake.parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileNotFoundError):  # another process has taken its own file back
                     keepsake.hardlink_to(path)
             try:
@@ -92,16 +91,16 @@ class LocalStorage:
         return self.folder / "sealed"
 
     def _put_back(self, folder: Path) -> None:
-        for keepsake in folder.glob("*/*"):
+        for keepsake in folder.rglob(OF_DUCKLAKE):
             with suppress(FileExistsError):
-                (self.folder / "main" / keepsake.relative_to(folder)).hardlink_to(keepsake)
+                (self.folder / keepsake.relative_to(folder)).hardlink_to(keepsake)
 
-    def _written(self, since: float) -> list[Path]:
+    def _written(self, since: float) -> Iterator[Path]:
         """The files that DuckLake itself has written of late."""
-        files = [file for table in self.folder.glob("main/*/") for file in os.scandir(table)]
-        return [
-            Path(file.path) for file in files if file.name.startswith(OF_DUCKLAKE) and file.stat().st_mtime >= since
-        ]
+        for path in (self.folder / "main").rglob(OF_DUCKLAKE):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime >= since:
+                    yield path
 
     def discard(self, path: str) -> None:
         """Unlink the file."""

@@ -4,10 +4,9 @@
 CREATE OR REPLACE TEMP TABLE replay_states AS
 SELECT
     scope_id,
-    arg_max(state, (settled_at, entry_id)) AS newest,
-    arg_max(state, (settled_at, entry_id)) FILTER (state <> 'stale') AS standing,
-    arg_max({{'bucket': bucket, 'key': key, 'size_bytes': size_bytes, 'modified': coalesce(event_time, settled_at)}},
-            (settled_at, entry_id)) AS object
+    arg_max(state, rowid) AS newest,
+    arg_max(state, rowid) FILTER (state <> 'stale') AS standing,
+    arg_max({{'bucket': bucket, 'key': key, 'size_bytes': size_bytes, 'modified': coalesce(event_time, settled_at)}}, rowid) AS object
 FROM ledger
 WHERE bucket <> 'message:'
 GROUP BY scope_id

@@ -109,7 +109,7 @@ class FakeQueue:
 
     def _hand_out(self, held: Held) -> Message:
         held.receives += 1
-        held.handle = f"{held.message_id}, receive {held.receives}"
+        held.handle = f"handle {next(self._numbers)}"
         held.visible_at = self.clock.now + self.timeout
         return Message(held.message_id, held.handle, held.body, held.receives)
 

@@ -72,7 +72,7 @@ class Commands:
 
     def states(self) -> dict[str, str]:
         """What the newest line of each object says, by key."""
-        return dict(self.rows("SELECT key, arg_max(state, (settled_at, entry_id)) FROM ledger GROUP BY key"))
+        return dict(self.rows("SELECT key, state FROM latest_entries"))
 
     def totals(self) -> dict[str | None, Decimal]:
         """Billed cost by currency."""

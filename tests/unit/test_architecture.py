@@ -85,3 +85,22 @@ def test_no_file_has_swollen() -> None:
         for source in sources(package)
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_every_table_of_the_lake_has_an_owner() -> None:
+    scripts = [source.read_text() for source in sources("common/lake/migrations", ".sql")]
+    tables = {name for script in scripts for name in re.findall(r"^CREATE TABLE (\w+)", script, re.MULTILINE)}
+    assert tables == OWNER_OF_TABLE.keys() - {"schema_version"}
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_every_file_begins_with_what_it_is_for(package: str) -> None:
+    silent = [source for source in sources(package) if ast.get_docstring(ast.parse(source.read_text())) is None]
+    silent += [source for source in sources(package, ".sql") if not source.read_text().startswith("-- ")]
+    assert silent == []
+
+
+def test_the_engine_and_its_extensions_are_of_one_version() -> None:
+    pins = dict(re.findall(r'"(duckdb[\w-]*)==([\d.]+)"', (ROOT / "pyproject.toml").read_text()))
+    assert len(pins) >= 5
+    assert len(set(pins.values())) == 1

@@ -3,4 +3,4 @@
 SELECT scope_id, reason, settled_at
 FROM ledger
 WHERE scope_id IN (SELECT unnest($1))
-QUALIFY row_number() OVER (PARTITION BY scope_id ORDER BY settled_at DESC, entry_id DESC) = 1
+QUALIFY row_number() OVER (PARTITION BY scope_id ORDER BY rowid DESC) = 1

@@ -8,7 +8,7 @@ unloaded AS (
     SELECT l.*, h.load_id IS NOT NULL AS older_rows_in_force
     FROM held h JOIN ledger l ON l.scope_id = h.scope_id AND l.state = 'quarantined'
     WHERE h.state = 'quarantined'
-    QUALIFY row_number() OVER (PARTITION BY l.scope_id ORDER BY l.settled_at DESC, l.entry_id DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY l.scope_id ORDER BY l.rowid DESC) = 1
 ),
 incomplete AS (
     SELECT l.*, false AS older_rows_in_force

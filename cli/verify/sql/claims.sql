@@ -1,7 +1,7 @@
 -- Scopes of which the catalog and the ledger do not have the same load in force. Grain: one scope.
 -- Parameter: $1 the snapshot.
 WITH told AS (
-    SELECT scope_id, list(load_id ORDER BY settled_at, load_id) AS loads FROM verify_in_force GROUP BY scope_id
+    SELECT scope_id, list(load_id ORDER BY number) AS loads FROM verify_in_force GROUP BY scope_id
 ),
 named AS (
     SELECT scope_id, any_value(scope) AS scope, any_value(bucket) AS bucket, any_value(key) AS key

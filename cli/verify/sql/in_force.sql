@@ -2,9 +2,9 @@
 -- Parameter: $1 the snapshot.
 CREATE OR REPLACE TEMP TABLE verify_in_force AS
 WITH lines AS (
-    SELECT * FROM ledger AT (VERSION => $1)
+    SELECT rowid AS number, * FROM ledger AT (VERSION => $1)
 )
-SELECT l.scope_id, l.scope, l.bucket, l.key, l.load_id, l.rows_loaded, l.billed_totals, l.settled_at
+SELECT l.number, l.scope_id, l.scope, l.bucket, l.key, l.load_id, l.rows_loaded, l.billed_totals, l.settled_at
 FROM lines l
 WHERE l.state = 'loaded'
   AND NOT EXISTS (
