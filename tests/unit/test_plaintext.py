@@ -45,7 +45,7 @@ def test_plain_text_stays_where_it_is_and_is_hashed(tmp_path: Path) -> None:
 
 
 def test_gzip_is_decompressed_to_the_spool_and_hashed_as_it_came(tmp_path: Path) -> None:
-    packed = gzip.compress(TEXT)
+    packed = gzip.compress(TEXT, mtime=0)
     text = read(tmp_path, packed)
     assert text == PlainText(tmp_path / "text", hashlib.sha256(packed).hexdigest(), len(packed))
     assert text.path.read_bytes() == TEXT
@@ -55,10 +55,10 @@ def test_gzip_is_decompressed_to_the_spool_and_hashed_as_it_came(tmp_path: Path)
 @pytest.mark.parametrize(
     "packed",
     [
-        gzip.compress(TEXT[:20]) + gzip.compress(TEXT[20:]),
+        gzip.compress(TEXT[:20], mtime=0) + gzip.compress(TEXT[20:]),
         b"".join(gzip.compress(bytes([byte])) for byte in TEXT),
-        gzip.compress(b"") + gzip.compress(TEXT),
-        gzip.compress(TEXT) + b"\x00" * 512,
+        gzip.compress(b"", mtime=0) + gzip.compress(TEXT),
+        gzip.compress(TEXT, mtime=0) + b"\x00" * 512,
     ],
     ids=["two members", "a member for each byte", "an empty member", "padding"],
 )
@@ -67,7 +67,7 @@ def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path, packed: byte
     assert read(tmp_path, packed).path.read_bytes() == TEXT
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"")], ids=["plain", "gzip"])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0)], ids=["plain", "gzip"])
 def test_a_file_of_nothing_is_text(tmp_path: Path, content: bytes) -> None:
     assert read(tmp_path, content).path.read_bytes() == b""
 
@@ -91,7 +91,7 @@ def test_any_unicode_text_passes_whatever_the_borders_of_chunks(
 
 # -- damaged compression -----------------------------------------------------------------------------------
 
-PACKED = gzip.compress(TEXT * 50)
+PACKED = gzip.compress(TEXT * 50, mtime=0)
 
 
 @pytest.mark.parametrize("cut", range(2, len(PACKED), 7))
@@ -106,13 +106,13 @@ def test_a_damaged_gzip_stream_is_poison(tmp_path: Path, position: int) -> None:
     assert "damaged" in poison_of(tmp_path, bytes(damaged))
 
 
-@pytest.mark.parametrize("garbage", [b"garbage", b"\x1f", b"\x1f\x8b", gzip.compress(b"more")[:-1], b"\x00x"])
+@pytest.mark.parametrize("garbage", [b"garbage", b"\x1f", b"\x1f\x8b", gzip.compress(b"more", mtime=0)[:-1], b"\x00x"])
 def test_what_follows_a_gzip_stream_must_be_one_too(tmp_path: Path, garbage: bytes) -> None:
     assert "damaged" in poison_of(tmp_path, PACKED + garbage)
 
 
 def test_gzip_in_gzip_is_no_text(tmp_path: Path) -> None:
-    assert poison_of(tmp_path, gzip.compress(gzip.compress(TEXT))).startswith("Line 1, byte ")
+    assert poison_of(tmp_path, gzip.compress(gzip.compress(TEXT, mtime=0))).startswith("Line 1, byte ")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_other_compression_is_no_text(tmp_path: Path, content: bytes) -> None:
 def test_a_bomb_is_refused_before_it_has_unfolded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plaintext, "_BOMB_BYTES", 100_000)
     monkeypatch.setattr(plaintext, "_CHUNK", 10_000)
-    without_end = gzip.compress(b"0" * 5_000_000)[:-8]
+    without_end = gzip.compress(b"0" * 5_000_000, mtime=0)[:-8]
     assert "this looks like a bomb" in poison_of(tmp_path, without_end)
 
 
@@ -136,7 +136,7 @@ def test_a_file_that_compresses_well_is_no_bomb_while_it_is_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = b"2024-01-01,0\n" * 20_000
-    packed = gzip.compress(text)
+    packed = gzip.compress(text, mtime=0)
     assert len(text) > 250 * len(packed)
     monkeypatch.setattr(plaintext, "_BOMB_BYTES", len(text))
     assert read(tmp_path, packed).path.stat().st_size == len(text)

@@ -114,10 +114,13 @@ WHERE l.state = 'loaded'
       WHERE r.previous_load_id = l.load_id AND r.load_id IS DISTINCT FROM l.load_id
   );
 
--- Grain: one scope, with its newest ledger line. DuckLake numbers rows in the order of their commits; an entry_id is
--- older than its commit, and a line that had to wait for another one may have the smaller id.
+-- Grain: one scope, with the ledger line that tells its state. A stale event has changed nothing, so it tells none.
+-- DuckLake numbers rows in the order of their commits; an entry_id is older than its commit, and a line that had to
+-- wait for another one may have the smaller id.
 CREATE VIEW latest_entries AS
-SELECT * FROM ledger QUALIFY row_number() OVER (PARTITION BY scope_id ORDER BY rowid DESC) = 1;
+SELECT * FROM ledger
+WHERE state <> 'stale'
+QUALIFY row_number() OVER (PARTITION BY scope_id ORDER BY rowid DESC) = 1;
 
 -- Grain: one rejected record of a load that is in force, or of a file that could not be loaded at all.
 CREATE VIEW quarantined_rows AS
