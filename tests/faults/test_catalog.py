@@ -1,5 +1,6 @@
 """The catalog database goes away: before, in and after a commit, and once with nothing but the reply lost."""
 
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -107,6 +108,39 @@ def test_a_refresh_whose_reply_is_lost_leaves_aggregates_that_can_be_read(world:
     assert verify(world.lake) == []
     assert "aggregates are up to date" in world.billstream.run("aggregate", "--once")
     world.assert_holds(AFTER)
+
+
+def test_a_consumer_whose_commit_hangs_can_be_ended(world: World, relay: Relay) -> None:
+    change_everything(world)
+    hanging, over = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        over.wait(30)
+
+    relay.before_commit = hang
+    consumer = world.start("consume", "--drain", BILLSTREAM_GRACE_SECONDS="0.5")
+    assert hanging.wait(30), world.log()
+
+    consumer.terminate()
+
+    assert consumer.wait(timeout=10) == 0
+    assert len(world.events("batch_abandoned")) == 1
+    over.set()
+    assert charged(world.lake) == billed(BEFORE)
+    world.drain()
+    world.assert_holds(AFTER)
+
+
+def test_a_consumer_that_cannot_find_its_catalog_can_be_ended(world: World, postgres: PostgresServer) -> None:
+    postgres.stop()
+    consumer = world.start("consume", BILLSTREAM_GRACE_SECONDS="0.5")
+    until(lambda: world.events("dependency_awaited"), "the consumer does not say that it waits")
+
+    consumer.terminate()
+
+    assert consumer.wait(timeout=10) == 0
+    postgres.start()
 
 
 def test_an_aggregator_outlives_its_catalog(world: World, postgres: PostgresServer) -> None:

@@ -10,6 +10,7 @@ from common import aws
 from common.errors import ServiceUnavailable
 from consumer.events import EventKind, ObjectEvent
 from consumer.objects import S3Objects
+from consumer.queue import SqsQueue
 from tests.e2e.billing import billing_file
 from tests.servers.proxy import Proxy, Rule, error, garbled, reset, silent, stalled, truncated
 from tests.worlds import World
@@ -111,6 +112,18 @@ def test_a_silent_service_is_given_up_after_its_time_out(world: World, proxy: Pr
 
         assert rule.injected == 1
     assert S3Objects(client).fetch(event, tmp_path / "object").path.read_bytes() == FILES[0].body
+
+
+def test_a_silent_queue_is_given_up_after_its_time_out(world: World, proxy: Proxy) -> None:
+    impatient = aws.sqs_client().meta.config.merge(Config(read_timeout=0.2, retries={"total_max_attempts": 1}))
+    queue = SqsQueue(boto3.client("sqs", endpoint_url=proxy.endpoint_url, config=impatient), world.aws.queue_url)
+    rule = proxy.inject(Rule("GetQueueAttributes", silent(20), 1))
+
+    with pytest.raises(ServiceUnavailable, match=r"reading the queue's attributes: .*(?i:timed? ?out)"):
+        queue.depth()
+
+    assert rule.injected == 1
+    assert queue.depth().total == 1  # S3's test event
 
 
 def test_every_call_fails_now_and_then(fleet: World, proxy: Proxy) -> None:

@@ -20,7 +20,7 @@ from consumer.outcome import Result
 from tests.fakes.objects import FakeBucket, Sequencer, absent, constant, growing
 from tests.integration.intake_support import House, again, bill
 
-EXAMPLES = int(os.environ.get("INTAKE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("INTAKE_EXAMPLES", "20"))
 KEYS = ("a.csv", "b/ü.csv", "c.csv")
 CONTENTS = (
     bill("0.10 USD"),
