@@ -128,7 +128,7 @@ class Settings(BaseSettings):
         2.0, gt=0, le=300, description="or when its first message has waited this many seconds."
     )
     max_receives: int = Field(
-        5,
+        12,
         ge=1,
         le=1000,
         description="After this many receives of one message SQS moves it to the dead-letter queue "
