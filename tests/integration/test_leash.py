@@ -14,9 +14,11 @@ import pytest
 from cli.leash import LeashedProcess
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from cli.leash import LeashedProcess
+# Whoever runs the tests in the background has them, and all that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 LeashedProcess([sys.executable, "-c", sys.argv[2]], env={}, log=Path(sys.argv[1]), grace_seconds=0.5)
 print("started", flush=True)
 time.sleep(60)
