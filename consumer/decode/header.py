@@ -1,61 +1,123 @@
-"""The first record of a plain text file: its delimiter and its column names."""
+"""The header of a plain text file: its delimiter, its column names, and where it stands."""
 
 import csv
 import io
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import Poison
 
 HEADER_BYTES = 1024 * 1024
 MAX_COLUMNS = 4096
-DELIMITERS = (",", ";", "\t", "|")
-_QUOTED = re.compile(r'"[^"]*"')
-_LINE_END = re.compile(r"[\r\n]")
+DELIMITERS = (b",", b";", b"\t", b"|")
+PREAMBLE_LINES = 50
+PREAMBLE_BYTES = 64 * 1024
+_CHUNK = 1024 * 1024
+_MARK = b"\xef\xbb\xbf"
+_QUOTED = re.compile(rb'"[^"]*"')
+_QUOTED_OR_END = re.compile(rb'"[^"]*"|\r\n?|\n')
+_LINE_END = re.compile(rb"\r\n?|\n")
+
+
+class EmptyLine(Poison):
+    """The line has nothing but blanks and delimiters."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """How the records of a file are split, and what the columns are called."""
+    """How the records of a file are split, and what the columns are called.
+
+    `line` is where the header begins, 1-based; `start` and `end` are the offsets of its first byte and of the first
+    byte behind its line.
+    """
 
     delimiter: str
     names: tuple[str, ...]
+    line: int = 1
+    start: int = field(default=0, compare=False)
+    end: int = field(default=0, compare=False)
 
 
 def read_header(path: Path) -> Header | None:
-    """The header of a plain UTF-8 file, None when the file has no bytes.
+    """The first record of a plain UTF-8 file as its header, None when the file has nothing but blanks.
 
     Raises:
         Poison: the first record is no header.
     """
-    with path.open("rb") as stream:
-        head = stream.read(HEADER_BYTES)
-    # The cut may have gone through a character; the header ends long before it, or is refused.
-    text = head.decode("utf-8-sig", "ignore")
-    if not text:
+    head = _head(path)
+    if not head.removeprefix(_MARK).strip() and _is_blank(path):
         return None
-    unquoted = _QUOTED.sub("", text)
-    if len(head) == HEADER_BYTES and not _LINE_END.search(unquoted):
-        raise Poison(f"Line 1 does not end within {HEADER_BYTES} bytes: this is no header.")
-    delimiter = _delimiter(unquoted)
-    return Header(delimiter, _names(text, delimiter))
+    return _header(head, 0, 1)
 
 
-def _delimiter(unquoted: str) -> str:
-    """The candidate that splits the first line into most parts; the comma where none does."""
-    line = _LINE_END.split(unquoted, maxsplit=1)[0]
-    return max(DELIMITERS, key=line.count)
+def later_headers(path: Path) -> Iterator[Header]:
+    """What may be the header of a file that begins with a title: the records that begin in its first lines.
+
+    Lines 2 to `PREAMBLE_LINES`, as far as they begin in the first `PREAMBLE_BYTES`; those that are blank or no
+    records are left out.
+    """
+    head = _head(path)
+    line_ends = _LINE_END.finditer(head, 0, PREAMBLE_BYTES)
+    for line, end in zip(range(2, PREAMBLE_LINES + 1), line_ends, strict=False):
+        try:
+            yield _header(head, end.end(), line)
+        except Poison:
+            continue
 
 
-def _names(text: str, delimiter: str) -> tuple[str, ...]:
+def first_line(head: bytes) -> bytes:
+    """The first record of a text with its line end; line ends inside quotes are part of it."""
+    for found in _QUOTED_OR_END.finditer(head):
+        if not found[0].startswith(b'"'):
+            return head[: found.end()]
+    return head
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(HEADER_BYTES)
+
+
+def _is_blank(path: Path) -> bool:
+    with path.open("rb") as stream:
+        start = stream.read(len(_MARK))
+        if start.removeprefix(_MARK).strip():
+            return False
+        while chunk := stream.read(_CHUNK):
+            if chunk.strip():
+                return False
+    return True
+
+
+def _header(head: bytes, start: int, line: int) -> Header:
+    record = first_line(head[start:])
+    end = start + len(record)
+    if len(head) == HEADER_BYTES and end == len(head) and record[-1:] not in (b"\n", b"\r"):
+        raise Poison(f"Line {line} does not end within {HEADER_BYTES} bytes: this is no header.")
+    plain = record.removeprefix(_MARK) if start == 0 else record
+    delimiter = _delimiter(plain)
+    return Header(delimiter, _names(plain, delimiter, line), line, start, end)
+
+
+def _delimiter(record: bytes) -> str:
+    """The candidate that splits the record into most parts; the comma where none does."""
+    unquoted = _QUOTED.sub(b"", record)
+    return max(DELIMITERS, key=unquoted.count).decode()
+
+
+def _names(record: bytes, delimiter: str, line: int) -> tuple[str, ...]:
+    if record.count(delimiter.encode()) >= MAX_COLUMNS * 16:  # do not build what will be refused
+        raise Poison(f"Line {line} has far more than {MAX_COLUMNS} columns, which is as many as are read.")
+    text = record.decode("utf-8", "ignore")
     try:
-        record = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration) as error:
-        raise Poison(f"Line 1 is no header: {error}.") from error
-    names = tuple(name.strip() for name in record)
+        raise Poison(f"Line {line} is no header: {error or 'it has no cells'}.") from error
+    names = [name.strip() for name in names]
     if len(names) > MAX_COLUMNS:
-        raise Poison(f"Line 1 has {len(names)} columns; at most {MAX_COLUMNS} are read.")
+        raise Poison(f"Line {line} has {len(names)} columns; at most {MAX_COLUMNS} are read.")
     if not any(names):
-        raise Poison("Line 1 is empty: a billing file begins with its header.")
-    return names
+        raise EmptyLine(f"Line {line} is empty: a billing file begins with its header.")
+    return tuple(names)

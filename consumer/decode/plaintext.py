@@ -1,137 +1,171 @@
-"""Every file becomes plain UTF-8 text on local disk before DuckDB sees it.
+"""Every file becomes plain UTF-8 text on local disk before DuckDB sees it; Parquet is checked and stays as it is.
 
-DuckDB 1.5 loads what it can of a truncated or damaged gzip stream without a word, and a byte that is not UTF-8
-ends its whole process state. So one pass in Python, at the speed of the disk, checks both, and hashes the
-content on the way.
+DuckDB 1.5 loads what it can of a truncated gzip stream without a word, and a byte that is not UTF-8 ends its whole
+process state. So one pass in Python, at the speed of the disk, checks both, and hashes the content on the way. Only
+what is not plain already is copied: what is compressed, has another encoding, or mixes the ends of its lines.
 """
 
-import codecs
-import gzip
 import hashlib
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+
+import structlog
 
 from common.errors import Poison
+from consumer.decode.archive import Archive, Member
+from consumer.decode.compression import (
+    HEAD_BYTES,
+    Budget,
+    Packing,
+    Reader,
+    chunks,
+    packing,
+    peeked,
+    unpacked,
+    unpacked_again,
+)
+from consumer.decode.encoding import UTF8, WINDOWS, NotText, announced, is_windows, utf8
+from consumer.decode.joining import Joined, Part
+from consumer.decode.lines import LineEnds, unified
+from consumer.decode.parquet import Layout, read_layout
 
-_CHUNK = 1024 * 1024
-_GZIP_MAGIC = b"\x1f\x8b"
-_BOMB_BYTES = 256 * 1024 * 1024
-_BOMB_RATIO = 250
+log = structlog.get_logger(__name__)
+
+_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 @dataclass(frozen=True)
 class PlainText:
-    """A file that is safe to read: UTF-8, no NUL, decompressed.
+    """A file that is safe to read: UTF-8 without NUL, lines that end alike, decompressed; or a sound Parquet file.
 
-    `path` is the original where that is plain text already; otherwise a file in the spool, to be removed when
-    done. `content_sha256` is that of the original bytes, `size_bytes` their number.
+    `path` is the original where that is plain already; otherwise a file in the spool. `content_sha256` is that of
+    the original bytes, `size_bytes` their number. `encoding` is what the original was written in. `parts` are the
+    files of an archive, in the text's order. `parquet` is how a Parquet file is laid out, None for text. `spare` is
+    a path in the spool where a shorter copy may be written.
     """
 
     path: Path
     content_sha256: str
     size_bytes: int
-
-
-class _NotText(Exception):  # noqa: N818 - never leaves this module
-    """The byte at `offset` of the text is no part of UTF-8 text."""
-
-    def __init__(self, offset: int, reason: str) -> None:
-        super().__init__(reason)
-        self.offset = offset
+    encoding: str = UTF8
+    parts: tuple[Part, ...] = ()
+    parquet: Layout | None = None
+    spare: Path | None = field(default=None, compare=False)
 
 
 def plain_text(original: Path, spool: Path) -> PlainText:
-    """Check, hash and where necessary decompress `original`.
+    """Check, hash and where necessary decompress, transcode and join `original`.
 
     Args:
         original: a local file; never changed.
-        spool: a path in the spool to decompress to, when that is needed.
+        spool: a path in the spool for a plain copy, when that is needed. Paths that differ from it only in the suffix
+            may be taken as well.
 
     Raises:
-        Poison: damaged compression, a decompression bomb, not UTF-8, or NUL bytes; the text says where.
+        Poison: damaged compression, a decompression bomb, another encoding, or NUL bytes; the text says where.
     """
     with original.open("rb") as raw:
-        compressed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    return _decompressed(original, spool) if compressed else _as_it_is(original)
-
-
-def _as_it_is(original: Path) -> PlainText:
-    digest = hashlib.sha256()
-    size = 0
-    with original.open("rb") as stream:
-        try:
-            for chunk in _checked(_chunks(stream)):
-                digest.update(chunk)
-                size += len(chunk)
-        except _NotText as problem:
-            raise _poison(problem, stream) from problem
-    return PlainText(original, digest.hexdigest(), size)
-
-
-def _decompressed(original: Path, spool: Path) -> PlainText:
-    with original.open("rb") as raw:
-        digest = hashlib.file_digest(raw, "sha256").hexdigest()
-    size = original.stat().st_size
+        head = raw.read(HEAD_BYTES)
+    kind = packing(head)
+    if head.startswith(_OLE_MAGIC):
+        raise Poison("This is an Office document, such as an Excel workbook: export it as CSV and upload that.")
+    found = PlainText(original, "", original.stat().st_size, spare=spool.with_suffix(".records"))
+    if kind is Packing.PARQUET:
+        return replace(found, content_sha256=_digest(original), parquet=read_layout(original))
+    if kind is None and announced(head) == UTF8 and (digest := _checked_as_it_is(original)):
+        return replace(found, content_sha256=digest)
     try:
-        with gzip.open(original) as stream, spool.open("wb") as target:
-            try:
-                for chunk in _checked(_bounded(_chunks(stream), size)):
-                    target.write(chunk)
-            except _NotText as problem:
-                raise _poison(problem, stream) from problem
-    except (zlib.error, EOFError, gzip.BadGzipFile) as error:
-        spool.unlink(missing_ok=True)
-        raise Poison(f"The gzip stream is damaged: {error}.") from error
-    except Poison:
+        return _copied(found, kind, spool)
+    except BaseException:
         spool.unlink(missing_ok=True)
         raise
-    return PlainText(spool, digest, size)
 
 
-def _chunks(stream: "IO[bytes] | gzip.GzipFile") -> Iterator[bytes]:
-    while chunk := stream.read(_CHUNK):
-        yield chunk
+def _digest(original: Path) -> str:
+    with original.open("rb") as raw:
+        return hashlib.file_digest(raw, "sha256").hexdigest()
 
 
-def _bounded(chunks: Iterator[bytes], compressed_bytes: int) -> Iterator[bytes]:
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if total > _BOMB_BYTES and total > _BOMB_RATIO * compressed_bytes:
-            raise Poison(
-                f"The file decompresses to more than {_BOMB_RATIO} times its size; this looks like a bomb. "
-                "Upload it uncompressed if it is not."
-            )
-        yield chunk
+def _checked_as_it_is(original: Path) -> str | None:
+    """The hash of a text that can be read where it is; None when a copy has to be made.
+
+    Raises:
+        Poison: it is no text.
+    """
+    digest, ends = hashlib.sha256(), LineEnds()
+    try:
+        with original.open("rb") as stream:
+            for chunk in utf8(chunks(stream), UTF8, ends):
+                digest.update(chunk)
+    except NotText as problem:
+        with original.open("rb") as stream:
+            if not is_windows(chunks(stream)):
+                raise Poison(str(problem)) from problem
+        return None
+    return digest.hexdigest() if ends.alike else None
 
 
-def _checked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass the chunks on, unless one holds what is no UTF-8 text."""
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    offset = 0
-    for chunk in chunks:
-        if b"\x00" in chunk:
-            raise _NotText(offset + chunk.index(0), "NUL")
-        pending = len(decoder.getstate()[0])
-        if pending or not chunk.isascii():
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                raise _NotText(offset - pending + error.start, error.reason) from error
-        yield chunk
-        offset += len(chunk)
-    if pending := len(decoder.getstate()[0]):
-        raise _NotText(offset - pending, "the file ends in the middle of a character")
+def _copied(found: PlainText, kind: Packing | None, spool: Path) -> PlainText:
+    digest = _digest(found.path)
+    with _sources(found, kind) as sources, spool.open("wb") as target:
+        joined = Joined(target)
+        encodings = [_append(source, joined, alone=len(sources) == 1) for source in sources]
+    for encoding in {*encodings} - {UTF8}:
+        log.info("text_transcoded", encoding=encoding)
+    return replace(
+        found,
+        path=spool if joined.ends.alike else _with_alike_ends(spool),
+        content_sha256=digest,
+        encoding=encodings[0],
+        parts=joined.parts if len(joined.parts) > 1 else (),
+    )
 
 
-def _poison(problem: _NotText, stream: "IO[bytes] | gzip.GzipFile") -> Poison:
-    """The problem with its line. Lines are counted only now, as nobody asks for those of good files."""
-    stream.seek(0)
-    line, left = 1, problem.offset
-    while left > 0 and (chunk := stream.read(min(left, _CHUNK))):
-        line += chunk.count(b"\n")
-        left -= len(chunk)
-    return Poison(f"Line {line}, byte {problem.offset + 1} of the text, is not UTF-8 text: {problem}.")
+@contextmanager
+def _sources(found: PlainText, kind: Packing | None) -> Iterator[Sequence[Member]]:
+    if kind is Packing.ZIP:
+        with Archive(found.path) as archive:
+            yield archive.members
+        return
+    with found.path.open("rb") as raw:
+
+        def opened() -> Reader:
+            raw.seek(0)
+            budget = Budget(found.size_bytes)
+            return raw if kind is None else unpacked_again(unpacked(raw, kind, budget), budget)
+
+        yield [Member("", opened)]
+
+
+def _append(source: Member, joined: Joined, *, alone: bool) -> str:
+    """Write one source to the text; returns its encoding.
+
+    Raises:
+        Poison: it is no text, or damaged; the reason names the source unless it is the only one.
+    """
+    try:
+        head, stream = peeked(source.open())
+        encoding = announced(head)
+        try:
+            joined.append(source.name, utf8(chunks(stream), encoding, LineEnds()))
+        except NotText as problem:
+            deque(chunks(stream), maxlen=0)  # of a damaged stream, the damage is the reason
+            if problem.encoding != UTF8 or not is_windows(chunks(source.open())):
+                raise Poison(str(problem)) from problem
+            encoding = WINDOWS
+            joined.take_back()
+            joined.append(source.name, utf8(chunks(source.open()), encoding, LineEnds()))
+    except Poison as poison:
+        raise poison if alone or source.name in str(poison) else Poison(f"{source.name}: {poison}") from poison
+    return encoding
+
+
+def _with_alike_ends(spool: Path) -> Path:
+    path = spool.with_suffix(".lines")
+    with spool.open("rb") as source, path.open("wb") as target:
+        target.writelines(unified(chunks(source)))
+    spool.unlink()
+    return path

@@ -2,7 +2,7 @@
 
 import csv
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,8 @@ _LINE_ENDS = (b"\n", b"\r")
 class RejectedRow:
     """One record that did not fit.
 
-    `line` is where it begins, 1-based, in the decompressed file; None where it was not found.
+    `line` is where it begins, 1-based, in the decompressed file; None where it was not found, as in Parquet. In an
+    archive of several files it is a line of the one that the reason names.
     """
 
     load_id: str
@@ -65,14 +66,26 @@ def lines_of(path: Path, positions: Sequence[int]) -> list[int]:
     return lines
 
 
+def placed(file: "Tabular", rows: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:
+    """Rows with a line of the records, with the line of the file as it was uploaded."""
+    return tuple(row if row.line is None else _in_upload(file, row, row.line + file.first_line - 1) for row in rows)
+
+
+def _in_upload(file: "Tabular", row: RejectedRow, line: int) -> RejectedRow:
+    part = next((part for part in reversed(file.text.parts) if part.line <= line), None)
+    if part is None:
+        return replace(row, line=line)
+    return replace(row, line=line - part.line + part.omitted + 1, reason=f"{part.name}: {row.reason}")
+
+
 def locate(file: "Tabular", rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...]:
     """Find the lines of rejected records by walking the file once.
 
     DuckDB decides which records are rejected, this only says where they stand: it looks for records with the
     same cells. Of records that are equal, any order is as good as another.
     """
-    if not rows:
-        return ()
+    if not rows or file.text.parquet:
+        return tuple(rows)
     nulls = set(file.binding.profile.values.nulls) if file.binding else set()
     wanted: dict[tuple[str | None, ...], deque[int]] = defaultdict(deque)
     for index, row in enumerate(rows):
@@ -94,4 +107,4 @@ def locate(file: "Tabular", rows: Sequence[RejectedRow]) -> tuple[RejectedRow, .
         pass  # a line number is a courtesy; the record is rejected with or without it
     finally:
         csv.field_size_limit(limit)
-    return tuple(replace(row, line=lines.get(index)) for index, row in enumerate(rows))
+    return placed(file, [replace(row, line=lines.get(index)) for index, row in enumerate(rows)])

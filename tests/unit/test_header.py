@@ -15,9 +15,10 @@ def read(folder: Path, content: bytes) -> Header | None:
     return read_header(path)
 
 
-def test_a_file_without_bytes_has_no_header(tmp_path: Path) -> None:
-    assert read(tmp_path, b"") is None
-    assert read(tmp_path, b"\xef\xbb\xbf") is None
+@pytest.mark.parametrize("content", [b"", b"\n", b" \t\r\n\n", b" " * (HEADER_BYTES + 9), b"\n" * (3 * HEADER_BYTES)])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_file_of_nothing_but_blanks_has_no_header(tmp_path: Path, mark: bytes, content: bytes) -> None:
+    assert read(tmp_path, mark + content) is None
 
 
 @pytest.mark.parametrize(
@@ -53,9 +54,8 @@ def test_the_first_record_is_the_header(tmp_path: Path, content: bytes, delimite
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"\n", "Line 1 is empty"),
         (b"\nday,cost\n", "Line 1 is empty"),
-        (b"   \n", "Line 1 is empty"),
+        (b"  \nday,cost\n", "Line 1 is empty"),
         (b",,,\n", "Line 1 is empty"),
         (b'""\n', "Line 1 is empty"),
         (b'"day,cost\n1,2\n', "Line 1 is no header"),
