@@ -6,22 +6,21 @@ from dataclasses import dataclass
 import duckdb
 
 from common.lake.catalog import literal
-from consumer.decode.projection import BAD_MARK, COST_TYPE, Projection
-from consumer.decode.rejects import RejectedRow, Rejects, lines_of
+from consumer.decode.parquet import Layout
+from consumer.decode.projection import BAD_MARK, Fault, Projection
+from consumer.decode.rejects import RejectedRow, Rejects, lines_of, placed
 from consumer.decode.tabular import Tabular
 
 MAX_RECORD_BYTES = 2_000_000
-READABLE = {
-    COST_TYPE: "a number of at most 20 digits before the point",
-    "TIMESTAMP WITH TIME ZONE": "a date or time in ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00Z",
-}
 
 
-def likeness(file: Tabular) -> tuple[str, str, tuple[str, ...]]:
+def likeness(file: Tabular) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     """Files of equal likeness can be read in one scan."""
     if file.binding is None:
         raise ValueError("a file without a header is not scanned")
-    return (file.binding.profile.name, file.delimiter, file.binding.header)
+    layout = file.text.parquet
+    types = (*layout.types, str(layout.binary_as_text)) if layout else ()
+    return (file.binding.profile.name, file.delimiter, file.binding.header, types)
 
 
 def path_list(paths: Sequence[str]) -> str:
@@ -31,18 +30,35 @@ def path_list(paths: Sequence[str]) -> str:
 
 @dataclass
 class Scan:
-    """The SQL over files that are written alike: same header, same profile, same delimiter."""
+    """The SQL over files that are written alike: same header, same profile, same delimiter.
+
+    `forms` are how their times are written; see `consumer.decode.times`.
+    """
 
     files: Sequence[Tabular]
     types: dict[str, str]
     number: int
     exact: bool = True
+    forms: tuple[str, ...] = ("iso",)
 
     def __post_init__(self) -> None:
         binding = self.files[0].binding
         if binding is None:
             raise ValueError("a file without a header is not scanned")
-        self._projection = Projection(binding, self.types, exact=self.exact)
+        self.binding = binding
+        self._projection = Projection(binding, self.types, exact=self.exact, forms=self.forms)
+
+    def time_cells(self) -> list[str]:
+        """The names of the cells that are read as times."""
+        return self._projection.time_cells
+
+    def reader(self) -> str:
+        """The records of the files, as text."""
+        return self._reader()
+
+    def records(self) -> str:
+        """The records of the files: their cells as text, and the columns of `charges` that they become."""
+        return self._records()
 
     def marked_rows(self) -> str:
         """Every record that is one, under its load id; a record that does not fit, under its marked load id."""
@@ -63,22 +79,18 @@ class Scan:
     def value_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> Rejects:
         """The records with a value that does not fit, `limit` of them listed; their lines are not known yet."""
         faults = self._projection.faults()
-        which = "CASE " + " ".join(f"WHEN {condition} THEN {index}" for index, (_, _, condition) in enumerate(faults))
+        cases = " ".join(f"WHEN {fault.condition} THEN {index}" for index, fault in enumerate(faults))
         cells = ", ".join(self._projection.cells)
         bad = f"FROM {self._records()} WHERE {self._projection.bad()}"
         total = engine.execute(f"SELECT count(*) {bad}").fetchone()
-        found = engine.execute(f"SELECT load_id, {which} END, [{cells}] {bad} LIMIT {int(limit)}").fetchall()
-        rows = []
-        for load_id, fault, values in found:
-            column, position, _ = faults[fault]
-            raw = values[position] if position is not None else None
-            reason = (
-                "is empty, but is required"
-                if raw is None
-                else f"is not {READABLE.get(self.types[column], self.types[column])}"
-            )
-            rows.append(RejectedRow(load_id, None, column, raw, tuple(values), f"{column} {reason}."))
+        found = engine.execute(f"SELECT load_id, CASE {cases} END, [{cells}] {bad} LIMIT {int(limit)}").fetchall()
+        rows = [self._rejected(load_id, faults[fault], values) for load_id, fault, values in found]
         return Rejects(int(total[0]) if total else 0, tuple(rows))
+
+    def _rejected(self, load_id: str, fault: Fault, values: Sequence[str | None]) -> RejectedRow:
+        raw = values[fault.position] if fault.position is not None else None
+        reason = fault.reason or "is empty, but is required"
+        return RejectedRow(load_id, None, fault.column, raw, tuple(values), f"{fault.column} {reason}.")
 
     def forget_rejects(self, engine: duckdb.DuckDBPyConnection) -> None:
         """Empty what earlier scans of this number have left; DuckDB appends."""
@@ -91,6 +103,8 @@ class Scan:
         Speaks of the rows that were read since `forget_rejects`. What DuckDB calls a line is the number of the
         record: the line is found by the record's position.
         """
+        if self.files[0].text.parquet:  # a row of Parquet always has its columns
+            return {}
         files = {str(file.path): file for file in self.files}
         records = (
             "SELECT file_path, min(line_byte_position) AS position, arg_max(csv_line, length(csv_line)) AS record, "
@@ -111,7 +125,7 @@ class Scan:
                 RejectedRow(load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))
                 for line, (_, record, reason) in zip(lines, listed, strict=True)
             )
-            rejects[load_id] = Rejects(total, tuple(rows))
+            rejects[load_id] = Rejects(total, placed(files[path], rows))
         return rejects
 
     def _columns(self) -> str:
@@ -123,15 +137,20 @@ class Scan:
         loads = ", ".join(f"({literal(str(file.path))}, {literal(file.load_id)})" for file in self.files)
         return (
             f"(SELECT *, {projection.rescued()} AS rescued FROM "
-            f"(SELECT *, {projection.typed_columns()} FROM {self._reader()} AS record "
+            f"(SELECT *, {projection.typed_columns()} FROM {projection.with_operands(self._reader())} AS record "
             f"JOIN (VALUES {loads}) AS load(path, load_id) ON record.__path = load.path))"
         )
 
     def _reader(self) -> str:
         nulls = ["", *self._projection.binding.profile.values.nulls]
+        layout = self.files[0].text.parquet
+        paths = path_list([str(file.path) for file in self.files])
+        return self._csv(paths, nulls) if layout is None else self._parquet(paths, nulls, layout)
+
+    def _csv(self, paths: str, nulls: Sequence[str]) -> str:
         columns = ", ".join(f"'{cell}': 'VARCHAR'" for cell in self._projection.cells)
         return (
-            f"read_csv({path_list([str(file.path) for file in self.files])}, columns = {{{columns}}}, "
+            f"read_csv({paths}, columns = {{{columns}}}, "
             f"auto_detect = false, header = true, delim = {literal(self.files[0].delimiter)}, "
             "quote = '\"', escape = '\"', strict_mode = true, "
             f"nullstr = {path_list(nulls)}, filename = '__path', hive_partitioning = false, "
@@ -139,4 +158,23 @@ class Scan:
             # Not `ignore_errors`: it drops good records that stand behind a bad one.
             "store_rejects = true, rejects_limit = 0, "
             f"rejects_table = 'rejected_{self.number}', rejects_scan = 'scanned_{self.number}')"
+        )
+
+    def _parquet(self, paths: str, nulls: Sequence[str], layout: Layout) -> str:
+        """The cells as the texts that a CSV file would have; the columns are named by position."""
+        cells = self._projection.cells
+        path = "__path"
+        while path in {name.casefold() for name in layout.names}:
+            path += "_"
+        none = ", ".join(literal(null) for null in nulls)
+        texts = ", ".join(
+            f"to_json({cell})::VARCHAR AS {cell}"
+            if nested
+            else f"CASE WHEN {cell}::VARCHAR NOT IN ({none}) THEN {cell}::VARCHAR END AS {cell}"
+            for cell, nested in zip(cells, layout.nested, strict=True)
+        )
+        return (
+            f"(SELECT {texts}, __path FROM read_parquet({paths}, filename = {literal(path)}, "
+            f"hive_partitioning = false, binary_as_string = {str(layout.binary_as_text).lower()}) "
+            f"AS file({', '.join(cells)}, __path))"
         )

@@ -17,6 +17,7 @@ import duckdb
 from common.errors import Poison
 from common.lake.catalog import literal
 from common.lake.failures import translate
+from consumer.decode.forms import forms_of, plain_forms
 from consumer.decode.projection import BAD_MARK
 from consumer.decode.rejects import RejectedRow, Rejects, locate
 from consumer.decode.scan import Scan, likeness, path_list
@@ -24,6 +25,7 @@ from consumer.decode.tabular import Tabular
 
 if TYPE_CHECKING:
     from common.lake import Lake
+    from consumer.profiles import Profile
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 MAX_REJECTED_ROWS = 10_000  # listed for one file; all are counted
@@ -77,7 +79,8 @@ class Staging:
         """
         staged = Staged(loads={file.load_id: StagedLoad() for file in files if file.binding is None})
         readable = [file for file in files if file.binding is not None]
-        if readable:
+        staged.poisoned = self._unreadable([file for file in readable if file.text.parquet])
+        if readable := [file for file in readable if file.load_id not in staged.poisoned]:
             staged.take(self._stage_or_halve(readable, name))
         return staged
 
@@ -101,6 +104,19 @@ class Staging:
         for path in staged.paths:
             self._lake.discard(path)
         staged.paths = []
+
+    def _unreadable(self, files: Sequence[Tabular]) -> dict[str, str]:
+        """Parquet files that DuckDB cannot even begin to read, with the reason.
+
+        It says so with errors of every class, also those that it has for its own bugs, so each file is tried alone.
+        """
+        reasons = {}
+        for file in files:
+            try:
+                self._engine.execute(f"SELECT * FROM {Scan([file], self._types, number=0).reader()} LIMIT 0")
+            except duckdb.Error as error:
+                reasons[file.load_id] = f"DuckDB cannot read the Parquet file: {str(error).splitlines()[0]}"
+        return reasons
 
     # -- the two passes ----------------------------------------------------------------------------------
 
@@ -131,8 +147,10 @@ class Staging:
 
     def _strict_pass(self, files: Sequence[Tabular], name: str) -> Staged:
         scans = [
-            Scan(list(group), self._types, number=number)
-            for number, (_, group) in enumerate(groupby(sorted(files, key=likeness), key=likeness))
+            Scan(alike, self._types, number=number, forms=plain_forms(_profile(alike[0])))
+            for number, alike in enumerate(
+                list(group) for _, group in groupby(sorted(files, key=likeness), key=likeness)
+            )
         ]
         path = self._lake.staging_path(name)
         for scan in scans:
@@ -148,7 +166,7 @@ class Staging:
         return staged
 
     def _careful_pass(self, file: Tabular, name: str) -> Staged:
-        scan = Scan([file], self._types, number=0, exact=False)
+        scan = self._careful_scan(file)
         path = self._lake.staging_path(name)
         scan.forget_rejects(self._engine)
         load = self._write(scan.good_rows(), path).get(file.load_id, StagedLoad())
@@ -161,6 +179,15 @@ class Staging:
         if not load.rows_loaded:
             self.discard(staged)
         return staged
+
+    def _careful_scan(self, file: Tabular) -> Scan:
+        scan = Scan([file], self._types, number=0, exact=False)
+        scan.forget_rejects(self._engine)
+        try:
+            forms = forms_of(scan, self._engine)
+        except duckdb.Error as error:
+            raise self._failure(error) from error
+        return Scan([file], self._types, number=0, exact=False, forms=forms)
 
     # -- DuckDB ------------------------------------------------------------------------------------------
 
@@ -175,9 +202,14 @@ class Staging:
             return self._facts(path)
         except duckdb.Error as error:
             self._lake.discard(path)
-            if isinstance(error, _OF_THE_FILE):
-                raise Poison(f"DuckDB cannot read the file: {str(error).splitlines()[0]}") from error
-            raise translate(error, "decoding files") from error
+            raise self._failure(error) from error
+
+    @staticmethod
+    def _failure(error: duckdb.Error) -> Exception:
+        # An error of no class of its own is one of a library that DuckDB reads with, Parquet's Thrift above all.
+        if isinstance(error, _OF_THE_FILE) or type(error) is duckdb.Error:
+            return Poison(f"DuckDB cannot read the file: {str(error).splitlines()[0]}")
+        return translate(error, "decoding files")
 
     def _facts(self, path: str) -> dict[str, StagedLoad]:
         """Counts, totals and days of each load in a staged file; of marked rows, counts alone."""
@@ -191,6 +223,12 @@ class Staging:
         for load_id, currency, rows, billed, first, last in self._engine.execute(sql, [NO_CURRENCY]).fetchall():
             facts[load_id] = _add_currency(facts.get(load_id, StagedLoad()), currency, rows, billed, first, last)
         return facts
+
+
+def _profile(file: Tabular) -> "Profile":
+    if file.binding is None:
+        raise ValueError("a file without a header is not scanned")
+    return file.binding.profile
 
 
 def _with_rejects(load: StagedLoad, rejects: Rejects) -> StagedLoad:

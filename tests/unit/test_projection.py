@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.decode.projection import Projection, exact_decimal, iso_timestamp, rounded_decimal, string_map
-from consumer.profiles import Profile
-from consumer.profiles.model import Binding
+from consumer.decode.maps import string_map
+from consumer.decode.numbers import exact_decimal, rounded_decimal
+from consumer.decode.projection import Projection
+from consumer.decode.times import iso_timestamp
+from consumer.profiles import Binding, Profile, bind
 
 # Enough for every number below; the default context would round.
 WIDE = Context(prec=3_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -248,10 +250,46 @@ def test_what_is_no_iso_8601_is_no_time(con: duckdb.DuckDBPyConnection, cell: st
     assert value(con, iso_timestamp, cell) is None
 
 
-@given(moment=st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.timezones()))  # noqa: DTZ001
-@settings(max_examples=60, deadline=None)
-def test_every_moment_with_an_offset_is_read_as_it_is(con: duckdb.DuckDBPyConnection, moment: datetime) -> None:
-    assert value(con, iso_timestamp, moment.isoformat()) == moment.astimezone(UTC)
+# ISO 8601 writes offsets in hours and minutes; Python also writes the seconds that zones had a century ago.
+offsets = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(
+    moment=st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=offsets),  # noqa: DTZ001
+    precision=st.sampled_from(["auto", "minutes", "seconds", "milliseconds"]),
+    gap=st.sampled_from(["", " "]),
+    zone=st.sampled_from(["UTC", "America/New_York"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_every_moment_with_an_offset_is_read_as_it_is(
+    con: duckdb.DuckDBPyConnection, moment: datetime, precision: str, gap: str, zone: str
+) -> None:
+    text = moment.isoformat(timespec=precision)
+    expected = datetime.fromisoformat(text).astimezone(UTC)
+    assert value(con, lambda cell: iso_timestamp(cell, zone), f"{text[:-6]}{gap}{text[-6:]}") == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("2020-06-02T00:00Z", datetime(2020, 6, 2, tzinfo=UTC)),  # as OCI writes it
+        ("2020-06-02 00:00 UTC", datetime(2020, 6, 2, tzinfo=UTC)),
+        ("2020-06-02T10:00:00,5+02", datetime(2020, 6, 2, 8, 0, 0, 500_000, tzinfo=UTC)),
+        ("2020-06-02T00:00:00.123456789Z", datetime(2020, 6, 2, 0, 0, 0, 123_456, tzinfo=UTC)),
+    ],
+)
+def test_iso_8601_is_read_also_where_duckdb_does_not_know_it(
+    con: duckdb.DuckDBPyConnection, cell: str, expected: datetime
+) -> None:
+    assert value(con, iso_timestamp, cell) == expected
+
+
+@pytest.mark.parametrize(
+    "cell", ["2024-13-01T10:00Z", "2024-01-01T25:00Z", "xxxx-xx-0Z", "2024-01-01T10:00:00+24:00", "2024-01-01T1:00Z"]
+)
+def test_a_time_that_there_is_not_is_none_in_any_spelling(con: duckdb.DuckDBPyConnection, cell: str) -> None:
+    assert value(con, iso_timestamp, cell) is None
+    assert value(con, lambda text: iso_timestamp(text, "Asia/Tokyo"), cell) is None
 
 
 # -- maps --------------------------------------------------------------------------------------------------
@@ -278,9 +316,27 @@ def test_a_json_object_keeps_all_its_names_and_values(con: duckdb.DuckDBPyConnec
             assert found[name] == as_text(part)
 
 
-@pytest.mark.parametrize("cell", ["", "null", "1", '"text"', "[1]", "{", '"a": 1', "{'a': 1}", "a=1;b=2", "{" * 5000])
+@pytest.mark.parametrize(
+    "cell", ["", "null", "1", '"text"', "[1]", "{", "{'a': 1}", "a", "a=1;b", "a=1;a=2", '"a": 1, "a": 2', "{" * 5000]
+)
 def test_what_is_no_json_object_is_no_map(con: duckdb.DuckDBPyConnection, cell: str) -> None:
     assert value(con, string_map, cell) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ('"a": 1', {"a": "1"}),  # Azure's objects without braces
+        ('"a": "x;y", "b": "ü"', {"a": "x;y", "b": "ü"}),
+        ("a=1;b=2", {"a": "1", "b": "2"}),
+        (" team : core ; cost center=c-1;", {"team": "core", "cost center": "c-1"}),
+        ("a=b=c", {"a": "b=c"}),
+    ],
+)
+def test_tags_are_also_read_without_braces_and_as_pairs(
+    con: duckdb.DuckDBPyConnection, cell: str, expected: dict[str, str]
+) -> None:
+    assert value(con, string_map, cell) == expected
 
 
 @pytest.mark.parametrize("cell", ['{"a":1,"a":2}', '{"a":1,"\\u0061":2}', '{"":1,"":2}'])
@@ -315,7 +371,7 @@ def bound(header: list[str], columns: dict[str, Any] | None = None) -> Binding:
             },
         }
     )
-    binding = profile.bind(header)
+    binding = bind(profile, header)
     assert binding is not None
     return binding
 
@@ -326,7 +382,8 @@ def record(projection: Projection, cells: list[str | None]) -> str:
         f"{'NULL' if cell is None else repr_sql(cell)}::VARCHAR AS {name}"
         for name, cell in zip(projection.cells, cells, strict=True)
     )
-    return f"(SELECT *, {projection.typed_columns()} FROM (SELECT {literals}))"
+    records = projection.with_operands(f"(SELECT {literals})")
+    return f"(SELECT *, {projection.typed_columns()} FROM {records})"
 
 
 def repr_sql(text: str) -> str:
@@ -398,7 +455,8 @@ def test_nothing_unknown_is_nothing_rescued(con: duckdb.DuckDBPyConnection) -> N
 
 def test_tags_that_are_no_object_are_kept_as_they_are(con: duckdb.DuckDBPyConnection) -> None:
     header: list[str] = ["day", "tags", "note"]
-    assert rescued(con, header, ["2024-01-01", "team=a", "n"]) == {"tags": "team=a", "note": "n"}
+    assert rescued(con, header, ["2024-01-01", "team a", "n"]) == {"tags": "team a", "note": "n"}
+    assert rescued(con, header, ["2024-01-01", "team=a", "n"]) == {"note": "n"}
     assert rescued(con, header, ["2024-01-01", '{"team":"a"}', "n"]) == {"note": "n"}
     assert rescued(con, header, ["2024-01-01", None, None]) is None
 

@@ -1,0 +1,53 @@
+"""The names of a header, as profiles look them up."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+_IN_A_NAME = "LMN"  # letters, the marks on them, and digits, of any script
+_BRACKETED = re.compile(r"\(([^()]+)\)\s*$")
+
+
+def normalised(name: str) -> str:
+    """A column name as profiles compare it: without case, spaces, underscores and punctuation.
+
+    `lineItem/UnblendedCost` and `line_item_unblended_cost` are the same. A name of nothing but these is compared
+    as it is.
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(character for character in plain if unicodedata.category(character)[0] in _IN_A_NAME) or plain
+
+
+class Header:
+    """Which position each name of a header has. Of equal names, the first counts.
+
+    Args:
+        names: the header's names, in order.
+        bracketed: whether `Kosten (Cost)` is also found as `Cost`.
+    """
+
+    def __init__(self, names: Sequence[str], *, bracketed: bool = False) -> None:
+        self.names = tuple(names)
+        self._positions: dict[str, int] = {}
+        for index, name in enumerate(self.names):
+            self._positions.setdefault(normalised(name), index)
+        if bracketed:
+            for index, name in enumerate(self.names):
+                if english := _BRACKETED.search(name):
+                    self._positions.setdefault(normalised(english.group(1)), index)
+
+    def __contains__(self, name: str) -> bool:
+        return normalised(name) in self._positions
+
+    def position(self, names: Iterable[str]) -> int | None:
+        """Where the first of `names` stands that is there; None when none is."""
+        return next((self._positions[n] for n in map(normalised, names) if n in self._positions), None)
+
+    def beginning_with(self, prefixes: Sequence[str]) -> list[tuple[int, str]]:
+        """(position, rest of the name) of each name that begins with one of `prefixes`, in whatever case."""
+        found = []
+        for index, name in enumerate(self.names):
+            prefix = next((p for p in prefixes if name[: len(p)].casefold() == p.casefold()), None)
+            if prefix is not None and len(name) > len(prefix):
+                found.append((index, name[len(prefix) :]))
+        return found
