@@ -7,6 +7,7 @@ from aggregator.insights.freshness import read_changes, read_freshness
 from aggregator.insights.meters import read_consumption, read_meters
 from aggregator.insights.periods import Periods, periods_between
 from aggregator.insights.values import Insights
+from aggregator.restatements import read_recent
 from aggregator.statements import statement
 from aggregator.watermark import Watermark
 from common.lake import Lake
@@ -38,6 +39,7 @@ def read_insights(lake: Lake, watermark: Watermark, *, version: int, snapshot_id
         meters=read_meters(lake, periods, version=version) if periods else (),
         consumption=read_consumption(lake) if periods else (),
         changes=read_changes(lake, watermark, version=version, ledger_version=snapshot_id),
+        restatements=read_recent(lake, watermark.refreshed_at.astimezone(UTC), version=snapshot_id),
         freshness=read_freshness(lake, version=snapshot_id),
     )
 

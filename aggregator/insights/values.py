@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 def plain(value: Decimal) -> str:
@@ -142,6 +142,68 @@ class Changes(Value):
     files_changed: int
 
 
+class QuantityDifference(Value):
+    """One unit's part of a difference; the unit is empty where charges name none."""
+
+    unit: str
+    before: Exact | None
+    after: Exact | None
+    difference: Exact
+
+
+class CostDifference(Value):
+    """What a file's charges came to before and come to after; a difference is after less before."""
+
+    rows_before: int
+    rows_after: int
+    billed_before: Exact | None
+    billed_after: Exact | None
+    billed_difference: Exact | None
+    effective_before: Exact | None
+    effective_after: Exact | None
+    effective_difference: Exact | None
+
+
+class Restatement(CostDifference):
+    """One file's part of one day, service and account in one currency, and the newest decision that changed it."""
+
+    kind: Annotated[
+        Literal["restated", "new"], Field(description="restated: the file's rows took the place of others, or went.")
+    ]
+    day: Annotated[date | None, Field(description="None: a day before 1900 or after 2999.")]
+    currency: str | None
+    service: Annotated[str | None, Field(description="service_name; None: the charges that name none.")]
+    account: Annotated[str | None, Field(description="sub_account_id where a charge has one, else billing_account_id.")]
+    file: str
+    state: Annotated[str | None, Field(description="Of the newest ledger line: loaded, removed. None: there is none.")]
+    settled_at: datetime | None
+    entry_id: str | None
+    decisions: Annotated[int, Field(description="Ledger lines behind it: above 1, it was restated more than once.")]
+    quantities: Annotated[tuple[QuantityDifference, ...], Field(description="The units whose quantity differs.")]
+
+
+class RestatementTotal(CostDifference):
+    """All differences of one kind in one currency; days, services and accounts with equal sums are counted apart."""
+
+    kind: Literal["restated", "new"]
+    currency: str | None
+    files: int
+    groups_changed: int
+    groups_equal: Annotated[int, Field(description="Written anew, with the same costs and quantities.")]
+
+
+class Restatements(Value):
+    """How the charges of one snapshot differ from those of an earlier one, by day, service, account and file."""
+
+    since: datetime
+    from_snapshot_id: Annotated[int | None, Field(description="None: nothing was restated, so none was compared.")]
+    to_snapshot_id: int
+    totals: tuple[RestatementTotal, ...]
+    largest: Annotated[
+        tuple[Restatement, ...], Field(description="Restated ones first; totals have how many there are.")
+    ]
+
+
 class NewestFile(Value):
     """The file that was loaded last."""
 
@@ -165,7 +227,7 @@ class Freshness(Value):
 class Insights(Value):
     """Everything billstream tells about the lake at one snapshot."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     snapshot_id: Annotated[int, Field(description="The snapshot of the lake that all numbers are of.")]
     watermark_snapshot_id: Annotated[
         int, Field(description="The snapshot of the newest refresh; the charges are the same in snapshot_id.")
@@ -182,4 +244,5 @@ class Insights(Value):
     meters: tuple[Meter, ...]
     consumption: tuple[Consumption, ...]
     changes: Changes
+    restatements: Annotated[Restatements, Field(description="Of the seven days before the refresh; no new files.")]
     freshness: Freshness

@@ -9,7 +9,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from aggregator.insights.values import Insights
-from aggregator.pages import charts, numbers, text, view
+from aggregator.pages import charts, numbers, restated, text, view
 
 JSON_NAME = "insights.json"
 SCHEMA_NAME = "insights.schema.json"
@@ -20,6 +20,7 @@ FILE_NAMES = (SCHEMA_NAME, MARKDOWN_NAME, HTML_NAME, JSON_NAME)
 SHOWN_FILES = 10
 SHOWN_UNITS = 10
 SHOWN_GAPS = 20
+SHOWN_RESTATEMENTS = 20
 
 
 def render(insights: Insights) -> dict[str, str]:
@@ -68,6 +69,7 @@ def _pages(environment: Environment) -> Environment:
         "shown_files": SHOWN_FILES,
         "shown_units": SHOWN_UNITS,
         "shown_gaps": SHOWN_GAPS,
+        "shown_restatements": SHOWN_RESTATEMENTS,
     }
     return environment
 
@@ -76,7 +78,7 @@ def _template(name: str) -> str:
     return (files("aggregator") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _filters() -> dict[str, Callable[..., str]]:
+def _filters() -> dict[str, Callable[..., object]]:
     return {
         "money": numbers.money,
         "quantity": numbers.quantity,
@@ -91,6 +93,10 @@ def _filters() -> dict[str, Callable[..., str]]:
         "span": view.span,
         "day": charts.day_label,
         "moment": _moment,
+        "restated_day": restated.day,
+        "restated_quantities": restated.quantities,
+        "restated_groups": restated.groups_changed,
+        "decision": restated.decision,
     }
 
 

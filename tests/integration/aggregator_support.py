@@ -40,6 +40,8 @@ class Row:
     list_cost: Decimal | None = None
     consumed_quantity: Decimal | None = None
     consumed_unit: str | None = None
+    sub_account_id: str | None = None
+    billing_account_id: str | None = None
 
 
 def settings_in(folder: Path) -> Settings:
@@ -107,7 +109,13 @@ class Line:
 
 
 def commit_load(
-    lake: Lake, load_id: str, rows: Sequence[Row], *, replaces: str | None = None, scope: str | None = None
+    lake: Lake,
+    load_id: str,
+    rows: Sequence[Row],
+    *,
+    replaces: str | None = None,
+    scope: str | None = None,
+    at: datetime = NOW,
 ) -> int:
     """Commit the rows as a load, taking the place of another load's rows when told so; with its ledger line."""
     path = stage(lake, load_id, rows) if rows else None
@@ -118,18 +126,18 @@ def commit_load(
         if path:
             con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
         if scope:
-            Line(scope, "loaded", load_id, replaces, len(rows)).store(con)
+            Line(scope, "loaded", load_id, replaces, len(rows), at=at).store(con)
 
     return lake.commit(write, claims=[], author="test", message=f"load {load_id}")
 
 
-def remove_load(lake: Lake, load_id: str, *, scope: str | None = None) -> int:
+def remove_load(lake: Lake, load_id: str, *, scope: str | None = None, at: datetime = NOW) -> int:
     """Delete the rows of a load."""
 
     def write(con: "duckdb.DuckDBPyConnection") -> None:
         con.execute("DELETE FROM charges WHERE load_id = ?", [load_id])
         if scope:
-            Line(scope, "removed", previous=load_id).store(con)
+            Line(scope, "removed", previous=load_id, at=at).store(con)
 
     return lake.commit(write, claims=[], author="test", message=f"remove {load_id}")
 

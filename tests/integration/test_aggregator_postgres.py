@@ -9,12 +9,24 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from aggregator.intervals import interval_between, snapshot_time
 from aggregator.publish import publish
 from aggregator.refresh import RefreshReport, rebuild, refresh_once
+from aggregator.restatements import read_recent, read_restatements
 from aggregator.verify import verify
 from common.lake import Lake
 from common.settings import Settings
-from tests.integration.aggregator_support import GRAINS, Line, Row, commit_load, modelled, remove_load, settle, stored
+from tests.integration.aggregator_support import (
+    GRAINS,
+    NOW,
+    Line,
+    Row,
+    commit_load,
+    modelled,
+    remove_load,
+    settle,
+    stored,
+)
 
 ODD = "a\x00b'\"\\{x=1}\N{DROMEDARY CAMEL}"
 CHARGE = Row(
@@ -53,6 +65,21 @@ def test_refresh_rebuild_and_publish(lake: Lake, settings: Settings) -> None:
     assert rebuild(lake).changed
     assert verify(lake) == []
     assert publish(lake, settings)
+
+
+def test_restatements_are_told(lake: Lake) -> None:
+    commit_load(lake, "a", [CHARGE], scope=f"s3://billing/{ODD[5:]}.csv")
+    before = lake.snapshot_id()
+    restated = replace(CHARGE, billed_cost=Decimal("0.000000000000000002"))
+    commit_load(lake, "b", [restated, CHARGE], replaces="a", scope=f"s3://billing/{ODD[5:]}.csv")
+    interval = interval_between(lake, snapshot_time(lake, before))
+
+    (entry,) = read_restatements(lake, interval, most=10, restated_only=True).largest
+
+    assert interval.after == before
+    assert (entry.service, entry.file) == (ODD, f"s3://billing/{ODD[5:]}.csv")
+    assert (entry.billed_difference, entry.rows_after) == (Decimal("0.000000000000000002"), 2)
+    assert read_recent(lake, NOW, version=interval.upto).largest == (entry,)
 
 
 def test_of_two_aggregators_one_folds(lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,9 +29,14 @@ from aggregator.insights.values import (
     Meter,
     NewestFile,
     Period,
+    QuantityDifference,
     Ranked,
     Ranking,
+    Restatement,
+    Restatements,
+    RestatementTotal,
 )
+from aggregator.pages.numbers import MINUS, NOTHING
 from aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME, json_schema, render
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -99,6 +104,78 @@ def hostile_credits() -> Meter:
     )
 
 
+def restatements() -> Restatements:
+    return Restatements(
+        since=REFRESHED - timedelta(days=7),
+        from_snapshot_id=30,
+        to_snapshot_id=42,
+        totals=(
+            RestatementTotal(
+                kind="restated",
+                currency="USD",
+                files=2,
+                groups_changed=31,
+                groups_equal=4,
+                rows_before=1200,
+                rows_after=1203,
+                billed_before=Decimal("99.995"),
+                billed_after=Decimal("87.495"),
+                billed_difference=Decimal("-12.5"),
+                effective_before=Decimal(90),
+                effective_after=Decimal("87.495"),
+                effective_difference=Decimal("-2.505"),
+            ),
+        ),
+        largest=(
+            Restatement(
+                kind="restated",
+                day=LAST,
+                currency="USD",
+                service=HOSTILE,
+                account=HOSTILE,
+                file=HOSTILE_FILE,
+                state="loaded",
+                settled_at=REFRESHED - timedelta(hours=1),
+                entry_id="e1",
+                decisions=2,
+                rows_before=3,
+                rows_after=4,
+                billed_before=Decimal("99.995"),
+                billed_after=Decimal("87.495"),
+                billed_difference=Decimal("-12.5"),
+                effective_before=None,
+                effective_after=None,
+                effective_difference=None,
+                quantities=(
+                    QuantityDifference(unit=HOSTILE, before=None, after=Decimal(12), difference=Decimal(12)),
+                    QuantityDifference(unit="", before=Decimal(1), after=Decimal("0.5"), difference=Decimal("-0.5")),
+                ),
+            ),
+            Restatement(
+                kind="restated",
+                day=None,
+                currency=None,
+                service=None,
+                account=None,
+                file="s3://billing/gone.csv",
+                state=None,
+                settled_at=None,
+                entry_id=None,
+                decisions=0,
+                rows_before=1,
+                rows_after=0,
+                billed_before=Decimal(7),
+                billed_after=None,
+                billed_difference=Decimal(-7),
+                effective_before=Decimal(7),
+                effective_after=None,
+                effective_difference=Decimal(-7),
+                quantities=(),
+            ),
+        ),
+    )
+
+
 def full() -> Insights:
     costs = Costs(
         billed_cost=Decimal("1234567.895"),
@@ -159,6 +236,7 @@ def full() -> Insights:
             files=(FileChange(file=HOSTILE_FILE, action="replaced", **dict(change)),),
             files_changed=1,
         ),
+        restatements=restatements(),
         freshness=Freshness(
             newest_file=NewestFile(file=HOSTILE_FILE, settled_at=REFRESHED),
             loads=12,
@@ -194,6 +272,7 @@ def empty() -> Insights:
             files=(),
             files_changed=0,
         ),
+        restatements=Restatements(since=REFRESHED, from_snapshot_id=None, to_snapshot_id=1, totals=(), largest=()),
         freshness=Freshness(
             newest_file=None, loads=0, rejected_rows=0, quarantined_files=0, files_by_state={}, ledger_lines=0
         ),
@@ -322,6 +401,26 @@ def test_a_column_that_no_file_has_is_not_shown() -> None:
     text = Page(render(full())[HTML_NAME]).text
     assert "Services" in text
     assert "Regions" not in text
+
+
+def test_both_pages_tell_what_was_restated_and_by_which_file() -> None:
+    texts = render(full())
+    page = Page(texts[HTML_NAME])
+    assert "Restatedsince 2025-06-06 06:30 UTC" in page.text
+    assert "the largest of 31" in page.text
+    assert "loaded 2025-06-13 05:30 UTC, 2 decisions" in page.text
+    assert "not in the ledger" in page.text
+    assert "## Restated since 2025-06-06 06:30 UTC\n" in texts[MARKDOWN_NAME]
+    misdated = f"| Misdated | (not named) | (not named) | No currency | 7.00 | {NOTHING} | {MINUS}7.00 |"
+    assert misdated in texts[MARKDOWN_NAME]
+
+
+def test_where_nothing_was_restated_the_pages_say_so() -> None:
+    quiet = full().model_copy(update={"restatements": empty().restatements})
+    texts = render(quiet)
+    assert "Nothing has been restated" in Page(texts[HTML_NAME]).text
+    assert "Nothing has been restated" in texts[MARKDOWN_NAME]
+    assert "restated" not in Page(render(empty())[HTML_NAME]).text
 
 
 def test_an_empty_lake_has_a_page() -> None:

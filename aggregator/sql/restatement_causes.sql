@@ -1,0 +1,21 @@
+-- The newest decision behind each file's part, and how many there were. Grain: kind, file.
+CREATE OR REPLACE TEMP TABLE restatement_causes AS
+WITH moves AS (
+    SELECT brought_kind AS kind, brought_file AS file, brought_by AS number
+    FROM restatement_loads
+    WHERE net_rows > 0 OR passing
+    UNION
+    SELECT 'restated', taken_file, taken_by
+    FROM restatement_loads
+    WHERE net_rows < 0 OR passing
+)
+SELECT
+    moves.kind,
+    moves.file,
+    count(DISTINCT cause_id) AS decisions,
+    arg_max(cause_id, number) AS entry_id,
+    arg_max(state, number) AS state,
+    arg_max(settled_at, number) AS settled_at
+FROM moves
+JOIN restatement_lines USING (number)
+GROUP BY ALL
