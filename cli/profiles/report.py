@@ -1,0 +1,172 @@
+"""What the profile commands tell."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.text import Text
+
+from cli.output import decimal_text, printable
+from cli.profiles.catalogue import Listed
+from cli.profiles.examples import Feeding
+from cli.profiles.trial import COSTS, Trial
+from cli.profiles.words import conditions, manner, origin
+from cli.terminal import add_row, out, say, table, write_json
+
+SHOWN_REJECTS = 10
+_SHOWN_CELLS = 6
+_SHOWN_CHARACTERS = 120
+
+
+def listed(found: Sequence[Listed], *, as_json: bool) -> None:
+    """The profiles, in the order in which they are tried."""
+    if as_json:
+        write_json([one.as_json() for one in found])
+        return
+    rows = table("profile", "title", "whose", "fits when", "file")
+    for one in found:
+        when = "; ".join(conditions(one.profile.match))
+        title = f"{one.profile.title}{'' if one.profile.refuse is None else ' (is refused)'}"
+        add_row(rows, one.profile.name, title, one.whose, when, one.path)
+    out.print(rows)
+    say("Of several that fit, your own come first, then those that use most columns of the header.")
+
+
+def shown(found: Sequence[Listed], *, as_json: bool) -> None:
+    """Each profile in full."""
+    if as_json:
+        write_json([one.as_json() | one.profile.model_dump(mode="json", by_alias=True) for one in found])
+        return
+    for one in found:
+        _profile(one)
+
+
+def _profile(one: Listed) -> None:
+    profile = one.profile
+    say(f"{profile.name}: {profile.title} ({one.whose}, {one.path})", style="bold")
+    if one.extends:
+        say(f"extends {one.extends}; what follows is both together")
+    for number, condition in enumerate(conditions(profile.match)):
+        say(f"{'fits when' if number == 0 else '      and'} {condition}")
+    if profile.refuse is not None:
+        say(f"such a file is refused: {profile.refuse}")
+        return
+    if profile.scope == "delivery":
+        say("counts only as part of a delivery with a manifest")
+    for line in manner(profile.values):
+        say(line)
+    rows = table("column", "made of")
+    for column, source in profile.columns.items():
+        rows.add_row(column, Text(printable(origin(source), None)))
+    out.print(rows)
+
+
+def tried(trial: Trial, *, as_json: bool) -> None:
+    """What a load of a file would do, and why."""
+    if as_json:
+        write_json(_as_json(trial))
+        return
+    _file(trial)
+    _fits(trial)
+    if trial.columns:
+        _columns(trial.columns)
+    if trial.rescued:
+        say("Kept as JSON in `rescued`:", style="bold")
+        rows = table()
+        for name, why in trial.rescued:
+            add_row(rows, f"  {name!r}", why)
+        out.print(rows)
+    _verdict(trial)
+
+
+def _file(trial: Trial) -> None:
+    told = [f"{trial.size_bytes:,} bytes", trial.packed, trial.encoding]
+    told.append(f"{trial.parts} files" if trial.parts else None)
+    told.append(f"delimiter {trial.delimiter!r}" if trial.delimiter else None)
+    told.append(f"header on line {trial.header_line}" if trial.header_line else None)
+    told.append(f"{len(trial.header)} columns" if trial.header else None)
+    say(f"{trial.path}: {', '.join(part for part in told if part)}", style="bold")
+
+
+def _fits(trial: Trial) -> None:
+    if trial.profile:
+        say(f"profile {trial.profile}: {trial.title}", style="bold")
+    for fit in trial.fits:
+        if fit.taken:
+            say(f"  {fit.profile} is taken: {fit.why}")
+        else:
+            say(f"  {fit.profile} {'fits too, but' if fit.fits else 'does not fit:'} {fit.why}")
+
+
+def _columns(columns: Sequence[Feeding]) -> None:
+    rows = table("column of charges", "header", "example", "becomes")
+    for one in columns:
+        header = ", ".join(repr(name) for name in one.header[:_SHOWN_CELLS]) or one.how
+        more = f" and {len(one.header) - _SHOWN_CELLS} more" if len(one.header) > _SHOWN_CELLS else ""
+        raw = ", ".join("" if cell is None else repr(_short(cell)) for cell in one.raw[:_SHOWN_CELLS])
+        add_row(rows, one.column, f"{header}{more}", raw, _becomes(one))
+    out.print(rows)
+    for one in columns:
+        if one.how and one.header:
+            say(f"{one.column}: {one.how}")
+
+
+def _becomes(one: Feeding) -> str:
+    if one.value is not None:
+        return _short(one.value)
+    return "nothing" if one.raw else "(empty in the first rows)"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
+
+
+def _verdict(trial: Trial) -> None:
+    load = trial.load
+    if trial.refusal is not None:
+        say(f"Would not be loaded: {trial.refusal}", style="red")
+        return
+    days = f", charges of {load.first_charge_day} to {load.last_charge_day}" if load.first_charge_day else ""
+    say(f"Would be loaded: {load.rows_loaded:,} rows{days}.", style="green")
+    _totals(trial)
+    if load.values_rounded:
+        say(f"Would be rounded to 18 decimals: {load.values_rounded:,} values.", style="yellow")
+    if load.rows_rejected:
+        say(f"Would be rejected: {load.rows_rejected:,} rows.", style="red")
+        _rejects(trial)
+
+
+def _totals(trial: Trial) -> None:
+    if not trial.totals:
+        return
+    costs = [cost for cost in COSTS if any(cost in total.costs for total in trial.totals)]
+    rows = table("currency", "rows", *costs, "consumed", "unit")
+    for total in trial.totals:
+        cells = [_decimal(total.costs.get(cost)) for cost in costs]
+        add_row(rows, total.currency, f"{total.rows:,}", *cells, _decimal(total.quantity), total.unit)
+    out.print(rows)
+
+
+def _rejects(trial: Trial) -> None:
+    rows = table("line", "column", "value", "reason")
+    for row in trial.load.rejected[:SHOWN_REJECTS]:
+        add_row(rows, row.line, row.column, row.raw_value, row.reason)
+    out.print(rows)
+    if trial.load.rows_rejected > SHOWN_REJECTS:
+        say(f"The first {SHOWN_REJECTS} of {trial.load.rows_rejected:,} are shown.")
+
+
+def _as_json(trial: Trial) -> dict[str, Any]:
+    told = asdict(trial) | {"fine": trial.fine}
+    load = told.pop("load")
+    load["rejected"] = load["rejected"][:SHOWN_REJECTS]
+    load["billed_totals"] = {currency: _decimal(total) for currency, total in trial.load.billed_totals.items()}
+    for total in told["totals"]:
+        total["costs"] = {name: _decimal(cost) for name, cost in total["costs"].items()}
+        total["quantity"] = _decimal(total["quantity"])
+    told["rescued"] = [{"header": name, "why": why} for name, why in trial.rescued]
+    return told | {"load": load}
+
+
+def _decimal(value: Any) -> str | None:  # noqa: ANN401 - a decimal, or nothing
+    return None if value is None else decimal_text(value)
