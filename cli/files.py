@@ -8,6 +8,7 @@ from pathlib import Path
 from common.errors import Fatal
 from common.settings import Settings
 from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from consumer.exports import Layouts
 from consumer.intake import Intake
 from consumer.outcome import Outcome
 
@@ -24,15 +25,16 @@ class Loading:
     def add(self, outcome: Outcome) -> None:
         """Count one file."""
         self.outcomes[outcome.label] += 1
-        if outcome.entry:
-            self.rows += outcome.entry.rows_loaded
-            self.rejected += outcome.entry.rows_rejected
+        self.rows += outcome.rows_loaded
+        self.rejected += outcome.rows_rejected
         if reason := outcome.entry.reason if outcome.entry else outcome.reason:
             self.troubles.append((outcome.event.key, reason))
 
 
-def find_files(paths: Sequence[Path], settings: Settings) -> list[Path]:
+def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Layouts()) -> list[Path]:  # noqa: B008 - frozen
     """The files to load: those named, and those below the folders named whose names are included.
+
+    So are the parts and the manifests of exports, which their folders tell.
 
     Raises:
         Fatal: a path is not there, or there is nothing to load.
@@ -40,8 +42,12 @@ def find_files(paths: Sequence[Path], settings: Settings) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if file.is_file() and settings.includes(file.name))
-            found |= dict.fromkeys(file.resolve() for file in below)
+            below = sorted(file for file in path.rglob("*") if file.is_file())
+            found |= dict.fromkeys(
+                file.resolve()
+                for file in below
+                if settings.includes(file.name) or layouts.role(str(file.resolve())) is not None
+            )
         elif path.is_file():
             found[path.resolve()] = None
         else:

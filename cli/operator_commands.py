@@ -74,27 +74,28 @@ def replay(  # noqa: PLR0913 - each is an option of the command
     via_queue: Annotated[bool, typer.Option("--via-queue", help="Have the consumers do it.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Load even what has not changed.")] = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Have objects decided about once more, as if S3 had announced them now. What is settled changes nothing."""
     chosen = selection(prefix, since, until, partition, state, force=force)
     stop = interruptible()
     result = carry_out(Order(chosen, origin, via_queue, dry_run), wiring.settings_with_logs(), stop)
-    replay_report.tell(result, stopped=stop.requested)
+    replay_report.tell(result, stopped=stop.requested, as_json=as_json)
     raise typer.Exit(exit_code(stop, fine=not isinstance(result, Fed) or result.complete))
 
 
 @app.command()
-def sweep(*, dry_run: DryRun = False) -> None:
+def sweep(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Compare the bucket with the ledger, and settle what no notification told of."""
     settings = wiring.settings_with_logs()
     stop = interruptible()
     with wiring.opened_lake(settings, read_only=dry_run) as lake:
         sweeping = wiring.sweep(settings, lake, stop)
         if dry_run:
-            foresee_sweep(sweeping)
+            foresee_sweep(sweeping, as_json=as_json)
             return
         fed = settle(sweeping, wiring.operator_feed(settings, lake, stop, role="sweep"))
-    replay_report.tell(fed, stopped=stop.requested)
+    replay_report.tell(fed, stopped=stop.requested, as_json=as_json)
     raise typer.Exit(exit_code(stop, fine=fed.complete))
 
 
@@ -109,12 +110,13 @@ def verify(
     settings = wiring.settings_with_logs()
     bucket = wiring.bucket(settings) if s3 else None
     with wiring.opened_lake(settings, read_only=not repair) as lake:
-        proof = prove(lake, settings, bucket)
+        interest = wiring.interest(settings)
+        proof = prove(lake, interest, bucket)
         if repair and not proof.agrees:
             verify_report.found(proof, as_json=as_json)
             feed = wiring.operator_feed(settings, lake, interruptible(), role="verify")
             repairs = Repairs(lake, feed, process_name("verify"))
-            proof = mend(proof, repairs, lambda: prove(lake, settings, bucket))
+            proof = mend(proof, repairs, lambda: prove(lake, interest, bucket))
     if as_json:
         write_json(proof.as_json())
     else:

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -24,7 +25,7 @@ WIDE = 10_000
 
 def console() -> Console:
     """Standard output for people: as wide as the terminal; never folded into a file or a pipe."""
-    return Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    return Console(soft_wrap=True, highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 class Format(StrEnum):
@@ -71,6 +72,10 @@ def _write_binary(result: pa.Table, form: Format) -> None:
 
 
 def _write_csv(result: pa.Table, target: TextIO) -> None:
+    """Every cell to the letter, for programs: what a spreadsheet would take for a formula is not defused.
+
+    An apostrophe before it would change values such as -1.5, and whoever reads the file back could not tell.
+    """
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(result.column_names)
     for row in _rows(result):
@@ -81,9 +86,9 @@ def _write_table(result: pa.Table) -> None:
     table = Table(show_lines=False, header_style="bold")
     for field in result.schema:
         number = pa.types.is_decimal(field.type) or pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        table.add_column(_shown(field.name), justify="right" if number else "left", overflow="fold")
+        table.add_column(shown(field.name), justify="right" if number else "left", overflow="fold")
     for row in _rows(result):
-        table.add_row(*("" if cell is None else _shown(_text(cell)) for cell in row))
+        table.add_row(*("" if cell is None else shown(_text(cell)) for cell in row))
     console().print(table)
 
 
@@ -103,15 +108,24 @@ def _unique(names: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def _shown(text: str) -> Text:
-    """A text of a stranger, for a cell: neither markup nor anything that a terminal takes for a command."""
-    return Text("\n".join(printable(line, None) for line in text.split("\n")))
+def shown(text: str) -> Text:
+    """A text of a stranger, for a cell or lines of its own: no markup, nothing that a terminal takes for a command."""
+    return Text(_lines(text))
+
+
+def marked(text: str) -> str:
+    """A text of a stranger, where markup is read: taken literally, and nothing that a terminal takes for a command."""
+    return escape(_lines(text))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line, None) for line in text.split("\n"))
 
 
 def printable(text: str | None, longest: int | None = 500) -> str:
     """A text of a stranger as one line that a terminal cannot take for a command; long ones are cut."""
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text or "")
-    return shown if longest is None or len(shown) <= longest else f"{shown[: longest - 1]}…"
+    text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text or "")
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB has

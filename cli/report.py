@@ -1,14 +1,15 @@
 """What the commands tell a person."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from aggregator.refresh import RefreshReport
 from cli.aws_setup import AwsReport
 from cli.files import Loading
+from cli.output import printable, shown
 from cli.settings_table import current
 from cli.status import Status
+from cli.terminal import add_row, table
 from common.settings import Settings
 from consumer.worker import Summary
 
@@ -22,6 +23,9 @@ WORDS = {
     "skipped": "skipped: the same content is loaded under another key",
     "quarantined": "quarantined",
     "missing": "missing",
+    "awaiting_manifest": "parts that wait for their manifest",
+    "delivered": "manifests: their deliveries are in force",
+    "replaced": "parts of earlier deliveries: rows replaced",
     "released": "given back to the queue",
     "not_included": "not billing files",
     "ignored": "messages that are no object events",
@@ -32,31 +36,31 @@ WORDS = {
 def aws_resources(out: Console, report: AwsReport) -> None:
     """What `init --aws` made and found."""
     for resource in report.resources:
-        out.print(f"{resource.outcome.value:8}{resource.kind}: {resource.name}", markup=False)
-    out.print(f"queue URL: {report.queue_url}", markup=False)
+        out.print(shown(f"{resource.outcome.value:8}{resource.kind}: {resource.name}"))
+    out.print(shown(f"queue URL: {report.queue_url}"))
 
 
 def consumer_summary(out: Console, summary: Summary) -> None:
     """What a drained queue brought."""
-    table = _plain_table()
-    table.add_row("messages", f"{summary.messages:,}")
+    counts = table()
+    add_row(counts, "messages", f"{summary.messages:,}")
     for label, count in sorted(summary.outcomes.items()):
-        table.add_row(WORDS.get(label, label), f"{count:,}")
-    table.add_row("rows", f"{summary.rows:,}")
-    out.print(table)
+        add_row(counts, WORDS.get(label, label), f"{count:,}")
+    add_row(counts, "rows", f"{summary.rows:,}")
+    out.print(counts)
 
 
 def loading(out: Console, done: Loading) -> None:
     """What `load` did, each file that could not be loaded with its reason."""
-    table = _plain_table()
+    counts = table()
     for label, count in sorted(done.outcomes.items()):
-        table.add_row(WORDS.get(label, label), f"{count:,}")
-    table.add_row("rows", f"{done.rows:,}")
+        add_row(counts, WORDS.get(label, label), f"{count:,}")
+    add_row(counts, "rows", f"{done.rows:,}")
     if done.rejected:
-        table.add_row("rows rejected (see quarantined_rows)", f"{done.rejected:,}")
-    out.print(table)
+        add_row(counts, "rows rejected (see quarantined_rows)", f"{done.rejected:,}")
+    out.print(counts)
     for file, reason in done.troubles:
-        out.print(f"{file}: {reason}", style="red", markup=False)
+        out.print(shown(printable(f"{file}: {reason}", 5000)), style="red")
 
 
 def refresh(out: Console, report: RefreshReport, values: Settings) -> None:
@@ -68,37 +72,44 @@ def refresh(out: Console, report: RefreshReport, values: Settings) -> None:
         )
     else:
         out.print(f"aggregates are up to date at snapshot {report.snapshot_id}")
-    out.print(f"insights in {values.insights}", markup=False)
+    out.print(shown(f"insights in {values.insights}"))
 
 
 def status(out: Console, state: Status) -> None:
     """The state of things."""
-    table = _plain_table()
-    table.add_row("catalog", escape(state.catalog))
-    table.add_row("data", escape(state.data_path))
-    table.add_row("snapshot", str(state.snapshot_id))
-    table.add_row("queue", _queue(state))
+    counts = table()
+    add_row(counts, "catalog", state.catalog)
+    add_row(counts, "data", state.data_path)
+    add_row(counts, "snapshot", str(state.snapshot_id))
+    add_row(counts, "queue", _queue(state))
     for label, count in state.ledger.items():
-        table.add_row(f"ledger: {label}", f"{count:,}")
-    table.add_row("loads in force", f"{state.loads_in_force:,}")
-    table.add_row("rows in force", f"{state.rows_in_force:,}")
-    table.add_row("rejected rows", f"{state.rejected_rows:,}")
-    table.add_row("newest ledger line", str(state.newest_entry or "none yet"))
-    table.add_row("aggregates", _aggregates(state))
-    out.print(table)
+        add_row(counts, f"ledger: {label}", f"{count:,}")
+    add_row(counts, "loads in force", f"{state.loads_in_force:,}")
+    add_row(counts, "rows in force", f"{state.rows_in_force:,}")
+    add_row(counts, "rejected rows", f"{state.rejected_rows:,}")
+    add_row(counts, "deliveries in force", f"{state.deliveries_in_force:,}")
+    if state.parts_awaiting_manifest:
+        add_row(counts, "parts awaiting their manifest", _awaiting(state))
+    add_row(counts, "newest ledger line", str(state.newest_entry or "none yet"))
+    add_row(counts, "aggregates", _aggregates(state))
+    out.print(counts)
 
 
 def settings(out: Console, values: Settings) -> None:
     """Every variable as it is now."""
-    table = Table("variable", "value", "meaning", header_style="bold")
+    found = Table("variable", "value", "meaning", header_style="bold")
     for row in current(values):
-        table.add_row(*(escape(cell) for cell in row))
-    out.print(table)
+        add_row(found, *row)
+    out.print(found)
+
+
+def _awaiting(state: Status) -> str:
+    return f"{state.parts_awaiting_manifest:,}, the oldest since {state.oldest_awaiting:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _queue(state: Status) -> str:
     if state.queue is None:
-        return escape(state.queue_problem or "none configured")
+        return state.queue_problem or "none configured"
     return f"{state.queue.visible:,} waiting, {state.queue.in_flight:,} in flight, {state.queue.delayed:,} delayed"
 
 
@@ -113,10 +124,3 @@ def _aggregates(state: Status) -> str:
     return (
         f"snapshot {state.refresh.snapshot_id}, refreshed {state.refresh.refreshed_at:%Y-%m-%d %H:%M:%S} UTC, {behind}"
     )
-
-
-def _plain_table() -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    return table

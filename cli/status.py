@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.lake import Lake
+from consumer.exports.place import EXPORT_BUCKET
+from consumer.ledger import State
 from consumer.queue import Depth
 
 
@@ -29,6 +31,9 @@ class Status:
     loads_in_force: int
     rows_in_force: int
     rejected_rows: int
+    deliveries_in_force: int
+    parts_awaiting_manifest: int
+    oldest_awaiting: datetime | None
     newest_entry: datetime | None
     refresh: Refresh | None
     queue: Depth | None
@@ -40,11 +45,14 @@ class Status:
 
 
 def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> Status:
-    """Ask the lake. The ledger's states are those of the newest line of each scope."""
-    ledger = {
-        str(state): int(count)
-        for state, count in lake.rows("SELECT state, count(*) FROM latest_entries GROUP BY state ORDER BY state")
-    }
+    """Ask the lake. The ledger's states are those of the newest line of each object."""
+    states = lake.rows(
+        "SELECT state, count(*), min(settled_at) FROM latest_entries WHERE bucket <> ? GROUP BY state ORDER BY state",
+        [EXPORT_BUCKET],
+    )
+    ledger = {str(state): int(count) for state, count, _ in states}
+    oldest = {str(state): since for state, _, since in states}
+    ((deliveries,),) = lake.rows("SELECT count(*) FROM deliveries")
     loads, rows = lake.rows("SELECT count(*), coalesce(sum(rows_loaded), 0) FROM current_loads")[0]
     newest = lake.rows("SELECT max(settled_at) FROM ledger")[0][0]
     rejected = lake.rows("SELECT count(*) FROM quarantined_rows")[0][0]
@@ -56,6 +64,9 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
         loads_in_force=int(loads),
         rows_in_force=int(rows),
         rejected_rows=int(rejected),
+        deliveries_in_force=int(deliveries),
+        parts_awaiting_manifest=ledger.get(State.AWAITING_MANIFEST.value, 0),
+        oldest_awaiting=oldest.get(State.AWAITING_MANIFEST.value),
         newest_entry=newest,
         refresh=read_refresh(lake),
         queue=queue,

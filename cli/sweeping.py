@@ -1,39 +1,51 @@
 """`billstream sweep --dry-run`: what a sweep would settle."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any
 
-from cli.terminal import add_row, out, say, table
+from cli.terminal import add_row, out, say, table, write_json
 from consumer.sweep import Difference, Found, Sweep
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 EXAMPLES = 20
 _WORDS = {
     Difference.UNKNOWN: "in the bucket, unknown to the ledger",
     Difference.CHANGED: "in the bucket in another version than the ledger has",
     Difference.GONE: "in the ledger, gone from the bucket",
+    Difference.FREED: "skipped as a copy of what is not in force any more",
 }
 
 
-def foresee_sweep(sweep: Sweep) -> None:
+def foresee_sweep(sweep: Sweep, *, as_json: bool) -> None:
     """Say how the bucket and the ledger differ, with the first files of each kind."""
-    counts = _with_examples(sweep.differences())
-    if not counts:
+    counts: Counter[Difference] = Counter()
+    examples: list[Found] = []
+    for one in sweep.differences():
+        counts[one.difference] += 1
+        if counts[one.difference] <= EXAMPLES:
+            examples.append(one)
+            if not as_json:
+                say(f"{one.event.scope}: {_WORDS[one.difference]}")
+    if as_json:
+        write_json(_plain(sweep, counts, examples))
+    elif not counts:
         say(f"The bucket {sweep.bucket.name} and the ledger agree.")
-        return
+    else:
+        _table(counts)
+        say("Nothing was changed.")
+
+
+def _plain(sweep: Sweep, counts: Counter[Difference], examples: Sequence[Found]) -> dict[str, Any]:
+    return {
+        "bucket": sweep.bucket.name,
+        "differences": {difference.value: counts[difference] for difference in Difference},
+        "examples": [{"difference": one.difference.value, "scope": one.event.scope} for one in examples],
+        "finished": not sweep.stop.requested,
+    }
+
+
+def _table(counts: Counter[Difference]) -> None:
     rows = table()
     for difference, count in sorted(counts.items()):
         add_row(rows, _WORDS[difference], f"{count:,}")
     out.print(rows)
-    say("Nothing was changed.")
-
-
-def _with_examples(found: "Iterable[Found]") -> Counter[Difference]:
-    counts: Counter[Difference] = Counter()
-    for one in found:
-        counts[one.difference] += 1
-        if counts[one.difference] <= EXAMPLES:
-            say(f"{one.event.scope}: {_WORDS[one.difference]}")
-    return counts

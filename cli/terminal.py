@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import console, printable
-from common.runtime import Stop
+from common.stop import Stop
 
 PATIENCE_SECONDS = 3600.0
 """How long an open micro-batch may take once a command was told to end; nobody else would finish it."""
@@ -64,7 +64,7 @@ def progress() -> Progress:
 
 def interruptible() -> Stop:
     """Told by Ctrl-C, or by SIGTERM, to finish what is open and end; a second one ends the process at once."""
-    return Stop().install(PATIENCE_SECONDS)
+    return Stop(PATIENCE_SECONDS).install()
 
 
 def exit_code(stop: Stop, *, fine: bool) -> int:

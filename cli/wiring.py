@@ -16,8 +16,10 @@ from common.settings import Settings
 from consumer.breaker import Breaker
 from consumer.dead_letters import DeadLetterQueue
 from consumer.decode import Staging
+from consumer.exports import Exports, Layouts
 from consumer.feeding import Feed
 from consumer.intake import Intake
+from consumer.interest import BillingFiles, Interest
 from consumer.listing import Bucket
 from consumer.notices import Notices
 from consumer.objects import LocalObjects, ObjectStore, S3Objects
@@ -25,6 +27,7 @@ from consumer.periodic import Periodic
 from consumer.plan import Scribe
 from consumer.profiles import ProfileRegistry
 from consumer.queue import Depth, SqsQueue, find_queue
+from consumer.refusals import Ownership
 from consumer.routing import RoutedObjects
 from consumer.spool import Spool
 from consumer.sweep import Sweep, settle
@@ -48,6 +51,11 @@ def say_started(role: str, settings: Settings, lake: Lake) -> None:
     """Log what this process works with: lake, and every setting that is not at its default; secrets are masked."""
     changed = {name: value for name, value, _ in current(settings) if name in os.environ and value}
     log.info("process_started", role=role, catalog=lake.catalog, data_path=lake.data_path, settings=changed)
+
+
+def say_ended(role: str) -> None:
+    """Log that this process ends in good order."""
+    log.info("process_ended", role=role)
 
 
 @contextmanager
@@ -74,7 +82,26 @@ def intake(settings: Settings, lake: Lake, objects: ObjectStore, *, role: str, b
         breaker=breaker,
         on_duplicate_content=settings.on_duplicate_content,
         clock=lambda: datetime.now(UTC),
+        exports=Exports(layouts(settings), settings.batch_files, settings.batch_bytes),
     )
+
+
+def layouts(settings: Settings) -> Layouts:
+    """The layouts of exports that are in use.
+
+    Raises:
+        Fatal: one is not valid, or there is none of a name.
+    """
+    return Layouts.load(settings.exports_dir, settings.export_layouts)
+
+
+def interest(settings: Settings) -> Interest:
+    """Which objects are ours.
+
+    Raises:
+        Fatal: see `layouts`.
+    """
+    return BillingFiles(settings, layouts(settings))
 
 
 def local_intake(settings: Settings, lake: Lake) -> Intake:
@@ -84,9 +111,15 @@ def local_intake(settings: Settings, lake: Lake) -> Intake:
 
 def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Feed:
     """For events that a command makes, of objects and of local files. A person is watching: nothing has to break."""
-    store = RoutedObjects(S3Objects(aws.s3_client()), LocalObjects())
+    store = RoutedObjects(objects(settings), LocalObjects())
     settling = intake(settings, lake, store, role=role, breaker=Breaker(consecutive=0, share=1))
     return Feed(settling, settings, stop)
+
+
+def objects(settings: Settings) -> S3Objects:
+    """The objects of S3. Only a bucket that somebody has named is known to be ours: the default is but a name."""
+    named = settings.bucket if "bucket" in settings.model_fields_set else None
+    return S3Objects(aws.s3_client(), Ownership(named))
 
 
 def bucket(settings: Settings) -> Bucket:
@@ -96,7 +129,7 @@ def bucket(settings: Settings) -> Bucket:
 
 def sweep(settings: Settings, lake: Lake, stop: Stop) -> Sweep:
     """A comparison of the settings' bucket with the ledger, to be made as often as one likes."""
-    return Sweep(lake, bucket(settings), settings, stop)
+    return Sweep(lake, bucket(settings), interest(settings), stop)
 
 
 def notices(settings: Settings) -> Notices:
@@ -139,9 +172,10 @@ def worker(settings: Settings, lake: Lake, stop: Stop) -> Worker:
     """
     source = queue(settings)
     breaker = Breaker(consecutive=settings.breaker_consecutive, share=settings.breaker_share)
-    settling = intake(settings, lake, S3Objects(aws.s3_client()), role="consumer", breaker=breaker)
+    settling = intake(settings, lake, objects(settings), role="consumer", breaker=breaker)
     periodic = [_sweeping(settings, lake, settling, stop)] if settings.sweep_seconds else []
-    return retries.patiently(lambda: Worker(source, settling, settings, stop, periodic=periodic))
+    ours = interest(settings)
+    return retries.patiently(lambda: Worker(source, settling, settings, stop, interest=ours, periodic=periodic))
 
 
 def _sweeping(settings: Settings, lake: Lake, settling: Intake, stop: Stop) -> Periodic:

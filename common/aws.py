@@ -12,12 +12,19 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import (
+    BotoCoreError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    SSOTokenLoadError,
+    UnauthorizedSSOTokenError,
+)
 from botocore.parsers import ResponseParserError
 from localstack_client.config import get_service_endpoint
 from urllib3.exceptions import HTTPError
 
-from common.errors import Fatal
+from common.errors import Fatal, ServiceUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,6 +34,38 @@ DEFAULT_REGION = "us-east-1"
 
 NO_ANSWER = (BotoCoreError, ResponseParserError, HTTPError)
 """What boto3 raises when there is no answer, or none that can be read. A `ClientError` is an answer."""
+
+CREDENTIALS_REFUSED = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    }
+)
+"""The codes with which AWS refuses whoever asks, whatever is asked for."""
+
+_NOT_SET_UP = (
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    SSOTokenLoadError,
+    UnauthorizedSSOTokenError,
+)
+
+
+def unanswered(error: Exception, doing: str) -> ServiceUnavailable | Fatal:
+    """What one of `NO_ANSWER` means: nobody answered, or without credentials nobody was asked."""
+    if isinstance(error, _NOT_SET_UP):
+        return Fatal(
+            f"{doing}: {error}. Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE, or attach "
+            "a role."
+        )
+    return ServiceUnavailable(f"{doing}: {error}")
 
 
 @dataclass(frozen=True)

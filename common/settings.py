@@ -76,6 +76,15 @@ class Settings(BaseSettings):
     profiles_dir: Path | None = Field(
         None, description="Folder with profiles of your own (`*.toml`); they are tried before the built-in ones."
     )
+    exports_dir: Path | None = Field(
+        None, description="Folder with export layouts of your own (`*.toml`); they are tried before the built-in ones."
+    )
+    export_layouts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("all",),
+        min_length=1,
+        description="Comma-separated names of the export layouts in use: their parts are loaded when a manifest says "
+        "that the delivery is complete. `all`, or `none`.",
+    )
 
     queue_url: str | None = Field(
         None, description="URL of the SQS queue to consume. Default: the URL of the queue named by the next setting."
@@ -88,7 +97,7 @@ class Settings(BaseSettings):
         "billing", description="The S3 bucket that billing files land in; `billstream init --aws` makes it."
     )
     include: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("*.csv", "*.csv.gz"),
+        ("*.csv", "*.csv.gz", "*.csv.zst", "*.csv.bz2", "*.csv.xz", "*.tsv", "*.tsv.gz", "*.zip", "*.parquet"),
         min_length=1,
         description="Comma-separated shell patterns of the keys that are billing files; others are acknowledged "
         "and counted.",
@@ -184,7 +193,7 @@ class Settings(BaseSettings):
         """The folder for objects being loaded."""
         return self.spool_dir or self.home / "spool"
 
-    @field_validator("include", mode="before")
+    @field_validator("include", "export_layouts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

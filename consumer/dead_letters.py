@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from common.aws import NO_ANSWER
 from consumer.queue import BATCH, SqsQueue, translated
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def explained(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, *NO_ANSWER) as error:
         raise translated(error, doing, needs=NEEDS) from error
 
 

@@ -6,12 +6,14 @@
 | the event is older than what is held (its sequencer is strictly smaller) | stale |
 | the same version as is held | duplicate; unchanged when a newer event names the same content |
 | newer | load or remove |
+| one version, or a delete marker, is removed for good | ask the store: remove, or as if what is current were created |
 | no order can be told (sequencer equal or absent) | ask the store which version is current |
 
 A sequencer compares within one key only, as text of equal length padded on the left with zeros
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
 """
 
+from dataclasses import replace
 from enum import StrEnum
 
 from common.lake import ProcessedKey
@@ -26,7 +28,9 @@ class Verdict(StrEnum):
     UNCHANGED = "unchanged"
     DUPLICATE = "duplicate"
     STALE = "stale"
+    WITHDRAW = "withdraw"  # stale, but newer than the rows that a version in quarantine has left in force
     SKIP = "skip"  # its content is in force under another key
+    AWAIT = "awaiting_manifest"  # it is a part of a delivery, which its manifest will bring
     QUARANTINE = "quarantine"  # the message itself is at fault
     ASK = "ask"  # the store knows which version is current
     RELEASE = "release"  # it cannot be decided now; the event has to come again
@@ -49,7 +53,8 @@ Answer = ObjectVersion | Gone | None
 """What the store says is current; None before it was asked."""
 
 ROWS_IN_FORCE = frozenset({"loaded", "unchanged", "kept"})
-SETTLED = frozenset({"loaded", "unchanged", "kept", "skipped", "quarantined"})  # what is missing may come back
+OF_DELIVERIES = frozenset({"awaiting_manifest", "delivered", "replaced", "stale"})
+SETTLED = ROWS_IN_FORCE | OF_DELIVERIES | {"skipped", "quarantined"}  # what is missing may come back
 
 
 def decide(event: ObjectEvent, held: ProcessedKey | None, current: Answer = None) -> Verdict:
@@ -58,9 +63,26 @@ def decide(event: ObjectEvent, held: ProcessedKey | None, current: Answer = None
         return Verdict.DUPLICATE if held else Verdict.QUARANTINE
     if event.force and event.kind is EventKind.CREATED:
         return Verdict.LOAD
+    event = meant(event, current)
     if event.kind is EventKind.REMOVED:
         return _decide_removed(event, held, current)
     return _decide_created(event, held, current)
+
+
+def meant(event: ObjectEvent, current: Answer) -> ObjectEvent:
+    """The event itself; for the removal of one version, after which another is current, the creation of that one.
+
+    It keeps its place in the order of events: what was told before it tells of an older state.
+    """
+    if not _removes_one_version(event) or not isinstance(current, ObjectVersion):
+        return event
+    return replace(
+        event,
+        kind=EventKind.CREATED,
+        version_id=current.version_id,
+        etag=current.etag,
+        size_bytes=current.size_bytes,
+    )
 
 
 def order(event: ObjectEvent, held: ProcessedKey) -> Order:
@@ -105,17 +127,13 @@ def _decide_created(  # noqa: PLR0911 - a table of cases
     return Verdict.STALE if same_version(current, held) else Verdict.LOAD
 
 
-def _decide_removed(  # noqa: PLR0911 - a table of cases
-    event: ObjectEvent, held: ProcessedKey | None, current: Answer
-) -> Verdict:
-    if held is None:
-        return Verdict.REMOVE
-    standing = order(event, held)
+def _decide_removed(event: ObjectEvent, held: ProcessedKey | None, current: Answer) -> Verdict:
+    standing = order(event, held) if held else Order.NEWER
     if standing is Order.OLDER:
         return Verdict.STALE
-    if _removes_another_version(event, held):
-        return Verdict.STALE
-    if standing is Order.NEWER:
+    if _removes_one_version(event) and current is None:
+        return Verdict.ASK
+    if held is None or standing is Order.NEWER:
         return Verdict.REMOVE
     if held.state in {"removed", "kept"}:
         return Verdict.DUPLICATE
@@ -124,11 +142,16 @@ def _decide_removed(  # noqa: PLR0911 - a table of cases
     return Verdict.REMOVE if isinstance(current, Gone) else Verdict.STALE
 
 
-def _removes_another_version(event: ObjectEvent, held: ProcessedKey) -> bool:
-    """In a versioned bucket an old version may be deleted for good; what is current stays."""
+def may_withdraw(event: ObjectEvent, held: ProcessedKey | None) -> bool:
+    """Whether a late removal may be of rows that are in force only because the newest version could not be loaded."""
+    waiting = held is not None and held.load_id is not None and held.state in {"quarantined", "missing"}
+    return waiting and event.kind is EventKind.REMOVED and not _removes_one_version(event)
+
+
+def _removes_one_version(event: ObjectEvent) -> bool:
+    """In a versioned bucket a version may be deleted for good, and so may a delete marker."""
     return (
-        not event.event_name.endswith("DeleteMarkerCreated")
+        event.kind is EventKind.REMOVED
         and event.version_id is not None
-        and held.version_id is not None
-        and event.version_id != held.version_id
+        and not event.event_name.endswith("DeleteMarkerCreated")
     )

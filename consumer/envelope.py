@@ -25,7 +25,8 @@ REPLAY_MARK = "billstream"
 _LONGEST_KEY = 1024  # bytes, S3's own limit
 _LONGEST_NAME = 100
 _LARGEST_SIZE = 2**63 - 1
-_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")  # as loose as the oldest buckets; `file:` and `message:` are ours
+# As loose as the oldest buckets; `file:` and `message:` are ours, and `..` would be part of a path.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _DEEPEST = 3
 _NAMES = {"ObjectCreated": EventKind.CREATED, "ObjectRemoved": EventKind.REMOVED}
 _EVENTBRIDGE = {"Object Created": EventKind.CREATED, "Object Deleted": EventKind.REMOVED}

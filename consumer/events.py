@@ -1,6 +1,6 @@
 """What a notification says about one object: the values that flow through the consumer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -61,8 +61,9 @@ class ObjectEvent:
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """One version of an object as the object store tells of it."""
+    """One version of an object as the object store tells of it. A listing leaves `last_modified` out."""
 
     version_id: str | None
     etag: str | None
     size_bytes: int
+    last_modified: datetime | None = field(default=None, compare=False)

@@ -35,9 +35,8 @@ class Fed:
         """Count a micro-batch."""
         for outcome in outcomes:
             self.outcomes[outcome.label] += 1
-            if outcome.entry:
-                self.rows += outcome.entry.rows_loaded
-                self.rejected += outcome.entry.rows_rejected
+            self.rows += outcome.rows_loaded
+            self.rejected += outcome.rows_rejected
             if outcome.result is Result.RELEASED and len(self.unsettled) < MOST_TOLD:
                 self.unsettled.append(outcome)
 

@@ -5,24 +5,27 @@ round is redone because another consumer was first, so that a redo costs one loo
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
 from common import retries
-from common.errors import Fatal, ServiceUnavailable, WriteConflict
+from common.errors import Fatal, WriteConflict
 from common.ids import new_id
 from common.lake import Lake, ProcessedKey
 from common.lake.guard import scope_id
 from common.milestones import milestone
 from common.settings import DuplicatePolicy
 from consumer.breaker import Breaker
-from consumer.decision import Verdict, decide
+from consumer.decision import Verdict, decide, may_withdraw, meant
 from consumer.decode import Staged, Staging, Tabular
 from consumer.decode.rejects import RejectedRow
-from consumer.events import ObjectEvent
-from consumer.history import settled_before
+from consumer.events import EventKind, ObjectEvent
+from consumer.exports import Exports, PartOf
+from consumer.exports.turns import of_part, take_turns, turns_of_arrived
+from consumer.history import outlived, settled_before
+from consumer.inquiry import Inquiry, Refused, Reply
 from consumer.ledger import LedgerEntry, State
 from consumer.objects import ObjectStore
 from consumer.outcome import Outcome, Result
@@ -30,7 +33,7 @@ from consumer.plan import Scribe, Step, with_content
 from consumer.preparation import Preparation, Prepared, Released
 from consumer.profiles import ProfileRegistry
 from consumer.spool import Spool
-from consumer.twins import with_twins
+from consumer.twins import load_freed, with_twins
 from consumer.unit import Unit
 
 log = structlog.get_logger(__name__)
@@ -49,6 +52,7 @@ class Intake:
     breaker: Breaker
     on_duplicate_content: DuplicatePolicy
     clock: Callable[[], datetime]
+    exports: Exports = field(default_factory=Exports)
 
     def recover(self) -> None:
         """Find the way back to a lake that did not answer; costs nothing when it did.
@@ -67,12 +71,21 @@ class Intake:
             Fatal: going on would be wrong.
         """
         outcomes: dict[int, Outcome] = {}
-        for indices in rounds(events):
+        ordinary, turns = take_turns(events, self)
+        arrived: list[str] = []
+        for numbers in rounds([events[index] for index in ordinary]):
+            indices = [ordinary[number] for number in numbers]
             with self.spool.session() as session:
                 preparation = Preparation(self.objects, self.profiles, session)
-                settled = Round(self, preparation, [events[index] for index in indices]).settle()
-            outcomes.update(zip(indices, settled, strict=True))
-        return [outcomes[index] for index in range(len(events))]
+                round_ = Round(self, preparation, [events[index] for index in indices])
+                outcomes.update(zip(indices, round_.settle(), strict=True))
+            arrived += round_.arrived
+        for turn in [*turns, *turns_of_arrived(arrived, self)]:
+            outcomes |= turn.settle(events, self)
+        in_order = [outcomes[index] for index in range(len(events))]
+        if self.on_duplicate_content is DuplicatePolicy.SKIP:
+            load_freed(in_order, self)
+        return in_order
 
 
 def unread_body(entry: LedgerEntry, event: ObjectEvent) -> tuple[RejectedRow, ...]:
@@ -106,7 +119,8 @@ class Round:
         self._intake = intake
         self._preparation = preparation
         self._events = events
-        self._outage: str | None = None
+        self.arrived: list[str] = []  # lines about parts that their manifests missed, and that have come
+        self._inquiry = Inquiry(intake.objects)
         self._released: dict[str, Released] = {}
         self._staged = Staged()
         self._entries: dict[str, str | None] = {}  # what the ledger's newest line of each scope was
@@ -127,8 +141,8 @@ class Round:
     def _attempt(self) -> list[Outcome]:
         held = self._intake.lake.processed_keys([scope_id(event.scope) for event in self._events])
         self._forget_overtaken(held)
-        steps = [self._step(event, held.get(scope_id(event.scope))) for event in self._events]
-        steps = self._without_late_redeliveries(self._with_objects(steps))
+        steps = [self._as_part(step) for step in self._decided(held)]
+        steps = self._looked_up(self._with_objects(steps))
         steps = with_twins(steps, self._intake.lake, self._intake.on_duplicate_content)
         self._stage([step for step in steps if step.load_id])
         unit = Unit()
@@ -139,6 +153,8 @@ class Round:
         unit.staged_paths = self._staged.paths
         snapshot = unit.commit(self._intake.lake, self._intake.scribe.consumer_id)
         self._intake.breaker.record(unit.poisoned)
+        awaiting = [step.held for step in steps if step.verdict is Verdict.AWAIT and step.held]
+        self.arrived = [held.entry_id for held in awaiting if held.state == State.MISSING]
         return [outcome.committed(snapshot) for outcome in outcomes]
 
     def _check_breaker(self, unit: Unit) -> None:
@@ -154,29 +170,43 @@ class Round:
     # -- deciding ----------------------------------------------------------------------------------------
 
     def _forget_overtaken(self, held: Mapping[str, ProcessedKey]) -> None:
-        """An event without identity takes what the store has: once its scope has moved on, what it has by now."""
+        """An event without identity takes what the store has: once its scope has moved on, what it has by now.
+
+        So does the removal of one version, after which another may be current.
+        """
         entries = {
             event.scope: key.entry_id if (key := held.get(scope_id(event.scope))) else None for event in self._events
         }
         overtaken = [
             event.scope
             for event in self._events
-            if not event.has_identity and self._entries.get(event.scope, entries[event.scope]) != entries[event.scope]
+            if (not event.has_identity or event.kind is EventKind.REMOVED)
+            and self._entries.get(event.scope, entries[event.scope]) != entries[event.scope]
         ]
         self._preparation.forget(overtaken)
         self._entries = entries
 
+    def _decided(self, held: Mapping[str, ProcessedKey]) -> list[Step]:
+        steps = [self._step(event, held.get(scope_id(event.scope))) for event in self._events]
+        asking = [step.event for step in steps if step.verdict is Verdict.ASK]
+        replies = dict(zip([event.scope for event in asking], self._inquiry.ask(asking), strict=True))
+        return [self._answered(step, reply) if (reply := replies.get(step.event.scope)) else step for step in steps]
+
     def _step(self, event: ObjectEvent, held: ProcessedKey | None) -> Step:
-        verdict = decide(event, held)
-        if verdict is not Verdict.ASK:
-            return Step(event, held, verdict)
-        if self._outage:
-            return self._release(event, held, Released(self._outage, unavailable=True))
-        try:
-            return Step(event, held, decide(event, held, self._intake.objects.current(event)))
-        except ServiceUnavailable as error:
-            self._outage = str(error)
-            return self._release(event, held, Released(self._outage, unavailable=True))
+        return Step(event, held, decide(event, held))
+
+    def _answered(self, step: Step, reply: Reply) -> Step:
+        if isinstance(reply, Released):
+            return self._release(step.event, step.held, reply)
+        if isinstance(reply, Refused):
+            return Step(replace(step.event, problem=reply.reason), step.held, Verdict.QUARANTINE)
+        event = meant(step.event, reply)
+        return Step(event, step.held, decide(event, step.held, reply))
+
+    def _as_part(self, step: Step) -> Step:
+        readable = step.event.kind is not EventKind.UNREADABLE
+        is_part = readable and isinstance(self._intake.exports.layouts.role(step.event.key), PartOf)
+        return of_part(step) if is_part else step
 
     def _with_objects(self, steps: Sequence[Step]) -> list[Step]:
         """The steps, those that load with their object at hand."""
@@ -196,10 +226,18 @@ class Round:
         self._released[event.scope] = why
         return Step(event, held, Verdict.RELEASE)
 
-    def _without_late_redeliveries(self, steps: Sequence[Step]) -> list[Step]:
-        stale = [step.event for step in steps if step.verdict is Verdict.STALE]
-        repeated = settled_before(self._intake.lake, stale)
-        return [Step(s.event, s.held, Verdict.DUPLICATE) if s.event in repeated else s for s in steps]
+    def _looked_up(self, steps: Sequence[Step]) -> list[Step]:
+        """The steps, those of late news as the whole ledger sees them."""
+        stale = [step for step in steps if step.verdict is Verdict.STALE]
+        repeated = settled_before(self._intake.lake, [step.event for step in stale])
+        late = [step for step in stale if step.event not in repeated and not step.delivered]
+        removals = [step for step in late if may_withdraw(step.event, step.held)]
+        known = dict.fromkeys(repeated, Verdict.DUPLICATE)
+        known |= dict.fromkeys(outlived(self._intake.lake, removals), Verdict.WITHDRAW)
+        return [
+            step.with_verdict(known.get(step.event, step.verdict)) if step.verdict is Verdict.STALE else step
+            for step in steps
+        ]
 
     # -- staging -----------------------------------------------------------------------------------------
 

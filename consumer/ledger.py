@@ -24,6 +24,9 @@ class State(StrEnum):
     SKIPPED = "skipped"
     QUARANTINED = "quarantined"
     MISSING = "missing"
+    AWAITING_MANIFEST = "awaiting_manifest"
+    DELIVERED = "delivered"
+    REPLACED = "replaced"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,7 @@ class LedgerEntry:
     last_charge_day: date | None = None
     event_name: str | None = None
     event_time: datetime | None = None
+    delivery_id: str | None = None
 
     @property
     def scope_id(self) -> str:
@@ -64,13 +68,15 @@ class LedgerEntry:
     def claim(self, held: ProcessedKey | None) -> Claim:
         """The claim that makes this line the newest of its scope, if `held` still is."""
         # An unchanged object need not have been fetched: then its content is the one that was held.
-        in_force = self if self.content_sha256 and self.state in {State.LOADED, State.UNCHANGED} else held
-        identity = held if self.state is State.STALE and held else self
+        in_force = self if self.content_sha256 and self.state in _TELL_CONTENT else held
+        # A stale event leaves what is held as it is. A stale manifest is another thing: it is what the store has.
+        overtaken = self.state is State.STALE and self.delivery_id is None
+        identity = held if overtaken and held else self
         return Claim(
             ProcessedKey(
                 scope_id=self.scope_id,
                 entry_id=self.entry_id,
-                state=held.state if self.state is State.STALE and held else self.state.value,
+                state=identity.state.value if isinstance(identity, LedgerEntry) else identity.state,
                 load_id=self.load_id,
                 version_id=identity.version_id,
                 etag=identity.etag,
@@ -81,6 +87,7 @@ class LedgerEntry:
         )
 
 
+_TELL_CONTENT = frozenset({State.LOADED, State.UNCHANGED, State.DELIVERED})
 _TIME = pa.timestamp("us", tz="UTC")
 _TYPES: dict[str, pa.DataType] = {
     "size_bytes": pa.int64(),

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from common.aws import CREDENTIALS_REFUSED, NO_ANSWER, unanswered
 from common.errors import Fatal, ServiceUnavailable
 from consumer.events import EventKind, ObjectEvent, ObjectVersion
-from consumer.objects import translated
+from consumer.refusals import code_of, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,18 +67,19 @@ class Bucket:
                 yield [self._listed(content) for content in page.get("Contents", [])]
         except ClientError as error:
             raise self._explained(error) from error
-        except BotoCoreError as error:
-            raise ServiceUnavailable(f"listing {self.name}: {error}") from error
+        except NO_ANSWER as error:
+            raise unanswered(error, f"listing the bucket {self.name}") from error
 
     def _listed(self, content: "ObjectTypeDef") -> Listed:
         modified = content["LastModified"].astimezone(UTC)
         return Listed(self.name, content["Key"], content["ETag"].strip('"'), content["Size"], modified)
 
     def _explained(self, error: ClientError) -> ServiceUnavailable | Fatal:
-        known = translated(error, f"listing the bucket {self.name}")
-        if isinstance(known, ServiceUnavailable):
-            return known
-        code = error.response.get("Error", {}).get("Code", "")
+        code = code_of(error)
+        if is_transient(error):
+            return ServiceUnavailable(f"listing the bucket {self.name}: {code}")
+        if code in CREDENTIALS_REFUSED:
+            return Fatal(f"listing the bucket {self.name}: {code}. The AWS credentials are wrong or have expired.")
         if code == "NoSuchBucket":
             return Fatal(f"There is no bucket {self.name}. Set BILLSTREAM_BUCKET to the bucket of the billing files.")
         return Fatal(f"The bucket {self.name} cannot be listed: {code}. It takes the permission s3:ListBucket.")

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from common.aws import NO_ANSWER
 from common.errors import ServiceUnavailable
 from consumer.envelope import REPLAY_MARK
 from consumer.events import ObjectEvent
@@ -75,6 +76,6 @@ class Notices:
         entries = [{"Id": str(number), "MessageBody": text} for number, text in enumerate(bodies)]
         try:
             answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *NO_ANSWER) as error:
             raise translated(error, "sending notifications", needs="sqs:SendMessage") from error
         return [bodies[int(failure["Id"])] for failure in answer.get("Failed", [])]

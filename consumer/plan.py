@@ -12,6 +12,8 @@ from consumer.events import ObjectEvent
 from consumer.ledger import LedgerEntry, State
 from consumer.preparation import Prepared
 
+_WITHDRAWN = "The object was removed after the rows in force were loaded, and before the version that could not be."
+
 
 @dataclass(frozen=True)
 class Step:
@@ -22,6 +24,15 @@ class Step:
     verdict: Verdict
     prepared: Prepared | None = None
     duplicate_of: str | None = None
+    delivered: bool = False
+
+    def with_verdict(self, verdict: Verdict) -> "Step":
+        """The same with another verdict."""
+        return replace(self, verdict=verdict)
+
+    def of_delivery(self) -> "Step":
+        """The same about an object that is a part of a delivery: its rows come and go with its manifest."""
+        return replace(self, delivered=True)
 
     @property
     def load_id(self) -> str | None:
@@ -46,6 +57,15 @@ def with_content(step: Step, prepared: Prepared) -> Step:
     return replace(step, verdict=verdict, prepared=prepared)
 
 
+def no_row_fits(load: StagedLoad) -> str | None:
+    """Why a load without a row that fits is none; None for one that has such rows, or no rows at all."""
+    if not load.rows_rejected or load.rows_loaded:
+        return None
+    first = load.rejected[0]
+    where = f"line {first.line}: " if first.line else ""
+    return f"No row of {load.rows_rejected} fits; the first, {where}{first.reason}"
+
+
 @dataclass(frozen=True)
 class Scribe:
     """Writes ledger lines for this consumer."""
@@ -53,7 +73,9 @@ class Scribe:
     consumer_id: str
     on_removed: RemovalPolicy
 
-    def entry(self, step: Step, load: StagedLoad | None, poison: str | None, now: datetime) -> LedgerEntry | None:
+    def entry(  # noqa: PLR0911 - a table of cases
+        self, step: Step, load: StagedLoad | None, poison: str | None, now: datetime
+    ) -> LedgerEntry | None:
         """The line for a step; None when the event had been settled before.
 
         Args:
@@ -67,23 +89,29 @@ class Scribe:
         if step.verdict is Verdict.LOAD:
             return self._loaded(step, load, poison, now)
         if step.verdict is Verdict.REMOVE:
+            return self._removed(step, now)
+        if step.verdict is Verdict.WITHDRAW:
             keep = self.on_removed is RemovalPolicy.KEEP
-            return self._line(step, State.KEPT if keep else State.REMOVED, now, keeps_rows=keep)
+            return self._line(step, State.STALE, now, reason=_WITHDRAWN, keeps_rows=keep)
         if step.verdict is Verdict.SKIP:
             return self._line(step, State.SKIPPED, now, reason="the same content is loaded", keeps_rows=False)
         if step.verdict is Verdict.QUARANTINE:
             return self._line(step, State.QUARANTINED, now, reason=step.event.problem)
         return self._line(step, State(step.verdict.value), now)
 
+    def _removed(self, step: Step, now: datetime) -> LedgerEntry:
+        if step.delivered and step.held and step.held.load_id:
+            return self._line(step, State.KEPT, now, reason="It is a part of a delivery, which stays as a whole.")
+        keep = self.on_removed is RemovalPolicy.KEEP
+        return self._line(step, State.KEPT if keep else State.REMOVED, now, keeps_rows=keep)
+
     def _loaded(self, step: Step, load: StagedLoad | None, poison: str | None, now: datetime) -> LedgerEntry:
         prepared = step.prepared
         if prepared is not None and prepared.missing:
             return self._line(step, State.MISSING, now, reason=prepared.missing)
         poison = poison or (prepared.poison if prepared else None)
-        if poison is None and load is not None and load.rows_rejected and not load.rows_loaded:
-            first = load.rejected[0]
-            where = f"line {first.line}: " if first.line else ""
-            poison = f"No row of {load.rows_rejected} fits; the first, {where}{first.reason}"
+        if poison is None and load is not None:
+            poison = no_row_fits(load)
         if poison is not None or load is None:
             return self._line(step, State.QUARANTINED, now, load=load, reason=poison)
         return self._line(step, State.LOADED, now, load=load)

@@ -46,9 +46,20 @@ class Released:
 
 
 class Preparation:
-    """Prepares each object of one round once, however often the round is redone."""
+    """Prepares each object of one round once, however often the round is redone.
 
-    def __init__(self, objects: "ObjectStore", profiles: "ProfileRegistry", spool: "SpoolSession") -> None:
+    `of_delivery` says that a manifest lists these objects; some profiles count only such files.
+    """
+
+    def __init__(
+        self,
+        objects: "ObjectStore",
+        profiles: "ProfileRegistry",
+        spool: "SpoolSession",
+        *,
+        of_delivery: bool = False,
+    ) -> None:
+        self._of_delivery = of_delivery
         self._objects = objects
         self._profiles = profiles
         self._spool = spool
@@ -60,7 +71,7 @@ class Preparation:
 
         Raises:
             NoRoom: the disk of the spool is full.
-            Fatal: we are not allowed to read one of them.
+            Fatal: we are not allowed to read one of them that is ours.
         """
         new = [event for event in events if event.scope not in self._done]
         with ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch") as pool:
@@ -79,7 +90,9 @@ class Preparation:
         with needing_room(f"fetching {event.scope}"):
             return self._bring(event, new_id())
 
-    def _bring(self, event: ObjectEvent, load_id: str) -> Prepared | Released:
+    def _bring(  # noqa: PLR0911 - each way that it may end
+        self, event: ObjectEvent, load_id: str
+    ) -> Prepared | Released:
         try:
             fetched = self._objects.fetch(event, self._spool.file(load_id, "object"))
         except ObjectMissing as error:
@@ -89,12 +102,23 @@ class Preparation:
         except ServiceUnavailable as error:
             self._outage = str(error)
             return Released(self._outage, unavailable=True)
+        except Poison as poison:
+            return Prepared(load_id, poison=str(poison))
         try:
             text = plain_text(fetched.path, self._spool.file(load_id, "text"))
         except Poison as poison:
             return Prepared(load_id, fetched.version, poison=str(poison))
         try:
-            tabular = open_tabular(load_id, text, self._profiles)
+            tabular = self._counting(open_tabular(load_id, text, self._profiles, event.key))
         except Poison as poison:
             return Prepared(load_id, fetched.version, text.content_sha256, poison=str(poison))
         return Prepared(load_id, fetched.version, text.content_sha256, tabular)
+
+    def _counting(self, tabular: Tabular) -> Tabular:
+        binding = tabular.binding
+        if binding and binding.profile.scope == "delivery" and not self._of_delivery:
+            raise Poison(
+                f"Files of the profile {binding.profile.name} count only as parts of a delivery with a manifest, "
+                "and no layout of exports knows this key."
+            )
+        return tabular

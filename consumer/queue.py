@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 from botocore.exceptions import ClientError
 
-from common.aws import NO_ANSWER
+from common.aws import CREDENTIALS_REFUSED, NO_ANSWER
 from common.errors import Fatal, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BATCH = 10  # SQS's own limit for one call
 LONGEST_VISIBILITY = 12 * 60 * 60  # seconds, SQS's own limit
 _ABSENT = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
-_DENIED = {"AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch"}
+_DENIED = {"AccessDenied", "AccessDeniedException"}
 _NEEDS = (
     "sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility, sqs:GetQueueAttributes and sqs:GetQueueUrl"
 )
@@ -193,6 +193,8 @@ def translated(error: Exception, doing: str, needs: str = _NEEDS) -> ServiceUnav
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code in _ABSENT:
         return Fatal(f"{doing}: there is no such queue. Set BILLSTREAM_QUEUE_URL, or run `billstream init --aws`.")
+    if code in CREDENTIALS_REFUSED:
+        return Fatal(f"{doing}: {code}. The AWS credentials are wrong or have expired: renew them.")
     if code in _DENIED:
         return Fatal(f"{doing}: {code}. This needs {needs}.")
     return ServiceUnavailable(f"{doing}: {code or error}")

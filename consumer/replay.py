@@ -15,7 +15,7 @@ from consumer.selection import Selection
 
 if TYPE_CHECKING:
     from common.lake import Lake
-    from common.settings import Settings
+    from consumer.interest import Interest
 
 EVENT_NAME = "ObjectCreated:Replay"
 
@@ -38,7 +38,7 @@ class FromListing:
 
     lake: "Lake"
     bucket: Bucket
-    settings: "Settings"
+    interest: "Interest"
     selection: Selection
 
     def __call__(self) -> Iterator[list[Candidate]]:
@@ -51,7 +51,7 @@ class FromListing:
         if self.selection.states:
             _read_states(self.lake, self.selection)
         for page in self.bucket.pages(self.selection.prefix):
-            meant = [one for one in page if self.settings.includes(one.key) and self._means(one)]
+            meant = [one for one in page if self.interest.includes(one.key) and self._means(one)]
             yield list(self._candidates(meant))
 
     def _means(self, listed: Listed) -> bool:

@@ -4,7 +4,7 @@ The events that come of it are settled like any others. They have no sequencer, 
 ledger holds something else: an object that was listed before a newer version of it was loaded rolls nothing back.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -19,11 +19,12 @@ from consumer.events import EventKind, ObjectEvent
 from consumer.feeding import Fed, Feed
 from consumer.listing import Bucket, Listed
 from consumer.paging import append, pages
+from consumer.twins import freed
 
 if TYPE_CHECKING:
     from common.lake import Lake
     from common.runtime import Stop
-    from common.settings import Settings
+    from consumer.interest import Interest
 
 CREATED = "ObjectCreated:Sweep"
 REMOVED = "ObjectRemoved:Sweep"
@@ -37,6 +38,7 @@ class Difference(StrEnum):
     UNKNOWN = "unknown"  # the ledger has no line about it
     CHANGED = "changed"  # the ledger is about another version of it
     GONE = "gone"  # the ledger has it, the bucket has not
+    FREED = "freed"  # the ledger skipped it for a content that is in force nowhere any more
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Sweep:
 
     lake: "Lake"
     bucket: Bucket
-    settings: "Settings"
+    interest: "Interest"
     stop: "Stop"
 
     def differences(self, listed: Callable[[int], None] = lambda _: None) -> Iterator[Found]:
@@ -69,25 +71,28 @@ class Sweep:
         # What the ledger holds before the listing begins: an object that comes meanwhile is not taken for gone.
         self.lake.rows(statement("consumer", "sweep_held", guard=GUARD_TABLE), [self.bucket.name])
         self.lake.rows("CREATE OR REPLACE TEMP TABLE sweep_listed (scope_id VARCHAR)")
+        free = {scope_id(event.scope): event for event in freed(self.lake)}
         for page in self.bucket.pages():
             if self.stop.requested:
                 return
-            yield from self._created(page)
+            yield from self._created(page, free)
             listed(len(page))
         self.lake.rows(statement("consumer", "sweep_gone"))
         for rows in pages(self.lake, "sweep_gone"):
             yield from (Found(Difference.GONE, self._removed(row["key"])) for row in rows)
 
-    def _created(self, page: Sequence[Listed]) -> Iterator[Found]:
+    def _created(self, page: Sequence[Listed], free: Mapping[str, ObjectEvent]) -> Iterator[Found]:
         events = {scope_id(one.created(CREATED).scope): (one.created(CREATED), one.version) for one in page}
         append(self.lake, "sweep_listed", {"scope_id": list(events)})
-        wanted = {key: pair for key, pair in events.items() if self.settings.includes(pair[0].key)}
+        wanted = {key: pair for key, pair in events.items() if self.interest.includes(pair[0].key)}
         held = self.lake.processed_keys(list(wanted))
         for key, (event, version) in wanted.items():
             if key not in held:
                 yield Found(Difference.UNKNOWN, event)
             elif decide(event, held[key], version) is not Verdict.DUPLICATE:
                 yield Found(Difference.CHANGED, event)
+            elif key in free:
+                yield Found(Difference.FREED, free[key])
 
     def _removed(self, key: str) -> ObjectEvent:
         return ObjectEvent(kind=EventKind.REMOVED, bucket=self.bucket.name, key=key, event_name=REMOVED)

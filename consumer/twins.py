@@ -1,19 +1,31 @@
 """Objects with different keys and the same content: often a vendor's copy, sometimes an honest coincidence.
 
-They are reported, or skipped, as the policy says. Two that are loaded at the same moment by two consumers do not
-see each other; nothing of exactly-once hangs on it, as that speaks of keys.
+They are reported, or skipped, as the policy says. What was skipped is loaded once the content is in force nowhere any
+more: the rows of the other object have been retracted or replaced.
+
+Two that are loaded at the same moment by two consumers do not see each other; nothing of exactly-once hangs on it, as
+that speaks of keys.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from common.errors import ServiceUnavailable
 from common.settings import DuplicatePolicy
+from common.statements import statement
 from consumer.decision import Verdict
+from consumer.events import EventKind, ObjectEvent
+from consumer.ledger import State
+from consumer.outcome import Outcome, Result
 from consumer.plan import Step
 
 if TYPE_CHECKING:
     from common.lake import Lake
+    from consumer.intake import Intake
+
+FREED = "ObjectCreated:Freed"
+"""The event of an object that had been skipped for a content that is in force nowhere any more."""
 
 
 def with_twins(steps: Sequence[Step], lake: "Lake", policy: DuplicatePolicy) -> list[Step]:
@@ -32,6 +44,52 @@ def with_twins(steps: Sequence[Step], lake: "Lake", policy: DuplicatePolicy) -> 
             verdict = Verdict.SKIP if policy is DuplicatePolicy.SKIP else step.verdict
             marked.append(replace(step, verdict=verdict, duplicate_of=owner))
     return marked
+
+
+def load_freed(outcomes: Sequence[Outcome], intake: "Intake") -> None:
+    """Have the objects loaded whose content these outcomes took out of force, where they had been skipped for it.
+
+    A process that dies before this is done leaves them skipped; then it is done when a message of the removal comes
+    again, and otherwise by a sweep.
+
+    Raises:
+        Retryable: the lake or the store does not answer; settle the same events again.
+        Fatal: see `Intake.settle`.
+    """
+    originals = [scope for outcome in outcomes for scope in _may_be_freed_by(outcome)]
+    events = freed(intake.lake, originals) if originals else []
+    if not events:
+        return
+    for outcome in intake.settle(events):
+        if outcome.unavailable:
+            raise ServiceUnavailable(outcome.reason)
+        outcome.log()
+
+
+def freed(lake: "Lake", originals: Sequence[str] = ()) -> list[ObjectEvent]:
+    """An event for each object that was skipped for a content that is in force nowhere by now.
+
+    Args:
+        lake: where to look.
+        originals: the scopes that had the content; none means any.
+    """
+    skipped = {row[0]: row for row in lake.rows(statement("consumer", "skipped"), [list(originals)])}
+    still = [key.scope_id for key in lake.processed_keys(list(skipped)).values() if key.state == State.SKIPPED.value]
+    contents = sorted({skipped[scope_id][3] for scope_id in still})
+    in_force = {key.content_sha256 for key in lake.same_content(contents)}
+    return [
+        # Of no version: whatever the store has of it by now is what is to be loaded.
+        ObjectEvent(kind=EventKind.CREATED, bucket=bucket, key=key, event_name=FREED)
+        for _, bucket, key, content in map(skipped.__getitem__, still)
+        if content not in in_force
+    ]
+
+
+def _may_be_freed_by(outcome: Outcome) -> list[str]:
+    """The scopes whose rows it replaced or retracted, or would have, had it not been settled before."""
+    if outcome.result is Result.DUPLICATE:
+        return [outcome.event.scope]
+    return [line.scope for line in outcome.lines if line.previous_load_id not in {None, line.load_id}]
 
 
 def _owners_in_force(loading: Sequence[Step], lake: "Lake") -> dict[str, str]:

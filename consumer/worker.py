@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from common.runtime import Stop
     from common.settings import Settings
     from consumer.intake import Intake
+    from consumer.interest import Interest
 
 LONGEST_BACKOFF = 900  # seconds
 LONGEST_WAIT = 60
@@ -50,27 +51,29 @@ class Worker:
     Args:
         queue: where the messages are.
         intake: settles events.
-        settings: how large a micro-batch is, and which keys are billing files.
+        settings: how large a micro-batch is.
         stop: says when to end.
+        interest: tells which keys are ours; what the settings include, when it is left out.
         periodic: what else is to be done now and then, between two batches; not while a queue is drained.
         clock: seconds that never go back.
         jitter: a random number from 0 to 1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with
         self,
         queue: Queue,
         intake: "Intake",
         settings: "Settings",
         stop: "Stop",
         *,
+        interest: "Interest | None" = None,
         periodic: Sequence[Periodic] = (),
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._queue = queue
         self._intake = intake
-        self._settings = settings
+        self._interest = interest or settings
         self._stop = stop
         self._periodic = periodic
         self._clock = clock
@@ -135,7 +138,7 @@ class Worker:
 
     def _wanted(self, reading: Reading) -> Iterator[ObjectEvent]:
         for event in reading.events:
-            if event.kind is EventKind.UNREADABLE or self._settings.includes(event.key):
+            if event.kind is EventKind.UNREADABLE or self._interest.includes(event.key):
                 yield event
             else:
                 self.summary.outcomes["not_included"] += 1
@@ -189,5 +192,5 @@ class Worker:
             self.summary.outcomes[outcome.label] += 1
             if outcome.entry:
                 self.summary.files += 1
-                self.summary.rows += outcome.entry.rows_loaded
+                self.summary.rows += outcome.rows_loaded
             outcome.log()

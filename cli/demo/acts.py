@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.demo.bucket import Bucket
 from cli.demo.findings import Findings
 from cli.demo.verdict import Check, true_to
 from cli.demo.waiting import wait_until_settled
+from cli.output import marked
 from cli.samples import Story, Truth
 from common.errors import Fatal
 
@@ -103,5 +103,5 @@ def _settle(bucket: Bucket, console: Console) -> None:
 def _with_progress(title: str, steps: Iterable[None], count: int, console: Console) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        for _ in progress.track(steps, total=count, description=escape(title)):
+        for _ in progress.track(steps, total=count, description=marked(title)):
             pass

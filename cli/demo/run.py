@@ -7,7 +7,6 @@ from pathlib import Path
 
 import structlog
 from rich.console import Console
-from rich.markup import escape
 
 from cli.demo.acts import Act, OwnFiles, Samples
 from cli.demo.bucket import Bucket
@@ -19,6 +18,7 @@ from cli.demo.verdict import consistent
 from cli.demo.waiting import queue_depth
 from cli.demo.world import World, running_world
 from cli.emulator import EmulatorError
+from cli.output import marked
 from cli.samples import Story
 from cli.samples.story import DEFAULT_DAYS
 from common.errors import BillstreamError
@@ -59,14 +59,14 @@ def run_demo(
         console.print(f"The demo was {interrupted} and has tidied up.")
         return codes[0] if codes else interrupted.exit_code
     except (BillstreamError, EmulatorError) as error:
-        console.print(f"[bold red]The demo failed.[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        console.print(f"[bold red]The demo failed.[/] {marked(str(error))}", highlight=False, soft_wrap=True)
         return 1
     return codes[0]
 
 
 def _perform(world: World, act: Act, console: Console) -> int:
     """Play the act and tell what became of it. Returns the exit code."""
-    console.print(f"They run. Their logs are in {escape(str(world.folder))}.", highlight=False, soft_wrap=True)
+    console.print(f"They run. Their logs are in {marked(str(world.folder))}.", highlight=False, soft_wrap=True)
     started = time.monotonic()
     bucket = Bucket(world)
     act.play(bucket, console)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from cli.demo.bucket import Bucket
@@ -13,6 +12,7 @@ from cli.demo.findings import Findings, Quarantined
 from cli.demo.surroundings import access
 from cli.demo.verdict import Check
 from cli.demo.world import World
+from cli.output import marked, printable
 from cli.samples import Truth
 
 MOST_REASONS = 8
@@ -32,7 +32,7 @@ def print_summary(
     console.print(_totals(findings, truth))
     for check in checks:
         mark = "[green]✓[/]" if check.holds else "[bold red]✗[/]"
-        console.print(f"{mark} {escape(check.sentence)}")
+        console.print(f"{mark} {marked(check.sentence)}")
     _print_next(console, bucket.world)
 
 
@@ -80,15 +80,15 @@ def _counts(bucket: Bucket, findings: Findings) -> Table:
 def _print_quarantine(console: Console, findings: Findings) -> None:
     quarantined = [*findings.files, *findings.records]
     for one in quarantined[:MOST_REASONS]:
-        console.print(f"  [yellow]quarantined[/] {escape(_reason(one))}", highlight=False)
+        console.print(f"  [yellow]quarantined[/] {marked(_reason(one))}", highlight=False)
     if len(quarantined) > MOST_REASONS:
         console.print(f"  … and {len(quarantined) - MOST_REASONS} more, in the view quarantined_rows and in the ledger")
 
 
 def _reason(one: Quarantined) -> str:
-    """One line, in which a key or a cell of the file cannot play tricks on the terminal."""
+    """One line, in which a key or a cell of the file cannot play tricks on the terminal, nor fill it."""
     where = one.key if one.line is None else f"{one.key} line {one.line}"
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in f"{where}: {one.reason}")
+    return printable(f"{where}: {one.reason}", 1000)
 
 
 def _totals(findings: Findings, truth: Truth | None) -> Table:
@@ -117,4 +117,4 @@ def _print_next(console: Console, world: World) -> None:
 
 def _print_code(console: Console, text: str, indent: str = "  ") -> None:
     """A line that can be copied: never wrapped, never coloured in parts."""
-    console.print(f"{indent}[cyan]{escape(text)}[/]", highlight=False, soft_wrap=True)
+    console.print(f"{indent}[cyan]{marked(text)}[/]", highlight=False, soft_wrap=True)

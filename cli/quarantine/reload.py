@@ -65,12 +65,11 @@ def _reloaded(outcome: "Outcome") -> Reloaded:
     entry = outcome.entry
     if entry is None:
         return Reloaded(outcome.event.scope, outcome.label, mended=False, told=f"not settled: {outcome.reason}")
-    if entry.state is State.LOADED and not entry.rows_rejected:
-        told = f"loaded, {entry.rows_loaded:,} rows"
-        return Reloaded(entry.scope, entry.state.value, mended=True, told=told)
-    if entry.state is State.LOADED:
-        told = f"loaded, {entry.rows_loaded:,} rows; {entry.rows_rejected:,} records still do not fit"
-        return Reloaded(entry.scope, entry.state.value, mended=False, told=told)
+    if entry.state in {State.LOADED, State.DELIVERED}:
+        told = f"{entry.state.value}, {outcome.rows_loaded:,} rows"
+        if left := outcome.rows_rejected:
+            told += f"; {left:,} records still do not fit"
+        return Reloaded(entry.scope, entry.state.value, mended=not left, told=told)
     if entry.state is State.QUARANTINED:
         return Reloaded(entry.scope, entry.state.value, mended=False, told=f"still in quarantine: {entry.reason}")
     mended = entry.state is not State.MISSING

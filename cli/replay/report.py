@@ -1,8 +1,10 @@
-"""What a replay, and a sweep, tell a person."""
+"""What a replay, and a sweep, tell a person or a program."""
+
+from typing import Any
 
 from cli.replay.results import Foreseen, Result, Sent
 from cli.report import WORDS
-from cli.terminal import add_row, out, say, table
+from cli.terminal import add_row, out, say, table, write_json
 from consumer.feeding import Fed
 
 _VERDICTS = {
@@ -14,8 +16,11 @@ _VERDICTS = {
 }
 
 
-def tell(result: Result, *, stopped: bool) -> None:
+def tell(result: Result, *, stopped: bool, as_json: bool) -> None:
     """What came of it, and how to go on if it was ended early."""
+    if as_json:
+        write_json(_plain(result) | {"finished": not stopped})
+        return
     if isinstance(result, Foreseen):
         _foreseen(result)
     elif isinstance(result, Sent):
@@ -41,6 +46,20 @@ def fed(result: Fed) -> None:
     out.print(counts)
     for outcome in result.unsettled:
         say(f"{outcome.event.scope}: not settled, the same command tries it again: {outcome.reason}", style="red")
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    if isinstance(result, Foreseen):
+        return {"objects": result.objects, "bytes": result.size_bytes, "verdicts": dict(result.verdicts)}
+    if isinstance(result, Sent):
+        return {"notifications": result.notices, "local_files_left_out": result.left_out}
+    unsettled = [{"scope": outcome.event.scope, "reason": outcome.reason} for outcome in result.unsettled]
+    return {
+        "outcomes": dict(result.outcomes),
+        "rows": result.rows,
+        "rejected": result.rejected,
+        "unsettled": unsettled,  # the first of them; all are counted as `released`
+    }
 
 
 def _foreseen(result: Foreseen) -> None:

@@ -81,7 +81,7 @@ def replay_via_queue(source: Source, notices: Notices, stop: "Stop", told: Told)
 def _source(order: Order, lake: "Lake", settings: "Settings") -> Source:
     if order.origin is Origin.LEDGER:
         return FromLedger(lake, order.selection)
-    return FromListing(lake, wiring.bucket(settings), settings, order.selection)
+    return FromListing(lake, wiring.bucket(settings), wiring.interest(settings), order.selection)
 
 
 def _events(source: Source, stop: "Stop") -> Iterator[ObjectEvent]:

@@ -12,7 +12,7 @@ from consumer.paging import append
 
 if TYPE_CHECKING:
     from common.lake import Lake
-    from common.settings import Settings
+    from consumer.interest import Interest
 
 _EVENT = "ObjectCreated:Verify"
 _COLUMNS = (
@@ -20,18 +20,18 @@ _COLUMNS = (
 )
 
 
-def read_bucket(lake: "Lake", bucket: Bucket, settings: "Settings", progress: Callable[[int], None]) -> int:
+def read_bucket(lake: "Lake", bucket: Bucket, interest: "Interest", progress: Callable[[int], None]) -> int:
     """List the bucket into a temporary table, page by page. Returns how many objects it has."""
     lake.rows(f"CREATE OR REPLACE TEMP TABLE verify_listed ({_COLUMNS})")
     count = 0
     for page in bucket.pages():
-        _insert(lake, page, settings)
+        _insert(lake, page, interest)
         count += len(page)
         progress(len(page))
     return count
 
 
-def _insert(lake: "Lake", page: Sequence[Listed], settings: "Settings") -> None:
+def _insert(lake: "Lake", page: Sequence[Listed], interest: "Interest") -> None:
     scopes = [listed.created(_EVENT).scope for listed in page]
     columns: dict[str, list[Any]] = {
         "scope_id": [scope_id(scope) for scope in scopes],
@@ -40,7 +40,7 @@ def _insert(lake: "Lake", page: Sequence[Listed], settings: "Settings") -> None:
         "key": [listed.key for listed in page],
         "etag": [listed.etag for listed in page],
         "modified": [listed.modified for listed in page],
-        "included": [settings.includes(listed.key) for listed in page],
+        "included": [interest.includes(listed.key) for listed in page],
     }
     append(lake, "verify_listed", columns)
 

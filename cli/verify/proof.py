@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from common.lake import Lake
-    from common.settings import Settings
+    from consumer.interest import Interest
     from consumer.listing import Bucket
 
 PACKAGE = "cli.verify"
@@ -65,7 +65,7 @@ class Proof:
 
 def prove(
     lake: "Lake",
-    settings: "Settings",
+    interest: "Interest",
     bucket: "Bucket | None" = None,
     progress: "Callable[[int], None]" = lambda _: None,
 ) -> Proof:
@@ -73,7 +73,7 @@ def prove(
 
     Args:
         lake: open for reading at least.
-        settings: which keys of the bucket are billing files.
+        interest: which keys of the bucket are billing files.
         bucket: to be compared with the ledger; None leaves it out.
         progress: told how many objects each page of the listing has.
 
@@ -82,9 +82,10 @@ def prove(
         Fatal: the bucket cannot be listed.
     """
     began = datetime.now(UTC)
-    listed = read_bucket(lake, bucket, settings, progress) if bucket else 0
+    listed = read_bucket(lake, bucket, interest, progress) if bucket else 0
     snapshot_id = _pin(lake)
-    loads, rows = lake.rows("SELECT count(*), coalesce(sum(rows_loaded), 0)::BIGINT FROM verify_in_force")[0]
+    in_force = "SELECT count(*), coalesce(sum(rows_loaded), 0)::BIGINT FROM verify_in_force WHERE state = 'loaded'"
+    loads, rows = lake.rows(in_force)[0]
     return Proof(
         snapshot_id=snapshot_id,
         loads=loads,

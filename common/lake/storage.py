@@ -8,7 +8,7 @@ from typing import Protocol
 
 import duckdb
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from common import aws
 from common.lake.catalog import literal
@@ -153,7 +153,7 @@ class S3Storage:
         bucket, _, key = path.removeprefix("s3://").partition("/")
         try:
             aws.s3_client().delete_object(Bucket=bucket, Key=key)
-        except (BotoCoreError, ClientError) as error:
+        except (ClientError, *aws.NO_ANSWER) as error:
             log.warning("staged_file_left", path=path, reason=str(error))
 
     def staging_path(self, name: str) -> str:

@@ -8,7 +8,7 @@ SELECT
     arg_max(state, rowid) FILTER (state <> 'stale') AS standing,
     arg_max({{'bucket': bucket, 'key': key, 'size_bytes': size_bytes, 'modified': coalesce(event_time, settled_at)}}, rowid) AS object
 FROM ledger
-WHERE bucket <> 'message:'
+WHERE bucket NOT IN ('message:', 'export:')
 GROUP BY scope_id
 HAVING CASE
     WHEN len($1) = 0 THEN standing NOT IN ('removed', 'kept')

@@ -142,7 +142,7 @@ def test_files_of_the_readers_own_are_loaded(start: Callable[..., Demo], tmp_pat
     assert "CHF" in output
     assert "Uploading 3 files" in output
     assert "\x1b" not in output
-    assert "\N{REPLACEMENT CHARACTER}[31m[bold]evil.csv: " in output
+    assert r"\x1b[31m[bold]evil.csv: " in output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -11,9 +11,11 @@ from pathlib import Path
 from common.errors import ObjectMissing
 from consumer.decision import GONE, Gone
 from consumer.events import EventKind, ObjectEvent, ObjectVersion
+from consumer.listing import Listed
 from consumer.objects import Fetched
 
 Sequencer = Callable[[int], str | None]
+EVENT_TIME = datetime(2026, 3, 14, 9, tzinfo=UTC)
 
 
 def growing(number: int) -> str | None:
@@ -37,19 +39,22 @@ class Stored:
 
     version_id: str | None
     content: bytes | None
+    modified: datetime = EVENT_TIME
 
     @property
     def version(self) -> ObjectVersion:
         content = self.content or b""
-        return ObjectVersion(self.version_id, hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content))
+        etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        return ObjectVersion(self.version_id, etag, len(content), self.modified)
 
 
 @dataclass
 class FakeBucket:
-    """Implements `consumer.objects.ObjectStore`.
+    """Implements `consumer.objects.ObjectStore`, and lists itself as `consumer.listing.Bucket` does.
 
     `put`, `remove` and `remove_version` return the notification that S3 would send. `failures` are raised by the
     calls ("fetch" or "current") for a key, one each; `before` is called first, with the call's name and its event.
+    What is put was last modified `now`.
     """
 
     name: str = "billing"
@@ -59,6 +64,7 @@ class FakeBucket:
     failures: dict[tuple[str, str], list[Exception]] = field(default_factory=dict)
     before: Callable[[str, ObjectEvent], None] = field(default=lambda _call, _event: None)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    now: datetime = EVENT_TIME
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -87,7 +93,7 @@ class FakeBucket:
         return versions[-1].content if versions else None
 
     def _add(self, key: str, content: bytes | None) -> Stored:
-        stored = Stored(f"v{next(self._numbers)}" if self.versioned else None, content)
+        stored = Stored(f"v{next(self._numbers)}" if self.versioned else None, content, self.now)
         with self._lock:
             self.keys[key] = [*(self.keys.get(key, []) if self.versioned else []), stored]
         return stored
@@ -103,10 +109,16 @@ class FakeBucket:
             etag=created.etag if created else None,
             sequencer=self.sequencer(next(self._numbers)),
             size_bytes=created.size_bytes if created else None,
-            event_time=datetime(2026, 3, 14, 9, tzinfo=UTC),
+            event_time=EVENT_TIME,
         )
 
-    # -- the port ----------------------------------------------------------------------------------------
+    # -- the ports ---------------------------------------------------------------------------------------
+
+    def pages(self, prefix: str = "") -> Iterator[list[Listed]]:
+        """The listing, an object a page; what happens between two pages shows in those that follow."""
+        for key in sorted(key for key in self.keys if key.startswith(prefix)):
+            current = self.keys.get(key, [])[-1:]
+            yield [self._listed(key, stored) for stored in current if stored.content is not None]
 
     def current(self, event: ObjectEvent) -> ObjectVersion | Gone:
         self._begin("current", event)
@@ -122,6 +134,9 @@ class FakeBucket:
             raise ObjectMissing(f"GET {event.scope}: NoSuchKey")
         target.write_bytes(stored.content)
         return Fetched(target, stored.version)
+
+    def _listed(self, key: str, stored: Stored) -> Listed:
+        return Listed(self.name, key, stored.version.etag or "", stored.version.size_bytes, stored.modified)
 
     def _wanted(self, event: ObjectEvent, versions: list[Stored]) -> Stored | None:
         if event.version_id:

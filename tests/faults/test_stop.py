@@ -1,8 +1,11 @@
 """Told to end, a consumer ends: at once, in good order, with nothing lost and nothing held back."""
 
+import re
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +99,53 @@ def test_a_second_signal_ends_it_at_once_and_the_messages_come_again(world: Worl
     until(lambda: world.visible() == world.depth() > 0, "the messages do not come again")
     world.drain()
     world.assert_holds(FILES)
+
+
+@pytest.mark.parametrize("command", ["consume", "aggregate"])
+def test_before_anything_heavy_is_loaded_a_signal_is_heard(command: str) -> None:
+    """What a process does in its first moments, told from within; only Python's own start comes earlier."""
+    told = (
+        "import sys, signal, threading, cli.main, common.stop\n"
+        f"sys.argv = ['billstream', '{command}']\n"
+        "class Loaded(Exception): pass\n"
+        "def found(name, *_):\n"
+        "    if name == 'cli.commands':\n"
+        "        heavy = {'duckdb', 'pyarrow', 'boto3', 'botocore', 'pydantic', 'structlog', 'typer', 'rich'}\n"
+        "        heard = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL\n"
+        "        print(heard, sorted(heavy & set(sys.modules)))\n"
+        "        raise Loaded\n"
+        "sys.meta_path.insert(0, type('Watch', (), {'find_spec': staticmethod(found)}))\n"
+        "try: cli.main.run()\n"
+        "except Loaded: pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "True []\n", done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux whether a process hears a signal")
+@pytest.mark.parametrize(
+    ("command", "seconds"),
+    [("consume", 0.0), ("consume", 0.1), ("consume", 0.4), ("aggregate", 0.0), ("aggregate", 0.2), ("aggregate", 0.8)],
+)
+def test_a_process_that_hears_the_signal_ends_in_good_order_however_early(
+    world: World, command: str, seconds: float
+) -> None:
+    process = world.start(command)
+    until(lambda: hears(process), "it never listens")
+    time.sleep(seconds)
+
+    process.terminate()
+
+    assert ended(process, world) == 0, world.log(command)
+    assert world.events("process_ended", command), world.log(command)
+
+
+def hears(process: "subprocess.Popen[str]") -> bool:
+    """Whether the process has a handler for SIGTERM; until it has, the signal just ends it."""
+    assert process.poll() is None
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16)  # type: ignore[index]
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
 def test_an_aggregator_ends_when_it_is_told_to(world: World) -> None:

@@ -1,7 +1,7 @@
 """A consumer over a bucket in memory and a real lake, and what is to be seen of its work."""
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from common.settings import DuplicatePolicy, RemovalPolicy, Settings
 from consumer.breaker import Breaker
 from consumer.decode import Staging
 from consumer.events import ObjectEvent
+from consumer.exports import Exports
 from consumer.intake import Intake
 from consumer.ledger import LedgerEntry
 from consumer.objects import ObjectStore
@@ -61,6 +62,7 @@ class House:
         on_removed: RemovalPolicy = RemovalPolicy.RETRACT,
         on_duplicate_content: DuplicatePolicy = DuplicatePolicy.WARN,
         name: str = "consumer",
+        exports: Exports | None = None,
     ) -> Intake:
         lake = lake or self.lake
         return Intake(
@@ -73,11 +75,18 @@ class House:
             breaker=Breaker(consecutive=0, share=1),
             on_duplicate_content=on_duplicate_content,
             clock=self.clock,
+            exports=exports or Exports(),
         )
 
     def rival(self, objects: ObjectStore) -> Intake:
         """Another consumer with a hold of its own on the same lake."""
         return self.intake(objects, lake=self.stack.enter_context(Lake.open(self.settings)), name="rival")
+
+    @contextmanager
+    def reader(self) -> Iterator[Lake]:
+        """Somebody else who looks at the lake."""
+        with Lake.open(self.settings, read_only=True) as lake:
+            yield lake
 
     # -- what is in the lake -----------------------------------------------------------------------------
 

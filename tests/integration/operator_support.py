@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.commands import app
 from common.errors import BillstreamError
 from common.lake import Lake
 from common.settings import Settings

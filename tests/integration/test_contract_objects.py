@@ -11,10 +11,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from common.errors import Fatal, ObjectMissing
+from common.errors import Fatal, ObjectMissing, Poison
 from consumer.decision import GONE
 from consumer.events import EventKind, ObjectEvent, ObjectVersion
 from consumer.objects import ObjectStore, S3Objects
+from consumer.refusals import Ownership
 from tests.fakes.objects import FakeBucket
 from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY
 
@@ -173,6 +174,18 @@ def test_a_version_below_a_delete_marker_is_there_until_it_is_removed_for_good(v
         versioned.fetched(event)
 
 
+def test_what_is_below_comes_back_when_the_marker_or_the_newest_version_is_removed_for_good(versioned: Bench) -> None:
+    old, new = versioned.owner.put(KEY, b"old"), versioned.owner.put(KEY, b"newer")
+    marker = versioned.owner.remove(KEY)
+    assert versioned.store.current(marker) is GONE
+
+    removal = versioned.owner.remove_version(KEY, str(marker.version_id))
+    assert versioned.store.current(removal) == ObjectVersion(new.version_id, new.etag, 5)
+
+    removal = versioned.owner.remove_version(KEY, str(new.version_id))
+    assert versioned.store.current(removal) == ObjectVersion(old.version_id, old.etag, 3)
+
+
 def test_what_never_was_is_gone_too(either: Bench) -> None:
     event = replace(either.owner.put(KEY, b"content"), key="another.csv")
 
@@ -185,8 +198,23 @@ def test_what_never_was_is_gone_too(either: Bench) -> None:
 def test_a_bucket_that_is_not_there_is_nothing_to_wait_for(
     request: pytest.FixtureRequest, emulator: str, tmp_path: Path
 ) -> None:
-    store = S3Objects(client(request.getfixturevalue(f"{emulator}_url")))
+    s3 = client(request.getfixturevalue(f"{emulator}_url"))
     event = ObjectEvent(kind=EventKind.CREATED, bucket="nowhere-at-all", key=KEY, event_name="ObjectCreated:Put")
 
-    with pytest.raises(Fatal, match="NoSuchBucket"):
+    for ownership in (Ownership(), Ownership("another")):
+        with pytest.raises(Poison, match="NoSuchBucket"):
+            S3Objects(s3, ownership).fetch(event, tmp_path / "object")
+    with pytest.raises(Fatal, match=r"NoSuchBucket.*BILLSTREAM_BUCKET"):
+        S3Objects(s3, Ownership("nowhere-at-all")).fetch(event, tmp_path / "object")
+
+
+@pytest.mark.parametrize("emulator", ["ministack", "localstack"])
+def test_a_bucket_that_cannot_be_one_is_never_asked_for(
+    request: pytest.FixtureRequest, emulator: str, tmp_path: Path
+) -> None:
+    store = S3Objects(client(request.getfixturevalue(f"{emulator}_url")))
+    event = ObjectEvent(kind=EventKind.CREATED, bucket="no bucket", key=KEY, event_name="ObjectCreated:Put")
+    with pytest.raises(Poison, match="Invalid bucket name"):
         store.fetch(event, tmp_path / "object")
+    with pytest.raises(Poison, match="Invalid bucket name"):
+        store.current(event)

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import Fatal, Retryable, ServiceUnavailable
+from common.errors import Fatal, Poison, Retryable, ServiceUnavailable
 from common.lake import Lake
 from common.settings import DuplicatePolicy, RemovalPolicy, Settings
 from consumer.decode import staging
 from consumer.envelope import read_body
 from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from consumer.intake import rounds
+from consumer.intake import Intake, rounds
 from consumer.objects import LocalObjects
 from consumer.outcome import Result
-from tests.fakes.objects import FakeBucket, absent, constant
+from consumer.preparation import FETCHES_AT_ONCE
+from consumer.twins import freed
+from tests.fakes.objects import FakeBucket, absent, constant, growing
 from tests.integration.intake_support import House, again, bill, entry_of, labels
 
 BAD = "no,header,that,fits\n1,2,3,4\n"
@@ -276,17 +278,82 @@ def test_a_removal_before_its_create_leaves_a_tombstone(house: House) -> None:
     assert house.totals(bucket) == {"USD": Decimal(2)}
 
 
+@pytest.mark.parametrize(("policy", "left"), [(RemovalPolicy.RETRACT, {}), (RemovalPolicy.KEEP, {"USD": Decimal(1)})])
+def test_a_late_removal_takes_the_rows_that_a_file_in_quarantine_has_left_in_force(
+    house: House, policy: RemovalPolicy, left: dict[str, Decimal]
+) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket, on_removed=policy)
+    assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
+    removal, bad = bucket.remove("k.csv"), bucket.put("k.csv", "no,header\n1,2\n")
+    assert labels(intake.settle([bad])) == ["quarantined"]
+    assert house.totals(bucket) == {"USD": Decimal(1)}, "nobody has told of the removal yet"
+    assert labels(intake.settle([removal])) == ["stale"]
+    assert house.totals(bucket) == left
+    assert {load["key"] for load in house.view("current_loads", bucket)} == ({"k.csv"} if left else set())
+    assert [line["state"] for line in house.view("latest_entries", bucket)] == ["quarantined"]
+    assert labels(intake.settle([removal])) == ["duplicate"]
+    assert labels(intake.settle([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
+
+
+def test_a_removal_from_before_the_rows_in_force_takes_nothing(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    removal, good = bucket.remove("k.csv"), bucket.put("k.csv", bill("1 USD"))
+    assert labels(intake.settle([good])) == ["loaded"]
+    assert labels(intake.settle([bucket.put("k.csv", "no,header\n1,2\n")])) == ["quarantined"]
+    assert labels(intake.settle([removal])) == ["stale"]
+    assert house.totals(bucket) == {"USD": Decimal(1)}
+
+
 def test_the_removal_of_an_old_version_leaves_the_current_rows(house: House) -> None:
     bucket = house.bucket(versioned=True)
     intake = house.intake(bucket)
     old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
     intake.settle([old, new])
     removal = bucket.remove_version("k.csv", str(old.version_id))
-    assert labels(intake.settle([removal])) == ["stale"]
+    assert labels(intake.settle([removal])) == ["unchanged"]
     assert labels(intake.settle([removal])) == ["duplicate"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
     assert labels(intake.settle([bucket.remove_version("k.csv", str(new.version_id))])) == ["removed"]
     assert house.totals(bucket) == {}
+
+
+@pytest.mark.parametrize("sequencer", [growing, constant, absent])
+def test_a_version_that_is_removed_for_good_gives_way_to_the_one_before(house: House, sequencer: object) -> None:
+    bucket = house.bucket(versioned=True, sequencer=sequencer)
+    intake = house.intake(bucket)
+    old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    intake.settle([old, new])
+    removal = bucket.remove_version("k.csv", str(new.version_id))
+    assert labels(intake.settle([removal])) == ["loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(1)}
+    assert labels(intake.settle([removal])) == ["duplicate"]
+    line = house.ledger(bucket)[-1]
+    assert (line["version_id"], line["event_name"]) == (old.version_id, "ObjectRemoved:Delete")
+
+
+@pytest.mark.parametrize("sequencer", [growing, constant, absent])
+def test_a_delete_marker_that_is_removed_brings_the_rows_back(house: House, sequencer: object) -> None:
+    bucket = house.bucket(versioned=True, sequencer=sequencer)
+    intake = house.intake(bucket)
+    create, marker = bucket.put("k.csv", bill("1 USD")), bucket.remove("k.csv")
+    assert labels(intake.settle([create, marker])) == ["loaded", "removed"]
+    restored = bucket.remove_version("k.csv", str(marker.version_id))
+    assert labels(intake.settle([restored])) == ["loaded"]
+    assert house.totals(bucket) == {"USD": Decimal(1)}
+    assert labels(intake.settle([restored, marker, create]))[0] == "duplicate"
+    assert house.totals(bucket) == {"USD": Decimal(1)}, "late news took the rows away"
+
+
+def test_the_removal_of_a_version_that_nobody_knew_loads_what_is_current(house: House) -> None:
+    bucket = house.bucket(versioned=True)
+    intake = house.intake(bucket)
+    old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
+    removal = bucket.remove_version("k.csv", str(old.version_id))
+    assert labels(intake.settle([removal, new, old])) == ["loaded", "stale", "stale"]
+    assert house.totals(bucket) == {"USD": Decimal(2)}
 
 
 @pytest.mark.parametrize("sequencer", [constant, absent])
@@ -313,10 +380,10 @@ def test_without_an_order_of_events_the_store_decides(house: House, sequencer: o
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (BAD, "No profile (credits, focus) fits the header: 'no', 'header', 'that', 'fits'."),
+        (BAD, "Line 1: No profile fits the header: 'no', 'header', 'that', 'fits'."),
         (b"\x1f\x8bno gzip", "The gzip stream is damaged"),
-        (b"date,credits\n2026-01-01,\xff\n", "Line 2, byte 25 of the text, is not UTF-8 text"),
-        (b"\n\n", "Line 1 is empty"),
+        ("date,credits\n2026-01-01,ü".encode() + b"\xff\n", "Line 2, byte 27 of the text, is not UTF-8 text"),
+        (b",,\n", "Line 1 is empty"),
         (bill("x,1,1,USD,u", "short"), "No row of 2 fits; the first, line 3: Expected Number of Columns: 5 Found: 1"),
         (bill("99999999999999999999 USD", "99999999999999999999 USD"), "DuckDB cannot read the file"),
     ],
@@ -446,6 +513,55 @@ def test_a_store_that_does_not_say_what_is_current_is_asked_later(house: House) 
     (outcome,) = intake.settle([first])
     assert (outcome.label, outcome.unavailable) == ("released", True)
     assert labels(intake.settle([first])) == ["stale"]
+
+
+def test_an_object_that_never_can_be_had_is_quarantined_and_the_others_are_loaded(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    events = [bucket.put("good.csv", bill("1 USD")), bucket.put("archived.csv", bill("2 USD"))]
+    bucket.failures["fetch", "archived.csv"] = [Poison("it is archived; restore it")]
+    outcomes = intake.settle(events)
+    assert labels(outcomes) == ["loaded", "quarantined"]
+    assert outcomes[1].acknowledge
+    assert (entry_of(outcomes[1]).reason, entry_of(outcomes[1]).etag) == ("it is archived; restore it", events[1].etag)
+    assert labels(intake.settle(events)) == ["duplicate", "duplicate"]
+    assert labels(intake.settle([events[1].forced()])) == ["loaded"], "after the restore"
+    assert house.totals(bucket) == {"USD": Decimal(3)}
+
+
+def test_a_store_that_refuses_to_say_what_is_current_quarantines_and_keeps_the_rows(house: House) -> None:
+    bucket = house.bucket(sequencer=absent)
+    intake = house.intake(bucket)
+    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    for event in (bucket.put("k.csv", bill("2 USD")), bucket.remove("k.csv")):
+        bucket.failures["current", "k.csv"] = [Poison("HEAD s3://k.csv: no way in")]
+        (outcome,) = intake.settle([event])
+        assert (outcome.label, entry_of(outcome).reason) == ("quarantined", "HEAD s3://k.csv: no way in")
+        assert house.totals(bucket) == {"USD": Decimal(1)}
+
+
+def test_many_objects_are_asked_about_at_the_same_time_and_an_outage_only_once(house: House) -> None:
+    bucket = house.bucket(sequencer=absent)
+    intake = house.intake(bucket)
+    keys = [f"{number}.csv" for number in range(40)]
+    intake.settle([bucket.put(key, bill("1 USD")) for key in keys])
+    at_once = threading.Barrier(FETCHES_AT_ONCE, timeout=10)
+
+    def all_together(call: str, _event: ObjectEvent) -> None:
+        if call == "current":
+            at_once.wait()
+
+    bucket.before = all_together
+    news = [bucket.put(key, bill("2 USD")) for key in keys]
+    assert labels(intake.settle(news)) == ["loaded"] * len(keys)
+
+    bucket.before = lambda _call, _event: None
+    bucket.calls.clear()
+    for key in keys:
+        bucket.failures["current", key] = [ServiceUnavailable("503 Slow Down")]
+    outcomes = intake.settle([bucket.put(key, bill("3 USD")) for key in keys])
+    assert {(outcome.label, outcome.unavailable) for outcome in outcomes} == {("released", True)}
+    assert len(bucket.calls) <= FETCHES_AT_ONCE, "a store that is away was asked again and again"
 
 
 def test_a_permission_that_is_missing_is_fatal_and_settles_nothing(house: House) -> None:
@@ -595,6 +711,84 @@ def test_a_copy_under_another_key_gets_what_the_policy_says(
     line = house.ledger(bucket, "copy.csv")[0]
     assert line["duplicate_of"] == (f"s3://{bucket.name}/original.csv" if told else None)
     assert labels(intake.settle([copy])) == ["duplicate"]
+
+
+def skipping(house: House) -> tuple[FakeBucket, Intake, ObjectEvent, list[ObjectEvent]]:
+    """An object that is loaded, and two copies of it that are skipped."""
+    bucket = house.bucket(versioned=True)
+    intake = house.intake(bucket, on_duplicate_content=DuplicatePolicy.SKIP)
+    content = bill(f"1 {bucket.name[-3:].upper()}")
+    original, *copies = [bucket.put(f"{name}.csv", content) for name in ("original", "copy", "another copy")]
+    assert labels(intake.settle([original, *copies])) == ["loaded", "skipped", "skipped"]
+    return bucket, intake, original, copies
+
+
+@pytest.mark.parametrize("end", ["removed", "replaced"])
+def test_a_copy_that_was_skipped_is_loaded_when_the_original_goes(house: House, end: str) -> None:
+    bucket, intake, original, copies = skipping(house)
+    before, currency = house.totals(bucket), bucket.name[-3:].upper()
+    last = bucket.remove("original.csv") if end == "removed" else bucket.put("original.csv", bill(f"5 {currency}"))
+    (outcome,) = intake.settle([last])
+    assert outcome.label == ("removed" if end == "removed" else "loaded")
+    assert house.totals(bucket, "original.csv") == ({} if end == "removed" else {currency: Decimal(5)})
+    assert {**house.totals(bucket, "copy.csv"), **house.totals(bucket, "another copy.csv")} == before
+    newest = {line["key"]: line["state"] for line in house.ledger(bucket)}
+    assert sorted([newest["copy.csv"], newest["another copy.csv"]]) == ["loaded", "skipped"], "two of them are loaded"
+    totals, lines = house.totals(bucket), len(house.ledger(bucket))
+    intake.settle([last, original, *copies])
+    assert house.totals(bucket) == totals
+    assert len(house.ledger(bucket)) <= lines + 1, "late news of the original is written down once"
+
+
+def test_copies_go_one_after_the_other_until_none_is_left(house: House) -> None:
+    bucket, intake, _, _ = skipping(house)
+    before = house.totals(bucket)
+    intake.settle([bucket.remove("original.csv")])
+    intake.settle([bucket.remove("copy.csv")])
+    assert house.totals(bucket) == house.totals(bucket, "another copy.csv") == before
+    intake.settle([bucket.remove("another copy.csv")])
+    assert house.totals(bucket) == {}
+
+
+def test_a_consumer_that_dies_before_it_loads_the_copy_does_so_when_the_message_comes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, intake, _, _ = skipping(house)
+    before = house.totals(bucket)
+    removal = bucket.remove("original.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr("consumer.intake.load_freed", died)
+        with pytest.raises(Died):
+            intake.settle([removal])
+    assert house.totals(bucket) == {}, "it did not die in between"
+    keys = {event.key for event in freed(house.lake) if event.bucket == bucket.name}
+    assert keys == {"copy.csv", "another copy.csv"}
+
+    assert labels(intake.settle([removal])) == ["duplicate"]
+
+    assert house.totals(bucket) == before
+    assert [event for event in freed(house.lake) if event.bucket == bucket.name] == []
+
+
+def test_a_store_that_is_away_when_a_copy_is_to_be_loaded_brings_the_message_again(house: House) -> None:
+    bucket, intake, _, _ = skipping(house)
+    before = house.totals(bucket)
+    removal = bucket.remove("original.csv")
+    for key in ("copy.csv", "another copy.csv"):
+        bucket.failures["fetch", key] = [ServiceUnavailable("503 Slow Down")]
+    with pytest.raises(ServiceUnavailable, match="503"):
+        intake.settle([removal])
+    bucket.failures.clear()
+    assert labels(intake.settle([removal])) == ["duplicate"]
+    assert house.totals(bucket) == before
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+def died(*_: object) -> None:
+    raise Died
 
 
 def test_a_failing_lake_is_told_and_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

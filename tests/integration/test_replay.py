@@ -87,6 +87,23 @@ def test_a_notification_of_ours_is_written_as_s3_writes_it(aws: AwsEnvironment, 
     assert "eTag" not in forced["s3"]["object"], "a forced one is of whatever the bucket has then"
 
 
+@on_ministack
+def test_programs_are_told_in_json(aws: AwsEnvironment, billstream: Commands) -> None:
+    size = sum(len(file.body) for file in FILES)
+    foreseen = billstream.json("replay", "--dry-run")
+    assert foreseen == {"objects": 3, "bytes": size, "verdicts": {"load": 3}, "finished": True}
+    sent = billstream.json("replay", "--via-queue")
+    assert sent == {"notifications": 3, "local_files_left_out": 0, "finished": True}
+    rows = sum(len(file.rows) for file in FILES)
+    done = billstream.json("replay")
+    assert done == {"outcomes": {"loaded": 3}, "rows": rows, "rejected": 0, "unsettled": [], "finished": True}
+    assert billstream.json("replay")["outcomes"] == {"duplicate": 3}
+    aws.s3.delete_object(Bucket=aws.bucket, Key=PLAIN.key)
+    failed = billstream.json("replay", "--from", "ledger", expect=1)
+    assert [one["scope"] for one in failed["unsettled"]] == [f"s3://{aws.bucket}/{PLAIN.key}"]
+    assert "404" in failed["unsettled"][0]["reason"] or "NoSuchKey" in failed["unsettled"][0]["reason"]
+
+
 MEANT = [
     (Selection(), FILES),
     (Selection(prefix="bills/"), [JANUARY, MARCH]),

@@ -1,5 +1,6 @@
 """A sweep brings the ledger to what the bucket holds, when no notification told of it."""
 
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -64,6 +65,21 @@ def test_what_no_notification_told_of_is_settled(aws: AwsEnvironment, billstream
 
 
 @on_ministack
+def test_programs_are_told_in_json(aws: AwsEnvironment, billstream: Commands) -> None:
+    put(aws, *FILES)
+    billstream.run("sweep")
+    miss_everything(aws)
+    told = billstream.json("sweep", "--dry-run")
+    assert told["bucket"] == aws.bucket
+    assert told["differences"] == {"unknown": 1, "changed": 1, "gone": 1, "freed": 0}
+    assert {"difference": "gone", "scope": f"s3://{aws.bucket}/{FILES[1].key}"} in told["examples"]
+    assert told["finished"] is True
+    done = billstream.json("sweep")
+    assert done["outcomes"] == {"loaded": 2, "removed": 1}
+    assert billstream.json("sweep")["outcomes"] == {}
+
+
+@on_ministack
 def test_a_late_notification_of_what_was_swept_changes_nothing(aws: AwsEnvironment, billstream: Commands) -> None:
     put(aws, *FILES, RESTATED)
     aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
@@ -74,6 +90,29 @@ def test_a_late_notification_of_what_was_swept_changes_nothing(aws: AwsEnvironme
 
     assert billstream.totals() == before == expected_totals([RESTATED, FILES[2]])
     assert "quarantined" not in summary
+
+
+@on_ministack
+def test_a_copy_whose_original_is_gone_is_loaded_though_nobody_announces_it(
+    aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that removed the original died before it loaded the copy."""
+    monkeypatch.setenv("BILLSTREAM_ON_DUPLICATE_CONTENT", "skip")
+    copy = dataclasses.replace(FILES[0], key="z copy.csv")
+    put(aws, FILES[0], copy)
+    billstream.run("sweep")
+    assert billstream.states() == {FILES[0].key: "loaded", copy.key: "skipped"}
+    assert "agree" in billstream.run("sweep", "--dry-run")
+    aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[0].key)
+    monkeypatch.setenv("BILLSTREAM_ON_DUPLICATE_CONTENT", "warn")  # does not look for copies
+    billstream.run("sweep")
+    assert billstream.totals() == {}
+
+    assert f"s3://{aws.bucket}/{copy.key}: skipped as a copy" in billstream.run("sweep", "--dry-run")
+    billstream.run("sweep")
+
+    assert billstream.totals() == expected_totals([copy])
+    assert "Nothing to do" in billstream.run("sweep")
 
 
 @on_ministack

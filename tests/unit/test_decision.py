@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from common.lake import ProcessedKey
 from common.lake.guard import scope_id
 from common.settings import RemovalPolicy, Settings
-from consumer.decision import GONE, Answer, Order, Verdict, decide, order, same_version
+from consumer.decision import GONE, Answer, Order, Verdict, decide, meant, order, same_version
 from consumer.decode import PlainText, StagedLoad, Tabular
 from consumer.events import EventKind, ObjectEvent, ObjectVersion
 from consumer.ledger import LedgerEntry, State
@@ -161,20 +161,53 @@ def test_a_removal_of_unknown_order_is_believed_when_the_store_has_nothing(
     assert decide(event(REMOVED, etag=None, sequencer=sequencer), held(state), current) is verdict
 
 
-@pytest.mark.parametrize("sequencer", [NEWER, EQUAL, NONE])
-def test_the_removal_of_an_old_version_leaves_the_current_one(sequencer: str | None) -> None:
-    removal = event(REMOVED, etag=None, version="v1", sequencer=sequencer)
-    assert decide(removal, held(version="v2")) is Verdict.STALE
+OF_ONE_VERSION = [
+    # state, version held, version current (None: nothing is), verdict of a newer event, verdict of one without order
+    ("loaded", "v2", "v2", Verdict.UNCHANGED, Verdict.DUPLICATE),  # an old version went
+    ("loaded", "v2", "v1", Verdict.LOAD, Verdict.LOAD),  # the current version went: the one before it is back
+    ("loaded", "v2", None, Verdict.REMOVE, Verdict.REMOVE),  # the last version went
+    ("removed", "marker", "v1", Verdict.LOAD, Verdict.LOAD),  # the delete marker went
+    ("removed", "marker", None, Verdict.REMOVE, Verdict.DUPLICATE),
+    ("kept", "marker", "v1", Verdict.LOAD, Verdict.LOAD),
+    ("quarantined", "v2", "v2", Verdict.LOAD, Verdict.DUPLICATE),
+    ("quarantined", "v2", "v1", Verdict.LOAD, Verdict.LOAD),
+    ("missing", "v2", "v1", Verdict.LOAD, Verdict.LOAD),
+    (None, None, "v1", Verdict.LOAD, Verdict.LOAD),
+    (None, None, None, Verdict.REMOVE, Verdict.REMOVE),
+]
+
+
+@pytest.mark.parametrize(("state", "mine", "current", "newer", "unordered"), OF_ONE_VERSION)
+def test_the_removal_of_one_version_is_news_of_what_is_current(
+    state: str | None, mine: str | None, current: str | None, newer: Verdict, unordered: Verdict
+) -> None:
+    known = held(state, etag=mine, version=mine) if state else None
+    answer = stored(current, current) if current else GONE
+    for sequencer, verdict in ((NEWER, newer), (EQUAL, unordered), (NONE, unordered)):
+        removal = event(REMOVED, etag=None, version="v9", sequencer=sequencer)
+        assert decide(removal, known) is Verdict.ASK
+        assert decide(removal, known, answer) is verdict
+    if known:
+        assert decide(event(REMOVED, etag=None, version="v9", sequencer=OLDER), known) is Verdict.STALE
+
+
+def test_what_becomes_current_keeps_the_place_of_the_removal_among_the_events() -> None:
+    removal = event(REMOVED, etag=None, version="v9", sequencer=NEWER)
+    told = meant(removal, stored("a", "v1"))
+    assert (told.kind, told.version_id, told.etag, told.sequencer) == (CREATED, "v1", "a", NEWER)
+    assert meant(removal, GONE) is removal
+    assert meant(removal, None) is removal
+    marker = event(REMOVED, version="v9", name="ObjectRemoved:DeleteMarkerCreated")
+    assert meant(marker, stored("a", "v1")) is marker
 
 
 @pytest.mark.parametrize(
     "removal",
     [
-        event(REMOVED, etag=None, version="v2", sequencer=NEWER),
         event(REMOVED, etag=None, version="v3", sequencer=NEWER, name="ObjectRemoved:DeleteMarkerCreated"),
         event(REMOVED, etag=None, version=None, sequencer=NEWER),
     ],
-    ids=["of the current version", "by a marker", "without a version"],
+    ids=["by a marker", "without a version"],
 )
 def test_the_removal_of_the_current_version_removes(removal: ObjectEvent) -> None:
     assert decide(removal, held(version="v2")) is Verdict.REMOVE
@@ -257,8 +290,7 @@ class World:
     """A bucket with one key, and the rows that a consumer deciding with `decide` has in force of it."""
 
     versioned: bool
-    versions: dict[str | None, str] = field(default_factory=dict)  # version id (None: unversioned) to content
-    newest: ObjectVersion | None = None
+    versions: dict[str | None, str | None] = field(default_factory=dict)  # version id to content; None is a marker
     events: list[ObjectEvent] = field(default_factory=list)
     held: ProcessedKey | None = None
     rows: dict[str, str] = field(default_factory=dict)  # load id to content
@@ -268,20 +300,32 @@ class World:
     def put(self, content: str, sequencer: str | None) -> None:
         version = f"v{next(self.ids)}" if self.versioned else None
         self.versions[version] = content
-        self.newest = stored(content, version)
         self.events.append(event(etag=content, version=version, sequencer=sequencer))
 
     def delete(self, sequencer: str | None) -> None:
         version = f"v{next(self.ids)}" if self.versioned else None
-        if not self.versioned:
+        if self.versioned:
+            self.versions[version] = None
+        else:
             self.versions.clear()
-        self.newest = None
         name = "ObjectRemoved:DeleteMarkerCreated" if self.versioned else "ObjectRemoved:Delete"
         self.events.append(event(REMOVED, etag=None, version=version, sequencer=sequencer, name=name))
 
+    def delete_newest_for_good(self, sequencer: str | None) -> None:
+        """A version or a delete marker; where versions are not kept, or none is left, there is nothing to delete."""
+        if self.versioned and self.versions:
+            version, _ = self.versions.popitem()
+            self.events.append(event(REMOVED, etag=None, version=version, sequencer=sequencer))
+
+    @property
+    def newest(self) -> ObjectVersion | None:
+        version, content = next(reversed(self.versions.items()), (None, None))
+        return stored(content, version) if content else None
+
     def fetch(self, wanted: ObjectEvent) -> ObjectVersion | None:
-        if wanted.version_id in self.versions and self.versioned:
-            return stored(self.versions[wanted.version_id], wanted.version_id)
+        if self.versioned and wanted.version_id:
+            content = self.versions.get(wanted.version_id)
+            return stored(content, wanted.version_id) if content else None
         return self.newest
 
     def deliver(self, number: int) -> None:
@@ -291,6 +335,7 @@ class World:
         if verdict is Verdict.ASK:
             verdict = decide(arrived, self.held, self.newest or GONE)
         assert verdict is not Verdict.ASK
+        arrived = meant(arrived, self.newest or GONE)
         step = Step(arrived, self.held, verdict)
         if verdict is Verdict.LOAD:
             step = with_content(step, self.prepared(arrived))
@@ -325,7 +370,8 @@ class World:
 
 
 contents = st.sampled_from(["a", "b", "c"])
-operations = st.lists(contents | st.none(), min_size=1, max_size=6)  # None removes
+FOR_GOOD = "the newest version, for good"
+operations = st.lists(contents | st.none() | st.just(FOR_GOOD), min_size=1, max_size=6)  # None removes
 sequencers: dict[str, Callable[[int], str | None]] = {
     "growing": lambda number: format(number * 7 + 1, "x"),
     "growing and padded": lambda number: format(number * 7 + 1, "018X"),
@@ -346,14 +392,18 @@ def test_any_order_of_delivery_ends_with_what_the_bucket_holds(
         sequencer = sequencers[kind](number)
         if content is None:
             world.delete(sequencer)
+        elif content == FOR_GOOD:
+            world.delete_newest_for_good(sequencer)
         else:
             world.put(content, sequencer)
-        for early in data.draw(st.lists(st.integers(0, number), max_size=2), label="delivered meanwhile"):
+        if not world.events:
+            continue
+        for early in data.draw(st.lists(st.integers(0, len(world.events) - 1), max_size=2), label="meanwhile"):
             world.deliver(early)
-    everything = data.draw(st.permutations(range(len(history))), label="delivered at the end")
+    everything = data.draw(st.permutations(range(len(world.events))), label="delivered at the end")
     for late in everything:
         world.deliver(late)
-    assert world.in_force == ([history[-1]] if history[-1] else [])
+    assert world.in_force == ([world.newest.etag] if world.newest else [])
     before = dict(world.rows)
     for again in everything:
         world.deliver(again)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from cli.main import app
+from cli.commands import app
 from cli.settings_table import markdown
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -269,6 +269,7 @@ def without(path: str) -> str:
         (without("s3.object.key"), "no key"),
         (raw(record(bucket="")), "no bucket"),
         (raw(record(bucket="file:")), "no bucket"),
+        (raw(record(bucket="..")), "no bucket"),
         (raw(record(bucket="message:")), "no bucket"),
         (raw(record(bucket="a/b")), "no bucket"),
         (raw(record(bucket="x" * 256)), "no bucket"),

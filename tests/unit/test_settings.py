@@ -24,7 +24,7 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.catalog_url == "var/catalog.sqlite"
     assert settings.data_location == "var/data"
     assert (settings.insights, settings.spool) == (Path("var/insights"), Path("var/spool"))
-    assert settings.include == ("*.csv", "*.csv.gz")
+    assert settings.include[:2] == ("*.csv", "*.csv.gz")
     assert settings.on_removed is RemovalPolicy.RETRACT
     assert settings.on_duplicate_content is DuplicatePolicy.WARN
     assert settings.log_format is LogFormat.AUTO
@@ -125,8 +125,11 @@ def test_settings_are_frozen() -> None:
         ("bill.csv.gz", True),
         ("a\nb.csv", True),
         (".csv", True),
-        ("bill.csv.zip", False),
-        ("bill.parquet", False),
+        ("bill.csv.zip", True),
+        ("bill.csv.zst", True),
+        ("bill.snappy.parquet", True),
+        ("bill.xlsx", False),
+        ("bill.csv.tmp", False),
         ("folder/", False),
         ("folder.csv/", False),
         ("", False),
@@ -189,7 +192,7 @@ def test_every_setting_has_a_sentence_and_its_row() -> None:
     rows = {variable: (default, meaning) for variable, default, meaning in settings_table.rows()}
     assert rows.keys() == {f"BILLSTREAM_{name.upper()}" for name in Settings.model_fields}
     assert [variable for variable, (_, meaning) in rows.items() if not meaning.strip().endswith((".", ","))] == []
-    assert rows["BILLSTREAM_INCLUDE"][0] == "*.csv,*.csv.gz"
+    assert rows["BILLSTREAM_INCLUDE"][0].startswith("*.csv,*.csv.gz,")
     assert rows["BILLSTREAM_ON_REMOVED"][0] == "retract"
     assert rows["BILLSTREAM_CATALOG"][0] == ""
 

@@ -215,7 +215,7 @@ def test_a_copy_of_a_message_is_acknowledged_beside_its_original(bench: Bench) -
 def test_keys_that_are_not_included_and_test_events_are_acknowledged_and_counted(bench: Bench) -> None:
     bench.send("manifest.json", "folder/", "a.csv")
     bench.queue.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))
-    bench.queue.send(body("gone.parquet", name="ObjectRemoved:Delete"))
+    bench.queue.send(body("gone.json", name="ObjectRemoved:Delete"))
     bench.queue.send(body("old.csv", name="LifecycleExpiration:Delete"))
     summary = bench.worker().run(drain=True)
     assert bench.intake.keys == [["a.csv"]]

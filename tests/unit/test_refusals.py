@@ -1,0 +1,142 @@
+"""What becomes of an object that S3 does not hand out, by S3's error code and by whose bucket it is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import structlog
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ReadTimeoutError,
+)
+from urllib3.exceptions import ProtocolError
+
+from common.aws import unanswered
+from common.errors import BillstreamError, Fatal, ObjectMissing, Poison, ServiceUnavailable
+from common.lake.storage import S3Storage
+from consumer.dead_letters import DeadLetter, DeadLetterQueue
+from consumer.events import EventKind, ObjectEvent
+from consumer.listing import Bucket
+from consumer.notices import Notices
+from consumer.objects import S3Objects
+from consumer.queue import SqsQueue
+from consumer.queue import translated as refused_by_sqs
+from consumer.refusals import Ownership, translated
+
+OURS, FOREIGN, ANY = Ownership("ours"), Ownership("another"), Ownership()
+
+# code, HTTP status: when the bucket is ours, when it is not, when nobody said which one is
+CASES: list[tuple[str, int, type[BillstreamError], type[BillstreamError], type[BillstreamError]]] = [
+    ("AccessDenied", 403, Fatal, Poison, Fatal),
+    ("403", 403, Fatal, Poison, Fatal),
+    ("AllAccessDisabled", 403, Fatal, Poison, Fatal),
+    ("NoSuchBucket", 404, Fatal, Poison, Poison),
+    ("PermanentRedirect", 301, Fatal, Poison, Poison),
+    ("AuthorizationHeaderMalformed", 400, Fatal, Poison, Poison),
+    ("InvalidObjectState", 403, Poison, Poison, Poison),
+    ("InvalidArgument", 400, Poison, Poison, Poison),
+    ("InvalidRequest", 400, Poison, Poison, Poison),
+    ("KMS.DisabledException", 400, Poison, Poison, Poison),
+    ("ExpiredToken", 400, Fatal, Fatal, Fatal),
+    ("InvalidAccessKeyId", 403, Fatal, Fatal, Fatal),
+    ("SignatureDoesNotMatch", 403, Fatal, Fatal, Fatal),
+    ("NoSuchKey", 404, ObjectMissing, ObjectMissing, ObjectMissing),
+    ("NoSuchVersion", 404, ObjectMissing, ObjectMissing, ObjectMissing),
+    ("MethodNotAllowed", 405, ObjectMissing, ObjectMissing, ObjectMissing),
+    ("SlowDown", 503, ServiceUnavailable, ServiceUnavailable, ServiceUnavailable),
+    ("RequestTimeTooSkewed", 403, ServiceUnavailable, ServiceUnavailable, ServiceUnavailable),
+    ("ANewOne", 500, ServiceUnavailable, ServiceUnavailable, ServiceUnavailable),
+    ("ANewOne", 400, Fatal, Poison, Fatal),
+]
+
+
+def refusal(code: str, status: int) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "GetObject")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("code", "status", "ours", "foreign", "unsaid"), CASES)
+def test_a_refusal_is_the_objects_fault_or_ours_or_passes(
+    code: str,
+    status: int,
+    ours: type[BillstreamError],
+    foreign: type[BillstreamError],
+    unsaid: type[BillstreamError],
+) -> None:
+    for ownership, expected in ((OURS, ours), (FOREIGN, foreign), (ANY, unsaid)):
+        found = translated(refusal(code, status), "GET s3://ours/k", "ours", ownership)
+        assert type(found) is expected, (ownership, found)
+        assert str(found).startswith(f"GET s3://ours/k: {code}")
+
+
+@pytest.mark.parametrize(
+    ("code", "ownership", "words"),
+    [
+        ("InvalidObjectState", OURS, "archived; restore it, then `billstream quarantine reload`"),
+        ("InvalidRequest", OURS, "SSE-C"),
+        ("AccessDenied", FOREIGN, "the bucket ours is not ours (BILLSTREAM_BUCKET is another)"),
+        ("AccessDenied", OURS, "s3:GetObjectVersion"),
+        ("AccessDenied", OURS, "Without s3:ListBucket S3 says the same of an object that is not there"),
+        ("ExpiredToken", OURS, "renew them"),
+    ],
+)
+def test_a_refusal_says_what_to_do(code: str, ownership: Ownership, words: str) -> None:
+    assert words in str(translated(refusal(code, 403), "GET s3://ours/k", "ours", ownership))
+
+
+def test_without_credentials_nobody_is_asked_and_waiting_does_not_help() -> None:
+    for error in (NoCredentialsError(), NoRegionError()):
+        assert isinstance(unanswered(error, "GET"), Fatal)
+    assert "AWS_ACCESS_KEY_ID" in str(unanswered(NoCredentialsError(), "GET"))
+    for silence in (EndpointConnectionError(endpoint_url="x"), ReadTimeoutError(endpoint_url="x")):
+        assert isinstance(unanswered(silence, "GET"), ServiceUnavailable)
+
+
+def test_sqs_too_refuses_credentials_for_good() -> None:
+    for code in ("ExpiredToken", "InvalidClientTokenId"):
+        assert isinstance(refused_by_sqs(refusal(code, 403), "receiving"), Fatal)
+    assert isinstance(refused_by_sqs(refusal("RequestThrottled", 403), "receiving"), ServiceUnavailable)
+
+
+class TornOff:
+    """A client whose every call ends in what botocore lets through of the layer below it."""
+
+    def __getattr__(self, _call: str) -> Callable[..., Any]:
+        return self._call
+
+    def _call(self, *_: object, **__: object) -> None:
+        raise ProtocolError("Connection broken")
+
+    def get_paginator(self, _operation: str) -> "TornOff":
+        return self
+
+
+LETTER = DeadLetter("id", "receipt", "{}", 1, None)
+EVENT = ObjectEvent(kind=EventKind.CREATED, bucket="b", key="k", event_name="ObjectCreated:Put")
+TORN: Any = TornOff()
+CALLS: dict[str, Callable[[], object]] = {
+    "list": lambda: list(Bucket(TORN, "b").pages()),
+    "send": lambda: Notices(TORN, "url").send([EVENT]),
+    "find the dead letters": lambda: DeadLetterQueue.of(SqsQueue(TORN, "url"), TORN),
+    "read the dead letters": lambda: DeadLetterQueue(TORN, "url", "arn").peek(1),
+    "delete dead letters": lambda: DeadLetterQueue(TORN, "url", "arn").delete([LETTER]),
+    "ask what is current": lambda: S3Objects(TORN).current(EVENT),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_connection_that_breaks_is_no_bug_of_ours(call: Callable[[], object]) -> None:
+    with pytest.raises(ServiceUnavailable, match="Connection broken"):
+        call()
+
+
+def test_a_staged_file_that_cannot_be_removed_for_a_broken_connection_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("common.aws.s3_client", lambda: TORN)
+    with structlog.testing.capture_logs() as logs:
+        S3Storage("s3://lake/").discard("s3://lake/main/charges/staged.parquet")
+    assert [line["event"] for line in logs] == ["staged_file_left"]
