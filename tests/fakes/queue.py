@@ -17,6 +17,7 @@ class Held:
     visible_at: float
     receives: int = 0
     handle: str | None = None  # of its newest receive
+    given_back: bool = True  # whether it is visible for another reason than that its time-out has ended
 
 
 @dataclass
@@ -24,7 +25,8 @@ class FakeQueue:
     """Implements `consumer.queue.Queue` on a fake clock, which a long poll that finds nothing moves on.
 
     `failures` are raised by the calls ("receive", "delete", "release", "extend", "depth"), one each. `refused` counts
-    deletes to be refused, message by message, as SQS does within a batch.
+    deletes to be refused, message by message, as SQS does within a batch. `expired` names the messages that were
+    handed out again because the time-out of whoever had them has ended.
     """
 
     clock: FakeClock = field(default_factory=FakeClock)
@@ -34,15 +36,17 @@ class FakeQueue:
     dead: list[Held] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     released: list[tuple[str, int]] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
     failures: dict[str, list[Exception]] = field(default_factory=dict)
     refused: int = 0
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     # -- what the sender does ----------------------------------------------------------------------------
 
-    def send(self, body: str, *, message_id: str | None = None) -> str:
+    def send(self, body: str, *, message_id: str | None = None, overtakes: int = 0) -> str:
+        """Put a message into the queue, before so many that are in it already: SQS keeps no order."""
         message_id = message_id or f"message {next(self._numbers)}"
-        self.held.append(Held(message_id, body, self.clock.now))
+        self.held.insert(max(len(self.held) - overtakes, 0), Held(message_id, body, self.clock.now))
         return message_id
 
     def ids(self) -> list[str]:
@@ -75,6 +79,7 @@ class FakeQueue:
         for message in messages:
             if held := self._find(message):
                 held.visible_at = self.clock.now + seconds
+                held.given_back = True
                 self.released.append((held.message_id, seconds))
 
     def extend(self, messages: Sequence[Message], seconds: int) -> list[Message]:
@@ -108,6 +113,9 @@ class FakeQueue:
         return held.receives >= self.max_receives and held.visible_at <= self.clock.now
 
     def _hand_out(self, held: Held) -> Message:
+        if not held.given_back:
+            self.expired.append(held.message_id)
+        held.given_back = False
         held.receives += 1
         held.handle = f"handle {next(self._numbers)}"
         held.visible_at = self.clock.now + self.timeout
