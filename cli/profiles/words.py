@@ -13,6 +13,8 @@ def origin(source: Source) -> str:
         parts.append(f"each column that begins with {_either(source.prefixed)} is one tag")
     if source.mapping is not None:
         parts.append(_mapped(source.mapping, source.otherwise))
+    if source.never:
+        parts.append(f"a file that has {_either(tuple(source.never))} is refused")
     if source.default is not None:
         parts.append(f"{source.default!r} where it is empty")
     if source.required:

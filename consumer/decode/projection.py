@@ -28,13 +28,15 @@ class Fault:
     """One way in which a record may not fit.
 
     `column` is that of `charges`, `position` of the cell at fault, None where there is none; `condition` is SQL over
-    a record with its typed columns; `reason` is what a person reads, None where the value's absence says it.
+    a record with its typed columns; `reason` is what a person reads, None where the value's absence says it;
+    `of_the_file` means that such a record shows the whole file to be of another kind.
     """
 
     column: str
     position: int | None
     condition: str
     reason: str | None = None
+    of_the_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,9 @@ class Projection:
             yield from self._unread_numbers(column, value, cells)
         if required:
             yield Fault(column, one, f"{column} IS NULL")
+        for text, why in self.binding.profile.columns[column].never.items():
+            condition = f"lower(trim(c{one})) = {literal(text.casefold())}"
+            yield Fault(column, one, f"coalesce({condition}, false)", why, of_the_file=True)
 
     def _unread_times(self, column: str, cells: Sequence[Cell]) -> Iterator[Fault]:
         zone = self.binding.profile.values.time_zone

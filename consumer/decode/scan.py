@@ -69,6 +69,16 @@ class Scan:
         """The records that fit."""
         return f"SELECT load_id, {self._columns()} FROM {self._records()} WHERE NOT ({self._projection.bad()})"
 
+    def another_kind(self, engine: duckdb.DuckDBPyConnection) -> str | None:
+        """Why the file is of another kind than its profile is for, None when no record says so."""
+        for fault in self._projection.faults():
+            if not fault.of_the_file:
+                continue
+            found = engine.execute(f"SELECT c{fault.position} FROM {self.reader()} WHERE {fault.condition} LIMIT 1")
+            if row := found.fetchone():
+                return f"{self.binding.header[fault.position or 0]} is {row[0]!r} in a record: {fault.reason}"
+        return None
+
     def values_rounded(self, engine: duckdb.DuckDBPyConnection) -> int:
         """How many values of the records that fit were rounded."""
         row = engine.execute(

@@ -184,6 +184,8 @@ class Staging:
         scan = Scan([file], self._types, number=0, exact=False)
         scan.forget_rejects(self._engine)
         try:
+            if why := scan.another_kind(self._engine):
+                raise Poison(why)
             forms = forms_of(scan, self._engine)
         except duckdb.Error as error:
             raise self._failure(error) from error

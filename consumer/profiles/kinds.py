@@ -18,8 +18,8 @@ def mismatch(source: Source, data_type: str) -> str | None:
         return (
             f"`sum`, `product`, `by`, `amounts`, `negative` and `unless` make numbers, and this column is a {data_type}"
         )
-    if source.mapping is not None and data_type != _TEXT:
-        return f"`map` makes texts, and this column is a {data_type}"
+    if (source.mapping is not None or source.never) and data_type != _TEXT:
+        return f"`map` and `never` are about texts, and this column is a {data_type}"
     if source.prefixed and not data_type.startswith("MAP"):
         return f"`prefixed` makes tags, and this column is a {data_type}"
     for given in (source.constant, source.default):

@@ -64,6 +64,10 @@ class Source(_Strict):
         alias="map",
         description="Texts of the file, in any case, to texts of `charges`; an empty one is no value.",
     )
+    never: dict[str, str] = Field(
+        default_factory=dict,
+        description="Texts that no file of this kind has, with the reason why a file that has one is refused.",
+    )
     prefixed: tuple[str, ...] = Field((), description="Tags: each column whose name begins so is one tag.")
     required: bool = Field(False, description="A row without a value here is rejected.")
 
@@ -86,6 +90,8 @@ class Source(_Strict):
             raise ValueError("`otherwise` is a text with `map` and a list of cells with `cases`")
         if self.mapping is not None and not (self.names or self.first):
             raise ValueError("`map` goes with `from` or `first`")
+        if self.never and not self.names:
+            raise ValueError("`never` goes with `from`")
         return self
 
 

@@ -235,6 +235,24 @@ def test_hostile_keys_are_nothing_but_text(house: House) -> None:
     assert house.totals(bucket) == {"USD": Decimal(len(HOSTILE_KEYS))}
 
 
+AZURE = "Date,MeterId,ChargeType,Cost,BillingCurrency\n01/31/2026,m,Usage,1,USD\n01/31/2026,m,{},2,USD\n"
+
+
+def test_amortised_costs_are_not_taken_for_billed_ones(house: House) -> None:
+    bucket = house.bucket()
+    intake = house.intake(bucket)
+    events = [
+        bucket.put("actual/1.csv", AZURE.format("Purchase")),
+        bucket.put("actual/2.csv", AZURE.format("unusedreservation ")),
+        bucket.put("amortized/1.csv", AZURE.format("UnusedReservation")),
+    ]
+    outcomes = intake.settle(events)
+    assert labels(outcomes) == ["loaded", "quarantined", "loaded"]
+    reason = str(entry_of(outcomes[1]).reason)
+    assert reason.startswith("ChargeType is 'unusedreservation ' in a record: only amortised costs have that."), reason
+    assert house.totals(bucket) == {"USD": Decimal(3)}
+
+
 # -- removed -----------------------------------------------------------------------------------------------
 
 
