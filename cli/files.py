@@ -10,6 +10,7 @@ from common.settings import Settings
 from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from consumer.exports import Layouts
 from consumer.intake import Intake
+from consumer.ledger import State
 from consumer.outcome import Outcome
 
 
@@ -21,14 +22,26 @@ class Loading:
     rows: int = 0
     rejected: int = 0
     troubles: list[tuple[str, str]] = field(default_factory=list)  # file, reason
+    _brought: dict[str, str] = field(default_factory=dict, compare=False)  # by manifests: scope of a part to its state
+    _waiting: set[str] = field(default_factory=set, compare=False)
 
     def add(self, outcome: Outcome) -> None:
-        """Count one file."""
-        self.outcomes[outcome.label] += 1
+        """Count one file: a part of a delivery as what its manifest has made of it, if that is among the files, too."""
+        self._brought |= {line.scope: line.state.value for line in outcome.also}
+        if outcome.label == State.AWAITING_MANIFEST:
+            self._waiting.add(outcome.event.scope)
+        else:
+            self.outcomes[outcome.label] += 1
         self.rows += outcome.rows_loaded
         self.rejected += outcome.rows_rejected
         if reason := outcome.entry.reason if outcome.entry else outcome.reason:
             self.troubles.append((outcome.event.key, reason))
+
+
+    def end(self) -> None:
+        """Count the parts, now that every manifest has had its turn."""
+        self.outcomes.update(self._brought.get(scope, State.AWAITING_MANIFEST.value) for scope in self._waiting)
+        self._waiting.clear()
 
 
 def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Layouts()) -> list[Path]:  # noqa: B008 - frozen
@@ -76,6 +89,7 @@ def load_files(
         for outcome in intake.settle([_event(path) for path in batch]):
             loading.add(outcome)
         progress(len(batch))
+    loading.end()
     return loading
 
 

@@ -74,13 +74,16 @@ def load(house: House, folder: Path) -> dict[str, int]:
 def test_an_export_in_a_folder_is_loaded_as_one_of_a_bucket(house: House, tmp_path: Path) -> None:
     export_folder(tmp_path / "copy", {"1": "1", "2": "2"}, "d1")
 
-    assert load(house, tmp_path / "copy") == {"awaiting_manifest": 2, "delivered": 1}
+    assert load(house, tmp_path / "copy") == {"loaded": 2, "delivered": 1}
     assert house.lake.rows("SELECT sum(billed_cost) FROM charges") == [(Decimal(3),)]
     assert load(house, tmp_path / "copy") == {"duplicate": 3}
     export_folder(tmp_path / "copy", {"1": "10"}, "d2")
-    assert load(house, tmp_path / "copy") == {"duplicate": 3, "awaiting_manifest": 1, "delivered": 1}
+    assert load(house, tmp_path / "copy") == {"duplicate": 3, "loaded": 1, "delivered": 1}
     assert house.lake.rows("SELECT sum(billed_cost) FROM charges") == [(Decimal(10),)]
     states = dict(house.lake.rows("SELECT parse_filename(key), state FROM latest_entries WHERE key LIKE '%/d1/%'"))
+    export_folder(tmp_path / "late", {"1": "10"}, "d3")
+    next((tmp_path / "late").rglob("*Manifest.json")).unlink()
+    assert load(house, tmp_path / "late") == {"awaiting_manifest": 1}
     assert states == {"r-1.csv": "replaced", "r-2.csv": "replaced", "r-Manifest.json": "delivered"}
 
 
@@ -89,7 +92,7 @@ def test_an_export_in_a_folder_is_loaded_as_one_of_a_bucket(house: House, tmp_pa
 def test_real_folders_of_exports_are_loaded(house: House, tmp_path: Path, example: str, sample: str) -> None:
     shutil.copytree(KEBOOLA / example / "s3_structure", tmp_path / "copy")
 
-    assert load(house, tmp_path / "copy") == {"awaiting_manifest": 1, "delivered": 1}
+    assert load(house, tmp_path / "copy") == {"loaded": 1, "delivered": 1}
 
     (_, *records) = (KEBOOLA / example / f"sample_billing_{sample}.csv").read_text().splitlines()
     assert house.lake.rows("SELECT count(*) FROM charges") == [(len(records),)]
