@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from consumer.profiles.names import Header, normalised
+from consumer.profiles.names import Header, header_of, normalised
 
 NAMED_TIMES = ("iso", "epoch_seconds", "epoch_milliseconds")
 _DIRECTIVES = frozenset("YymdHMSfzpIbBj%")
@@ -191,11 +191,11 @@ class Profile(_Strict):
 
     def fits(self, header: Sequence[str], key: str) -> bool:
         """Whether [match] is as header and key are; what it needs aside."""
-        return self.match.fits(Header(header, bracketed=self.values.bracketed_names), key)
+        return self.match.fits(header_of(tuple(header), bracketed=self.values.bracketed_names), key)
 
     def missing(self, header: Sequence[str], columns: Sequence[str] | None = None) -> tuple[str, ...]:
         """Those of `columns`, or else of the columns that this profile needs, that the header has no source for."""
-        names = Header(header, bracketed=self.values.bracketed_names)
+        names = header_of(tuple(header), bracketed=self.values.bracketed_names)
         asked = self.match.needs if columns is None else columns
         return tuple(column for column in asked if not _has_source(self.columns[column], names))
 

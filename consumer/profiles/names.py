@@ -3,8 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 _IN_A_NAME = "LMN"  # letters, the marks on them, and digits, of any script
+_NOT_IN_AN_ASCII_NAME = re.compile(r"[^a-z0-9]+")
 _BRACKETED = re.compile(r"\(([^()]+)\)\s*$")
 
 
@@ -14,6 +16,9 @@ def normalised(name: str) -> str:
     `lineItem/UnblendedCost` and `line_item_unblended_cost` are the same. A name of nothing but these is compared
     as it is.
     """
+    if name.isascii():
+        plain = name.lower()
+        return _NOT_IN_AN_ASCII_NAME.sub("", plain) or plain
     plain = unicodedata.normalize("NFKC", name).casefold()
     return "".join(character for character in plain if unicodedata.category(character)[0] in _IN_A_NAME) or plain
 
@@ -51,3 +56,9 @@ class Header:
             if prefix is not None and len(name) > len(prefix):
                 found.append((index, name[len(prefix) :]))
         return found
+
+
+@lru_cache(maxsize=4)
+def header_of(names: tuple[str, ...], *, bracketed: bool) -> Header:
+    """`Header(names)`, made once for all profiles that look at it: a header may be a megabyte long."""
+    return Header(names, bracketed=bracketed)
