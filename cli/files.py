@@ -37,7 +37,6 @@ class Loading:
         if reason := outcome.entry.reason if outcome.entry else outcome.reason:
             self.troubles.append((outcome.event.key, reason))
 
-
     def end(self) -> None:
         """Count the parts, now that every manifest has had its turn."""
         self.outcomes.update(self._brought.get(scope, State.AWAITING_MANIFEST.value) for scope in self._waiting)
