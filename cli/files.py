@@ -13,6 +13,8 @@ from consumer.intake import Intake
 from consumer.ledger import State
 from consumer.outcome import Outcome
 
+_UNNAMEABLE = "The name of the file is not UTF-8 text; rename it."
+
 
 @dataclass
 class Loading:
@@ -84,12 +86,23 @@ def load_files(
         Retryable: the lake does not answer; what was loaded stays, and the same command goes on from there.
     """
     loading = Loading()
-    for batch in _batches(files, settings):
+    named = [path for path in files if _is_text(path)]
+    loading.troubles += [(ascii(str(path)), _UNNAMEABLE) for path in files if not _is_text(path)]
+    for batch in _batches(named, settings):
         for outcome in intake.settle([_event(path) for path in batch]):
             loading.add(outcome)
         progress(len(batch))
     loading.end()
     return loading
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the name is text: file systems take any bytes, a ledger of names does not."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _event(path: Path) -> ObjectEvent:

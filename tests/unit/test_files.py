@@ -1,5 +1,6 @@
 """`billstream load`: which files are meant, and how many make one commit."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,3 +86,13 @@ def test_files_are_settled_in_micro_batches_with_progress(
     assert {(event.bucket, event.kind, event.has_identity) for event in events} == {
         (FILE_BUCKET, EventKind.CREATED, False)
     }
+
+
+def test_a_file_whose_name_is_no_text_is_told_and_holds_up_no_other(folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9.csv")).write_text("date,credits\n")
+    intake, settings = FakeIntake(), Settings()
+    loading = load_files(find_files([folder], settings), cast("Intake", intake), settings)
+    assert len(intake.batches[0]) == 5
+    (told, *_) = loading.troubles
+    assert told[0].endswith(r"caf\udce9.csv'")
+    assert "is not UTF-8 text; rename it" in told[1]
