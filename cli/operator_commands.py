@@ -35,7 +35,7 @@ def dlq(
     letters = wiring.dead_letters(settings)
     with wiring.opened_lake(settings, read_only=True) as lake:
         total = letters.count()
-        found = diagnose(letters.peek(limit), lake)
+        found = diagnose(letters.peek(limit), lake, wiring.layouts(settings))
     dlq_report.letters(found, total=total, as_json=as_json)
 
 

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from common.lake.guard import scope_id
 from common.statements import statement
-from consumer.decision import Verdict, decide
+from consumer.decision import Answer, Verdict, decide
 from consumer.events import EventKind, ObjectEvent, ObjectVersion
+from consumer.exports import PartOf
+from consumer.exports.turns import of_part
 from consumer.ledger import State
 from consumer.listing import Bucket, Listed
 from consumer.paging import pages
+from consumer.plan import Step
 from consumer.selection import Selection
 
 if TYPE_CHECKING:
-    from common.lake import Lake
+    from common.lake import Lake, ProcessedKey
+    from consumer.exports import Layouts
     from consumer.interest import Interest
 
 EVENT_NAME = "ObjectCreated:Replay"
@@ -106,10 +110,16 @@ class FromLedger:
         return event.forced() if self.selection.forces(asked_for) else event
 
 
-def foresee(lake: "Lake", candidates: Sequence[Candidate]) -> list[Verdict]:
+def foresee(lake: "Lake", candidates: Sequence[Candidate], layouts: "Layouts") -> list[Verdict]:
     """What each candidate would get now, as far as the ledger and the listing tell; nothing is fetched."""
     held = lake.processed_keys([scope_id(candidate.event.scope) for candidate in candidates])
-    return [decide(one.event, held.get(scope_id(one.event.scope)), one.current) for one in candidates]
+    return [foreseen(one.event, held.get(scope_id(one.event.scope)), layouts, one.current) for one in candidates]
+
+
+def foreseen(event: ObjectEvent, held: "ProcessedKey | None", layouts: "Layouts", current: Answer = None) -> Verdict:
+    """What one event would get; a part of a delivery waits for its manifest, or comes with it."""
+    step = Step(event, held, decide(event, held, current))
+    return of_part(step).verdict if isinstance(layouts.role(event.key), PartOf) else step.verdict
 
 
 def _read_states(lake: "Lake", selection: Selection) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from common.lake.guard import scope_id
 from common.statements import statement
 from consumer.dead_letters import DeadLetter
-from consumer.decision import Verdict, decide
+from consumer.decision import Verdict
 from consumer.envelope import read_body
 from consumer.events import EventKind, ObjectEvent
+from consumer.replay import foreseen
 
 if TYPE_CHECKING:
     from common.lake import Lake, ProcessedKey
+    from consumer.exports import Layouts
 
 _MEANING = {
     Verdict.LOAD: "would be loaded",
@@ -22,6 +24,7 @@ _MEANING = {
     Verdict.DUPLICATE: "would change nothing: it is settled",
     Verdict.STALE: "would change nothing: something newer is in force",
     Verdict.QUARANTINE: "would be quarantined",
+    Verdict.AWAIT: "is a part of a delivery: its manifest would bring it",
     Verdict.ASK: "would be decided by what S3 has by then",
 }
 _NEVER_SETTLED = (
@@ -51,7 +54,7 @@ class Diagnosis:
     remark: str | None
 
 
-def diagnose(letters: Sequence[DeadLetter], lake: "Lake") -> list[Diagnosis]:
+def diagnose(letters: Sequence[DeadLetter], lake: "Lake", layouts: "Layouts") -> list[Diagnosis]:
     """What there is to know of each message, with one look at the ledger."""
     readings = [read_body(letter.body, letter.receive_count) for letter in letters]
     ids = sorted({scope_id(event.scope) for reading in readings for event in reading.events})
@@ -62,17 +65,19 @@ def diagnose(letters: Sequence[DeadLetter], lake: "Lake") -> list[Diagnosis]:
             message_id=letter.message_id,
             receive_count=letter.receive_count,
             sent_at=letter.sent_at,
-            cases=tuple(_case(event, held, reasons) for event in reading.events),
+            cases=tuple(_case(event, held, reasons, layouts) for event in reading.events),
             remark=f"No object event: {', '.join(reading.ignored)}." if reading.ignored else None,
         )
         for letter, reading in zip(letters, readings, strict=True)
     ]
 
 
-def _case(event: ObjectEvent, held: "dict[str, ProcessedKey]", reasons: dict[str, str | None]) -> Case:
+def _case(
+    event: ObjectEvent, held: "dict[str, ProcessedKey]", reasons: dict[str, str | None], layouts: "Layouts"
+) -> Case:
     key = held.get(scope_id(event.scope))
-    verdict = decide(event, key)
-    unsettled = verdict in {Verdict.LOAD, Verdict.REMOVE, Verdict.ASK}
+    verdict = foreseen(event, key, layouts)
+    unsettled = verdict in {Verdict.LOAD, Verdict.REMOVE, Verdict.AWAIT, Verdict.ASK}
     return Case(
         event_name=event.event_name,
         scope=event.scope,

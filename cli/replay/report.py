@@ -13,6 +13,7 @@ _VERDICTS = {
     "unchanged": "unchanged: nothing would change",
     "stale": "stale: a newer version is in force",
     "remove": "would be removed",
+    "awaiting_manifest": "parts of deliveries: their manifests would bring them",
 }
 
 

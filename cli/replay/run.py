@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from common.lake import Lake
     from common.runtime import Stop
     from common.settings import Settings
+    from consumer.exports import Layouts
 
 Told = Callable[[int], None]
 
@@ -36,13 +37,13 @@ def carry_out(order: Order, settings: "Settings", stop: "Stop") -> Result:
 
         source = _source(order, lake, settings)
         if order.dry_run:
-            return foresee_replay(source, lake, stop, told)
+            return foresee_replay(source, lake, wiring.layouts(settings), stop, told)
         if order.via_queue:
             return replay_via_queue(source, wiring.notices(settings), stop, told)
         return replay_directly(source, wiring.operator_feed(settings, lake, stop, role="replay"), told)
 
 
-def foresee_replay(source: Source, lake: "Lake", stop: "Stop", told: Told) -> Foreseen:
+def foresee_replay(source: Source, lake: "Lake", layouts: "Layouts", stop: "Stop", told: Told) -> Foreseen:
     """Look at every candidate without fetching any, until told to stop."""
     found = Foreseen()
     for page in source():
@@ -50,7 +51,7 @@ def foresee_replay(source: Source, lake: "Lake", stop: "Stop", told: Told) -> Fo
             break
         found.objects += len(page)
         found.size_bytes += sum(candidate.event.size_bytes or 0 for candidate in page)
-        found.verdicts.update(verdict.value for verdict in foresee(lake, page))
+        found.verdicts.update(verdict.value for verdict in foresee(lake, page, layouts))
         told(len(page))
     return found
 

@@ -16,14 +16,15 @@ from cli.verify.proof import prove
 from common.lake import Lake
 from common.runtime import Stop
 from common.settings import RemovalPolicy, Settings
-from consumer.decision import OF_DELIVERIES
+from consumer.decision import OF_DELIVERIES, Verdict
 from consumer.events import EventKind, ObjectEvent
+from consumer.exports import Layouts
 from consumer.exports.place import EXPORT_BUCKET
 from consumer.interest import BillingFiles
 from consumer.ledger import State
 from consumer.outcome import Result
 from consumer.profiles import ProfileRegistry
-from consumer.replay import FromLedger
+from consumer.replay import Candidate, FromLedger, foresee
 from consumer.selection import Selection
 from consumer.sweep import REMOVED, Sweep
 from tests.integration.exports_support import LAYOUTS, VENDORS, Site
@@ -457,6 +458,17 @@ def test_ledger_claims_and_charges_agree_after_all_of_it(site: Site) -> None:
     replayed = [one.event.bucket for page in FromLedger(site.house.lake, Selection())() for one in page]
     assert site.bucket.name in replayed
     assert EXPORT_BUCKET not in replayed
+
+
+def test_a_part_is_foreseen_to_come_with_its_manifest(site: Site) -> None:
+    parts, manifest = site.deliver({"1": "1"})
+    plain = site.bucket.put("plain.csv", bill("1 USD"))
+    candidates = [Candidate(event) for event in (*parts, manifest, plain)]
+
+    assert foresee(site.house.lake, candidates, LAYOUTS) == [Verdict.AWAIT, Verdict.LOAD, Verdict.LOAD]
+    assert foresee(site.house.lake, candidates, Layouts()) == [Verdict.LOAD] * 3
+    site.intake.settle([*parts, manifest, plain])
+    assert foresee(site.house.lake, candidates, LAYOUTS) == [Verdict.DUPLICATE] * 3
 
 
 def test_states_of_deliveries_are_states_of_the_ledger() -> None:
