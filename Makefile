@@ -20,7 +20,8 @@ LOCKED := $(PIP_FLAGS) --require-hashes --no-build-isolation
 # Each worker starts servers of its own, at most once: PostgreSQL and MiniStack in under a second, LocalStack in one to
 # three. That is cheaper than sharing them would be intricate, and lets a test stop its server. `worksteal` keeps
 # neighbouring tests together and still lets no worker idle while another has tests left.
-PYTEST_FLAGS ?= -n 2 --dist worksteal
+# One worker more than two cores: many tests wait for a server or a clock.
+PYTEST_FLAGS ?= -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

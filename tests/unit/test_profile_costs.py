@@ -128,10 +128,11 @@ def test_azure_tells_actual_and_amortised_cost_in_two_exports(read: Reader) -> N
         "MeterId": "m",
         "Cost": "3.25",
         "BillingCurrency": "USD",
-        "ChargeType": "UnusedReservation",
+        "ChargeType": "Usage",
     }
+    unused = {**cells, "ChargeType": "UnusedReservation"}
     assert read.costs("azure_actual", cells) == ["3.25", None, None, None]
-    assert read.costs("azure_amortized", cells, "AmortizedCost/p.csv") == [None, "3.25", None, None]
+    assert read.costs("azure_amortized", unused, "AmortizedCost/p.csv") == [None, "3.25", None, None]
     found = read("azure_actual", cells)
     assert (found["charge_period_start"], found["charge_category"]) == (datetime(2023, 9, 21, tzinfo=UTC), "Usage")
 
@@ -148,6 +149,13 @@ def test_azure_costs_are_those_of_the_billing_currency(read: Reader) -> None:
 
 GCP = {"usage_start_time": "2026-01-01 00:00:00 UTC", "service.description": "Compute", "sku.id": "s", "cost": "10",
        "currency": "EUR", "cost_at_list": "12"}  # fmt: skip
+
+
+def test_quantities_of_google_are_in_the_units_of_its_prices(read: Reader) -> None:
+    usage = {"usage.amount": "86400000000000000000000", "usage.unit": "byte-seconds",
+             "usage.amount_in_pricing_units": "30.5", "usage.pricing_unit": "gibibyte month"}  # fmt: skip
+    found = read("gcp_gross", {**GCP, **usage})
+    assert (found["consumed_quantity"], found["consumed_unit"]) == (Decimal("30.5"), "gibibyte month")
 
 
 def test_google_bills_the_cost_with_its_credits(read: Reader) -> None:
