@@ -86,7 +86,6 @@ def test_a_killed_refresh_leaves_true_aggregates_and_the_next_one_finishes(world
     die_and_go_on(world, point)
 
 
-@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("point", IN_THE_FOLDER)
 def test_a_killed_publication_leaves_whole_files_and_the_next_one_finishes(world: World, point: str) -> None:
     assert FILE_NAMES[3] == JSON_NAME
