@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from common.lake import Lake
+from common.settings import Settings
+from tests.integration.intake_support import House
 from tests.servers import localstack
 from tests.servers.aws import AwsEnvironment, aws_environment
 from tests.servers.ministack import running_emulator
@@ -26,6 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if "localstack_url" in getattr(item, "fixturenames", ()) or parameters.get("aws") == "localstack":
             item.add_marker(pytest.mark.localstack)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Number what is bytes: compressed ones may hold the time of their making, and workers must agree on names."""
+    return argname if isinstance(val, bytes) else None
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +54,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no sample billing files at ../shared/data")
     return folder
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A real lake, and consumers that share it, for all tests of a module."""
+    settings = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
+    with Lake.open(settings, create=True) as lake:
+        made = House(lake, settings)
+        with made.stack:
+            yield made
 
 
 @pytest.fixture(scope="session")

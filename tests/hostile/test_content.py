@@ -15,8 +15,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from common.lake import Lake
-from common.settings import Settings
 from consumer.decode import compression
 from consumer.decode.scan import MAX_RECORD_BYTES
 from consumer.profiles import ProfileRegistry
@@ -51,15 +49,6 @@ TEXTS = [
     "\ufeffmark",
     "x" * 40_000,
 ]
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    settings = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(settings, create=True) as lake:
-        made = House(lake, settings)
-        with made.stack:
-            yield made
 
 
 @pytest.fixture

@@ -3,13 +3,10 @@
 import html.parser
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from common.lake import Lake
-from common.settings import Settings
 from tests.integration.intake_support import House, bill
 from tests.integration.operator_support import commands
 from tests.servers.aws import AwsEnvironment
@@ -79,15 +76,6 @@ class Tags(html.parser.HTMLParser):
 
 
 # -- the ledger --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    settings = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(settings, create=True) as lake:
-        made = House(lake, settings)
-        with made.stack:
-            yield made
 
 
 def test_keys_are_kept_to_the_letter_and_are_never_a_path(house: House) -> None:

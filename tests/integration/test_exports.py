@@ -1,7 +1,6 @@
 """Exports with manifests: whatever comes in whatever order, the lake has one whole delivery of each period."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,9 +12,8 @@ from structlog.testing import capture_logs
 
 from cli.status import read_status
 from cli.verify.proof import prove
-from common.lake import Lake
 from common.runtime import Stop
-from common.settings import RemovalPolicy, Settings
+from common.settings import RemovalPolicy
 from consumer.decision import OF_DELIVERIES, Verdict
 from consumer.events import EventKind, ObjectEvent
 from consumer.exports import Layouts
@@ -35,15 +33,6 @@ if TYPE_CHECKING:
 
 NEXT_HOUR = timedelta(hours=1)
 SUM = "SELECT sum(billed_cost) FROM charges WHERE load_id IN (SELECT load_id FROM ledger WHERE bucket = ?)"
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    chosen = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(chosen, create=True) as lake:
-        made = House(lake, chosen)
-        with made.stack:
-            yield made
 
 
 @pytest.fixture(params=sorted(VENDORS))

@@ -1,7 +1,6 @@
 """Whatever a vendor delivers, and in whatever order it is told, each month is one whole delivery at each commit."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,8 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli.verify.proof import prove
-from common.lake import Lake
-from common.settings import Settings
 from consumer.events import ObjectEvent
 from consumer.outcome import Result
 from tests.fakes.objects import Sequencer, absent, constant, growing
@@ -28,13 +25,6 @@ FROM charges c JOIN ledger l ON l.entry_id = c.load_id
 WHERE l.bucket = ?
 GROUP BY ALL
 """
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    chosen = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(chosen, create=True) as lake:
-        yield House(lake, chosen)
 
 
 @dataclass

@@ -16,8 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.lake import Lake
-from common.settings import Settings
 from consumer.decode import parquet
 from consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket
@@ -25,15 +23,6 @@ from tests.integration.intake_support import HEADER, House, bill
 
 BILL = bill("1.50 USD", "-0.25 USD", "3 EUR")
 TOTALS = {"USD": Decimal("1.25"), "EUR": Decimal(3)}
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    settings = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(settings, create=True) as lake:
-        made = House(lake, settings)
-        with made.stack:
-            yield made
 
 
 @pytest.fixture

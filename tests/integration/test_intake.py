@@ -11,7 +11,7 @@ import pytest
 
 from common.errors import Fatal, Poison, Retryable, ServiceUnavailable
 from common.lake import Lake
-from common.settings import DuplicatePolicy, RemovalPolicy, Settings
+from common.settings import DuplicatePolicy, RemovalPolicy
 from consumer.decode import staging
 from consumer.envelope import read_body
 from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
@@ -24,15 +24,6 @@ from tests.fakes.objects import FakeBucket, absent, constant, growing
 from tests.integration.intake_support import House, again, bill, entry_of, labels
 
 BAD = "no,header,that,fits\n1,2,3,4\n"
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    settings = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(settings, create=True) as lake:
-        made = House(lake, settings)
-        with made.stack:
-            yield made
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Dates that look alike in two forms are settled by the rest of their file, or the file is refused; on a real lake."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from common.lake import Lake
-from common.settings import Settings
 from consumer.profiles import ProfileRegistry
 from tests.integration.intake_support import House
 
@@ -28,13 +26,6 @@ charge_period_start = { from = ["from"], required = true }
 charge_period_end = { from = ["to"] }
 billed_cost = { from = ["mine"] }
 """
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    made = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(made, create=True) as lake:
-        yield House(lake, made)
 
 
 @pytest.fixture(scope="module")

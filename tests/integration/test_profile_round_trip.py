@@ -10,7 +10,7 @@ import json
 import random
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,8 +19,6 @@ from typing import Any
 
 import pytest
 
-from common.lake import Lake
-from common.settings import Settings
 from consumer.profiles import Profile, ProfileRegistry, Source
 from consumer.profiles.model import Operand
 from consumer.profiles.names import Header, normalised
@@ -212,13 +210,6 @@ def typed(text: str, data_type: str) -> Any:  # noqa: ANN401
     if data_type.startswith("TIMESTAMP"):
         return datetime.fromisoformat(text)
     return json.loads(text) if data_type.startswith("MAP") else text
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    made = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(made, create=True) as lake:
-        yield House(lake, made)
 
 
 @pytest.fixture(scope="module")

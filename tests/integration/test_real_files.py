@@ -5,7 +5,7 @@ that no column of `charges` holds.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from common.lake import Lake
-from common.settings import Settings
 from consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import House
@@ -202,13 +200,6 @@ def settled(house: House, folder: Path, keys: Iterable[str], registry: ProfileRe
 def keys_of(folder: Path) -> list[str]:
     found = (path for path in folder.rglob("*") if path.suffix in READ_AS_BILLS)
     return sorted(str(path.relative_to(folder)) for path in found)
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    made = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
-    with Lake.open(made, create=True) as lake:
-        yield House(lake, made)
 
 
 @pytest.fixture(scope="module")
