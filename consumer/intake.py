@@ -1,58 +1,22 @@
-"""Events become decisions, objects become staged rows, and all of it becomes one commit.
+"""A batch of events: those of ordinary objects in rounds, then the manifests of exports, each in its turn."""
 
-Everything slow happens before the transaction: fetching, checking, decoding. What is prepared is kept while a
-round is redone because another consumer was first, so that a redo costs one look at the ledger and one commit.
-"""
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-
-import structlog
-
-from common import retries
-from common.errors import Fatal, WriteConflict
-from common.ids import new_id
-from common.lake import Lake, ProcessedKey
-from common.lake.guard import scope_id
-from common.milestones import milestone
+from common.errors import ServiceUnavailable
 from common.settings import DuplicatePolicy
-from consumer.breaker import Breaker
-from consumer.decision import Verdict, decide, may_withdraw, meant
-from consumer.decode import Staged, Staging, Tabular
-from consumer.decode.rejects import RejectedRow
-from consumer.events import EventKind, ObjectEvent
-from consumer.exports import Exports, PartOf
-from consumer.exports.turns import of_part, take_turns, turns_of_arrived
-from consumer.history import outlived, settled_before
-from consumer.inquiry import Inquiry, Refused, Reply
-from consumer.ledger import LedgerEntry, State
-from consumer.objects import ObjectStore
-from consumer.outcome import Outcome, Result
-from consumer.plan import Scribe, Step, with_content
-from consumer.preparation import Preparation, Prepared, Released
-from consumer.profiles import ProfileRegistry
-from consumer.spool import Spool
-from consumer.twins import load_freed, with_twins
-from consumer.unit import Unit
-
-log = structlog.get_logger(__name__)
+from consumer.events import ObjectEvent
+from consumer.exports.turns import take_turns, turns_of_arrived
+from consumer.outcome import Outcome
+from consumer.preparation import Preparation
+from consumer.round import Round, rounds
+from consumer.twins import freed_by
+from consumer.workshop import Workshop
 
 
 @dataclass(frozen=True)
-class Intake:
-    """Settles events. One for each process; not for use by two threads at a time."""
-
-    lake: Lake
-    objects: ObjectStore
-    profiles: ProfileRegistry
-    spool: Spool
-    staging: Staging
-    scribe: Scribe
-    breaker: Breaker
-    on_duplicate_content: DuplicatePolicy
-    clock: Callable[[], datetime]
-    exports: Exports = field(default_factory=Exports)
+class Intake(Workshop):
+    """Settles events with the tools of its workshop. One for each process."""
 
     def recover(self) -> None:
         """Find the way back to a lake that did not answer; costs nothing when it did.
@@ -84,187 +48,17 @@ class Intake:
             outcomes |= turn.settle(events, self)
         in_order = [outcomes[index] for index in range(len(events))]
         if self.on_duplicate_content is DuplicatePolicy.SKIP:
-            load_freed(in_order, self)
+            self._load_freed(in_order)
         return in_order
 
+    def _load_freed(self, outcomes: Sequence[Outcome]) -> None:
+        """Have the objects loaded whose content these outcomes took out of force, where they had been skipped for it.
 
-def unread_body(entry: LedgerEntry, event: ObjectEvent) -> tuple[RejectedRow, ...]:
-    """The body of a message that nobody can read, as a rejected record: queryable, and never lost."""
-    if event.body is None:
-        return ()
-    return (RejectedRow(entry.entry_id, None, None, None, (event.body,), event.problem or ""),)
-
-
-def rounds(events: Sequence[ObjectEvent]) -> list[list[int]]:
-    """Split events into rounds, in each of which a scope occurs once; a scope's events keep their order.
-
-    Returns:
-        The indices of the events of each round.
-    """
-    found: list[list[int]] = []
-    seen: dict[str, int] = {}
-    for index, event in enumerate(events):
-        number = seen.get(event.scope, 0)
-        seen[event.scope] = number + 1
-        if number == len(found):
-            found.append([])
-        found[number].append(index)
-    return found
-
-
-class Round:
-    """The work on events of different scopes."""
-
-    def __init__(self, intake: Intake, preparation: Preparation, events: Sequence[ObjectEvent]) -> None:
-        self._intake = intake
-        self._preparation = preparation
-        self._events = events
-        self.arrived: list[str] = []  # lines about parts that their manifests missed, and that have come
-        self._inquiry = Inquiry(intake.objects)
-        self._released: dict[str, Released] = {}
-        self._staged = Staged()
-        self._entries: dict[str, str | None] = {}  # what the ledger's newest line of each scope was
-
-    def settle(self) -> list[Outcome]:
-        """Decide, stage, commit; all of it again when another consumer was first."""
-        try:
-            return retries.redo_on_conflict(self._attempt)
-        except WriteConflict:
-            self._intake.staging.discard(self._staged)
-            raise
-        except BaseException:
-            # The commit may have happened all the same, so the staged files must stay.
-            if self._staged.paths:
-                log.warning("staged_files_left", paths=self._staged.paths)
-            raise
-
-    def _attempt(self) -> list[Outcome]:
-        held = self._intake.lake.processed_keys([scope_id(event.scope) for event in self._events])
-        self._forget_overtaken(held)
-        steps = [self._as_part(step) for step in self._decided(held)]
-        steps = self._looked_up(self._with_objects(steps))
-        steps = with_twins(steps, self._intake.lake, self._intake.on_duplicate_content)
-        self._stage([step for step in steps if step.load_id])
-        unit = Unit()
-        outcomes = [self._settle_step(step, unit) for step in steps]
-        if not unit.entries:
-            return outcomes
-        self._check_breaker(unit)
-        unit.staged_paths = self._staged.paths
-        snapshot = unit.commit(self._intake.lake, self._intake.scribe.consumer_id)
-        self._intake.breaker.record(unit.poisoned)
-        awaiting = [step.held for step in steps if step.verdict is Verdict.AWAIT and step.held]
-        self.arrived = [held.entry_id for held in awaiting if held.state == State.MISSING]
-        return [outcome.committed(snapshot) for outcome in outcomes]
-
-    def _check_breaker(self, unit: Unit) -> None:
-        try:
-            self._intake.breaker.check(unit.poisoned)
-        except Fatal:
-            for entry in unit.entries:
-                if entry.state is State.QUARANTINED:
-                    log.warning("object_unreadable", scope=entry.scope, reason=entry.reason)
-            self._intake.staging.discard(self._staged)
-            raise
-
-    # -- deciding ----------------------------------------------------------------------------------------
-
-    def _forget_overtaken(self, held: Mapping[str, ProcessedKey]) -> None:
-        """An event without identity takes what the store has: once its scope has moved on, what it has by now.
-
-        So does the removal of one version, after which another may be current.
+        A process that dies before this is done leaves them skipped; then it is done when a message of the removal comes
+        again, and otherwise by a sweep.
         """
-        entries = {
-            event.scope: key.entry_id if (key := held.get(scope_id(event.scope))) else None for event in self._events
-        }
-        overtaken = [
-            event.scope
-            for event in self._events
-            if (not event.has_identity or event.kind is EventKind.REMOVED)
-            and self._entries.get(event.scope, entries[event.scope]) != entries[event.scope]
-        ]
-        self._preparation.forget(overtaken)
-        self._entries = entries
-
-    def _decided(self, held: Mapping[str, ProcessedKey]) -> list[Step]:
-        steps = [self._step(event, held.get(scope_id(event.scope))) for event in self._events]
-        asking = [step.event for step in steps if step.verdict is Verdict.ASK]
-        replies = dict(zip([event.scope for event in asking], self._inquiry.ask(asking), strict=True))
-        return [self._answered(step, reply) if (reply := replies.get(step.event.scope)) else step for step in steps]
-
-    def _step(self, event: ObjectEvent, held: ProcessedKey | None) -> Step:
-        return Step(event, held, decide(event, held))
-
-    def _answered(self, step: Step, reply: Reply) -> Step:
-        if isinstance(reply, Released):
-            return self._release(step.event, step.held, reply)
-        if isinstance(reply, Refused):
-            return Step(replace(step.event, problem=reply.reason), step.held, Verdict.QUARANTINE)
-        event = meant(step.event, reply)
-        return Step(event, step.held, decide(event, step.held, reply))
-
-    def _as_part(self, step: Step) -> Step:
-        readable = step.event.kind is not EventKind.UNREADABLE
-        is_part = readable and isinstance(self._intake.exports.layouts.role(step.event.key), PartOf)
-        return of_part(step) if is_part else step
-
-    def _with_objects(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps, those that load with their object at hand."""
-        loading = [step.event for step in steps if step.verdict is Verdict.LOAD]
-        with milestone("fetch"):
-            prepared = dict(zip(loading, self._preparation.prepare(loading), strict=True))
-        return [self._with_object(step, prepared.get(step.event)) for step in steps]
-
-    def _with_object(self, step: Step, prepared: Prepared | Released | None) -> Step:
-        if prepared is None:
-            return step
-        if isinstance(prepared, Released):
-            return self._release(step.event, step.held, prepared)
-        return with_content(step, prepared)
-
-    def _release(self, event: ObjectEvent, held: ProcessedKey | None, why: Released) -> Step:
-        self._released[event.scope] = why
-        return Step(event, held, Verdict.RELEASE)
-
-    def _looked_up(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps, those of late news as the whole ledger sees them."""
-        stale = [step for step in steps if step.verdict is Verdict.STALE]
-        repeated = settled_before(self._intake.lake, [step.event for step in stale])
-        late = [step for step in stale if step.event not in repeated and not step.delivered]
-        removals = [step for step in late if may_withdraw(step.event, step.held)]
-        known = dict.fromkeys(repeated, Verdict.DUPLICATE)
-        known |= dict.fromkeys(outlived(self._intake.lake, removals), Verdict.WITHDRAW)
-        return [
-            step.with_verdict(known.get(step.event, step.verdict)) if step.verdict is Verdict.STALE else step
-            for step in steps
-        ]
-
-    # -- staging -----------------------------------------------------------------------------------------
-
-    def _stage(self, loading: Iterable[Step]) -> None:
-        """Have exactly these loads staged: after a redo, fewer of them than before is the common case."""
-        wanted = {step.load_id: step.prepared.tabular for step in loading if step.prepared and step.load_id}
-        staged = self._staged.loads.keys() | self._staged.poisoned.keys()
-        if wanted.keys() == staged:
-            return
-        if wanted.keys() < staged:
-            self._intake.staging.keep_only(self._staged, wanted.keys(), new_id())
-            return
-        self._intake.staging.discard(self._staged)
-        files: list[Tabular] = [tabular for tabular in wanted.values() if tabular]
-        with milestone("stage"):
-            self._staged = self._intake.staging.stage(files, new_id())
-
-    # -- settling ----------------------------------------------------------------------------------------
-
-    def _settle_step(self, step: Step, unit: Unit) -> Outcome:
-        if step.verdict is Verdict.RELEASE:
-            why = self._released[step.event.scope]
-            return Outcome(step.event, Result.RELEASED, reason=why.reason, unavailable=why.unavailable)
-        load = self._staged.loads.get(step.load_id or "")
-        poison = self._staged.poisoned.get(step.load_id or "")
-        entry = self._intake.scribe.entry(step, load, poison, self._intake.clock())
-        if entry is None:
-            return Outcome(step.event, Result.DUPLICATE)
-        unit.add(entry, step.held, load.rejected if load else unread_body(entry, step.event))
-        return Outcome(step.event, Result.SETTLED, entry)
+        events = freed_by(outcomes, self.lake)
+        for outcome in self.settle(events) if events else ():
+            if outcome.unavailable:
+                raise ServiceUnavailable(outcome.reason)
+            outcome.log()

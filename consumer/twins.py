@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from common.errors import ServiceUnavailable
 from common.settings import DuplicatePolicy
 from common.statements import statement
 from consumer.decision import Verdict
@@ -22,7 +21,6 @@ from consumer.plan import Step
 
 if TYPE_CHECKING:
     from common.lake import Lake
-    from consumer.intake import Intake
 
 FREED = "ObjectCreated:Freed"
 """The event of an object that had been skipped for a content that is in force nowhere any more."""
@@ -46,24 +44,10 @@ def with_twins(steps: Sequence[Step], lake: "Lake", policy: DuplicatePolicy) -> 
     return marked
 
 
-def load_freed(outcomes: Sequence[Outcome], intake: "Intake") -> None:
-    """Have the objects loaded whose content these outcomes took out of force, where they had been skipped for it.
-
-    A process that dies before this is done leaves them skipped; then it is done when a message of the removal comes
-    again, and otherwise by a sweep.
-
-    Raises:
-        Retryable: the lake or the store does not answer; settle the same events again.
-        Fatal: see `Intake.settle`.
-    """
+def freed_by(outcomes: Sequence[Outcome], lake: "Lake") -> list[ObjectEvent]:
+    """An event for each object that was skipped for a content that these outcomes may have taken out of force."""
     originals = [scope for outcome in outcomes for scope in _may_be_freed_by(outcome)]
-    events = freed(intake.lake, originals) if originals else []
-    if not events:
-        return
-    for outcome in intake.settle(events):
-        if outcome.unavailable:
-            raise ServiceUnavailable(outcome.reason)
-        outcome.log()
+    return freed(lake, originals) if originals else []
 
 
 def freed(lake: "Lake", originals: Sequence[str] = ()) -> list[ObjectEvent]:

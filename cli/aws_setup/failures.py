@@ -12,6 +12,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from common.aws import CREDENTIALS_REFUSED
 from common.errors import BillstreamError, Fatal, ServiceUnavailable
 
 # The permission each call needs, where it is not simply the call's own name.
@@ -21,15 +22,6 @@ _PERMISSIONS = {
     "PutBucketNotificationConfiguration": "s3:PutBucketNotification",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "403"}
-_BAD_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
 _BUSY = {"OperationAborted", "RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException"}
 _SERVER_ERROR = 500
 
@@ -50,7 +42,7 @@ def _permission(error: ClientError) -> str:
 
 def _translate(error: ClientError, resource: str) -> BillstreamError:
     code = error_code(error)
-    if code in _BAD_CREDENTIALS:
+    if code in CREDENTIALS_REFUSED:
         return Fatal(f"AWS does not accept the credentials in use. ({error})")
     if code in _DENIED:
         return Fatal(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cli.profiles.words import sources_of
 from consumer.profiles import Binding, Profile, ProfileRegistry, bind
-from consumer.profiles.names import Header, header_of
+from consumer.profiles.names import Header
 
 _NEAREST = 3
 
@@ -35,7 +35,7 @@ def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: str) -> list[
 
 def lacks(profile: Profile, header: Sequence[str], key: str) -> list[str]:
     """What keeps a profile from fitting, each as a sentence without its end."""
-    names = header_of(tuple(header), bracketed=profile.values.bracketed_names)
+    names = profile.names_in(header)
     match = profile.match
     found = [f"no source for {column} (from {sources_of(profile, column)})" for column in profile.missing(header)]
     if match.one_of and not any(all(name in names for name in wanted) for wanted in match.one_of):
@@ -76,7 +76,7 @@ def _why_taken(profiles: ProfileRegistry, binding: Binding) -> str:
     if match.needs:
         reasons.append(f"there is a source for {', '.join(match.needs)}")
     if match.one_of:
-        names = header_of(binding.header, bracketed=binding.profile.values.bracketed_names)
+        names = binding.profile.names_in(binding.header)
         there = next(wanted for wanted in match.one_of if all(name in names for name in wanted))
         reasons.append(f"the header has {', '.join(map(repr, there))}")
     if match.keys:

@@ -16,11 +16,9 @@ MAX_RECORD_BYTES = 2_000_000
 
 def likeness(file: Tabular) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     """Files of equal likeness can be read in one scan."""
-    if file.binding is None:
-        raise ValueError("a file without a header is not scanned")
-    layout = file.text.parquet
+    binding, layout = file.header_binding, file.text.parquet
     types = (*layout.types, str(layout.binary_as_text)) if layout else ()
-    return (file.binding.profile.name, file.delimiter, file.binding.header, types)
+    return (binding.profile.name, file.delimiter, binding.header, types)
 
 
 def path_list(paths: Sequence[str]) -> str:
@@ -42,32 +40,21 @@ class Scan:
     forms: tuple[str, ...] = ("iso",)
 
     def __post_init__(self) -> None:
-        binding = self.files[0].binding
-        if binding is None:
-            raise ValueError("a file without a header is not scanned")
-        self.binding = binding
-        self._projection = Projection(binding, self.types, exact=self.exact, forms=self.forms)
+        self.binding = self.files[0].header_binding
+        self._projection = Projection(self.binding, self.types, exact=self.exact, forms=self.forms)
 
     def time_cells(self) -> list[str]:
         """The names of the cells that are read as times."""
         return self._projection.time_cells
 
-    def reader(self) -> str:
-        """The records of the files, as text."""
-        return self._reader()
-
-    def records(self) -> str:
-        """The records of the files: their cells as text, and the columns of `charges` that they become."""
-        return self._records()
-
     def marked_rows(self) -> str:
         """Every record that is one, under its load id; a record that does not fit, under its marked load id."""
         load_id = f"CASE WHEN {self._projection.bad()} THEN {literal(BAD_MARK)} || load_id ELSE load_id END AS load_id"
-        return f"SELECT {load_id}, {self._columns()} FROM {self._records()}"
+        return f"SELECT {load_id}, {self._columns()} FROM {self.records()}"
 
     def good_rows(self) -> str:
         """The records that fit."""
-        return f"SELECT load_id, {self._columns()} FROM {self._records()} WHERE NOT ({self._projection.bad()})"
+        return f"SELECT load_id, {self._columns()} FROM {self.records()} WHERE NOT ({self._projection.bad()})"
 
     def another_kind(self, engine: duckdb.DuckDBPyConnection) -> str | None:
         """Why the file is of another kind than its profile is for, None when no record says so."""
@@ -82,7 +69,7 @@ class Scan:
     def values_rounded(self, engine: duckdb.DuckDBPyConnection) -> int:
         """How many values of the records that fit were rounded."""
         row = engine.execute(
-            f"SELECT sum({self._projection.rounded()}) FROM {self._records()} WHERE NOT ({self._projection.bad()})"
+            f"SELECT sum({self._projection.rounded()}) FROM {self.records()} WHERE NOT ({self._projection.bad()})"
         ).fetchone()
         return int(row[0] or 0) if row else 0
 
@@ -91,7 +78,7 @@ class Scan:
         faults = self._projection.faults()
         cases = " ".join(f"WHEN {fault.condition} THEN {index}" for index, fault in enumerate(faults))
         cells = ", ".join(self._projection.cells)
-        bad = f"FROM {self._records()} WHERE {self._projection.bad()}"
+        bad = f"FROM {self.records()} WHERE {self._projection.bad()}"
         total = engine.execute(f"SELECT count(*) {bad}").fetchone()
         found = engine.execute(f"SELECT load_id, CASE {cases} END, [{cells}] {bad} LIMIT {int(limit)}").fetchall()
         rows = [self._rejected(load_id, faults[fault], values) for load_id, fault, values in found]
@@ -141,18 +128,19 @@ class Scan:
     def _columns(self) -> str:
         return ", ".join(self._projection.columns)
 
-    def _records(self) -> str:
-        """The files' records with their typed columns, and the load id of the file each comes from."""
+    def records(self) -> str:
+        """The files' records: their cells as text, their typed columns, and the load id of the file each comes from."""
         projection = self._projection
         loads = ", ".join(f"({literal(str(file.path))}, {literal(file.load_id)})" for file in self.files)
         return (
             f"(SELECT *, {projection.rescued()} AS rescued FROM "
-            f"(SELECT *, {projection.typed_columns()} FROM {projection.with_operands(self._reader())} AS record "
+            f"(SELECT *, {projection.typed_columns()} FROM {projection.with_operands(self.reader())} AS record "
             f"JOIN (VALUES {loads}) AS load(path, load_id) ON record.__path = load.path))"
         )
 
-    def _reader(self) -> str:
-        nulls = ["", *self._projection.binding.profile.values.nulls]
+    def reader(self) -> str:
+        """The files' records, as text."""
+        nulls = ["", *self.binding.profile.values.nulls]
         layout = self.files[0].text.parquet
         paths = path_list([str(file.path) for file in self.files])
         return self._csv(paths, nulls) if layout is None else self._parquet(paths, nulls, layout)

@@ -25,7 +25,6 @@ from consumer.decode.tabular import Tabular
 
 if TYPE_CHECKING:
     from common.lake import Lake
-    from consumer.profiles import Profile
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 MAX_REJECTED_ROWS = 10_000  # listed for one file; all are counted
@@ -147,7 +146,7 @@ class Staging:
 
     def _strict_pass(self, files: Sequence[Tabular], name: str) -> Staged:
         scans = [
-            Scan(alike, self._types, number=number, forms=plain_forms(_profile(alike[0])))
+            Scan(alike, self._types, number=number, forms=plain_forms(alike[0].header_binding.profile))
             for number, alike in enumerate(
                 list(group) for _, group in groupby(sorted(files, key=likeness), key=likeness)
             )
@@ -225,12 +224,6 @@ class Staging:
         for load_id, currency, rows, billed, first, last in self._engine.execute(sql, [NO_CURRENCY]).fetchall():
             facts[load_id] = _add_currency(facts.get(load_id, StagedLoad()), currency, rows, billed, first, last)
         return facts
-
-
-def _profile(file: Tabular) -> "Profile":
-    if file.binding is None:
-        raise ValueError("a file without a header is not scanned")
-    return file.binding.profile
 
 
 def _with_rejects(load: StagedLoad, rejects: Rejects) -> StagedLoad:

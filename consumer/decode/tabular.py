@@ -32,6 +32,17 @@ class Tabular:
     first_line: int = 1
 
     @property
+    def header_binding(self) -> Binding:
+        """The binding of a file that has a header.
+
+        Raises:
+            ValueError: it has none, so there is nothing in it to scan.
+        """
+        if self.binding is None:
+            raise ValueError("a file without a header is not scanned")
+        return self.binding
+
+    @property
     def path(self) -> Path:
         """The header and the records, on local disk."""
         return self.records or self.text.path

@@ -22,7 +22,7 @@ from consumer.preparation import Preparation, Prepared, Released
 
 if TYPE_CHECKING:
     from consumer.decode import StagedLoad
-    from consumer.intake import Intake
+    from consumer.workshop import Workshop
 
 MOST_REJECTED_ROWS = 100_000
 """Listed for one delivery; all are counted."""
@@ -48,12 +48,12 @@ def basis_of(parts: Sequence[Part]) -> tuple[object, ...]:
     return tuple((part.named_version, part.load_id) for part in parts)
 
 
-def bring(parts: Sequence[Part], intake: "Intake", *, force: bool) -> Brought:
+def bring(parts: Sequence[Part], workshop: "Workshop", *, force: bool) -> Brought:
     """Fetch, decode and stage parts. Whatever goes wrong, nothing stays staged.
 
     Args:
         parts: those that are to be looked into.
-        intake: lends its tools.
+        workshop: lends its tools.
         force: stage also a part whose content is in force.
 
     Raises:
@@ -64,15 +64,15 @@ def bring(parts: Sequence[Part], intake: "Intake", *, force: bool) -> Brought:
     """
     brought = Brought(basis_of(parts))
     try:
-        for group in _groups(parts, intake):
-            _bring_group(group, intake, brought, force=force)
+        for group in _groups(parts, workshop):
+            _bring_group(group, workshop, brought, force=force)
     except BaseException:
-        intake.staging.discard(brought.staged)
+        workshop.staging.discard(brought.staged)
         raise
     return brought
 
 
-def fetch_manifest(event: ObjectEvent, intake: "Intake") -> tuple[ObjectVersion, bytes]:
+def fetch_manifest(event: ObjectEvent, workshop: "Workshop") -> tuple[ObjectVersion, bytes]:
     """A manifest's bytes, and the version they are.
 
     Raises:
@@ -81,9 +81,9 @@ def fetch_manifest(event: ObjectEvent, intake: "Intake") -> tuple[ObjectVersion,
         NoRoom: the disk of the spool is full.
         Fatal: we are not allowed to read it.
     """
-    with intake.spool.session() as session, needing_room(f"fetching {event.scope}"):
+    with workshop.spool.session() as session, needing_room(f"fetching {event.scope}"):
         try:
-            fetched = intake.objects.fetch(event, session.file(new_id(), "manifest"))
+            fetched = workshop.objects.fetch(event, session.file(new_id(), "manifest"))
         except ObjectMissing as error:
             raise NotYet(Released(str(error)), event) from error
         except ServiceUnavailable as error:
@@ -95,11 +95,11 @@ def fetch_manifest(event: ObjectEvent, intake: "Intake") -> tuple[ObjectVersion,
         return fetched.version, fetched.path.read_bytes()
 
 
-def _groups(parts: Sequence[Part], intake: "Intake") -> Iterator[list[Part]]:
+def _groups(parts: Sequence[Part], workshop: "Workshop") -> Iterator[list[Part]]:
     group: list[Part] = []
     size = 0
     for part in parts:
-        if group and (len(group) >= intake.exports.group_files or size >= intake.exports.group_bytes):
+        if group and (len(group) >= workshop.exports.group_files or size >= workshop.exports.group_bytes):
             yield group
             group, size = [], 0
         group.append(part)
@@ -108,9 +108,9 @@ def _groups(parts: Sequence[Part], intake: "Intake") -> Iterator[list[Part]]:
         yield group
 
 
-def _bring_group(group: Sequence[Part], intake: "Intake", brought: Brought, *, force: bool) -> None:
-    with intake.spool.session() as session:
-        preparation = Preparation(intake.objects, intake.profiles, session, of_delivery=True)
+def _bring_group(group: Sequence[Part], workshop: "Workshop", brought: Brought, *, force: bool) -> None:
+    with workshop.spool.session() as session:
+        preparation = Preparation(workshop.objects, workshop.profiles, session, of_delivery=True)
         with milestone("fetch"):
             answers = preparation.prepare([part.event for part in group])
         prepared = {part.event.scope: _checked(part, one) for part, one in zip(group, answers, strict=True)}
@@ -121,15 +121,15 @@ def _bring_group(group: Sequence[Part], intake: "Intake", brought: Brought, *, f
         ]
         names = {one.load_id: part.event.key for part in group if (one := prepared[part.event.scope])}
         with milestone("stage"):
-            staged = _stage([file for file in files if file], intake)
+            staged = _stage([file for file in files if file], workshop)
         brought.staged.take(staged)
         _check_rows(staged, names)
         _forget_surplus(brought.staged)
         brought.prepared |= prepared
 
 
-def _stage(files: Sequence[Tabular], intake: "Intake") -> Staged:
-    return intake.staging.stage(files, new_id()) if files else Staged()
+def _stage(files: Sequence[Tabular], workshop: "Workshop") -> Staged:
+    return workshop.staging.stage(files, new_id()) if files else Staged()
 
 
 def _checked(part: Part, answer: Prepared | Released) -> Prepared:

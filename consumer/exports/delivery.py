@@ -1,6 +1,6 @@
 """One manifest settled: all parts of its delivery come, and all of the one before go, in one commit.
 
-A sibling of `consumer.intake.Round`. Whatever is not as it should be leaves the delivery before in force.
+A sibling of `consumer.round.Round`. Whatever is not as it should be leaves the delivery before in force.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from common import retries
-from common.errors import Fatal, Poison, WriteConflict
+from common.errors import Poison, WriteConflict
 from common.ids import new_id
 from common.lake.guard import scope_id
 from common.settings import RemovalPolicy
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from common.lake import ProcessedKey
     from consumer.exports.layout import ManifestOf
-    from consumer.intake import Intake
+    from consumer.workshop import Workshop
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 class DeliveryRound:
     """The work on one event of a manifest."""
 
-    intake: "Intake"
+    workshop: "Workshop"
     event: ObjectEvent
     role: "ManifestOf"
     _brought: Brought = field(default_factory=Brought)
@@ -77,9 +77,9 @@ class DeliveryRound:
 
     def _attempt(self) -> Outcome:
         scopes = [self.event.scope, self.role.place.scope(self.event.bucket)]
-        found = self.intake.lake.processed_keys([scope_id(scope) for scope in scopes])
+        found = self.workshop.lake.processed_keys([scope_id(scope) for scope in scopes])
         held, in_force = (found.get(scope_id(scope)) for scope in scopes)
-        lines = Lines(self.event, self.role.place, held, self.intake.clock(), self.intake.scribe.consumer_id)
+        lines = Lines(self.event, self.role.place, held, self.workshop.clock(), self.workshop.scribe.consumer_id)
         try:
             return self._decided(lines, held, in_force)
         except Poison as poison:
@@ -95,7 +95,7 @@ class DeliveryRound:
             reply = self._current()
             event = meant(event, reply)
             verdict = decide(event, held, reply)
-        if verdict is Verdict.STALE and settled_before(self.intake.lake, [event]):
+        if verdict is Verdict.STALE and settled_before(self.workshop.lake, [event]):
             verdict = Verdict.DUPLICATE
         if verdict is Verdict.DUPLICATE:
             return self._duplicate()
@@ -108,7 +108,7 @@ class DeliveryRound:
         return self._deliver(lines, held, in_force)
 
     def _current(self) -> ObjectVersion | Gone:
-        (reply,) = Inquiry(self.intake.objects).ask([self.event])
+        (reply,) = Inquiry(self.workshop.objects).ask([self.event])
         if isinstance(reply, Released):
             raise NotYet(reply)
         if isinstance(reply, Refused):
@@ -140,10 +140,10 @@ class DeliveryRound:
             reason = "A newer delivery is in force." if in_force.load_id else "A newer delivery was removed."
             newer = in_force.load_id or in_force.entry_id
             entry = lines.manifest(State.STALE, version, reason=reason, delivery_id=newer)
-            given_up = awaiting(manifest, self.event, self.intake.lake)
+            given_up = awaiting(manifest, self.event, self.workshop.lake)
             others = [lines.replaced(line, key, newer, reason) for line, key in given_up]
             return self._nothing_new([entry, *others], {self.event.scope: held, **{k[0].scope: k[1] for k in given_up}})
-        parts = look_at(manifest, self.event, self.intake.lake, self.intake.objects)
+        parts = look_at(manifest, self.event, self.workshop.lake, self.workshop.objects)
         digest = digest_of(part.named_version for part in parts)
         if in_force and in_force.load_id and in_force.content_sha256 == digest and not self.event.force:
             entry = lines.manifest(State.UNCHANGED, version, delivery_id=in_force.load_id)
@@ -170,7 +170,7 @@ class DeliveryRound:
         if current.size_bytes > MAX_BYTES:
             raise Poison(f"The manifest has {current.size_bytes:,} bytes; more than {MAX_BYTES:,} are not read.")
         pinned = replace(self.event, version_id=current.version_id, etag=current.etag)
-        version, content = fetch_manifest(pinned, self.intake)
+        version, content = fetch_manifest(pinned, self.workshop)
         return version, read_manifest(content, self.event.key, self.role)
 
     def _bring(self, parts: Sequence[Part]) -> None:
@@ -178,7 +178,7 @@ class DeliveryRound:
         new = [part for part in parts if self.event.force or not part.in_force]
         if self._brought.basis != basis_of(new):
             self._discard()
-            self._brought = bring(new, self.intake, force=self.event.force)
+            self._brought = bring(new, self.workshop, force=self.event.force)
 
     def _check_manifest(self, read: ObjectVersion) -> None:
         """A manifest that was overwritten while its parts were fetched may have had them overwritten, too."""
@@ -215,8 +215,8 @@ class DeliveryRound:
                 lines.loaded(part, *load, delivery_id) if load else lines.unchanged(part, brought, delivery_id)
             )
             claimed[part.event.scope] = part.held
-        before = parts_of(self.intake.lake, in_force.load_id) if in_force and in_force.load_id else []
-        before += loads_without_delivery(self.intake.lake, self.event.bucket, self.role)
+        before = parts_of(self.workshop.lake, in_force.load_id) if in_force and in_force.load_id else []
+        before += loads_without_delivery(self.workshop.lake, self.event.bucket, self.role)
         gone = [line for line in before if line.scope not in claimed]
         self._take_out(gone, lines, entries, claimed, delivery_id, "The delivery that took its place does not have it.")
         return self._commit(entries, claimed)
@@ -242,22 +242,22 @@ class DeliveryRound:
     def _remove(self, lines: Lines, held: "ProcessedKey | None", in_force: "ProcessedKey | None") -> Outcome:
         """To remove the manifest of the delivery in force is to remove the delivery; any other one, nothing."""
         delivery_id = in_force.load_id if in_force else None
-        maker = manifest_of(self.intake.lake, delivery_id) if delivery_id else None
+        maker = manifest_of(self.workshop.lake, delivery_id) if delivery_id else None
         if in_force is None or delivery_id is None or maker is None or maker.scope != self.event.scope:
             return self._commit([lines.manifest(State.REMOVED)], {self.event.scope: held})
-        if self.intake.scribe.on_removed is RemovalPolicy.KEEP:
+        if self.workshop.scribe.on_removed is RemovalPolicy.KEEP:
             entry = lines.manifest(State.KEPT, delivery_id=delivery_id)
             return self._commit([entry], {self.event.scope: held})
         entries = [lines.manifest(State.REMOVED, delivery_id=delivery_id), lines.withdrawn(in_force)]
         claimed = {self.event.scope: held, lines.scope: in_force}
-        gone = parts_of(self.intake.lake, delivery_id)
+        gone = parts_of(self.workshop.lake, delivery_id)
         self._take_out(gone, lines, entries, claimed, delivery_id, "The manifest of its delivery was removed.")
         return self._commit(entries, claimed)
 
     # -- committing --------------------------------------------------------------------------------------
 
     def _held(self, scopes: Sequence[str]) -> "dict[str, ProcessedKey]":
-        found = self.intake.lake.processed_keys([scope_id(scope) for scope in scopes])
+        found = self.workshop.lake.processed_keys([scope_id(scope) for scope in scopes])
         return {scope: found[scope_id(scope)] for scope in scopes if scope_id(scope) in found}
 
     def _commit(self, entries: Sequence[LedgerEntry], claimed: "dict[str, ProcessedKey | None]") -> Outcome:
@@ -267,18 +267,11 @@ class DeliveryRound:
         """
         if entries[0].state is not State.DELIVERED:
             self._discard()
-        unit = Unit(staged_paths=self._brought.staged.paths)
+        unit = Unit()
         for entry in entries:
             load = self._brought.staged.loads.get(entry.entry_id)
             unit.add(entry, claimed.get(entry.scope), load.rejected if load else ())
-        try:
-            self.intake.breaker.check(unit.poisoned)
-        except Fatal:
-            log.warning("object_unreadable", scope=entries[0].scope, reason=entries[0].reason)
-            self._discard()
-            raise
-        snapshot = unit.commit(self.intake.lake, self.intake.scribe.consumer_id)
-        self.intake.breaker.record(unit.poisoned)
+        snapshot = self.workshop.commit(unit, self._brought.staged)
         return Outcome(self.event, Result.SETTLED, entries[0], also=tuple(entries[1:])).committed(snapshot)
 
     def _duplicate(self) -> Outcome:
@@ -286,5 +279,5 @@ class DeliveryRound:
         return Outcome(self.event, Result.DUPLICATE)
 
     def _discard(self) -> None:
-        self.intake.staging.discard(self._brought.staged)
+        self.workshop.staging.discard(self._brought.staged)
         self._brought = Brought()

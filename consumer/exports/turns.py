@@ -17,7 +17,7 @@ from consumer.plan import Step
 from consumer.preparation import MISSING_ATTEMPTS
 
 if TYPE_CHECKING:
-    from consumer.intake import Intake
+    from consumer.workshop import Workshop
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 ARRIVED = "ObjectCreated:PartArrived"
@@ -31,16 +31,16 @@ class Turn:
     role: ManifestOf
     indices: list[int] = field(default_factory=list)
 
-    def settle(self, events: Sequence[ObjectEvent], intake: "Intake") -> dict[int, Outcome]:
+    def settle(self, events: Sequence[ObjectEvent], workshop: "Workshop") -> dict[int, Outcome]:
         """Settle the manifest; returns the outcomes of the events of the batch, by index."""
-        outcome = DeliveryRound(intake, self.event, self.role).settle()
+        outcome = DeliveryRound(workshop, self.event, self.role).settle()
         outcomes = {index: outcome.seen_from(events[index]) for index in self.indices}
         if not any(events[index].scope == self.event.scope for index in self.indices):
             outcome.log()  # nobody else will
         return outcomes
 
 
-def take_turns(events: Sequence[ObjectEvent], intake: "Intake") -> tuple[list[int], list[Turn]]:
+def take_turns(events: Sequence[ObjectEvent], workshop: "Workshop") -> tuple[list[int], list[Turn]]:
     """Part a batch: the indices of the events that rounds settle, and the turns of the manifests.
 
     To load a part of the delivery in force again is to load its delivery again: a part has no commit of its own.
@@ -49,7 +49,7 @@ def take_turns(events: Sequence[ObjectEvent], intake: "Intake") -> tuple[list[in
     turns: list[Turn] = []
     forced: dict[str, Turn] = {}
     for index, event in enumerate(events):
-        turn = _turn(event, intake)
+        turn = _turn(event, workshop)
         if turn is None:
             ordinary.append(index)
             continue
@@ -71,19 +71,19 @@ def newest_first(turns: list[Turn]) -> list[Turn]:
     return sorted(turns, key=lambda turn: turn.event.event_time or _NEVER, reverse=True)
 
 
-def turns_of_arrived(entry_ids: Sequence[str], intake: "Intake") -> list[Turn]:
+def turns_of_arrived(entry_ids: Sequence[str], workshop: "Workshop") -> list[Turn]:
     """The turns of manifests in quarantine that waited for parts that have now come.
 
     Args:
         entry_ids: the ledger's lines that had told of these parts as missing.
-        intake: lends its tools.
+        workshop: lends its tools.
     """
-    waiting = manifests_waiting(intake.lake, entry_ids)
-    standing = intake.lake.processed_keys([scope_id(line.scope) for line, _ in waiting])
+    waiting = manifests_waiting(workshop.lake, entry_ids)
+    standing = workshop.lake.processed_keys([scope_id(line.scope) for line, _ in waiting])
     turns = []
     for line, entry_id in waiting:
         key = standing.get(scope_id(line.scope))
-        role = intake.exports.layouts.role(line.key)
+        role = workshop.exports.layouts.role(line.key)
         if isinstance(role, ManifestOf) and key and key.entry_id == entry_id:
             turns.append(Turn(_anew(line, ARRIVED, attempt=MISSING_ATTEMPTS), role))
     return turns
@@ -102,23 +102,23 @@ def of_part(step: Step) -> Step:
     return step.with_verdict(Verdict.DUPLICATE if nothing_new else Verdict.AWAIT)
 
 
-def _turn(event: ObjectEvent, intake: "Intake") -> Turn | None:
-    role = intake.exports.layouts.role(event.key) if event.kind is not EventKind.UNREADABLE else None
+def _turn(event: ObjectEvent, workshop: "Workshop") -> Turn | None:
+    role = workshop.exports.layouts.role(event.key) if event.kind is not EventKind.UNREADABLE else None
     if isinstance(role, ManifestOf):
         return Turn(event, role)
     if isinstance(role, PartOf) and event.force and event.kind is EventKind.CREATED:
-        return _turn_of_part(event, role, intake)
+        return _turn_of_part(event, role, workshop)
     return None
 
 
-def _turn_of_part(event: ObjectEvent, part: PartOf, intake: "Intake") -> Turn | None:
+def _turn_of_part(event: ObjectEvent, part: PartOf, workshop: "Workshop") -> Turn | None:
     scopes = (event.scope, part.place.scope(event.bucket))
-    found = intake.lake.processed_keys([scope_id(scope) for scope in scopes])
+    found = workshop.lake.processed_keys([scope_id(scope) for scope in scopes])
     held, delivery = (found.get(scope_id(scope)) for scope in scopes)
     if held is None or held.load_id is None or delivery is None or delivery.load_id is None:
         return None
-    line = manifest_of(intake.lake, delivery.load_id)
-    role = intake.exports.layouts.role(line.key) if line else None
+    line = manifest_of(workshop.lake, delivery.load_id)
+    role = workshop.exports.layouts.role(line.key) if line else None
     if line is None or not isinstance(role, ManifestOf):
         return None
     return Turn(_anew(line, event.event_name, attempt=event.attempt, force=True), role)

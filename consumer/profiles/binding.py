@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from consumer.profiles.model import Operand, Profile, Source
-from consumer.profiles.names import Header, header_of
+from consumer.profiles.names import Header
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def cells_of(value: Value) -> Iterator[Cell]:
 
 def bind(profile: Profile, header: Sequence[str], key: str = "") -> Binding | None:
     """`profile` over one header, or None when it does not fit header or key."""
-    names = header_of(tuple(header), bracketed=profile.values.bracketed_names)
+    names = profile.names_in(header)
     if not profile.match.fits(names, key):
         return None
     found = {column: _bound(source, names) for column, source in profile.columns.items()}

@@ -189,13 +189,17 @@ class Profile(_Strict):
             raise ValueError("[match] names neither `needs` nor `one_of`: the profile would fit every file")
         return self
 
+    def names_in(self, header: Sequence[str]) -> Header:
+        """The names of a header, as this profile looks them up."""
+        return header_of(tuple(header), bracketed=self.values.bracketed_names)
+
     def fits(self, header: Sequence[str], key: str) -> bool:
         """Whether [match] is as header and key are; what it needs aside."""
-        return self.match.fits(header_of(tuple(header), bracketed=self.values.bracketed_names), key)
+        return self.match.fits(self.names_in(header), key)
 
     def missing(self, header: Sequence[str], columns: Sequence[str] | None = None) -> tuple[str, ...]:
         """Those of `columns`, or else of the columns that this profile needs, that the header has no source for."""
-        names = header_of(tuple(header), bracketed=self.values.bracketed_names)
+        names = self.names_in(header)
         asked = self.match.needs if columns is None else columns
         return tuple(column for column in asked if not _has_source(self.columns[column], names))
 

@@ -15,10 +15,11 @@ from common.settings import DuplicatePolicy, RemovalPolicy
 from consumer.decode import staging
 from consumer.envelope import read_body
 from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from consumer.intake import Intake, rounds
+from consumer.intake import Intake
 from consumer.objects import LocalObjects
 from consumer.outcome import Result
 from consumer.preparation import FETCHES_AT_ONCE
+from consumer.round import rounds
 from consumer.twins import freed
 from tests.fakes.objects import FakeBucket, absent, constant, growing
 from tests.integration.intake_support import House, again, bill, entry_of, labels
@@ -766,7 +767,7 @@ def test_a_consumer_that_dies_before_it_loads_the_copy_does_so_when_the_message_
     before = house.totals(bucket)
     removal = bucket.remove("original.csv")
     with monkeypatch.context() as patch:
-        patch.setattr("consumer.intake.load_freed", died)
+        patch.setattr("consumer.intake.freed_by", died)
         with pytest.raises(Died):
             intake.settle([removal])
     assert house.totals(bucket) == {}, "it did not die in between"
