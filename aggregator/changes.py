@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from aggregator.rollups import CHARGE_COLUMNS, DIMENSIONS, ROLLUPS, grouping_sets, rollup_case
-from aggregator.statements import statement
-from common.lake import Lake
+from billstream.aggregator.rollups import CHARGE_COLUMNS, DIMENSIONS, ROLLUPS, grouping_sets, rollup_case
+from billstream.aggregator.statements import statement
+from billstream.common.lake import Lake
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from aggregator.rollups import ROLLUPS, Rollup
-from aggregator.statements import statement
-from common.lake import Lake
+from billstream.aggregator.rollups import ROLLUPS, Rollup
+from billstream.aggregator.statements import statement
+from billstream.common.lake import Lake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from common.errors import Fatal, Retryable
-from common.milestones import milestone
+from billstream.common.errors import Fatal, Retryable
+from billstream.common.milestones import milestone
 
 LOCK_NAME = ".insights.lock"
 LOCK_SECONDS = 60

@@ -4,11 +4,11 @@ from typing import Protocol
 
 import structlog
 
-from aggregator.publish import publish
-from aggregator.refresh import refresh_once
-from common.errors import Retryable
-from common.lake import Lake
-from common.settings import Settings
+from billstream.aggregator.publish import publish
+from billstream.aggregator.refresh import refresh_once
+from billstream.common.errors import Retryable
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 
 log = structlog.get_logger(__name__)
 

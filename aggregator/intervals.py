@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from aggregator.statements import statement
-from common.errors import Fatal
-from common.lake import Lake
+from billstream.aggregator.statements import statement
+from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
 
 _ID = re.compile(r"[0-9]{1,18}\Z")
 _AGE = re.compile(r"([0-9]{1,9})([mhdw])\Z")

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import structlog
 
-from aggregator.folder import publishing, replace_files
-from aggregator.insights.freshness import count_ledger_lines
-from aggregator.insights.read import read_insights
-from aggregator.insights.values import SCHEMA_VERSION
-from aggregator.pages.render import FILE_NAMES, JSON_NAME, render
-from aggregator.refresh import RefreshReport
-from aggregator.watermark import Watermark, read_watermark
-from common.errors import Fatal
-from common.lake import Lake
-from common.milestones import milestone
-from common.settings import Settings
+from billstream.aggregator.folder import publishing, replace_files
+from billstream.aggregator.insights.freshness import count_ledger_lines
+from billstream.aggregator.insights.read import read_insights
+from billstream.aggregator.insights.values import SCHEMA_VERSION
+from billstream.aggregator.pages.render import FILE_NAMES, JSON_NAME, render
+from billstream.aggregator.refresh import RefreshReport
+from billstream.aggregator.watermark import Watermark, read_watermark
+from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
+from billstream.common.milestones import milestone
+from billstream.common.settings import Settings
 
 log = structlog.get_logger(__name__)
 

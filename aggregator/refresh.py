@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from aggregator.changes import Span, read_delta, readable
-from aggregator.fold import Fold, drop_folded, fold, write_folded
-from aggregator.watermark import Sight, Watermark
-from common.errors import Fatal
-from common.lake import Lake
-from common.milestones import milestone
-from common.retries import redo_on_conflict
+from billstream.aggregator.changes import Span, read_delta, readable
+from billstream.aggregator.fold import Fold, drop_folded, fold, write_folded
+from billstream.aggregator.watermark import Sight, Watermark
+from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
+from billstream.common.milestones import milestone
+from billstream.common.retries import redo_on_conflict
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from aggregator.insights.values import Restatement, Restatements, RestatementTotal
-from aggregator.intervals import Interval, interval_between, snapshot_time
-from aggregator.statements import statement
-from common.lake import Lake
+from billstream.aggregator.insights.values import Restatement, Restatements, RestatementTotal
+from billstream.aggregator.intervals import Interval, interval_between, snapshot_time
+from billstream.aggregator.statements import statement
+from billstream.common.lake import Lake
 
 RECENT = timedelta(days=7)
 MOST_RECENT = 100

@@ -2,6 +2,6 @@
 
 from functools import partial
 
-from common import statements
+from billstream.common import statements
 
-statement = partial(statements.statement, "aggregator")
+statement = partial(statements.statement, "billstream.aggregator")

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aggregator.changes import Span, read_delta
-from aggregator.fold import Extent, fold_rollup
-from aggregator.rollups import ROLLUPS, Rollup
-from aggregator.statements import statement
-from aggregator.watermark import Sight
-from common.errors import Fatal
-from common.lake import Lake
+from billstream.aggregator.changes import Span, read_delta
+from billstream.aggregator.fold import Extent, fold_rollup
+from billstream.aggregator.rollups import ROLLUPS, Rollup
+from billstream.aggregator.statements import statement
+from billstream.aggregator.watermark import Sight
+from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
 
 MOST_DIFFERENCES = 1000
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from aggregator.statements import statement
-from common.ids import new_id
-from common.lake import Claim, Lake, ProcessedKey
-from common.lake.guard import scope_id
+from billstream.aggregator.statements import statement
+from billstream.common.ids import new_id
+from billstream.common.lake import Claim, Lake, ProcessedKey
+from billstream.common.lake.guard import scope_id
 
 if TYPE_CHECKING:
     import duckdb

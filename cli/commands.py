@@ -9,21 +9,21 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from aggregator.follower import follow
-from aggregator.publish import publish
-from aggregator.refresh import rebuild, refresh_once
-from cli import changes, operator_commands, profiles, report, wiring
-from cli.aws_setup import set_up_aws
-from cli.demo import run_demo
-from cli.files import find_files, load_files
-from cli.output import Format, console, shown, write_result
-from cli.query import read_only
-from cli.settings_table import markdown
-from cli.status import read_status
-from common import aws as aws_clients
-from common.errors import BillstreamError
-from common.settings import Settings
-from common.stop import Stop
+from billstream.aggregator.follower import follow
+from billstream.aggregator.publish import publish
+from billstream.aggregator.refresh import rebuild, refresh_once
+from billstream.cli import changes, operator_commands, profiles, report, wiring
+from billstream.cli.aws_setup import set_up_aws
+from billstream.cli.demo import run_demo
+from billstream.cli.files import find_files, load_files
+from billstream.cli.output import Format, console, shown, write_result
+from billstream.cli.query import read_only
+from billstream.cli.settings_table import markdown
+from billstream.cli.status import read_status
+from billstream.common import aws as aws_clients
+from billstream.common.errors import BillstreamError
+from billstream.common.settings import Settings
+from billstream.common.stop import Stop
 
 app = typer.Typer(
     name="billstream",

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.leash import LeashedProcess
+from billstream.cli.leash import LeashedProcess
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.errors import Fatal
-from common.settings import Settings
-from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from consumer.exports import Layouts
-from consumer.intake import Intake
-from consumer.ledger import State
-from consumer.outcome import Outcome
+from billstream.common.errors import Fatal
+from billstream.common.settings import Settings
+from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.exports import Layouts
+from billstream.consumer.intake import Intake
+from billstream.consumer.ledger import State
+from billstream.consumer.outcome import Outcome
 
 _UNNAMEABLE = "The name of the file is not UTF-8 text; rename it."
 

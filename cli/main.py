@@ -2,7 +2,7 @@
 
 import sys
 
-from common.stop import Stop
+from billstream.common.stop import Stop
 
 HEARING = frozenset({"consume", "aggregate"})
 """The commands that run until they are told to end, and then end in good order with exit code 0."""
@@ -12,7 +12,7 @@ def run() -> None:
     """The console command."""
     stop = Stop().install() if HEARING.intersection(sys.argv[1:2]) else None
 
-    from cli import commands  # noqa: PLC0415 - only now, see above
+    from billstream.cli import commands  # noqa: PLC0415 - only now, see above
 
     commands.run(stop)
 

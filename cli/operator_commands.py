@@ -5,19 +5,19 @@ from typing import Annotated
 
 import typer
 
-from cli import quarantine, wiring
-from cli.dlq import diagnose
-from cli.dlq import report as dlq_report
-from cli.replay import Order, Origin, carry_out, selection
-from cli.replay import report as replay_report
-from cli.sweeping import foresee_sweep
-from cli.terminal import AsJson, exit_code, interruptible, progress, write_json
-from cli.verify import Repairs, mend, prove
-from cli.verify import report as verify_report
-from common.runtime import process_name
-from consumer.feeding import Fed
-from consumer.redrive import FASTEST, Redrive
-from consumer.sweep import settle
+from billstream.cli import quarantine, wiring
+from billstream.cli.dlq import diagnose
+from billstream.cli.dlq import report as dlq_report
+from billstream.cli.replay import Order, Origin, carry_out, selection
+from billstream.cli.replay import report as replay_report
+from billstream.cli.sweeping import foresee_sweep
+from billstream.cli.terminal import AsJson, exit_code, interruptible, progress, write_json
+from billstream.cli.verify import Repairs, mend, prove
+from billstream.cli.verify import report as verify_report
+from billstream.common.runtime import process_name
+from billstream.consumer.feeding import Fed
+from billstream.consumer.redrive import FASTEST, Redrive
+from billstream.consumer.sweep import settle
 
 app = typer.Typer(rich_markup_mode=None)
 app.add_typer(quarantine.app, name="quarantine")

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from common.errors import Fatal
+from billstream.common.errors import Fatal
 
 WIDE = 10_000
 """Columns of an output that is no terminal: whoever reads it later folds it, or greps it line by line."""

@@ -5,8 +5,8 @@ import re
 import duckdb
 import pyarrow as pa
 
-from common.errors import Fatal
-from common.lake import Lake
+from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
 
 # Functions that a SELECT may call and that write: over a read-only lake they fail, but leave files behind.
 _MAINTENANCE = re.compile(

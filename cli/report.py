@@ -3,15 +3,15 @@
 from rich.console import Console
 from rich.table import Table
 
-from aggregator.refresh import RefreshReport
-from cli.aws_setup import AwsReport
-from cli.files import Loading
-from cli.output import printable, shown
-from cli.settings_table import current
-from cli.status import Status
-from cli.terminal import add_row, table
-from common.settings import Settings
-from consumer.worker import Summary
+from billstream.aggregator.refresh import RefreshReport
+from billstream.cli.aws_setup import AwsReport
+from billstream.cli.files import Loading
+from billstream.cli.output import printable, shown
+from billstream.cli.settings_table import current
+from billstream.cli.status import Status
+from billstream.cli.terminal import add_row, table
+from billstream.common.settings import Settings
+from billstream.consumer.worker import Summary
 
 WORDS = {
     "loaded": "loaded",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from common.settings import Settings
+from billstream.common.settings import Settings
 
 
 def rows() -> Iterator[tuple[str, str, str]]:

@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.lake import Lake
-from consumer.exports.place import EXPORT_BUCKET
-from consumer.ledger import State
-from consumer.queue import Depth
+from billstream.common.lake import Lake
+from billstream.consumer.exports.place import EXPORT_BUCKET
+from billstream.consumer.ledger import State
+from billstream.consumer.queue import Depth
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cli.terminal import add_row, out, say, table, write_json
-from consumer.sweep import Difference, Found, Sweep
+from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.consumer.sweep import Difference, Found, Sweep
 
 EXAMPLES = 20
 _WORDS = {

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import console, printable
-from common.stop import Stop
+from billstream.cli.output import console, printable
+from billstream.common.stop import Stop
 
 PATIENCE_SECONDS = 3600.0
 """How long an open micro-batch may take once a command was told to end; nobody else would finish it."""

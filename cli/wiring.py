@@ -7,31 +7,31 @@ from datetime import UTC, datetime
 
 import structlog
 
-from cli.settings_table import current
-from common import aws, retries
-from common.errors import BillstreamError
-from common.lake import Lake
-from common.runtime import Stop, configure_logs, process_name
-from common.settings import Settings
-from consumer.breaker import Breaker
-from consumer.dead_letters import DeadLetterQueue
-from consumer.decode import Staging
-from consumer.exports import Exports, Layouts
-from consumer.feeding import Feed
-from consumer.intake import Intake
-from consumer.interest import BillingFiles, Interest
-from consumer.listing import Bucket
-from consumer.notices import Notices
-from consumer.objects import LocalObjects, ObjectStore, S3Objects
-from consumer.periodic import Periodic
-from consumer.plan import Scribe
-from consumer.profiles import ProfileRegistry
-from consumer.queue import Depth, SqsQueue, find_queue
-from consumer.refusals import Ownership
-from consumer.routing import RoutedObjects
-from consumer.spool import Spool
-from consumer.sweep import Sweep, settle
-from consumer.worker import Worker
+from billstream.cli.settings_table import current
+from billstream.common import aws, retries
+from billstream.common.errors import BillstreamError
+from billstream.common.lake import Lake
+from billstream.common.runtime import Stop, configure_logs, process_name
+from billstream.common.settings import Settings
+from billstream.consumer.breaker import Breaker
+from billstream.consumer.dead_letters import DeadLetterQueue
+from billstream.consumer.decode import Staging
+from billstream.consumer.exports import Exports, Layouts
+from billstream.consumer.feeding import Feed
+from billstream.consumer.intake import Intake
+from billstream.consumer.interest import BillingFiles, Interest
+from billstream.consumer.listing import Bucket
+from billstream.consumer.notices import Notices
+from billstream.consumer.objects import LocalObjects, ObjectStore, S3Objects
+from billstream.consumer.periodic import Periodic
+from billstream.consumer.plan import Scribe
+from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.queue import Depth, SqsQueue, find_queue
+from billstream.consumer.refusals import Ownership
+from billstream.consumer.routing import RoutedObjects
+from billstream.consumer.spool import Spool
+from billstream.consumer.sweep import Sweep, settle
+from billstream.consumer.worker import Worker
 
 log = structlog.get_logger(__name__)
 

@@ -24,7 +24,7 @@ from botocore.parsers import ResponseParserError
 from localstack_client.config import get_service_endpoint
 from urllib3.exceptions import HTTPError
 
-from common.errors import Fatal, ServiceUnavailable
+from billstream.common.errors import Fatal, ServiceUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

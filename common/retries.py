@@ -6,7 +6,7 @@ from typing import TypeVar
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from common.errors import CatalogUnavailable, NoRoom, ServiceUnavailable, WriteConflict
+from billstream.common.errors import CatalogUnavailable, NoRoom, ServiceUnavailable, WriteConflict
 
 T = TypeVar("T")
 

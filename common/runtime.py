@@ -7,8 +7,8 @@ import sys
 
 import structlog
 
-from common.settings import LogFormat, Settings
-from common.stop import Stop
+from billstream.common.settings import LogFormat, Settings
+from billstream.common.stop import Stop
 
 __all__ = ["Stop", "configure_logs", "process_name"]
 

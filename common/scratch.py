@@ -13,8 +13,8 @@ from pathlib import Path
 import structlog
 from filelock import FileLock, Timeout
 
-from common.errors import NoRoom
-from common.ids import new_id
+from billstream.common.errors import NoRoom
+from billstream.common.ids import new_id
 
 _LOCK = ".lock"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from common.errors import Fatal
+from billstream.common.errors import Fatal
 
 MEBIBYTE = 1024 * 1024
 

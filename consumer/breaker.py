@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from common.errors import Fatal
+from billstream.common.errors import Fatal
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from common.aws import NO_ANSWER
-from consumer.queue import BATCH, SqsQueue, translated
+from billstream.common.aws import NO_ANSWER
+from billstream.consumer.queue import BATCH, SqsQueue, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

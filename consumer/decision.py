@@ -16,8 +16,8 @@ A sequencer compares within one key only, as text of equal length padded on the 
 from dataclasses import replace
 from enum import StrEnum
 
-from common.lake import ProcessedKey
-from consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.common.lake import ProcessedKey
+from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 
 
 class Verdict(StrEnum):

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from consumer.events import MESSAGE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.events import MESSAGE_BUCKET, EventKind, ObjectEvent
 
 REPLAY_MARK = "billstream"
 """The member of a record that S3 does not send: `{"force": true}` in it comes from `billstream replay --force`."""

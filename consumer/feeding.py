@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from consumer.events import ObjectEvent
-from consumer.outcome import Outcome, Result
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.outcome import Outcome, Result
 
 if TYPE_CHECKING:
-    from common.runtime import Stop
-    from common.settings import Settings
-    from consumer.intake import Intake
+    from billstream.common.runtime import Stop
+    from billstream.common.settings import Settings
+    from billstream.consumer.intake import Intake
 
 
 MOST_TOLD = 100

@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from common.errors import Retryable
-from common.milestones import milestone
-from consumer.envelope import Reading, read_body
-from consumer.heartbeat import Heartbeat
-from consumer.queue import BATCH, Message, Queue
+from billstream.common.errors import Retryable
+from billstream.common.milestones import milestone
+from billstream.consumer.envelope import Reading, read_body
+from billstream.consumer.heartbeat import Heartbeat
+from billstream.consumer.queue import BATCH, Message, Queue
 
 if TYPE_CHECKING:
-    from common.runtime import Stop
-    from common.settings import Settings
+    from billstream.common.runtime import Stop
+    from billstream.common.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import structlog
 
-from common.errors import BillstreamError
-from consumer.queue import LONGEST_VISIBILITY, Message, Queue
+from billstream.common.errors import BillstreamError
+from billstream.consumer.queue import LONGEST_VISIBILITY, Message, Queue
 
 log = structlog.get_logger(__name__)
 

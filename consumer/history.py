@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from common.lake.guard import scope_id
-from consumer.decision import Order, order
-from consumer.events import ObjectEvent
+from billstream.common.lake.guard import scope_id
+from billstream.consumer.decision import Order, order
+from billstream.consumer.events import ObjectEvent
 
 if TYPE_CHECKING:
-    from common.lake import Lake
-    from consumer.plan import Step
+    from billstream.common.lake import Lake
+    from billstream.consumer.plan import Step
 
 
 def settled_before(lake: "Lake", events: Sequence[ObjectEvent]) -> set[ObjectEvent]:

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from common.errors import Poison, ServiceUnavailable
-from consumer.decision import Gone
-from consumer.events import ObjectEvent, ObjectVersion
-from consumer.preparation import FETCHES_AT_ONCE, Released
+from billstream.common.errors import Poison, ServiceUnavailable
+from billstream.consumer.decision import Gone
+from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.preparation import FETCHES_AT_ONCE, Released
 
 if TYPE_CHECKING:
-    from consumer.objects import ObjectStore
+    from billstream.consumer.objects import ObjectStore
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.errors import ServiceUnavailable
-from common.settings import DuplicatePolicy
-from consumer.events import ObjectEvent
-from consumer.exports.turns import take_turns, turns_of_arrived
-from consumer.outcome import Outcome
-from consumer.preparation import Preparation
-from consumer.round import Round, rounds
-from consumer.twins import freed_by
-from consumer.workshop import Workshop
+from billstream.common.errors import ServiceUnavailable
+from billstream.common.settings import DuplicatePolicy
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.exports.turns import take_turns, turns_of_arrived
+from billstream.consumer.outcome import Outcome
+from billstream.consumer.preparation import Preparation
+from billstream.consumer.round import Round, rounds
+from billstream.consumer.twins import freed_by
+from billstream.consumer.workshop import Workshop
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from common.settings import Settings
-    from consumer.exports import Layouts
+    from billstream.common.settings import Settings
+    from billstream.consumer.exports import Layouts
 
 
 class Interest(Protocol):

@@ -9,8 +9,8 @@ from enum import StrEnum
 import duckdb
 import pyarrow as pa
 
-from common.lake import Claim, ProcessedKey
-from common.lake.guard import scope_id
+from billstream.common.lake import Claim, ProcessedKey
+from billstream.common.lake.guard import scope_id
 
 
 class State(StrEnum):

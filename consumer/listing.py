@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from common.aws import CREDENTIALS_REFUSED, NO_ANSWER, unanswered
-from common.errors import Fatal, ServiceUnavailable
-from consumer.events import EventKind, ObjectEvent, ObjectVersion
-from consumer.refusals import code_of, is_transient
+from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, unanswered
+from billstream.common.errors import Fatal, ServiceUnavailable
+from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.refusals import code_of, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -13,11 +13,11 @@ from urllib.parse import quote_plus
 
 from botocore.exceptions import ClientError
 
-from common.aws import NO_ANSWER
-from common.errors import ServiceUnavailable
-from consumer.envelope import REPLAY_MARK
-from consumer.events import ObjectEvent
-from consumer.queue import BATCH, translated
+from billstream.common.aws import NO_ANSWER
+from billstream.common.errors import ServiceUnavailable
+from billstream.consumer.envelope import REPLAY_MARK
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.queue import BATCH, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from common.aws import NO_ANSWER, unanswered
-from common.errors import ObjectMissing, Poison, ServiceUnavailable
-from consumer.decision import GONE, Gone
-from consumer.events import ObjectEvent, ObjectVersion
-from consumer.refusals import DELETE_MARKER, MISSING, Ownership, code_of, translated
+from billstream.common.aws import NO_ANSWER, unanswered
+from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
+from billstream.consumer.decision import GONE, Gone
+from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.refusals import DELETE_MARKER, MISSING, Ownership, code_of, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

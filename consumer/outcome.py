@@ -7,8 +7,8 @@ from typing import Any
 
 import structlog
 
-from consumer.events import ObjectEvent
-from consumer.ledger import LedgerEntry, State
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.ledger import LedgerEntry, State
 
 log = structlog.get_logger(__name__)
 

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from common.ids import new_id
-from common.lake import ProcessedKey
-from common.settings import RemovalPolicy
-from consumer.decision import ROWS_IN_FORCE, Verdict
-from consumer.decode import StagedLoad
-from consumer.events import ObjectEvent
-from consumer.ledger import LedgerEntry, State
-from consumer.preparation import Prepared
+from billstream.common.ids import new_id
+from billstream.common.lake import ProcessedKey
+from billstream.common.settings import RemovalPolicy
+from billstream.consumer.decision import ROWS_IN_FORCE, Verdict
+from billstream.consumer.decode import StagedLoad
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.ledger import LedgerEntry, State
+from billstream.consumer.preparation import Prepared
 
 _WITHDRAWN = "The object was removed after the rows in force were loaded, and before the version that could not be."
 

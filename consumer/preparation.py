@@ -5,16 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from common.errors import ObjectMissing, Poison, ServiceUnavailable
-from common.ids import new_id
-from common.scratch import needing_room
-from consumer.decode import Tabular, open_tabular, plain_text
-from consumer.events import ObjectEvent, ObjectVersion
+from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.ids import new_id
+from billstream.common.scratch import needing_room
+from billstream.consumer.decode import Tabular, open_tabular, plain_text
+from billstream.consumer.events import ObjectEvent, ObjectVersion
 
 if TYPE_CHECKING:
-    from consumer.objects import ObjectStore
-    from consumer.profiles import ProfileRegistry
-    from consumer.spool import SpoolSession
+    from billstream.consumer.objects import ObjectStore
+    from billstream.consumer.profiles import ProfileRegistry
+    from billstream.consumer.spool import SpoolSession
 
 MISSING_ATTEMPTS = 3
 """After so many receives an object that is not there is written down as missing."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 from botocore.exceptions import ClientError
 
-from common.aws import CREDENTIALS_REFUSED, NO_ANSWER
-from common.errors import Fatal, ServiceUnavailable
+from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER
+from billstream.common.errors import Fatal, ServiceUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from common.settings import Settings
+    from billstream.common.settings import Settings
 
 BATCH = 10  # SQS's own limit for one call
 LONGEST_VISIBILITY = 12 * 60 * 60  # seconds, SQS's own limit

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from botocore.exceptions import ClientError
 
-from consumer.dead_letters import DeadLetter, DeadLetterQueue, attributes, explained
-from consumer.queue import BATCH
+from billstream.consumer.dead_letters import DeadLetter, DeadLetterQueue, attributes, explained
+from billstream.consumer.queue import BATCH
 
 if TYPE_CHECKING:
-    from common.runtime import Stop
+    from billstream.common.runtime import Stop
 
 FASTEST = 500  # messages in a second, SQS's own limit for a move
 HIDDEN_SECONDS = 60

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from common.aws import CREDENTIALS_REFUSED
-from common.errors import Fatal, ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.aws import CREDENTIALS_REFUSED
+from billstream.common.errors import Fatal, ObjectMissing, Poison, ServiceUnavailable
 
 MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 DELETE_MARKER = frozenset({"405", "MethodNotAllowed"})

@@ -4,22 +4,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from common.lake.guard import scope_id
-from common.statements import statement
-from consumer.decision import Answer, Verdict, decide
-from consumer.events import EventKind, ObjectEvent, ObjectVersion
-from consumer.exports import PartOf
-from consumer.exports.turns import of_part
-from consumer.ledger import State
-from consumer.listing import Bucket, Listed
-from consumer.paging import pages
-from consumer.plan import Step
-from consumer.selection import Selection
+from billstream.common.lake.guard import scope_id
+from billstream.common.statements import statement
+from billstream.consumer.decision import Answer, Verdict, decide
+from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.exports import PartOf
+from billstream.consumer.exports.turns import of_part
+from billstream.consumer.ledger import State
+from billstream.consumer.listing import Bucket, Listed
+from billstream.consumer.paging import pages
+from billstream.consumer.plan import Step
+from billstream.consumer.selection import Selection
 
 if TYPE_CHECKING:
-    from common.lake import Lake, ProcessedKey
-    from consumer.exports import Layouts
-    from consumer.interest import Interest
+    from billstream.common.lake import Lake, ProcessedKey
+    from billstream.consumer.exports import Layouts
+    from billstream.consumer.interest import Interest
 
 EVENT_NAME = "ObjectCreated:Replay"
 
@@ -72,7 +72,7 @@ class FromListing:
 
     def _standing(self, events: Sequence[ObjectEvent]) -> dict[str, State]:
         ids = [scope_id(event.scope) for event in events]
-        found = self.lake.rows(statement("consumer", "replay_standing"), [ids])
+        found = self.lake.rows(statement("billstream.consumer", "replay_standing"), [ids])
         return {key: State(state) for key, state in found}
 
 
@@ -93,7 +93,7 @@ class FromLedger:
             Retryable: the catalog does not answer.
         """
         _read_states(self.lake, self.selection)
-        self.lake.rows(statement("consumer", "replay_objects"))
+        self.lake.rows(statement("billstream.consumer", "replay_objects"))
         for rows in pages(self.lake, "replay_objects"):
             meant = [row for row in rows if self.selection.includes(row["key"], row["modified"])]
             yield [Candidate(self._event(row)) for row in meant]
@@ -123,4 +123,4 @@ def foreseen(event: ObjectEvent, held: "ProcessedKey | None", layouts: "Layouts"
 
 
 def _read_states(lake: "Lake", selection: Selection) -> None:
-    lake.rows(statement("consumer", "replay_states"), [sorted(state.value for state in selection.states)])
+    lake.rows(statement("billstream.consumer", "replay_states"), [sorted(state.value for state in selection.states)])

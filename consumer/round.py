@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from common import retries
-from common.errors import WriteConflict
-from common.ids import new_id
-from common.lake import ProcessedKey
-from common.lake.guard import scope_id
-from common.milestones import milestone
-from consumer.decision import Verdict, decide, may_withdraw, meant
-from consumer.decode import Staged, Tabular
-from consumer.decode.rejects import RejectedRow
-from consumer.events import EventKind, ObjectEvent
-from consumer.exports import PartOf
-from consumer.exports.turns import of_part
-from consumer.history import outlived, settled_before
-from consumer.inquiry import Inquiry, Refused, Reply
-from consumer.ledger import LedgerEntry, State
-from consumer.outcome import Outcome, Result
-from consumer.plan import Step, with_content
-from consumer.preparation import Preparation, Prepared, Released
-from consumer.twins import with_twins
-from consumer.unit import Unit
+from billstream.common import retries
+from billstream.common.errors import WriteConflict
+from billstream.common.ids import new_id
+from billstream.common.lake import ProcessedKey
+from billstream.common.lake.guard import scope_id
+from billstream.common.milestones import milestone
+from billstream.consumer.decision import Verdict, decide, may_withdraw, meant
+from billstream.consumer.decode import Staged, Tabular
+from billstream.consumer.decode.rejects import RejectedRow
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.exports import PartOf
+from billstream.consumer.exports.turns import of_part
+from billstream.consumer.history import outlived, settled_before
+from billstream.consumer.inquiry import Inquiry, Refused, Reply
+from billstream.consumer.ledger import LedgerEntry, State
+from billstream.consumer.outcome import Outcome, Result
+from billstream.consumer.plan import Step, with_content
+from billstream.consumer.preparation import Preparation, Prepared, Released
+from billstream.consumer.twins import with_twins
+from billstream.consumer.unit import Unit
 
 if TYPE_CHECKING:
-    from consumer.workshop import Workshop
+    from billstream.consumer.workshop import Workshop
 
 log = structlog.get_logger(__name__)
 

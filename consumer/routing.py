@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from consumer.decision import Gone
-from consumer.events import FILE_BUCKET, ObjectEvent, ObjectVersion
-from consumer.objects import Fetched, ObjectStore
+from billstream.consumer.decision import Gone
+from billstream.consumer.events import FILE_BUCKET, ObjectEvent, ObjectVersion
+from billstream.consumer.objects import Fetched, ObjectStore
 
 
 @dataclass(frozen=True)

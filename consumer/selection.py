@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from consumer.ledger import State
-from consumer.partition import Days, has_partition, partition_days
+from billstream.consumer.ledger import State
+from billstream.consumer.partition import Days, has_partition, partition_days
 
 RETRIED = frozenset({State.QUARANTINED, State.MISSING, State.SKIPPED})
 """States of what was not loaded: to name one of them is to ask for another try, whatever the ledger says."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.scratch import scratch_folder
+from billstream.common.scratch import scratch_folder
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from common.lake.catalog import GUARD_TABLE
-from common.lake.guard import scope_id
-from common.statements import statement
-from consumer.decision import Verdict, decide
-from consumer.events import EventKind, ObjectEvent
-from consumer.feeding import Fed, Feed
-from consumer.listing import Bucket, Listed
-from consumer.paging import append, pages
-from consumer.twins import freed
+from billstream.common.lake.catalog import GUARD_TABLE
+from billstream.common.lake.guard import scope_id
+from billstream.common.statements import statement
+from billstream.consumer.decision import Verdict, decide
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.feeding import Fed, Feed
+from billstream.consumer.listing import Bucket, Listed
+from billstream.consumer.paging import append, pages
+from billstream.consumer.twins import freed
 
 if TYPE_CHECKING:
-    from common.lake import Lake
-    from common.runtime import Stop
-    from consumer.interest import Interest
+    from billstream.common.lake import Lake
+    from billstream.common.runtime import Stop
+    from billstream.consumer.interest import Interest
 
 CREATED = "ObjectCreated:Sweep"
 REMOVED = "ObjectRemoved:Sweep"
@@ -69,7 +69,7 @@ class Sweep:
             Fatal: the bucket cannot be listed.
         """
         # What the ledger holds before the listing begins: an object that comes meanwhile is not taken for gone.
-        self.lake.rows(statement("consumer", "sweep_held", guard=GUARD_TABLE), [self.bucket.name])
+        self.lake.rows(statement("billstream.consumer", "sweep_held", guard=GUARD_TABLE), [self.bucket.name])
         self.lake.rows("CREATE OR REPLACE TEMP TABLE sweep_listed (scope_id VARCHAR)")
         free = {scope_id(event.scope): event for event in freed(self.lake)}
         for page in self.bucket.pages():
@@ -77,7 +77,7 @@ class Sweep:
                 return
             yield from self._created(page, free)
             listed(len(page))
-        self.lake.rows(statement("consumer", "sweep_gone"))
+        self.lake.rows(statement("billstream.consumer", "sweep_gone"))
         for rows in pages(self.lake, "sweep_gone"):
             yield from (Found(Difference.GONE, self._removed(row["key"])) for row in rows)
 

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from common.settings import DuplicatePolicy
-from common.statements import statement
-from consumer.decision import Verdict
-from consumer.events import EventKind, ObjectEvent
-from consumer.ledger import State
-from consumer.outcome import Outcome, Result
-from consumer.plan import Step
+from billstream.common.settings import DuplicatePolicy
+from billstream.common.statements import statement
+from billstream.consumer.decision import Verdict
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.ledger import State
+from billstream.consumer.outcome import Outcome, Result
+from billstream.consumer.plan import Step
 
 if TYPE_CHECKING:
-    from common.lake import Lake
+    from billstream.common.lake import Lake
 
 FREED = "ObjectCreated:Freed"
 """The event of an object that had been skipped for a content that is in force nowhere any more."""
@@ -57,7 +57,7 @@ def freed(lake: "Lake", originals: Sequence[str] = ()) -> list[ObjectEvent]:
         lake: where to look.
         originals: the scopes that had the content; none means any.
     """
-    skipped = {row[0]: row for row in lake.rows(statement("consumer", "skipped"), [list(originals)])}
+    skipped = {row[0]: row for row in lake.rows(statement("billstream.consumer", "skipped"), [list(originals)])}
     still = [key.scope_id for key in lake.processed_keys(list(skipped)).values() if key.state == State.SKIPPED.value]
     contents = sorted({skipped[scope_id][3] for scope_id in still})
     in_force = {key.content_sha256 for key in lake.same_content(contents)}

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
-from common.lake import Claim, Lake, ProcessedKey
-from common.lake.catalog import literal
-from consumer.decode.rejects import RejectedRow
-from consumer.ledger import LedgerEntry, State, insert_entries
+from billstream.common.lake import Claim, Lake, ProcessedKey
+from billstream.common.lake.catalog import literal
+from billstream.consumer.decode.rejects import RejectedRow
+from billstream.consumer.ledger import LedgerEntry, State, insert_entries
 
 _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason")
 _REJECTED = pa.schema([pa.field(name, pa.string()) for name in _TEXT] + [pa.field("line", pa.int64())])

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from common.errors import Retryable, ServiceUnavailable
-from common.milestones import milestone
-from consumer.envelope import Reading
-from consumer.events import EventKind, ObjectEvent
-from consumer.gathering import Delivery, Gathering
-from consumer.heartbeat import Heartbeat
-from consumer.outcome import Outcome
-from consumer.periodic import Periodic
-from consumer.queue import Message, Queue
+from billstream.common.errors import Retryable, ServiceUnavailable
+from billstream.common.milestones import milestone
+from billstream.consumer.envelope import Reading
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.gathering import Delivery, Gathering
+from billstream.consumer.heartbeat import Heartbeat
+from billstream.consumer.outcome import Outcome
+from billstream.consumer.periodic import Periodic
+from billstream.consumer.queue import Message, Queue
 
 if TYPE_CHECKING:
-    from common.runtime import Stop
-    from common.settings import Settings
-    from consumer.intake import Intake
-    from consumer.interest import Interest
+    from billstream.common.runtime import Stop
+    from billstream.common.settings import Settings
+    from billstream.consumer.intake import Intake
+    from billstream.consumer.interest import Interest
 
 LONGEST_BACKOFF = 900  # seconds
 LONGEST_WAIT = 60

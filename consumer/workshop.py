@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from common.errors import Fatal
-from common.settings import DuplicatePolicy
-from consumer.exports import Exports
-from consumer.ledger import State
+from billstream.common.errors import Fatal
+from billstream.common.settings import DuplicatePolicy
+from billstream.consumer.exports import Exports
+from billstream.consumer.ledger import State
 
 if TYPE_CHECKING:
-    from common.lake import Lake
-    from consumer.breaker import Breaker
-    from consumer.decode import Staged, Staging
-    from consumer.objects import ObjectStore
-    from consumer.plan import Scribe
-    from consumer.profiles import ProfileRegistry
-    from consumer.spool import Spool
-    from consumer.unit import Unit
+    from billstream.common.lake import Lake
+    from billstream.consumer.breaker import Breaker
+    from billstream.consumer.decode import Staged, Staging
+    from billstream.consumer.objects import ObjectStore
+    from billstream.consumer.plan import Scribe
+    from billstream.consumer.profiles import ProfileRegistry
+    from billstream.consumer.spool import Spool
+    from billstream.consumer.unit import Unit
 
 log = structlog.get_logger(__name__)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from common.lake import Lake
-from common.settings import Settings
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 from tests.integration.intake_support import House
 from tests.servers import localstack
 from tests.servers.aws import AwsEnvironment, aws_environment

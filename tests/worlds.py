@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aggregator.refresh import refresh_once
-from aggregator.rollups import ROLLUPS
-from aggregator.verify import verify
-from cli import wiring
-from common.lake import Lake
-from common.runtime import Stop
-from common.settings import Settings
-from consumer.worker import Summary
+from billstream.aggregator.refresh import refresh_once
+from billstream.aggregator.rollups import ROLLUPS
+from billstream.aggregator.verify import verify
+from billstream.cli import wiring
+from billstream.common.lake import Lake
+from billstream.common.runtime import Stop
+from billstream.common.settings import Settings
+from billstream.consumer.worker import Summary
 from tests.e2e.billing import BillingFile, expected_totals
 from tests.e2e.commands import Billstream
 from tests.servers.aws import AwsEnvironment

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
-from aggregator.insights.periods import Periods, in_order
-from aggregator.insights.values import Costs, Currency, PeriodName
-from aggregator.statements import statement
-from common.lake import Lake
+from billstream.aggregator.insights.periods import Periods, in_order
+from billstream.aggregator.insights.values import Costs, Currency, PeriodName
+from billstream.aggregator.statements import statement
+from billstream.common.lake import Lake
 
 
 def store_periods(lake: Lake, periods: Periods) -> None:

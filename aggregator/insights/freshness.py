@@ -1,9 +1,9 @@
 """What changed last, and how current the lake is: from the newest refresh and the ledger."""
 
-from aggregator.insights.values import Changes, CurrencyChange, FileChange, Freshness, NewestFile
-from aggregator.statements import statement
-from aggregator.watermark import Watermark
-from common.lake import Lake
+from billstream.aggregator.insights.values import Changes, CurrencyChange, FileChange, Freshness, NewestFile
+from billstream.aggregator.statements import statement
+from billstream.aggregator.watermark import Watermark
+from billstream.common.lake import Lake
 
 MOST_FILES = 100
 

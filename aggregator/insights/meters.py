@@ -6,11 +6,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from aggregator.insights.periods import TREND_DAYS, Periods, in_order
-from aggregator.insights.ratios import change, share
-from aggregator.insights.values import Consumption, DayAmount, Meter, PeriodName, Ranked, Ranking
-from aggregator.statements import statement
-from common.lake import Lake
+from billstream.aggregator.insights.periods import TREND_DAYS, Periods, in_order
+from billstream.aggregator.insights.ratios import change, share
+from billstream.aggregator.insights.values import Consumption, DayAmount, Meter, PeriodName, Ranked, Ranking
+from billstream.aggregator.statements import statement
+from billstream.common.lake import Lake
 
 TOP = 10
 DIMENSIONS = ("service", "user", "region", "service_tier", "resource_type")

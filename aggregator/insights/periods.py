@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TypeVar, get_args
 
-from aggregator.insights.values import Period, PeriodName
+from billstream.aggregator.insights.values import Period, PeriodName
 
 WINDOW_DAYS = 30
 TREND_DAYS = 92

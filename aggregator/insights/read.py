@@ -2,15 +2,15 @@
 
 from datetime import UTC, date
 
-from aggregator.insights.currencies import read_currencies, store_periods
-from aggregator.insights.freshness import read_changes, read_freshness
-from aggregator.insights.meters import read_consumption, read_meters
-from aggregator.insights.periods import Periods, periods_between
-from aggregator.insights.values import Insights
-from aggregator.restatements import read_recent
-from aggregator.statements import statement
-from aggregator.watermark import Watermark
-from common.lake import Lake
+from billstream.aggregator.insights.currencies import read_currencies, store_periods
+from billstream.aggregator.insights.freshness import read_changes, read_freshness
+from billstream.aggregator.insights.meters import read_consumption, read_meters
+from billstream.aggregator.insights.periods import Periods, periods_between
+from billstream.aggregator.insights.values import Insights
+from billstream.aggregator.restatements import read_recent
+from billstream.aggregator.statements import statement
+from billstream.aggregator.watermark import Watermark
+from billstream.common.lake import Lake
 
 
 def read_insights(lake: Lake, watermark: Watermark, *, version: int, snapshot_id: int) -> Insights:

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from math import ceil
 
-from aggregator.insights.periods import TREND_DAYS, WINDOW_DAYS
-from aggregator.insights.values import DayAmount
-from aggregator.pages.numbers import compact
+from billstream.aggregator.insights.periods import TREND_DAYS, WINDOW_DAYS
+from billstream.aggregator.insights.values import DayAmount
+from billstream.aggregator.pages.numbers import compact
 
 HEADROOM = Decimal("1.04")
 STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))

@@ -8,8 +8,8 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from aggregator.insights.values import Insights
-from aggregator.pages import charts, numbers, restated, text, view
+from billstream.aggregator.insights.values import Insights
+from billstream.aggregator.pages import charts, numbers, restated, text, view
 
 JSON_NAME = "insights.json"
 SCHEMA_NAME = "insights.schema.json"
@@ -75,7 +75,7 @@ def _pages(environment: Environment) -> Environment:
 
 
 def _template(name: str) -> str:
-    return (files("aggregator") / "templates" / name).read_text(encoding="utf-8")
+    return (files("billstream.aggregator") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _filters() -> dict[str, Callable[..., object]]:

@@ -2,9 +2,9 @@
 
 from datetime import UTC
 
-from aggregator.insights.values import QuantityDifference, Restatement, Restatements
-from aggregator.pages.numbers import NOTHING, quantity
-from aggregator.pages.text import shorten, visible
+from billstream.aggregator.insights.values import QuantityDifference, Restatement, Restatements
+from billstream.aggregator.pages.numbers import NOTHING, quantity
+from billstream.aggregator.pages.text import shorten, visible
 
 MOST_UNITS = 3
 

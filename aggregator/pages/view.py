@@ -4,11 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from aggregator.insights.ratios import change
-from aggregator.insights.values import Consumption, Costs, Insights, Meter, Period, PeriodName, Ranked, Ranking
-from aggregator.pages.charts import Chart, chart_of, day_label
-from aggregator.pages.numbers import money, quantity
-from aggregator.pages.text import shorten, visible
+from billstream.aggregator.insights.ratios import change
+from billstream.aggregator.insights.values import (
+    Consumption,
+    Costs,
+    Insights,
+    Meter,
+    Period,
+    PeriodName,
+    Ranked,
+    Ranking,
+)
+from billstream.aggregator.pages.charts import Chart, chart_of, day_label
+from billstream.aggregator.pages.numbers import money, quantity
+from billstream.aggregator.pages.text import shorten, visible
 
 TITLES = {
     "service": "Services",

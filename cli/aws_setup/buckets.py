@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from cli.aws_setup.failures import error_code, explained
-from cli.aws_setup.report import Outcome
-from common.aws import DEFAULT_REGION
-from common.errors import Fatal
+from billstream.cli.aws_setup.failures import error_code, explained
+from billstream.cli.aws_setup.report import Outcome
+from billstream.common.aws import DEFAULT_REGION
+from billstream.common.errors import Fatal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

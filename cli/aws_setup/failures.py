@@ -12,8 +12,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from common.aws import CREDENTIALS_REFUSED
-from common.errors import BillstreamError, Fatal, ServiceUnavailable
+from billstream.common.aws import CREDENTIALS_REFUSED
+from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
 
 # The permission each call needs, where it is not simply the call's own name.
 _PERMISSIONS = {

@@ -3,9 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from cli.aws_setup.failures import explained
-from cli.aws_setup.queues import Queue, queue_attributes
-from cli.aws_setup.report import Outcome
+from billstream.cli.aws_setup.failures import explained
+from billstream.cli.aws_setup.queues import Queue, queue_attributes
+from billstream.cli.aws_setup.report import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cli.aws_setup.failures import explained
-from cli.aws_setup.report import Outcome
+from billstream.cli.aws_setup.failures import explained
+from billstream.cli.aws_setup.report import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cli.aws_setup.buckets import ensure_bucket, ensure_notification, owned_by
-from cli.aws_setup.policies import ensure_policy, ensure_redrive
-from cli.aws_setup.queues import Queue, ensure_queue, existing_queue
-from cli.aws_setup.report import AwsReport, Resource
-from common.errors import Fatal
+from billstream.cli.aws_setup.buckets import ensure_bucket, ensure_notification, owned_by
+from billstream.cli.aws_setup.policies import ensure_policy, ensure_redrive
+from billstream.cli.aws_setup.queues import Queue, ensure_queue, existing_queue
+from billstream.cli.aws_setup.report import AwsReport, Resource
+from billstream.common.errors import Fatal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-    from common.settings import Settings
+    from billstream.common.settings import Settings
 
 DEAD_LETTER_SUFFIX = "-dlq"
 

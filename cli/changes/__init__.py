@@ -1,5 +1,5 @@
 """`billstream changes`: what restatements and new files changed between two snapshots."""
 
-from cli.changes.commands import app
+from billstream.cli.changes.commands import app
 
 __all__ = ["app"]

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from aggregator.intervals import Point, interval_between, read_point
-from aggregator.restatements import read_restatements
-from cli import wiring
-from cli.changes import report
-from cli.terminal import AsJson
-from common.errors import Fatal
+from billstream.aggregator.intervals import Point, interval_between, read_point
+from billstream.aggregator.restatements import read_restatements
+from billstream.cli import wiring
+from billstream.cli.changes import report
+from billstream.cli.terminal import AsJson
+from billstream.common.errors import Fatal
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from rich.table import Table
 
-from aggregator.insights.values import CostDifference, QuantityDifference, Restatement, Restatements
-from cli.output import decimal_text
-from cli.terminal import add_row, out, say, table, write_json
+from billstream.aggregator.insights.values import CostDifference, QuantityDifference, Restatement, Restatements
+from billstream.cli.output import decimal_text
+from billstream.cli.terminal import add_row, out, say, table, write_json
 
 TITLES = {"restated": "Restated", "new": "New files"}
 COSTS = ("billed before", "after", "difference", "effective difference")

@@ -8,13 +8,13 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.demo.bucket import Bucket
-from cli.demo.findings import Findings
-from cli.demo.verdict import Check, true_to
-from cli.demo.waiting import wait_until_settled
-from cli.output import marked
-from cli.samples import Story, Truth
-from common.errors import Fatal
+from billstream.cli.demo.bucket import Bucket
+from billstream.cli.demo.findings import Findings
+from billstream.cli.demo.verdict import Check, true_to
+from billstream.cli.demo.waiting import wait_until_settled
+from billstream.cli.output import marked
+from billstream.cli.samples import Story, Truth
+from billstream.common.errors import Fatal
 
 REPEATED_NOTIFICATIONS = 3
 

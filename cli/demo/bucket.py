@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cli.aws_setup.failures import explained
-from cli.demo.world import World
-from cli.samples import Books, SampleFile
-from common.errors import Fatal
+from billstream.cli.aws_setup.failures import explained
+from billstream.cli.demo.world import World
+from billstream.cli.samples import Books, SampleFile
+from billstream.common.errors import Fatal
 
 UPLOAD_THREADS = 8  # botocore keeps ten connections
 

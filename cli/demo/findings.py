@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cli.demo.world import World
+from billstream.cli.demo.world import World
 
 Totals = Mapping[str, tuple[int, Decimal | None]]
 """By billing currency: rows, and the exact sum of BilledCost. No currency is `""`."""
@@ -117,4 +117,4 @@ def _rows(world: World, query: str) -> list[tuple[Any, ...]]:
 
 @cache
 def _sql(name: str) -> str:
-    return (files("cli.demo") / "sql" / f"{name}.sql").read_text("utf-8")
+    return (files("billstream.cli.demo") / "sql" / f"{name}.sql").read_text("utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from common.errors import Fatal
+from billstream.common.errors import Fatal
 
 MARKER = ".billstream-demo"
 MARKER_TEXT = "A `billstream demo` made this folder; the next one removes it with all that is in it.\n"

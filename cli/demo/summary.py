@@ -7,13 +7,13 @@ from decimal import Decimal
 from rich.console import Console
 from rich.table import Table
 
-from cli.demo.bucket import Bucket
-from cli.demo.findings import Findings, Quarantined
-from cli.demo.surroundings import access
-from cli.demo.verdict import Check
-from cli.demo.world import World
-from cli.output import marked, printable
-from cli.samples import Truth
+from billstream.cli.demo.bucket import Bucket
+from billstream.cli.demo.findings import Findings, Quarantined
+from billstream.cli.demo.surroundings import access
+from billstream.cli.demo.verdict import Check
+from billstream.cli.demo.world import World
+from billstream.cli.output import marked, printable
+from billstream.cli.samples import Truth
 
 MOST_REASONS = 8
 RARE_STATES = ("unchanged", "stale", "kept", "skipped", "missing")

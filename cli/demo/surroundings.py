@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.aws import DEFAULT_REGION
+from billstream.common.aws import DEFAULT_REGION
 
 SETTINGS = {
     "BILLSTREAM_POLL_SECONDS": "1",

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from cli.demo.findings import Findings
-from cli.samples import Truth
+from billstream.cli.demo.findings import Findings
+from billstream.cli.samples import Truth
 
 
 @dataclass(frozen=True)

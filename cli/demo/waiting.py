@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cli.aws_setup.failures import explained
-from cli.demo.findings import freshness
-from cli.demo.world import World
-from common.errors import Fatal, Retryable
+from billstream.cli.aws_setup.failures import explained
+from billstream.cli.demo.findings import freshness
+from billstream.cli.demo.world import World
+from billstream.common.errors import Fatal, Retryable
 
 POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 120.0

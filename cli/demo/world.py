@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.aws_setup import set_up_aws
-from cli.demo.surroundings import surroundings
-from cli.emulator import Emulator
-from cli.leash import LeashedProcess
-from common import aws
-from common.errors import Fatal
-from common.lake import Lake
-from common.settings import Settings
+from billstream.cli.aws_setup import set_up_aws
+from billstream.cli.demo.surroundings import surroundings
+from billstream.cli.emulator import Emulator
+from billstream.cli.leash import LeashedProcess
+from billstream.common import aws
+from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -103,7 +103,7 @@ def _start_processes(stack: ExitStack, folder: Path) -> dict[str, LeashedProcess
     processes: dict[str, LeashedProcess] = {}
     for command in COMMANDS:
         processes[command] = LeashedProcess(
-            [sys.executable, "-P", "-m", "cli.main", command],
+            [sys.executable, "-P", "-m", "billstream.cli.main", command],
             env=os.environ,
             log=_log(folder, command),
             grace_seconds=GRACE_SECONDS,

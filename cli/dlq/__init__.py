@@ -1,5 +1,5 @@
 """`billstream dlq` and `billstream redrive`: messages that were received in vain."""
 
-from cli.dlq.diagnosis import Case, Diagnosis, diagnose
+from billstream.cli.dlq.diagnosis import Case, Diagnosis, diagnose
 
 __all__ = ["Case", "Diagnosis", "diagnose"]

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.lake import Lake
-from common.settings import Settings
-from consumer.decode import PlainText, plain_text
-from consumer.profiles import ProfileRegistry
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
+from billstream.consumer.decode import PlainText, plain_text
+from billstream.consumer.profiles import ProfileRegistry
 
 
 @dataclass(frozen=True)

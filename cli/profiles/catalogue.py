@@ -8,8 +8,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from common.errors import Fatal
-from consumer.profiles import Profile, ProfileRegistry
+from billstream.common.errors import Fatal
+from billstream.consumer.profiles import Profile, ProfileRegistry
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def catalogue(profiles: ProfileRegistry, folder: Path | None) -> list[Listed]:
     """
     built_in = profiles.profiles[len(profiles.own) :]
     found = [*_listed(profiles.own, folder, own=True)] if folder is not None else []
-    return [*found, *_listed(built_in, files("consumer.profiles") / "builtin", own=False)]
+    return [*found, *_listed(built_in, files("billstream.consumer.profiles") / "builtin", own=False)]
 
 
 def named(found: Sequence[Listed], name: str) -> list[Listed]:

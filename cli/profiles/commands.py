@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from cli.output import printable
-from cli.profiles import report
-from cli.profiles.bench import workbench
-from cli.profiles.catalogue import catalogue, named
-from cli.profiles.proposal import propose
-from cli.profiles.trial import try_file
-from cli.terminal import AsJson
-from common.errors import Fatal
-from common.runtime import configure_logs
-from common.settings import Settings
+from billstream.cli.output import printable
+from billstream.cli.profiles import report
+from billstream.cli.profiles.bench import workbench
+from billstream.cli.profiles.catalogue import catalogue, named
+from billstream.cli.profiles.proposal import propose
+from billstream.cli.profiles.trial import try_file
+from billstream.cli.terminal import AsJson
+from billstream.common.errors import Fatal
+from billstream.common.runtime import configure_logs
+from billstream.common.settings import Settings
 
 app = typer.Typer(
     help="How files are read: the profiles, what they make of a file, and a proposal for a new one.",

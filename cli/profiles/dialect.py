@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 
-from cli.profiles.sample import Sample
-from consumer.decode import numbers, times
-from consumer.profiles.model import Values
+from billstream.cli.profiles.sample import Sample
+from billstream.consumer.decode import numbers, times
+from billstream.consumer.profiles.model import Values
 
 ENOUGH = 0.5
 """The share of a column's cells that must read for the column to count as one of times, or of numbers."""

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cli.output import decimal_text
-from cli.profiles.words import origin
-from consumer.decode.forms import forms_of
-from consumer.decode.numbers import COST_TYPE
-from consumer.decode.scan import Scan
-from consumer.profiles.binding import Cell, Constant, Switch, Tags, Value, cells_of
+from billstream.cli.output import decimal_text
+from billstream.cli.profiles.words import origin
+from billstream.consumer.decode.forms import forms_of
+from billstream.consumer.decode.numbers import COST_TYPE
+from billstream.consumer.decode.scan import Scan
+from billstream.consumer.profiles.binding import Cell, Constant, Switch, Tags, Value, cells_of
 
 if TYPE_CHECKING:
-    from cli.profiles.bench import Bench
-    from consumer.decode import Tabular
-    from consumer.profiles import Binding
+    from billstream.cli.profiles.bench import Bench
+    from billstream.consumer.decode import Tabular
+    from billstream.consumer.profiles import Binding
 
 LOOKED_AT = 200
 """Rows in which an example is looked for."""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cli.profiles.words import sources_of
-from consumer.profiles import Binding, Profile, ProfileRegistry, bind
-from consumer.profiles.names import Header
+from billstream.cli.profiles.words import sources_of
+from billstream.consumer.profiles import Binding, Profile, ProfileRegistry, bind
+from billstream.consumer.profiles.names import Header
 
 _NEAREST = 3
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from consumer.decode.numbers import COST_TYPE
-from consumer.decode.times import TIME_TYPE
-from consumer.profiles import Profile
-from consumer.profiles.names import normalised
+from billstream.consumer.decode.numbers import COST_TYPE
+from billstream.consumer.decode.times import TIME_TYPE
+from billstream.consumer.profiles import Profile
+from billstream.consumer.profiles.names import normalised
 
 TIME = "charge_period_start"
 NUMBERS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost", "consumed_quantity")

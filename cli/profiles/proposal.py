@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.profiles.dialect import Column, Numbers, Times, columns_of, numbers_of, times_of
-from cli.profiles.guesses import NUMBERS, TIME, Guess, guesses, kinds_of
-from cli.profiles.sample import Sample, read_sample
-from cli.profiles.toml_text import array, quoted
-from common.errors import Fatal
-from consumer.decode.numbers import COST_TYPE
-from consumer.decode.times import TIME_TYPE
-from consumer.profiles.names import normalised
+from billstream.cli.profiles.dialect import Column, Numbers, Times, columns_of, numbers_of, times_of
+from billstream.cli.profiles.guesses import NUMBERS, TIME, Guess, guesses, kinds_of
+from billstream.cli.profiles.sample import Sample, read_sample
+from billstream.cli.profiles.toml_text import array, quoted
+from billstream.common.errors import Fatal
+from billstream.consumer.decode.numbers import COST_TYPE
+from billstream.consumer.decode.times import TIME_TYPE
+from billstream.consumer.profiles.names import normalised
 
 if TYPE_CHECKING:
-    from cli.profiles.bench import Bench
-    from consumer.profiles import ProfileRegistry
+    from billstream.cli.profiles.bench import Bench
+    from billstream.consumer.profiles import ProfileRegistry
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST_NAME = 40

@@ -6,12 +6,12 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.output import decimal_text, printable
-from cli.profiles.catalogue import Listed
-from cli.profiles.examples import Feeding
-from cli.profiles.trial import COSTS, Trial
-from cli.profiles.words import conditions, manner, origin
-from cli.terminal import add_row, out, say, table, write_json
+from billstream.cli.output import decimal_text, printable
+from billstream.cli.profiles.catalogue import Listed
+from billstream.cli.profiles.examples import Feeding
+from billstream.cli.profiles.trial import COSTS, Trial
+from billstream.cli.profiles.words import conditions, manner, origin
+from billstream.cli.terminal import add_row, out, say, table, write_json
 
 SHOWN_REJECTS = 10
 _SHOWN_CELLS = 6

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from common.errors import Poison
-from consumer.decode import PlainText, open_tabular
-from consumer.decode.header import Header, later_headers, read_header
-from consumer.decode.scan import Scan
-from consumer.profiles import Profile, ProfileRegistry
+from billstream.common.errors import Poison
+from billstream.consumer.decode import PlainText, open_tabular
+from billstream.consumer.decode.header import Header, later_headers, read_header
+from billstream.consumer.decode.scan import Scan
+from billstream.consumer.profiles import Profile, ProfileRegistry
 
 if TYPE_CHECKING:
-    from cli.profiles.bench import Bench
+    from billstream.cli.profiles.bench import Bench
 
 ROWS = 1000
 _CELLS = 200_000

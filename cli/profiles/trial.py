@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from cli.profiles.examples import Feeding, feedings, rescued
-from cli.profiles.fitting import Fit, fits_of
-from common.errors import Poison
-from common.ids import new_id
-from common.lake.catalog import literal
-from consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
-from consumer.decode.compression import HEAD_BYTES, packing
-from consumer.decode.header import later_headers, read_header
-from consumer.decode.staging import NO_CURRENCY
+from billstream.cli.profiles.examples import Feeding, feedings, rescued
+from billstream.cli.profiles.fitting import Fit, fits_of
+from billstream.common.errors import Poison
+from billstream.common.ids import new_id
+from billstream.common.lake.catalog import literal
+from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
+from billstream.consumer.decode.compression import HEAD_BYTES, packing
+from billstream.consumer.decode.header import later_headers, read_header
+from billstream.consumer.decode.staging import NO_CURRENCY
 
 if TYPE_CHECKING:
-    from cli.profiles.bench import Bench
+    from billstream.cli.profiles.bench import Bench
 
 _NOTHING = StagedLoad()
 COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from consumer.profiles import Profile, Source
-from consumer.profiles.model import Match, Operand, Values
+from billstream.consumer.profiles import Profile, Source
+from billstream.consumer.profiles.model import Match, Operand, Values
 
 
 def origin(source: Source) -> str:

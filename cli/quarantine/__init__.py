@@ -1,5 +1,5 @@
 """`billstream quarantine`: what could not be loaded, why, and another try."""
 
-from cli.quarantine.commands import app
+from billstream.cli.quarantine.commands import app
 
 __all__ = ["app"]

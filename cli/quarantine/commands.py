@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from cli import wiring
-from cli.quarantine import report
-from cli.quarantine.listing import named, quarantined
-from cli.quarantine.records import rejected_records
-from cli.quarantine.reload import reload_objects
-from cli.terminal import AsJson, exit_code, interruptible, progress
-from common.errors import Fatal
+from billstream.cli import wiring
+from billstream.cli.quarantine import report
+from billstream.cli.quarantine.listing import named, quarantined
+from billstream.cli.quarantine.records import rejected_records
+from billstream.cli.quarantine.reload import reload_objects
+from billstream.cli.terminal import AsJson, exit_code, interruptible, progress
+from billstream.common.errors import Fatal
 
 app = typer.Typer(help="What could not be loaded, why, and another try.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from common.errors import Fatal
-from common.lake.catalog import GUARD_TABLE
-from common.statements import statement
-from consumer.events import MESSAGE_BUCKET
+from billstream.common.errors import Fatal
+from billstream.common.lake.catalog import GUARD_TABLE
+from billstream.common.statements import statement
+from billstream.consumer.events import MESSAGE_BUCKET
 
 if TYPE_CHECKING:
-    from common.lake import Lake
+    from billstream.common.lake import Lake
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class Quarantined:
 
 def quarantined(lake: "Lake") -> list[Quarantined]:
     """Everything in quarantine, the newest first."""
-    return [Quarantined(*row) for row in lake.rows(statement("cli.quarantine", "quarantined", guard=GUARD_TABLE))]
+    return [
+        Quarantined(*row) for row in lake.rows(statement("billstream.cli.quarantine", "quarantined", guard=GUARD_TABLE))
+    ]
 
 
 def named(items: Sequence[Quarantined], names: Sequence[str]) -> list[Quarantined]:

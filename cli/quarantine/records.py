@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from common.statements import statement
+from billstream.common.statements import statement
 
 if TYPE_CHECKING:
-    from cli.quarantine.listing import Quarantined
-    from common.lake import Lake
+    from billstream.cli.quarantine.listing import Quarantined
+    from billstream.common.lake import Lake
 
 
 @dataclass(frozen=True)
@@ -23,5 +23,5 @@ class Record:
 
 def rejected_records(lake: "Lake", item: "Quarantined", limit: int) -> list[Record]:
     """The first of an object's rejected records, in the order of the file's lines. A file that is no CSV has none."""
-    rows = lake.rows(statement("cli.quarantine", "rejected"), [item.entry_id, limit])
+    rows = lake.rows(statement("billstream.cli.quarantine", "rejected"), [item.entry_id, limit])
     return [Record(*row) for row in rows]

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from consumer.events import EventKind, ObjectEvent
-from consumer.ledger import State
-from consumer.preparation import MISSING_ATTEMPTS
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.ledger import State
+from billstream.consumer.preparation import MISSING_ATTEMPTS
 
 if TYPE_CHECKING:
-    from cli.quarantine.listing import Quarantined
-    from consumer.feeding import Feed
-    from consumer.outcome import Outcome
+    from billstream.cli.quarantine.listing import Quarantined
+    from billstream.consumer.feeding import Feed
+    from billstream.consumer.outcome import Outcome
 
 EVENT_NAME = "ObjectCreated:Reload"
 

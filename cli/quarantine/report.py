@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from cli.quarantine.listing import Quarantined
-from cli.quarantine.records import Record
-from cli.quarantine.reload import Reloaded
-from cli.terminal import add_row, out, say, table, write_json
+from billstream.cli.quarantine.listing import Quarantined
+from billstream.cli.quarantine.records import Record
+from billstream.cli.quarantine.reload import Reloaded
+from billstream.cli.terminal import add_row, out, say, table, write_json
 
 
 def items(found: Sequence[Quarantined], *, as_json: bool) -> None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from common.errors import Fatal
-from consumer.ledger import State
-from consumer.selection import Selection
+from billstream.common.errors import Fatal
+from billstream.consumer.ledger import State
+from billstream.consumer.selection import Selection
 
 
 class Origin(StrEnum):

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from cli.replay.results import Foreseen, Result, Sent
-from cli.report import WORDS
-from cli.terminal import add_row, out, say, table, write_json
-from consumer.feeding import Fed
+from billstream.cli.replay.results import Foreseen, Result, Sent
+from billstream.cli.report import WORDS
+from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.consumer.feeding import Fed
 
 _VERDICTS = {
     "load": "would be read and loaded, unless the content is the same",

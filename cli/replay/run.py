@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from cli import wiring
-from cli.replay.order import Order, Origin
-from cli.replay.results import Foreseen, Result, Sent
-from cli.terminal import progress
-from consumer.events import FILE_BUCKET, ObjectEvent
-from consumer.feeding import Fed, Feed
-from consumer.notices import Notices
-from consumer.replay import FromLedger, FromListing, Source, foresee
+from billstream.cli import wiring
+from billstream.cli.replay.order import Order, Origin
+from billstream.cli.replay.results import Foreseen, Result, Sent
+from billstream.cli.terminal import progress
+from billstream.consumer.events import FILE_BUCKET, ObjectEvent
+from billstream.consumer.feeding import Fed, Feed
+from billstream.consumer.notices import Notices
+from billstream.consumer.replay import FromLedger, FromListing, Source, foresee
 
 if TYPE_CHECKING:
-    from common.lake import Lake
-    from common.runtime import Stop
-    from common.settings import Settings
-    from consumer.exports import Layouts
+    from billstream.common.lake import Lake
+    from billstream.common.runtime import Stop
+    from billstream.common.settings import Settings
+    from billstream.consumer.exports import Layouts
 
 Told = Callable[[int], None]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from cli.samples.truth import Truth
+from billstream.cli.samples.truth import Truth
 
 Row = Mapping[str, str | Decimal]
 

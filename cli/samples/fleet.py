@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
-from cli.samples.people import PEOPLE
-from cli.samples.vendors import Sku, Vendor
+from billstream.cli.samples.people import PEOPLE
+from billstream.cli.samples.vendors import Sku, Vendor
 
 _TEAMS = ("payments", "search", "data", "research", "platform")
 

@@ -4,12 +4,12 @@ import random
 from datetime import date, timedelta
 from decimal import Decimal
 
-from cli.samples.files import SampleFile, partition, sample_file
-from cli.samples.fleet import Deployment, fleet
-from cli.samples.other_lines import other_lines
-from cli.samples.season import Season, jitter
-from cli.samples.usage_lines import usage_line
-from cli.samples.vendors import Vendor
+from billstream.cli.samples.files import SampleFile, partition, sample_file
+from billstream.cli.samples.fleet import Deployment, fleet
+from billstream.cli.samples.other_lines import other_lines
+from billstream.cli.samples.season import Season, jitter
+from billstream.cli.samples.usage_lines import usage_line
+from billstream.cli.samples.vendors import Vendor
 
 _COLUMNS = """
 AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingAccountType BillingCurrency BillingPeriodEnd

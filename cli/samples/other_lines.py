@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from cli.samples.files import Row
-from cli.samples.usage_lines import commitment, money
-from cli.samples.vendors import Vendor
+from billstream.cli.samples.files import Row
+from billstream.cli.samples.usage_lines import commitment, money
+from billstream.cli.samples.vendors import Vendor
 
 CREDIT = Decimal("0.015")
 VOLUME_DISCOUNT = Decimal("0.035")

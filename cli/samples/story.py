@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from cli.samples.files import SampleFile, partition
-from cli.samples.focus import focus_file
-from cli.samples.season import Season
-from cli.samples.truth import Truth
-from cli.samples.usage import usage_file
-from cli.samples.vendors import FJORD, NIMBUS
+from billstream.cli.samples.files import SampleFile, partition
+from billstream.cli.samples.focus import focus_file
+from billstream.cli.samples.season import Season
+from billstream.cli.samples.truth import Truth
+from billstream.cli.samples.usage import usage_file
+from billstream.cli.samples.vendors import FJORD, NIMBUS
 
 DEFAULT_DAYS = 90
 DEFAULT_SEED = 1729

@@ -4,9 +4,9 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from cli.samples.files import Row, SampleFile, partition, sample_file
-from cli.samples.people import PEOPLE, Person
-from cli.samples.season import Season, jitter
+from billstream.cli.samples.files import Row, SampleFile, partition, sample_file
+from billstream.cli.samples.people import PEOPLE, Person
+from billstream.cli.samples.season import Season, jitter
 
 HEADER = (
     "usage_timestamp",

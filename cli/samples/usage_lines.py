@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from cli.samples.files import Row
-from cli.samples.fleet import Deployment
-from cli.samples.vendors import Vendor
+from billstream.cli.samples.files import Row
+from billstream.cli.samples.fleet import Deployment
+from billstream.cli.samples.vendors import Vendor
 
 MONEY = Decimal("0.00000001")
 PRICE = Decimal("0.0000000001")

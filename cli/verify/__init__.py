@@ -1,7 +1,7 @@
 """`billstream verify`: the proof that charges, ledger, claims, aggregates and bucket agree; and what mends them."""
 
-from cli.verify.finding import Check, Finding
-from cli.verify.proof import Proof, prove
-from cli.verify.repair import Repairs, mend
+from billstream.cli.verify.finding import Check, Finding
+from billstream.cli.verify.proof import Proof, prove
+from billstream.cli.verify.repair import Repairs, mend
 
 __all__ = ["Check", "Finding", "Proof", "Repairs", "mend", "prove"]

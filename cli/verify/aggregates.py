@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from aggregator.verify import Difference, verify
-from cli.verify.finding import Check, Cure, Finding
-from common.errors import Fatal
+from billstream.aggregator.verify import Difference, verify
+from billstream.cli.verify.finding import Check, Cure, Finding
+from billstream.common.errors import Fatal
 
 if TYPE_CHECKING:
-    from common.lake import Lake
+    from billstream.common.lake import Lake
 
 
 def aggregate_findings(lake: "Lake") -> Iterator[Finding]:

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from cli.output import decimal_text
-from cli.verify.finding import Check, Cure, Finding
-from common.statements import statement
+from billstream.cli.output import decimal_text
+from billstream.cli.verify.finding import Check, Cure, Finding
+from billstream.common.statements import statement
 
 if TYPE_CHECKING:
-    from common.lake import Lake
+    from billstream.common.lake import Lake
 
 
 def load_findings(lake: "Lake", snapshot_id: int) -> Iterator[Finding]:
     """Every load whose rows are not exactly those that the ledger tells of."""
-    for row in lake.query(statement("cli.verify", "loads"), [snapshot_id]).to_pylist():
+    for row in lake.query(statement("billstream.cli.verify", "loads"), [snapshot_id]).to_pylist():
         yield _of_load_in_force(row) if row["in_force"] else _of_other_load(row)
 
 

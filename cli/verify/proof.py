@@ -6,23 +6,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cli.status import Refresh, read_refresh
-from cli.verify.aggregates import aggregate_findings
-from cli.verify.claims import claim_findings
-from cli.verify.finding import Check, Finding
-from cli.verify.listed import bucket_findings, read_bucket
-from cli.verify.loads import load_findings
-from common.lake.catalog import GUARD_TABLE
-from common.statements import statement
+from billstream.cli.status import Refresh, read_refresh
+from billstream.cli.verify.aggregates import aggregate_findings
+from billstream.cli.verify.claims import claim_findings
+from billstream.cli.verify.finding import Check, Finding
+from billstream.cli.verify.listed import bucket_findings, read_bucket
+from billstream.cli.verify.loads import load_findings
+from billstream.common.lake.catalog import GUARD_TABLE
+from billstream.common.statements import statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from common.lake import Lake
-    from consumer.interest import Interest
-    from consumer.listing import Bucket
+    from billstream.common.lake import Lake
+    from billstream.consumer.interest import Interest
+    from billstream.consumer.listing import Bucket
 
-PACKAGE = "cli.verify"
+PACKAGE = "billstream.cli.verify"
 
 
 @dataclass(frozen=True)

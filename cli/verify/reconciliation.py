@@ -3,17 +3,17 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cli.verify.finding import Finding
-from common.errors import WriteConflict
-from common.ids import new_id
-from common.lake.guard import scope_id
-from consumer.ledger import LedgerEntry, State, insert_entries
-from consumer.unit import retract_rows
+from billstream.cli.verify.finding import Finding
+from billstream.common.errors import WriteConflict
+from billstream.common.ids import new_id
+from billstream.common.lake.guard import scope_id
+from billstream.consumer.ledger import LedgerEntry, State, insert_entries
+from billstream.consumer.unit import retract_rows
 
 if TYPE_CHECKING:
     import duckdb
 
-    from common.lake import Lake
+    from billstream.common.lake import Lake
 
 REASON = "verify --repair: the catalog is to hold what the ledger says"
 

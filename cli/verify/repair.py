@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from aggregator.refresh import rebuild
-from cli.verify.finding import Cure, Finding
-from cli.verify.reconciliation import reconcile
-from common import retries
-from consumer.events import EventKind, ObjectEvent
-from consumer.outcome import Outcome
-from consumer.unit import retract_rows
+from billstream.aggregator.refresh import rebuild
+from billstream.cli.verify.finding import Cure, Finding
+from billstream.cli.verify.reconciliation import reconcile
+from billstream.common import retries
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.outcome import Outcome
+from billstream.consumer.unit import retract_rows
 
 if TYPE_CHECKING:
     import duckdb
 
-    from cli.verify.proof import Proof
-    from common.lake import Lake
-    from consumer.feeding import Feed
+    from billstream.cli.verify.proof import Proof
+    from billstream.common.lake import Lake
+    from billstream.consumer.feeding import Feed
 
 ROUNDS = 3
 """One mended thing may bring another to light: a claim that is put right, that the rows behind it are not there."""

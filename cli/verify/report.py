@@ -1,8 +1,8 @@
 """What the proof tells."""
 
-from cli.terminal import say
-from cli.verify.finding import Check, Cure
-from cli.verify.proof import Proof
+from billstream.cli.terminal import say
+from billstream.cli.verify.finding import Check, Cure
+from billstream.cli.verify.proof import Proof
 
 _TITLES = {
     Check.CHARGES: "charges and ledger",

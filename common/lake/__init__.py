@@ -1,6 +1,6 @@
 """The lake: the sole owner of DuckDB connections, and the one way to change what is in it."""
 
-from common.lake.guard import Claim, ProcessedKey
-from common.lake.lake import Lake, Write
+from billstream.common.lake.guard import Claim, ProcessedKey
+from billstream.common.lake.lake import Lake, Write
 
 __all__ = ["Claim", "Lake", "ProcessedKey", "Write"]

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import duckdb
 from filelock import FileLock, Timeout
 
-from common.errors import CatalogUnavailable, Fatal
+from billstream.common.errors import CatalogUnavailable, Fatal
 
 METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database of `lake`
 GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
@@ -42,7 +42,7 @@ def literal(text: str) -> str:
 
 
 def _sql(name: str) -> str:
-    return (files("common.lake") / "sql" / name).read_text()
+    return (files("billstream.common.lake") / "sql" / name).read_text()
 
 
 class Catalog(Protocol):

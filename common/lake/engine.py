@@ -5,8 +5,8 @@ from pathlib import Path
 
 import duckdb
 
-from common.lake.extensions import load_extensions
-from common.settings import Settings
+from billstream.common.lake.extensions import load_extensions
+from billstream.common.settings import Settings
 
 
 def start_engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:

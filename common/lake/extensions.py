@@ -5,8 +5,8 @@ from importlib.resources import as_file, files
 
 import duckdb
 
-from common.errors import Fatal
-from common.lake.catalog import literal
+from billstream.common.errors import Fatal
+from billstream.common.lake.catalog import literal
 
 
 def load_extensions(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:

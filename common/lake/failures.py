@@ -9,7 +9,7 @@ import re
 
 import duckdb
 
-from common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, NoRoom, WriteConflict
+from billstream.common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, NoRoom, WriteConflict
 
 CLAIM_REFUSED = "billstream: claim refused"
 

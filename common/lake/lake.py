@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 import structlog
 
-from common import retries
-from common.errors import CatalogUnavailable
-from common.lake.catalog import Catalog, catalog_from_url, literal
-from common.lake.engine import start_engine
-from common.lake.failures import translate
-from common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
-from common.lake.migrations import apply_migrations, apply_options, check_version, schema_version
-from common.lake.storage import LocalStorage, Storage, storage_from
-from common.milestones import milestone
-from common.scratch import ScratchFolder, remove_leftovers
-from common.settings import Settings
+from billstream.common import retries
+from billstream.common.errors import CatalogUnavailable
+from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
+from billstream.common.lake.engine import start_engine
+from billstream.common.lake.failures import translate
+from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
+from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, schema_version
+from billstream.common.lake.storage import LocalStorage, Storage, storage_from
+from billstream.common.milestones import milestone
+from billstream.common.scratch import ScratchFolder, remove_leftovers
+from billstream.common.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import duckdb
 
-from common.errors import Fatal
+from billstream.common.errors import Fatal
 
 _NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
 
@@ -22,7 +22,7 @@ class Migration:
 
 def migrations() -> list[Migration]:
     """Every script of `common/lake/migrations`, in order."""
-    scripts = (files("common.lake") / "migrations").iterdir()
+    scripts = (files("billstream.common.lake") / "migrations").iterdir()
     return sorted(
         Migration(int(match[1]), match[2], script.read_text())
         for script in scripts
@@ -76,4 +76,4 @@ def apply_migrations(con: duckdb.DuckDBPyConnection, version: int) -> list[Migra
 
 def apply_options(con: duckdb.DuckDBPyConnection) -> None:
     """Set what DuckLake keeps per table; harmless to repeat."""
-    con.execute((files("common.lake") / "sql" / "options.sql").read_text())
+    con.execute((files("billstream.common.lake") / "sql" / "options.sql").read_text())

@@ -10,9 +10,9 @@ import duckdb
 import structlog
 from botocore.exceptions import ClientError
 
-from common import aws
-from common.lake.catalog import literal
-from common.scratch import remove_leftovers, scratch_folder
+from billstream.common import aws
+from billstream.common.lake.catalog import literal
+from billstream.common.scratch import remove_leftovers, scratch_folder
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from common.errors import Poison
-from consumer.decode.compression import Budget, Layer, Reader, damaged, is_damage, unpacked_again
+from billstream.common.errors import Poison
+from billstream.consumer.decode.compression import Budget, Layer, Reader, damaged, is_damage, unpacked_again
 
 MAX_MEMBERS = 1000
 MAX_DIRECTORY_BYTES = 4 * 1024 * 1024

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from consumer.decode.header import Header
+from billstream.consumer.decode.header import Header
 
 TAIL_BYTES = 64 * 1024
 _CHUNK = 1024 * 1024

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Protocol, cast
 
 import pyarrow as pa
 
-from common.errors import Poison
+from billstream.common.errors import Poison
 
 if TYPE_CHECKING:
     import io

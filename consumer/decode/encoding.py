@@ -14,7 +14,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 
-from consumer.decode.lines import LineEnds
+from billstream.consumer.decode.lines import LineEnds
 
 UTF8 = "UTF-8"
 WINDOWS = "Windows-1252"

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from common.lake.catalog import literal
-from consumer.decode import numbers
-from consumer.decode.numbers import COST_TYPE
-from consumer.profiles.binding import Cell, First, Product, Sum, Switch, Value, cells_of
+from billstream.common.lake.catalog import literal
+from billstream.consumer.decode import numbers
+from billstream.consumer.decode.numbers import COST_TYPE
+from billstream.consumer.profiles.binding import Cell, First, Product, Sum, Switch, Value, cells_of
 
 
 def is_plain(value: Value) -> bool:

@@ -10,11 +10,11 @@ from itertools import combinations
 
 import duckdb
 
-from common.errors import Poison
-from consumer.decode import times
-from consumer.decode.scan import Scan
-from consumer.profiles import Profile
-from consumer.profiles.model import NAMED_TIMES
+from billstream.common.errors import Poison
+from billstream.consumer.decode import times
+from billstream.consumer.decode.scan import Scan
+from billstream.consumer.profiles import Profile
+from billstream.consumer.profiles.model import NAMED_TIMES
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.errors import Poison
+from billstream.common.errors import Poison
 
 HEADER_BYTES = 1024 * 1024
 MAX_COLUMNS = 4096

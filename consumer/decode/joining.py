@@ -5,9 +5,9 @@ from copy import copy
 from dataclasses import dataclass
 from typing import IO
 
-from common.errors import Poison
-from consumer.decode.header import HEADER_BYTES, first_line
-from consumer.decode.lines import LineEnds
+from billstream.common.errors import Poison
+from billstream.consumer.decode.header import HEADER_BYTES, first_line
+from billstream.consumer.decode.lines import LineEnds
 
 _MARK = b"\xef\xbb\xbf"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from common.lake.catalog import literal
+from billstream.common.lake.catalog import literal
 
 MAP_TYPE = "MAP(VARCHAR, VARCHAR)"
 

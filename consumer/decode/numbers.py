@@ -7,8 +7,8 @@ texts take the slow cast, and only when a pattern shows that it is exact.
 
 import re
 
-from common.lake.catalog import literal
-from consumer.profiles.model import Values
+from billstream.common.lake.catalog import literal
+from billstream.consumer.profiles.model import Values
 
 COST_TYPE = "DECIMAL(38,18)"
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from common.errors import Poison
-from consumer.decode.compression import BOMB_BYTES, BOMB_RATIO
-from consumer.decode.header import MAX_COLUMNS
+from billstream.common.errors import Poison
+from billstream.consumer.decode.compression import BOMB_BYTES, BOMB_RATIO
+from billstream.consumer.decode.header import MAX_COLUMNS
 
 MAX_FOOTER_BYTES = 64 * 1024 * 1024
 MAX_DIGITS = 38

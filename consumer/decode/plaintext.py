@@ -14,9 +14,9 @@ from pathlib import Path
 
 import structlog
 
-from common.errors import Poison
-from consumer.decode.archive import Archive, Member
-from consumer.decode.compression import (
+from billstream.common.errors import Poison
+from billstream.consumer.decode.archive import Archive, Member
+from billstream.consumer.decode.compression import (
     HEAD_BYTES,
     Budget,
     Packing,
@@ -27,10 +27,10 @@ from consumer.decode.compression import (
     unpacked,
     unpacked_again,
 )
-from consumer.decode.encoding import UTF8, WINDOWS, NotText, announced, is_windows, utf8
-from consumer.decode.joining import Joined, Part
-from consumer.decode.lines import LineEnds, unified
-from consumer.decode.parquet import Layout, read_layout
+from billstream.consumer.decode.encoding import UTF8, WINDOWS, NotText, announced, is_windows, utf8
+from billstream.consumer.decode.joining import Joined, Part
+from billstream.consumer.decode.lines import LineEnds, unified
+from billstream.consumer.decode.parquet import Layout, read_layout
 
 log = structlog.get_logger(__name__)
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from common.lake.catalog import literal
-from consumer.decode import expressions, maps, numbers, times
-from consumer.decode.expressions import coalesce, is_due, is_plain, operand
-from consumer.decode.maps import MAP_TYPE
-from consumer.decode.numbers import COST_TYPE
-from consumer.decode.times import FIRST_TIME, LAST_TIME, TIME_TYPE
-from consumer.profiles import Binding
-from consumer.profiles.binding import Cell, Constant, Product, Sum, Switch, Tags, Value, cells_of
+from billstream.common.lake.catalog import literal
+from billstream.consumer.decode import expressions, maps, numbers, times
+from billstream.consumer.decode.expressions import coalesce, is_due, is_plain, operand
+from billstream.consumer.decode.maps import MAP_TYPE
+from billstream.consumer.decode.numbers import COST_TYPE
+from billstream.consumer.decode.times import FIRST_TIME, LAST_TIME, TIME_TYPE
+from billstream.consumer.profiles import Binding
+from billstream.consumer.profiles.binding import Cell, Constant, Product, Sum, Switch, Tags, Value, cells_of
 
 BAD_MARK = "!"  # put before the load id of a row that does not fit; a load id is hexadecimal
 ALWAYS = ("charge_period_start", "billing_currency", "billed_cost", "rescued")

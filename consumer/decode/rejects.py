@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from consumer.decode.tabular import Tabular
+    from billstream.consumer.decode.tabular import Tabular
 
 MAX_KEPT_CHARACTERS = 10_000
 _CHUNK = 1024 * 1024

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from common.lake.catalog import literal
-from consumer.decode.parquet import Layout
-from consumer.decode.projection import BAD_MARK, Fault, Projection
-from consumer.decode.rejects import RejectedRow, Rejects, lines_of, placed
-from consumer.decode.tabular import Tabular
+from billstream.common.lake.catalog import literal
+from billstream.consumer.decode.parquet import Layout
+from billstream.consumer.decode.projection import BAD_MARK, Fault, Projection
+from billstream.consumer.decode.rejects import RejectedRow, Rejects, lines_of, placed
+from billstream.consumer.decode.tabular import Tabular
 
 MAX_RECORD_BYTES = 2_000_000
 

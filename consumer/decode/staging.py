@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from common.errors import Poison
-from common.lake.catalog import literal
-from common.lake.failures import translate
-from consumer.decode.forms import forms_of, plain_forms
-from consumer.decode.projection import BAD_MARK
-from consumer.decode.rejects import RejectedRow, Rejects, locate
-from consumer.decode.scan import Scan, likeness, path_list
-from consumer.decode.tabular import Tabular
+from billstream.common.errors import Poison
+from billstream.common.lake.catalog import literal
+from billstream.common.lake.failures import translate
+from billstream.consumer.decode.forms import forms_of, plain_forms
+from billstream.consumer.decode.projection import BAD_MARK
+from billstream.consumer.decode.rejects import RejectedRow, Rejects, locate
+from billstream.consumer.decode.scan import Scan, likeness, path_list
+from billstream.consumer.decode.tabular import Tabular
 
 if TYPE_CHECKING:
-    from common.lake import Lake
+    from billstream.common.lake import Lake
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 MAX_REJECTED_ROWS = 10_000  # listed for one file; all are counted

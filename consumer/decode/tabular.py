@@ -7,11 +7,11 @@ from pathlib import Path
 
 import structlog
 
-from common.errors import Poison
-from consumer.decode.body import without_surroundings
-from consumer.decode.header import EmptyLine, Header, later_headers, read_header
-from consumer.decode.plaintext import PlainText
-from consumer.profiles import Binding, ProfileRegistry
+from billstream.common.errors import Poison
+from billstream.consumer.decode.body import without_surroundings
+from billstream.consumer.decode.header import EmptyLine, Header, later_headers, read_header
+from billstream.consumer.decode.plaintext import PlainText
+from billstream.consumer.profiles import Binding, ProfileRegistry
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from common.lake.catalog import literal
+from billstream.common.lake.catalog import literal
 
 TIME_TYPE = "TIMESTAMP WITH TIME ZONE"
 FIRST_TIME = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"  # what Python, and most others, can hold

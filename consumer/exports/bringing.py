@@ -8,21 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from common.errors import ObjectMissing, Poison, ServiceUnavailable
-from common.ids import new_id
-from common.milestones import milestone
-from common.scratch import needing_room
-from consumer.decision import same_version
-from consumer.decode import Staged, Tabular
-from consumer.events import ObjectEvent, ObjectVersion
-from consumer.exports.manifest import MAX_BYTES
-from consumer.exports.parts import NotYet, Part
-from consumer.plan import no_row_fits
-from consumer.preparation import Preparation, Prepared, Released
+from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.ids import new_id
+from billstream.common.milestones import milestone
+from billstream.common.scratch import needing_room
+from billstream.consumer.decision import same_version
+from billstream.consumer.decode import Staged, Tabular
+from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.exports.manifest import MAX_BYTES
+from billstream.consumer.exports.parts import NotYet, Part
+from billstream.consumer.plan import no_row_fits
+from billstream.consumer.preparation import Preparation, Prepared, Released
 
 if TYPE_CHECKING:
-    from consumer.decode import StagedLoad
-    from consumer.workshop import Workshop
+    from billstream.consumer.decode import StagedLoad
+    from billstream.consumer.workshop import Workshop
 
 MOST_REJECTED_ROWS = 100_000
 """Listed for one delivery; all are counted."""

@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from common import retries
-from common.errors import Poison, WriteConflict
-from common.ids import new_id
-from common.lake.guard import scope_id
-from common.settings import RemovalPolicy
-from consumer.decision import SETTLED, Gone, Verdict, decide, meant, same_version
-from consumer.events import ObjectEvent, ObjectVersion
-from consumer.exports.bringing import Brought, basis_of, bring, fetch_manifest
-from consumer.exports.lines import Lines
-from consumer.exports.manifest import MAX_BYTES, Manifest, read_manifest
-from consumer.exports.parts import NotYet, Part, awaiting, check_age, look_at
-from consumer.exports.previous import Line, loads_without_delivery, manifest_of, parts_of
-from consumer.exports.standing import comes_late, digest_of, time_digits
-from consumer.history import settled_before
-from consumer.inquiry import Inquiry, Refused
-from consumer.ledger import LedgerEntry, State
-from consumer.outcome import Outcome, Result
-from consumer.preparation import MISSING_ATTEMPTS, Released
-from consumer.unit import Unit
+from billstream.common import retries
+from billstream.common.errors import Poison, WriteConflict
+from billstream.common.ids import new_id
+from billstream.common.lake.guard import scope_id
+from billstream.common.settings import RemovalPolicy
+from billstream.consumer.decision import SETTLED, Gone, Verdict, decide, meant, same_version
+from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.exports.bringing import Brought, basis_of, bring, fetch_manifest
+from billstream.consumer.exports.lines import Lines
+from billstream.consumer.exports.manifest import MAX_BYTES, Manifest, read_manifest
+from billstream.consumer.exports.parts import NotYet, Part, awaiting, check_age, look_at
+from billstream.consumer.exports.previous import Line, loads_without_delivery, manifest_of, parts_of
+from billstream.consumer.exports.standing import comes_late, digest_of, time_digits
+from billstream.consumer.history import settled_before
+from billstream.consumer.inquiry import Inquiry, Refused
+from billstream.consumer.ledger import LedgerEntry, State
+from billstream.consumer.outcome import Outcome, Result
+from billstream.consumer.preparation import MISSING_ATTEMPTS, Released
+from billstream.consumer.unit import Unit
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from common.lake import ProcessedKey
-    from consumer.exports.layout import ManifestOf
-    from consumer.workshop import Workshop
+    from billstream.common.lake import ProcessedKey
+    from billstream.consumer.exports.layout import ManifestOf
+    from billstream.consumer.workshop import Workshop
 
 log = structlog.get_logger(__name__)
 

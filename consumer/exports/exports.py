@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from consumer.exports.registry import Layouts
+from billstream.consumer.exports.registry import Layouts
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from consumer.exports.place import Place
-from consumer.exports.template import Template, glob
+from billstream.consumer.exports.place import Place
+from billstream.consumer.exports.template import Template, glob
 
 
 def _template(text: str) -> str:

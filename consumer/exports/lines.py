@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from common.ids import new_id
-from common.lake import ProcessedKey
-from consumer.events import ObjectEvent, ObjectVersion
-from consumer.exports.place import EXPORT_BUCKET, Place
-from consumer.ledger import LedgerEntry, State
+from billstream.common.ids import new_id
+from billstream.common.lake import ProcessedKey
+from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.exports.place import EXPORT_BUCKET, Place
+from billstream.consumer.ledger import LedgerEntry, State
 
 if TYPE_CHECKING:
-    from consumer.decode import StagedLoad
-    from consumer.exports.parts import Part
-    from consumer.exports.previous import Line
-    from consumer.preparation import Prepared
+    from billstream.consumer.decode import StagedLoad
+    from billstream.consumer.exports.parts import Part
+    from billstream.consumer.exports.previous import Line
+    from billstream.consumer.preparation import Prepared
 
 
 @dataclass(frozen=True)

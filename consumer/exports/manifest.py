@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.errors import Poison
-from consumer.exports.layout import Layout, ManifestOf
+from billstream.common.errors import Poison
+from billstream.consumer.exports.layout import Layout, ManifestOf
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_PARTS = 10_000

@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from common.errors import Poison
-from common.lake import ProcessedKey
-from common.lake.guard import scope_id
-from consumer.decision import Gone, same_version
-from consumer.events import FILE_BUCKET, EventKind, ObjectEvent, ObjectVersion
-from consumer.exports.previous import Line, versions_of
-from consumer.inquiry import Inquiry, Refused, Reply
-from consumer.ledger import State
-from consumer.preparation import Released
+from billstream.common.errors import Poison
+from billstream.common.lake import ProcessedKey
+from billstream.common.lake.guard import scope_id
+from billstream.consumer.decision import Gone, same_version
+from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.exports.previous import Line, versions_of
+from billstream.consumer.inquiry import Inquiry, Refused, Reply
+from billstream.consumer.ledger import State
+from billstream.consumer.preparation import Released
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from common.lake import Lake
-    from consumer.exports.manifest import Manifest, NamedPart
-    from consumer.objects import ObjectStore
+    from billstream.common.lake import Lake
+    from billstream.consumer.exports.manifest import Manifest, NamedPart
+    from billstream.consumer.objects import ObjectStore
 
 
 class NotYet(Exception):  # noqa: N818 - it names an outcome, not a thing

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from common.statements import statement
-from consumer.events import ObjectVersion
+from billstream.common.statements import statement
+from billstream.consumer.events import ObjectVersion
 
 if TYPE_CHECKING:
-    from common.lake import Lake
-    from consumer.exports.layout import ManifestOf
+    from billstream.common.lake import Lake
+    from billstream.consumer.exports.layout import ManifestOf
 
-PACKAGE = "consumer.exports"
+PACKAGE = "billstream.consumer.exports"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from common.errors import Fatal
-from consumer.exports.layout import Layout, ManifestOf, PartOf
+from billstream.common.errors import Fatal
+from billstream.consumer.exports.layout import Layout, ManifestOf, PartOf
 
 _REMEMBERED = 1000  # keys; each step of an event asks for its role again
 
@@ -70,7 +70,7 @@ def _named(known: Sequence[Layout], names: Collection[str]) -> list[Layout]:
 
 
 def _built_in() -> list[Layout]:
-    return _read_all(files("consumer.exports") / "layouts")
+    return _read_all(files("billstream.consumer.exports") / "layouts")
 
 
 def _read_all(folder: Traversable) -> list[Layout]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from common.lake import ProcessedKey
+from billstream.common.lake import ProcessedKey
 
 
 def comes_late(time: str, held: ProcessedKey, *, force: bool) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from consumer.exports.place import Place
+from billstream.consumer.exports.place import Place
 
 _PLACEHOLDER = re.compile(r"([^{}*]*)\{(yyyymmdd-yyyymmdd|yyyy-mm|yyyy|mm)\}")
 _WHOLE = frozenset({"{name}", "{delivery}"})

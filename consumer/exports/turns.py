@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from common.lake.guard import scope_id
-from consumer.decision import SETTLED, Verdict
-from consumer.events import EventKind, ObjectEvent
-from consumer.exports.delivery import DeliveryRound
-from consumer.exports.layout import ManifestOf, PartOf
-from consumer.exports.previous import Line, manifest_of, manifests_waiting
-from consumer.ledger import State
-from consumer.outcome import Outcome
-from consumer.plan import Step
-from consumer.preparation import MISSING_ATTEMPTS
+from billstream.common.lake.guard import scope_id
+from billstream.consumer.decision import SETTLED, Verdict
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.exports.delivery import DeliveryRound
+from billstream.consumer.exports.layout import ManifestOf, PartOf
+from billstream.consumer.exports.previous import Line, manifest_of, manifests_waiting
+from billstream.consumer.ledger import State
+from billstream.consumer.outcome import Outcome
+from billstream.consumer.plan import Step
+from billstream.consumer.preparation import MISSING_ATTEMPTS
 
 if TYPE_CHECKING:
-    from consumer.workshop import Workshop
+    from billstream.consumer.workshop import Workshop
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 ARRIVED = "ObjectCreated:PartArrived"

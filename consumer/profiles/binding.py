@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from consumer.profiles.model import Operand, Profile, Source
-from consumer.profiles.names import Header
+from billstream.consumer.profiles.model import Operand, Profile, Source
+from billstream.consumer.profiles.names import Header
 
 
 @dataclass(frozen=True)

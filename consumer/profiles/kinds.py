@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from consumer.profiles.model import Source
+from billstream.consumer.profiles.model import Source
 
 _TEXT, _NUMBER, _TIME = "VARCHAR", "DECIMAL(38,18)", "TIMESTAMP WITH TIME ZONE"
 _DECIMALS = 18

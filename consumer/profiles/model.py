@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from consumer.profiles.names import Header, header_of, normalised
+from billstream.consumer.profiles.names import Header, header_of, normalised
 
 NAMED_TIMES = ("iso", "epoch_seconds", "epoch_milliseconds")
 _DIRECTIVES = frozenset("YymdHMSfzpIbBj%")

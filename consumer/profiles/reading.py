@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from common.errors import Fatal
-from consumer.profiles.kinds import mismatch
-from consumer.profiles.model import Profile
+from billstream.common.errors import Fatal
+from billstream.consumer.profiles.kinds import mismatch
+from billstream.consumer.profiles.model import Profile
 
 _NEVER_NULL = "charge_period_start"
 _LARGEST = 1024 * 1024  # bytes

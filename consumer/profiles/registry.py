@@ -7,10 +7,10 @@ from pathlib import Path
 
 import structlog
 
-from common.errors import Fatal, Poison
-from consumer.profiles.binding import Binding, bind
-from consumer.profiles.model import Profile
-from consumer.profiles.reading import read_profiles
+from billstream.common.errors import Fatal, Poison
+from billstream.consumer.profiles.binding import Binding, bind
+from billstream.consumer.profiles.model import Profile
+from billstream.consumer.profiles.reading import read_profiles
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class ProfileRegistry:
         known = {column: kind for column, kind in columns.items() if column not in {"load_id", "rescued"}}
         if folder is not None and not folder.is_dir():
             raise Fatal(f"BILLSTREAM_PROFILES_DIR is {folder}, which is not a folder.")
-        built_in = read_profiles(files("consumer.profiles") / "builtin", known, {})
+        built_in = read_profiles(files("billstream.consumer.profiles") / "builtin", known, {})
         own = read_profiles(folder, known, built_in) if folder is not None else {}
         return cls([one.profile for one in own.values()], [one.profile for one in built_in.values()])
 

@@ -19,9 +19,9 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from cli import wiring
-from cli.files import find_files, load_files
-from common.settings import Settings
+from billstream.cli import wiring
+from billstream.cli.files import find_files, load_files
+from billstream.common.settings import Settings
 
 COSTS = ("BilledCost", "EffectiveCost", "ConsumedQuantity")
 COLUMNS = {

@@ -3,7 +3,7 @@
 import signal
 import time
 
-from common.milestones import CRASH_AT, LAST_WORDS
+from billstream.common.milestones import CRASH_AT, LAST_WORDS
 from tests.worlds import World
 
 

@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 import jsonschema
 import pytest
 
-from aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
-from aggregator.publish import publish
-from aggregator.refresh import refresh_once
-from aggregator.verify import verify
+from billstream.aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
+from billstream.aggregator.publish import publish
+from billstream.aggregator.refresh import refresh_once
+from billstream.aggregator.verify import verify
 from tests.crash.killing import die
 from tests.e2e.billing import billing_file
 from tests.worlds import World

@@ -39,7 +39,7 @@ class Billstream:
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / f"{arguments[0]}.log").open("a") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "cli.main", *arguments],
+                [sys.executable, "-m", "billstream.cli.main", *arguments],
                 env=self.env(),
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -50,7 +50,7 @@ class Billstream:
     def run(self, *arguments: str, expect: int = 0) -> str:
         """Run a command to its end; its standard output. Fails the test on another exit code than expected."""
         done = subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments],
+            [sys.executable, "-m", "billstream.cli.main", *arguments],
             env=self.env(),
             capture_output=True,
             text=True,

@@ -27,7 +27,7 @@ class Demo:
         scratch = folder / "scratch"
         scratch.mkdir()
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "cli.main", "demo", *arguments],
+            [sys.executable, "-P", "-m", "billstream.cli.main", "demo", *arguments],
             env={
                 **os.environ,
                 "PYTHONPATH": str(REPOSITORY),
@@ -167,7 +167,11 @@ def test_a_process_that_dies_is_reported_with_its_log(start: Callable[..., Demo]
     demo = start("--keep")
     eventually(lambda: children_run(demo), "consumer and aggregator did not start")
     for process in demo.others():
-        if process.cmdline()[-1] == "consume" and "cli.main" in process.cmdline() and "-P" in process.cmdline()[1:2]:
+        if (
+            process.cmdline()[-1] == "consume"
+            and "billstream.cli.main" in process.cmdline()
+            and "-P" in process.cmdline()[1:2]
+        ):
             process.kill()
     code, output = demo.finish()
     assert code == 1, output

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common.runtime import Stop
+from billstream.common.runtime import Stop
 
 
 @dataclass

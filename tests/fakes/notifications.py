@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote_plus
 
-from consumer.events import EventKind, ObjectEvent
+from billstream.consumer.events import EventKind, ObjectEvent
 
 
 class Form(StrEnum):

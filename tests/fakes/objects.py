@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from common.errors import ObjectMissing
-from consumer.decision import GONE, Gone
-from consumer.events import EventKind, ObjectEvent, ObjectVersion
-from consumer.listing import Listed
-from consumer.objects import Fetched
+from billstream.common.errors import ObjectMissing
+from billstream.consumer.decision import GONE, Gone
+from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.listing import Listed
+from billstream.consumer.objects import Fetched
 
 Sequencer = Callable[[int], str | None]
 EVENT_TIME = datetime(2026, 3, 14, 9, tzinfo=UTC)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from aggregator.verify import verify
-from common.errors import CatalogUnavailable
-from common.lake import Claim, Lake, ProcessedKey
-from common.lake.catalog import literal
-from common.lake.guard import scope_id
-from common.settings import Settings
+from billstream.aggregator.verify import verify
+from billstream.common.errors import CatalogUnavailable
+from billstream.common.lake import Claim, Lake, ProcessedKey
+from billstream.common.lake.catalog import literal
+from billstream.common.lake.guard import scope_id
+from billstream.common.settings import Settings
 from tests.e2e.billing import billing_file
 from tests.faults.waiting import until
 from tests.servers.aws import AwsEnvironment

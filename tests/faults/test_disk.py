@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import NoRoom
-from common.scratch import needing_room
+from billstream.common.errors import NoRoom
+from billstream.common.scratch import needing_room
 from tests.e2e.billing import billing_file
 from tests.faults.waiting import until
 from tests.servers.aws import AwsEnvironment

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from common import aws as clients
-from common.errors import Fatal, Poison, ServiceUnavailable
-from consumer.events import EventKind, ObjectEvent
-from consumer.listing import Bucket
-from consumer.objects import S3Objects
-from consumer.refusals import Ownership
+from billstream.common import aws as clients
+from billstream.common.errors import Fatal, Poison, ServiceUnavailable
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.listing import Bucket
+from billstream.consumer.objects import S3Objects
+from billstream.consumer.refusals import Ownership
 from tests.e2e.billing import billing_file
 from tests.servers.aws import AwsEnvironment
 from tests.servers.proxy import Proxy, Rule, error, garbled

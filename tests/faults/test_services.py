@@ -6,11 +6,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from common import aws
-from common.errors import ServiceUnavailable
-from consumer.events import EventKind, ObjectEvent
-from consumer.objects import S3Objects
-from consumer.queue import SqsQueue
+from billstream.common import aws
+from billstream.common.errors import ServiceUnavailable
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.objects import S3Objects
+from billstream.consumer.queue import SqsQueue
 from tests.e2e.billing import billing_file
 from tests.servers.proxy import Proxy, Rule, error, garbled, reset, silent, stalled, truncated
 from tests.worlds import World

@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from consumer.decode import compression
-from consumer.decode.scan import MAX_RECORD_BYTES
-from consumer.profiles import ProfileRegistry
+from billstream.consumer.decode import compression
+from billstream.consumer.decode.scan import MAX_RECORD_BYTES
+from billstream.consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import HEADER, House, bill
 

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.ids import new_id
-from common.lake import Lake
-from common.lake.guard import scope_id
-from common.settings import Settings
+from billstream.common.ids import new_id
+from billstream.common.lake import Lake
+from billstream.common.lake.guard import scope_id
+from billstream.common.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from common.settings import RemovalPolicy
-from consumer.events import ObjectEvent
-from consumer.exports import Exports, Layouts
-from consumer.intake import Intake
-from consumer.objects import ObjectStore
+from billstream.common.settings import RemovalPolicy
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.exports import Exports, Layouts
+from billstream.consumer.intake import Intake
+from billstream.consumer.objects import ObjectStore
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import House, bill
 

@@ -9,19 +9,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from common.lake import Lake
-from common.settings import DuplicatePolicy, RemovalPolicy, Settings
-from consumer.breaker import Breaker
-from consumer.decode import Staging
-from consumer.events import ObjectEvent
-from consumer.exports import Exports
-from consumer.intake import Intake
-from consumer.ledger import LedgerEntry
-from consumer.objects import ObjectStore
-from consumer.outcome import Outcome
-from consumer.plan import Scribe
-from consumer.profiles import ProfileRegistry
-from consumer.spool import Spool
+from billstream.common.lake import Lake
+from billstream.common.settings import DuplicatePolicy, RemovalPolicy, Settings
+from billstream.consumer.breaker import Breaker
+from billstream.consumer.decode import Staging
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.exports import Exports
+from billstream.consumer.intake import Intake
+from billstream.consumer.ledger import LedgerEntry
+from billstream.consumer.objects import ObjectStore
+from billstream.consumer.outcome import Outcome
+from billstream.consumer.plan import Scribe
+from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.spool import Spool
 from tests.fakes.objects import FakeBucket
 
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)

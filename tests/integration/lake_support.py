@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from common.ids import new_id
+from billstream.common.ids import new_id
 
 if TYPE_CHECKING:
     import duckdb
 
-    from common.lake import Write
+    from billstream.common.lake import Write
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from typer.testing import CliRunner
 
-from cli.commands import app
-from common.errors import BillstreamError
-from common.lake import Lake
-from common.settings import Settings
+from billstream.cli.commands import app
+from billstream.common.errors import BillstreamError
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 from tests.e2e.billing import BillingFile
 
 if TYPE_CHECKING:
@@ -90,12 +90,12 @@ def commands(
     settings = {"BILLSTREAM_POLL_SECONDS": "0", "BILLSTREAM_THREADS": "1", "BILLSTREAM_HOME": str(home)}
     for name, value in {**settings, **(environment or {})}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("cli.wiring.configure_logs", lambda _: None)
+    monkeypatch.setattr("billstream.cli.wiring.configure_logs", lambda _: None)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with Lake.open(Settings.from_environment(), create=True) as lake:
-            monkeypatch.setattr("cli.wiring.opened_lake", lambda *_, **__: nullcontext(lake))
+            monkeypatch.setattr("billstream.cli.wiring.opened_lake", lambda *_, **__: nullcontext(lake))
             yield Commands(lake)
     finally:
         structlog.reset_defaults()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.insights.read import read_insights
-from aggregator.insights.values import Costs, DayAmount, Insights, Meter, Period, Ranking
-from aggregator.refresh import rebuild, refresh_once
-from aggregator.verify import verify
-from common.lake import Lake
+from billstream.aggregator.insights.read import read_insights
+from billstream.aggregator.insights.values import Costs, DayAmount, Insights, Meter, Period, Ranking
+from billstream.aggregator.refresh import rebuild, refresh_once
+from billstream.aggregator.verify import verify
+from billstream.common.lake import Lake
 from tests.integration.aggregator_support import (
     NOW,
     Line,

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from aggregator.intervals import interval_between, snapshot_time
-from aggregator.publish import publish
-from aggregator.refresh import RefreshReport, rebuild, refresh_once
-from aggregator.restatements import read_recent, read_restatements
-from aggregator.verify import verify
-from common.lake import Lake
-from common.settings import Settings
+from billstream.aggregator.intervals import interval_between, snapshot_time
+from billstream.aggregator.publish import publish
+from billstream.aggregator.refresh import RefreshReport, rebuild, refresh_once
+from billstream.aggregator.restatements import read_recent, read_restatements
+from billstream.aggregator.verify import verify
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 from tests.integration.aggregator_support import (
     GRAINS,
     NOW,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aggregator.refresh import rebuild, refresh_once
-from aggregator.verify import verify
-from common.lake import Lake
+from billstream.aggregator.refresh import rebuild, refresh_once
+from billstream.aggregator.verify import verify
+from billstream.common.lake import Lake
 from tests.integration.aggregator_support import GRAINS, NOW, Row, commit_load, modelled, new_lake, remove_load, stored
 
 pytestmark = pytest.mark.slow

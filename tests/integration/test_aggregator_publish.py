@@ -10,14 +10,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from aggregator import follower, publish
-from aggregator.folder import replace_files
-from aggregator.follower import follow
-from aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
-from aggregator.refresh import RefreshReport, refresh_once
-from common.errors import CatalogUnavailable, Fatal, Retryable
-from common.lake import Lake
-from common.settings import Settings
+from billstream.aggregator import follower, publish
+from billstream.aggregator.folder import replace_files
+from billstream.aggregator.follower import follow
+from billstream.aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
+from billstream.aggregator.refresh import RefreshReport, refresh_once
+from billstream.common.errors import CatalogUnavailable, Fatal, Retryable
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 from tests.integration.aggregator_support import NOW, Line, Row, commit_load, new_lake, settings_in, settle
 
 CHARGE = Row(datetime(2025, 6, 1, tzinfo=UTC), "USD", service_name="<b>|`", billed_cost=Decimal("1.5"))

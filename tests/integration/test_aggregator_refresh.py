@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from aggregator import fold, refresh
-from aggregator.refresh import rebuild, refresh_once
-from aggregator.rollups import ROLLUPS
-from aggregator.verify import Difference, verify
-from common.errors import Fatal
-from common.lake import Claim, Lake, Write
+from billstream.aggregator import fold, refresh
+from billstream.aggregator.refresh import rebuild, refresh_once
+from billstream.aggregator.rollups import ROLLUPS
+from billstream.aggregator.verify import Difference, verify
+from billstream.common.errors import Fatal
+from billstream.common.lake import Claim, Lake, Write
 from tests.integration.aggregator_support import (
     GRAINS,
     NOW,

@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from aggregator.intervals import snapshot_time
-from aggregator.pages.render import json_schema
-from cli.commands import app
+from billstream.aggregator.intervals import snapshot_time
+from billstream.aggregator.pages.render import json_schema
+from billstream.cli.commands import app
 from tests.integration.aggregator_support import Row, commit_load
 from tests.integration.operator_support import Commands, commands
 

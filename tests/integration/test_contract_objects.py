@@ -11,11 +11,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from common.errors import Fatal, ObjectMissing, Poison
-from consumer.decision import GONE
-from consumer.events import EventKind, ObjectEvent, ObjectVersion
-from consumer.objects import ObjectStore, S3Objects
-from consumer.refusals import Ownership
+from billstream.common.errors import Fatal, ObjectMissing, Poison
+from billstream.consumer.decision import GONE
+from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.objects import ObjectStore, S3Objects
+from billstream.consumer.refusals import Ownership
 from tests.fakes.objects import FakeBucket
 from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY
 

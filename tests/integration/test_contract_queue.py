@@ -8,8 +8,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from common.errors import Fatal
-from consumer.queue import Message, Queue, SqsQueue
+from billstream.common.errors import Fatal
+from billstream.consumer.queue import Message, Queue, SqsQueue
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import FakeQueue
 from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY

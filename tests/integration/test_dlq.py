@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from common.runtime import Stop
-from consumer.dead_letters import DeadLetterQueue
-from consumer.queue import SqsQueue
-from consumer.redrive import Redrive
+from billstream.common.runtime import Stop
+from billstream.consumer.dead_letters import DeadLetterQueue
+from billstream.consumer.queue import SqsQueue
+from billstream.consumer.redrive import Redrive
 from tests.e2e.billing import billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put
 from tests.servers.aws import AwsEnvironment

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from structlog.testing import capture_logs
 
-from cli.status import read_status
-from cli.verify.proof import prove
-from common.runtime import Stop
-from common.settings import RemovalPolicy
-from consumer.decision import OF_DELIVERIES, Verdict
-from consumer.events import EventKind, ObjectEvent
-from consumer.exports import Layouts
-from consumer.exports.place import EXPORT_BUCKET
-from consumer.interest import BillingFiles
-from consumer.ledger import State
-from consumer.outcome import Result
-from consumer.profiles import ProfileRegistry
-from consumer.replay import Candidate, FromLedger, foresee
-from consumer.selection import Selection
-from consumer.sweep import REMOVED, Sweep
+from billstream.cli.status import read_status
+from billstream.cli.verify.proof import prove
+from billstream.common.runtime import Stop
+from billstream.common.settings import RemovalPolicy
+from billstream.consumer.decision import OF_DELIVERIES, Verdict
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.exports import Layouts
+from billstream.consumer.exports.place import EXPORT_BUCKET
+from billstream.consumer.interest import BillingFiles
+from billstream.consumer.ledger import State
+from billstream.consumer.outcome import Result
+from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.replay import Candidate, FromLedger, foresee
+from billstream.consumer.selection import Selection
+from billstream.consumer.sweep import REMOVED, Sweep
 from tests.integration.exports_support import LAYOUTS, VENDORS, Site
 from tests.integration.intake_support import House, again, bill, entry_of, labels
 
 if TYPE_CHECKING:
-    from consumer.listing import Bucket
+    from billstream.consumer.listing import Bucket
 
 NEXT_HOUR = timedelta(hours=1)
 SUM = "SELECT sum(billed_cost) FROM charges WHERE load_id IN (SELECT load_id FROM ledger WHERE bucket = ?)"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.verify.proof import prove
-from consumer.events import ObjectEvent
-from consumer.outcome import Result
+from billstream.cli.verify.proof import prove
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.outcome import Result
 from tests.fakes.objects import Sequencer, absent, constant, growing
 from tests.integration.exports_support import VENDORS, Site
 from tests.integration.intake_support import House, again

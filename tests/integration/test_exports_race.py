@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cli import wiring
-from cli.files import find_files, load_files
-from cli.verify.proof import prove
-from common.lake import Lake
-from common.settings import Settings
-from consumer.events import ObjectEvent
+from billstream.cli import wiring
+from billstream.cli.files import find_files, load_files
+from billstream.cli.verify.proof import prove
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
+from billstream.consumer.events import ObjectEvent
 from tests.integration.exports_support import LAYOUTS, VENDORS, Site
 from tests.integration.intake_support import House, bill, labels
 

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from consumer.decode import parquet
-from consumer.profiles import ProfileRegistry
+from billstream.consumer.decode import parquet
+from billstream.consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import HEADER, House, bill
 

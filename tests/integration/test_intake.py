@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import Fatal, Poison, Retryable, ServiceUnavailable
-from common.lake import Lake
-from common.settings import DuplicatePolicy, RemovalPolicy
-from consumer.decode import staging
-from consumer.envelope import read_body
-from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from consumer.intake import Intake
-from consumer.objects import LocalObjects
-from consumer.outcome import Result
-from consumer.preparation import FETCHES_AT_ONCE
-from consumer.round import rounds
-from consumer.twins import freed
+from billstream.common.errors import Fatal, Poison, Retryable, ServiceUnavailable
+from billstream.common.lake import Lake
+from billstream.common.settings import DuplicatePolicy, RemovalPolicy
+from billstream.consumer.decode import staging
+from billstream.consumer.envelope import read_body
+from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.intake import Intake
+from billstream.consumer.objects import LocalObjects
+from billstream.consumer.outcome import Result
+from billstream.consumer.preparation import FETCHES_AT_ONCE
+from billstream.consumer.round import rounds
+from billstream.consumer.twins import freed
 from tests.fakes.objects import FakeBucket, absent, constant, growing
 from tests.integration.intake_support import House, again, bill, entry_of, labels
 
@@ -767,7 +767,7 @@ def test_a_consumer_that_dies_before_it_loads_the_copy_does_so_when_the_message_
     before = house.totals(bucket)
     removal = bucket.remove("original.csv")
     with monkeypatch.context() as patch:
-        patch.setattr("consumer.intake.freed_by", died)
+        patch.setattr("billstream.consumer.intake.freed_by", died)
         with pytest.raises(Died):
             intake.settle([removal])
     assert house.totals(bucket) == {}, "it did not die in between"

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from common.errors import ClaimRefused, Fatal
-from common.ids import new_id
-from common.lake import Claim, Lake, ProcessedKey
-from common.lake.guard import COLUMNS, scope_id
-from common.lake.migrations import migrations
-from common.settings import Settings
+from billstream.common.errors import ClaimRefused, Fatal
+from billstream.common.ids import new_id
+from billstream.common.lake import Claim, Lake, ProcessedKey
+from billstream.common.lake.guard import COLUMNS, scope_id
+from billstream.common.lake.migrations import migrations
+from billstream.common.settings import Settings
 from tests.integration.lake_support import line
 
 VERSIONS = [migration.version for migration in migrations()]
@@ -84,8 +84,8 @@ def test_a_lake_can_be_made_again_and_keeps_its_data(tmp_path: Path) -> None:
 
 CREATOR = """
 import sys, time
-from common.lake import Lake
-from common.settings import Settings
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 from pathlib import Path
 time.sleep(max(0, float(sys.argv[2]) - time.time()))
 with Lake.open(Settings(home=Path(sys.argv[1]), threads=1), create=True) as lake:

@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.leash import LeashedProcess
+from billstream.cli.leash import LeashedProcess
 
 OWNER = """
 import signal, sys, time
 from pathlib import Path
-from cli.leash import LeashedProcess
+from billstream.cli.leash import LeashedProcess
 # Whoever runs the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 LeashedProcess([sys.executable, "-c", sys.argv[2]], env={}, log=Path(sys.argv[1]), grace_seconds=0.5)

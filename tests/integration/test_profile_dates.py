@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consumer.profiles import ProfileRegistry
+from billstream.consumer.profiles import ProfileRegistry
 from tests.integration.intake_support import House
 
 MINE = """

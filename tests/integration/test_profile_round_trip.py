@@ -19,14 +19,14 @@ from typing import Any
 
 import pytest
 
-from consumer.profiles import Profile, ProfileRegistry, Source
-from consumer.profiles.model import Operand
-from consumer.profiles.names import Header, normalised
+from billstream.consumer.profiles import Profile, ProfileRegistry, Source
+from billstream.consumer.profiles.model import Operand
+from billstream.consumer.profiles.names import Header, normalised
 from tests.integration.intake_support import House
 
 ROWS = 12
 EXTRA = "Something nobody knows"
-FOLDER = files("consumer.profiles") / "builtin"
+FOLDER = files("billstream.consumer.profiles") / "builtin"
 TOLD = {told["name"]: told for told in (tomllib.loads(p.read_text()) for p in FOLDER.iterdir())}
 BILLS = sorted(name for name, told in TOLD.items() if "refuse" not in told)
 DIRTY = ("aws_cur", "azure_amortized", "databricks", "focus_1_4", "gcp", "openai_costs")  # of each kind one

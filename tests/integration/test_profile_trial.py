@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.profiles.bench import Bench, workbench
-from cli.profiles.proposal import propose
-from cli.profiles.trial import Trial, try_file
-from common.errors import Fatal, Poison
-from common.settings import Settings
-from consumer.profiles import ProfileRegistry
-from consumer.profiles.names import normalised
+from billstream.cli.profiles.bench import Bench, workbench
+from billstream.cli.profiles.proposal import propose
+from billstream.cli.profiles.trial import Trial, try_file
+from billstream.common.errors import Fatal, Poison
+from billstream.common.settings import Settings
+from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.profiles.names import normalised
 
 OWN = """
 name = "house"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.query import read_only
-from common.errors import Fatal
-from common.lake import Lake
-from common.settings import Settings
+from billstream.cli.query import read_only
+from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 from tests.integration.lake_support import charge, line
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from consumer.profiles import ProfileRegistry
+from billstream.consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import House
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cli import wiring
-from cli.replay.run import replay_directly
-from common.runtime import Stop
-from consumer.ledger import State
-from consumer.listing import Bucket
-from consumer.partition import Days, partition_days
-from consumer.replay import FromLedger, FromListing, Source
-from consumer.selection import Selection
+from billstream.cli import wiring
+from billstream.cli.replay.run import replay_directly
+from billstream.common.runtime import Stop
+from billstream.consumer.ledger import State
+from billstream.consumer.listing import Bucket
+from billstream.consumer.partition import Days, partition_days
+from billstream.consumer.replay import FromLedger, FromListing, Source
+from billstream.consumer.selection import Selection
 from tests.e2e.billing import billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put
 from tests.servers.aws import AwsEnvironment

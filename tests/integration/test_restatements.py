@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.insights.read import read_insights
-from aggregator.insights.values import QuantityDifference, Restatement, Restatements
-from aggregator.intervals import Interval, interval_between, read_point, snapshot_time
-from aggregator.refresh import refresh_once
-from aggregator.restatements import read_recent, read_restatements
-from common.errors import Fatal
-from common.lake import Lake
+from billstream.aggregator.insights.read import read_insights
+from billstream.aggregator.insights.values import QuantityDifference, Restatement, Restatements
+from billstream.aggregator.intervals import Interval, interval_between, read_point, snapshot_time
+from billstream.aggregator.refresh import refresh_once
+from billstream.aggregator.restatements import read_recent, read_restatements
+from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
 from tests.integration.aggregator_support import (
     NOW,
     Line,

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aggregator.insights.values import Restatement
-from aggregator.intervals import Interval
-from aggregator.restatements import read_restatements
-from common.lake import Lake
+from billstream.aggregator.insights.values import Restatement
+from billstream.aggregator.intervals import Interval
+from billstream.aggregator.restatements import read_restatements
+from billstream.common.lake import Lake
 from tests.integration.aggregator_support import Row, commit_load, new_lake, remove_load
 
 pytestmark = pytest.mark.slow

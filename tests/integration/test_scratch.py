@@ -4,15 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common.lake import Lake
-from common.lake.storage import LocalStorage
-from common.scratch import ScratchFolder, remove_leftovers, scratch_folder
-from common.settings import Settings
+from billstream.common.lake import Lake
+from billstream.common.lake.storage import LocalStorage
+from billstream.common.scratch import ScratchFolder, remove_leftovers, scratch_folder
+from billstream.common.settings import Settings
 
 # It ends without tidying up, as a process does that is killed.
 DIE = """
 import os, pathlib, sys
-from common.scratch import ScratchFolder
+from billstream.common.scratch import ScratchFolder
 scratch = ScratchFolder(pathlib.Path(sys.argv[1]), "dead")
 print(scratch.path, flush=True)
 sys.stdin.readline()

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.ids import new_id
-from common.lake import Lake
-from common.settings import Settings
-from consumer.decode import Staged, StagedLoad, Staging, Tabular, open_tabular, plain_text, staging
-from consumer.decode.rejects import RejectedRow, lines_of
-from consumer.decode.scan import MAX_RECORD_BYTES
-from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from consumer.objects import LocalObjects
-from consumer.profiles import ProfileRegistry
+from billstream.common.ids import new_id
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
+from billstream.consumer.decode import Staged, StagedLoad, Staging, Tabular, open_tabular, plain_text, staging
+from billstream.consumer.decode.rejects import RejectedRow, lines_of
+from billstream.consumer.decode.scan import MAX_RECORD_BYTES
+from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.objects import LocalObjects
+from billstream.consumer.profiles import ProfileRegistry
 
 CREDITS = "date,credits,cost,currency,user,note"
 FOCUS = "ChargePeriodStart,BilledCost,EffectiveCost,BillingCurrency,ServiceName,Tags"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import wiring
-from common.runtime import Stop
-from consumer.listing import Bucket
-from consumer.periodic import Periodic
-from consumer.sweep import Difference, Sweep
+from billstream.cli import wiring
+from billstream.common.runtime import Stop
+from billstream.consumer.listing import Bucket
+from billstream.consumer.periodic import Periodic
+from billstream.consumer.sweep import Difference, Sweep
 from tests.e2e.billing import billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put
 from tests.servers.aws import AwsEnvironment

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aggregator.refresh import rebuild, refresh_once
-from cli import wiring
-from cli.verify import Check, Proof, Repairs, mend, prove
-from common.lake import Claim, Lake, ProcessedKey
-from common.lake.guard import scope_id
-from common.runtime import Stop
-from common.settings import Settings
-from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.aggregator.refresh import rebuild, refresh_once
+from billstream.cli import wiring
+from billstream.cli.verify import Check, Proof, Repairs, mend, prove
+from billstream.common.lake import Claim, Lake, ProcessedKey
+from billstream.common.lake.guard import scope_id
+from billstream.common.runtime import Stop
+from billstream.common.settings import Settings
+from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from tests.e2e.billing import HEADER, BillingFile, billing_file, expected_totals
 from tests.integration.operator_support import commands, forget_notifications, put
 from tests.servers.aws import AwsEnvironment

@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 import structlog
 
-from aggregator.refresh import rebuild, refresh_once
-from aggregator.rollups import ROLLUPS
-from cli.verify import prove
-from common import milestones
-from common.lake.catalog import literal
-from common.settings import DuplicatePolicy, RemovalPolicy, Settings
-from consumer.breaker import Breaker
-from consumer.decode import Staging
-from consumer.intake import Intake
-from consumer.plan import Scribe
-from consumer.profiles import ProfileRegistry
-from consumer.spool import Spool
+from billstream.aggregator.refresh import rebuild, refresh_once
+from billstream.aggregator.rollups import ROLLUPS
+from billstream.cli.verify import prove
+from billstream.common import milestones
+from billstream.common.lake.catalog import literal
+from billstream.common.settings import DuplicatePolicy, RemovalPolicy, Settings
+from billstream.consumer.breaker import Breaker
+from billstream.consumer.decode import Staging
+from billstream.consumer.intake import Intake
+from billstream.consumer.plan import Scribe
+from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.spool import Spool
 from tests.fakes.clock import FakeClock
 from tests.fakes.objects import FakeBucket, Sequencer, growing
 from tests.fakes.queue import FakeQueue

@@ -5,23 +5,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from common.errors import ClaimRefused, Retryable
-from common.lake import Lake
-from common.settings import Settings
-from consumer.breaker import Breaker
-from consumer.feeding import Feed
-from consumer.intake import Intake
-from consumer.listing import Listed
-from consumer.sweep import Sweep, settle
-from consumer.worker import Worker
+from billstream.common.errors import ClaimRefused, Retryable
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
+from billstream.consumer.breaker import Breaker
+from billstream.consumer.feeding import Feed
+from billstream.consumer.intake import Intake
+from billstream.consumer.listing import Listed
+from billstream.consumer.sweep import Sweep, settle
+from billstream.consumer.worker import Worker
 from tests.fakes.clock import FakeClock, FakeStop
 from tests.fakes.objects import FakeBucket
 from tests.fakes.queue import FakeQueue
 from tests.model.histories import Point
 
 if TYPE_CHECKING:
-    from consumer.listing import Bucket
-    from consumer.periodic import Periodic
+    from billstream.consumer.listing import Bucket
+    from billstream.consumer.periodic import Periodic
 
 Reach = Callable[[str], None]
 

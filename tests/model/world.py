@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from common.errors import CatalogUnavailable, ServiceUnavailable
-from consumer.events import ObjectEvent
+from billstream.common.errors import CatalogUnavailable, ServiceUnavailable
+from billstream.consumer.events import ObjectEvent
 from tests.fakes.clock import FakeClock
 from tests.fakes.notifications import body_of
 from tests.fakes.objects import FakeBucket

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.emulator import HOST, free_port
-from cli.leash import LeashedProcess
+from billstream.cli.emulator import HOST, free_port
+from billstream.cli.leash import LeashedProcess
 
 START_SECONDS = 90.0
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-localstack" / "bin" / "python"

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from cli.emulator import HOST, free_port
-from cli.leash import LeashedProcess
+from billstream.cli.emulator import HOST, free_port
+from billstream.cli.leash import LeashedProcess
 
 USER = "billstream"
 START_SECONDS = 30.0

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.insights.periods import periods_between
-from aggregator.insights.values import DayAmount, Period
-from aggregator.pages.charts import chart_of
+from billstream.aggregator.insights.periods import periods_between
+from billstream.aggregator.insights.values import DayAmount, Period
+from billstream.aggregator.pages.charts import chart_of
 
 LAST = date(2025, 6, 30)
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from aggregator.insights.ratios import change, share
-from aggregator.insights.values import Period, plain
-from aggregator.pages.numbers import (
+from billstream.aggregator.insights.ratios import change, share
+from billstream.aggregator.insights.values import Period, plain
+from billstream.aggregator.pages.numbers import (
     MINUS,
     NOTHING,
     compact,
@@ -18,8 +18,8 @@ from aggregator.pages.numbers import (
     percent_change,
     quantity,
 )
-from aggregator.pages.text import LONGEST, markdown, shorten, visible
-from aggregator.pages.view import span
+from billstream.aggregator.pages.text import LONGEST, markdown, shorten, visible
+from billstream.aggregator.pages.view import span
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from aggregator.insights.periods import periods_between
-from aggregator.insights.values import (
+from billstream.aggregator.insights.periods import periods_between
+from billstream.aggregator.insights.values import (
     Changes,
     Consumption,
     Costs,
@@ -36,8 +36,16 @@ from aggregator.insights.values import (
     Restatements,
     RestatementTotal,
 )
-from aggregator.pages.numbers import MINUS, NOTHING
-from aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME, json_schema, render
+from billstream.aggregator.pages.numbers import MINUS, NOTHING
+from billstream.aggregator.pages.render import (
+    FILE_NAMES,
+    HTML_NAME,
+    JSON_NAME,
+    MARKDOWN_NAME,
+    SCHEMA_NAME,
+    json_schema,
+    render,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 FIRST, LAST = date(2025, 3, 1), date(2025, 6, 12)

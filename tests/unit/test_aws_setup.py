@@ -8,14 +8,14 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from cli.aws_setup import AwsReport, Outcome, set_up_aws
-from cli.aws_setup.buckets import ensure_bucket
-from cli.aws_setup.failures import explained
-from cli.aws_setup.queues import ensure_queue
-from common import aws
-from common.errors import BillstreamError, Fatal, ServiceUnavailable
-from common.settings import Settings
-from consumer.queue import find_queue
+from billstream.cli.aws_setup import AwsReport, Outcome, set_up_aws
+from billstream.cli.aws_setup.buckets import ensure_bucket
+from billstream.cli.aws_setup.failures import explained
+from billstream.cli.aws_setup.queues import ensure_queue
+from billstream.common import aws
+from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
+from billstream.common.settings import Settings
+from billstream.consumer.queue import find_queue
 from tests.servers.aws import AwsEnvironment
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import Fatal
-from common.lake.catalog import PostgresCatalog, SqliteCatalog, catalog_from_url, literal
+from billstream.common.errors import Fatal
+from billstream.common.lake.catalog import PostgresCatalog, SqliteCatalog, catalog_from_url, literal
 
 
 @pytest.mark.parametrize(

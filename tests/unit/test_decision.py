@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.lake import ProcessedKey
-from common.lake.guard import scope_id
-from common.settings import RemovalPolicy, Settings
-from consumer.decision import GONE, Answer, Order, Verdict, decide, meant, order, same_version
-from consumer.decode import PlainText, StagedLoad, Tabular
-from consumer.events import EventKind, ObjectEvent, ObjectVersion
-from consumer.ledger import LedgerEntry, State
-from consumer.plan import Scribe, Step, with_content
-from consumer.preparation import MISSING_ATTEMPTS, Prepared
+from billstream.common.lake import ProcessedKey
+from billstream.common.lake.guard import scope_id
+from billstream.common.settings import RemovalPolicy, Settings
+from billstream.consumer.decision import GONE, Answer, Order, Verdict, decide, meant, order, same_version
+from billstream.consumer.decode import PlainText, StagedLoad, Tabular
+from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.ledger import LedgerEntry, State
+from billstream.consumer.plan import Scribe, Step, with_content
+from billstream.consumer.preparation import MISSING_ATTEMPTS, Prepared
 
 CREATED, REMOVED = EventKind.CREATED, EventKind.REMOVED
 NEWER, OLDER, EQUAL, NONE = "3", "1", "2", None  # sequencers, as compared with that of what is held: "2"

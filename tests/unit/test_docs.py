@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from cli.commands import app
-from cli.settings_table import markdown
+from billstream.cli.commands import app
+from billstream.cli.settings_table import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

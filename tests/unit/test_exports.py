@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import Fatal, Poison
-from common.lake import ProcessedKey
-from common.settings import Settings
-from consumer.exports import Layouts, ManifestOf, PartOf
-from consumer.exports.manifest import read_manifest
-from consumer.exports.place import Place
-from consumer.exports.standing import comes_late, digest_of, time_digits
-from consumer.exports.template import Template, glob
+from billstream.common.errors import Fatal, Poison
+from billstream.common.lake import ProcessedKey
+from billstream.common.settings import Settings
+from billstream.consumer.exports import Layouts, ManifestOf, PartOf
+from billstream.consumer.exports.manifest import read_manifest
+from billstream.consumer.exports.place import Place
+from billstream.consumer.exports.standing import comes_late, digest_of, time_digits
+from billstream.consumer.exports.template import Template, glob
 
 LAYOUTS = Layouts.load(None)
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from cli.files import Loading, find_files, load_files
-from common.errors import Fatal
-from common.settings import Settings
-from consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from consumer.outcome import Outcome, Result
+from billstream.cli.files import Loading, find_files, load_files
+from billstream.common.errors import Fatal
+from billstream.common.settings import Settings
+from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.outcome import Outcome, Result
 
 if TYPE_CHECKING:
-    from consumer.intake import Intake
+    from billstream.consumer.intake import Intake
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import Poison
-from consumer.decode import header
-from consumer.decode.header import HEADER_BYTES, MAX_COLUMNS, Header, read_header
+from billstream.common.errors import Poison
+from billstream.consumer.decode import header
+from billstream.consumer.decode.header import HEADER_BYTES, MAX_COLUMNS, Header, read_header
 
 
 def read(folder: Path, content: bytes) -> Header | None:

@@ -3,7 +3,7 @@
 import time
 import uuid
 
-from common.ids import new_id
+from billstream.common.ids import new_id
 
 
 def test_an_id_is_a_uuid_of_version_7_in_32_hexadecimal_digits() -> None:

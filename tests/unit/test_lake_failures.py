@@ -3,8 +3,16 @@
 import duckdb
 import pytest
 
-from common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, NoRoom, Retryable, WriteConflict
-from common.lake.failures import CLAIM_REFUSED, translate
+from billstream.common.errors import (
+    BillstreamError,
+    CatalogUnavailable,
+    ClaimRefused,
+    Fatal,
+    NoRoom,
+    Retryable,
+    WriteConflict,
+)
+from billstream.common.lake.failures import CLAIM_REFUSED, translate
 
 TEXTS: list[tuple[type[BillstreamError], str]] = [
     (ClaimRefused, f"TransactionContext Error: Failed to commit: {CLAIM_REFUSED}"),

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.lake import ProcessedKey
-from consumer.decision import GONE, Answer, Verdict, decide
-from consumer.envelope import read_body
-from consumer.events import EventKind, ObjectEvent, ObjectVersion
-from consumer.listing import Listed
-from consumer.notices import body
+from billstream.common.lake import ProcessedKey
+from billstream.consumer.decision import GONE, Answer, Verdict, decide
+from billstream.consumer.envelope import read_body
+from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.listing import Listed
+from billstream.consumer.notices import body
 from tests.unit.test_decision import World
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.output import Format, decimal_text, printable, write_result
-from common.errors import Fatal
+from billstream.cli.output import Format, decimal_text, printable, write_result
+from billstream.common.errors import Fatal
 
 HOSTILE = ["[bold red]x[/]", "[/nothing]", "[link=https://x]y[/link]", "\\[", "a\\", ":smile:", "[", "<script>"]
 

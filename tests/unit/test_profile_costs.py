@@ -8,9 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from common.lake.migrations import migrations
-from consumer.decode.projection import Projection
-from consumer.profiles import ProfileRegistry
+from billstream.common.lake.migrations import migrations
+from billstream.consumer.decode.projection import Projection
+from billstream.consumer.profiles import ProfileRegistry
 
 METRICS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 

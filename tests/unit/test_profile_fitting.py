@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from cli.profiles.fitting import Fit, fits_of, lacks
-from cli.profiles.words import conditions, manner, origin
-from consumer.profiles import Profile, ProfileRegistry, Source
-from consumer.profiles.model import Match, Values
+from billstream.cli.profiles.fitting import Fit, fits_of, lacks
+from billstream.cli.profiles.words import conditions, manner, origin
+from billstream.consumer.profiles import Profile, ProfileRegistry, Source
+from billstream.consumer.profiles.model import Match, Values
 
 HEADER = ("day", "cost", "note")
 

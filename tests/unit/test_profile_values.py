@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.decode.numbers import product, undecorated
-from consumer.decode.projection import Projection
-from consumer.decode.times import time_value
-from consumer.profiles import Profile, bind
-from consumer.profiles.model import Values
+from billstream.consumer.decode.numbers import product, undecorated
+from billstream.consumer.decode.projection import Projection
+from billstream.consumer.decode.times import time_value
+from billstream.consumer.profiles import Profile, bind
+from billstream.consumer.profiles.model import Values
 
 WIDE = Context(prec=200, Emax=MAX_EMAX, Emin=MIN_EMIN)
 ATOM = Decimal("1e-18")

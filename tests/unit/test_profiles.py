@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import Fatal, Poison
-from common.lake.migrations import migrations
-from consumer import profiles
-from consumer.profiles import Binding, Profile, ProfileRegistry
-from consumer.profiles.model import Match, Operand, Source, Values
-from consumer.profiles.names import normalised
+from billstream.common.errors import Fatal, Poison
+from billstream.common.lake.migrations import migrations
+from billstream.consumer import profiles
+from billstream.consumer.profiles import Binding, Profile, ProfileRegistry
+from billstream.consumer.profiles.model import Match, Operand, Source, Values
+from billstream.consumer.profiles.names import normalised
 
 FOCUS_1_0 = {
     "AvailabilityZone", "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd",
@@ -200,13 +200,13 @@ def test_a_long_header_is_not_repeated_in_full(built_in: ProfileRegistry) -> Non
 
 
 def test_built_in_profiles_are_valid_and_their_names_are_their_files(built_in: ProfileRegistry) -> None:
-    paths = (files("consumer.profiles") / "builtin").iterdir()
+    paths = (files("billstream.consumer.profiles") / "builtin").iterdir()
     assert built_in.names == tuple(sorted(path.name.removesuffix(".toml") for path in paths))
     assert len(built_in.names) > 25
 
 
 def test_every_built_in_profile_says_where_the_meaning_of_its_columns_comes_from() -> None:
-    for path in (files("consumer.profiles") / "builtin").iterdir():
+    for path in (files("billstream.consumer.profiles") / "builtin").iterdir():
         comment = path.read_text().partition("\nname = ")[0]
         assert re.search(r"https://|as in gcp_gross\.toml|no source for their meaning", comment), path.name
 

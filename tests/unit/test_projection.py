@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.decode.maps import string_map
-from consumer.decode.numbers import exact_decimal, rounded_decimal
-from consumer.decode.projection import Projection
-from consumer.decode.times import iso_timestamp
-from consumer.profiles import Binding, Profile, bind
+from billstream.consumer.decode.maps import string_map
+from billstream.consumer.decode.numbers import exact_decimal, rounded_decimal
+from billstream.consumer.decode.projection import Projection
+from billstream.consumer.decode.times import iso_timestamp
+from billstream.consumer.profiles import Binding, Profile, bind
 
 # Enough for every number below; the default context would round.
 WIDE = Context(prec=3_000, Emax=MAX_EMAX, Emin=MIN_EMIN)

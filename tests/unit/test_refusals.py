@@ -14,17 +14,17 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import ProtocolError
 
-from common.aws import unanswered
-from common.errors import BillstreamError, Fatal, ObjectMissing, Poison, ServiceUnavailable
-from common.lake.storage import S3Storage
-from consumer.dead_letters import DeadLetter, DeadLetterQueue
-from consumer.events import EventKind, ObjectEvent
-from consumer.listing import Bucket
-from consumer.notices import Notices
-from consumer.objects import S3Objects
-from consumer.queue import SqsQueue
-from consumer.queue import translated as refused_by_sqs
-from consumer.refusals import Ownership, translated
+from billstream.common.aws import unanswered
+from billstream.common.errors import BillstreamError, Fatal, ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.lake.storage import S3Storage
+from billstream.consumer.dead_letters import DeadLetter, DeadLetterQueue
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.listing import Bucket
+from billstream.consumer.notices import Notices
+from billstream.consumer.objects import S3Objects
+from billstream.consumer.queue import SqsQueue
+from billstream.consumer.queue import translated as refused_by_sqs
+from billstream.consumer.refusals import Ownership, translated
 
 OURS, FOREIGN, ANY = Ownership("ours"), Ownership("another"), Ownership()
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from cli.samples import Books, SampleFile, Story, Truth
-from cli.samples.story import BAD_RECORDS, NOT_A_CSV
+from billstream.cli.samples import Books, SampleFile, Story, Truth
+from billstream.cli.samples.story import BAD_RECORDS, NOT_A_CSV
 
 LAST = date(2026, 3, 14)
 

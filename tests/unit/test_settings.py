@@ -9,10 +9,10 @@ import pytest
 import structlog
 from pydantic import SecretStr, ValidationError
 
-from cli import settings_table
-from common.errors import Fatal
-from common.runtime import configure_logs
-from common.settings import DuplicatePolicy, LogFormat, RemovalPolicy, Settings
+from billstream.cli import settings_table
+from billstream.common.errors import Fatal
+from billstream.common.runtime import configure_logs
+from billstream.common.settings import DuplicatePolicy, LogFormat, RemovalPolicy, Settings
 
 PASSWORD = "s3cret-pässword"
 CATALOG = f"postgresql://billstream:{PASSWORD}@db:5432/lake"

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from common.errors import CatalogUnavailable, Fatal, ServiceUnavailable
-from common.settings import Settings
-from consumer.events import EventKind, ObjectEvent
-from consumer.ledger import LedgerEntry, State
-from consumer.outcome import Outcome, Result
-from consumer.periodic import Periodic
-from consumer.worker import LONGEST_BACKOFF, LONGEST_WAIT, Worker
+from billstream.common.errors import CatalogUnavailable, Fatal, ServiceUnavailable
+from billstream.common.settings import Settings
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.ledger import LedgerEntry, State
+from billstream.consumer.outcome import Outcome, Result
+from billstream.consumer.periodic import Periodic
+from billstream.consumer.worker import LONGEST_BACKOFF, LONGEST_WAIT, Worker
 from tests.fakes.clock import FakeClock, FakeStop
 from tests.fakes.queue import FakeQueue
 
 if TYPE_CHECKING:
-    from consumer.intake import Intake
+    from billstream.consumer.intake import Intake
 
 Answer = Callable[[ObjectEvent], Outcome]
 
