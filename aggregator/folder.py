@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from billstream.common.errors import Fatal, Retryable
-from billstream.common.milestones import milestone
+from billstream.common.failpoints import failpoint
 
 LOCK_NAME = ".insights.lock"
 LOCK_SECONDS = 60
@@ -51,7 +51,7 @@ def _replace(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    with milestone("rename"):
+    with failpoint("rename"):
         unfinished.replace(path)
 
 

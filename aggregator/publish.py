@@ -16,8 +16,8 @@ from billstream.aggregator.pages.render import FILE_NAMES, JSON_NAME, render
 from billstream.aggregator.refresh import RefreshReport
 from billstream.aggregator.watermark import Watermark, read_watermark
 from billstream.common.errors import Fatal
+from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
-from billstream.common.milestones import milestone
 from billstream.common.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -84,9 +84,9 @@ def _publish(lake: Lake, folder: Path, report: RefreshReport | None, *, force: b
     if not force and published_mark(folder) == mark:
         return None
     insights = read_insights(lake, watermark, version=version, snapshot_id=snapshot_id)
-    with milestone("render"):
+    with failpoint("render"):
         texts = render(insights)
-    with milestone("publish"):
+    with failpoint("publish"):
         replace_files(folder, texts)
     seconds = round(time.monotonic() - started, 3)
     log.info("insights_published", snapshot=snapshot_id, folder=str(folder), seconds=seconds)

@@ -16,8 +16,8 @@ from billstream.aggregator.changes import Span, read_delta, readable
 from billstream.aggregator.fold import Fold, drop_folded, fold, write_folded
 from billstream.aggregator.watermark import Sight, Watermark
 from billstream.common.errors import Fatal
+from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
-from billstream.common.milestones import milestone
 from billstream.common.retries import redo_on_conflict
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _refresh(lake: Lake, *, now: datetime, reason: str | None) -> RefreshReport:
     started = time.monotonic()
     sight = Sight.of(lake)
     reason = reason or _reason_to_rebuild(lake, sight)
-    with milestone("read_changes"):
+    with failpoint("read_changes"):
         changes = read_delta(lake, Span(None if reason else sight.folded_snapshot, sight.newest))
     if sight.watermark and not changes and not reason:
         return RefreshReport(sight.newest, _follow_idly(lake, sight, sight.watermark), changed=False)

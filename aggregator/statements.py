@@ -4,4 +4,4 @@ from functools import partial
 
 from billstream.common import statements
 
-statement = partial(statements.statement, "billstream.aggregator")
+statement = partial(statements.statement, __name__)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
+from billstream.consumer.commit.ledger import State
+from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from billstream.consumer.exports import Layouts
 from billstream.consumer.intake import Intake
-from billstream.consumer.ledger import State
-from billstream.consumer.outcome import Outcome
+from billstream.consumer.layouts.registry import Layouts
 
 _UNNAMEABLE = "The name of the file is not UTF-8 text; rename it."
 

@@ -15,9 +15,9 @@ from billstream.cli.terminal import AsJson, exit_code, interruptible, progress, 
 from billstream.cli.verify import Repairs, mend, prove
 from billstream.cli.verify import report as verify_report
 from billstream.common.runtime import process_name
-from billstream.consumer.feeding import Fed
-from billstream.consumer.redrive import FASTEST, Redrive
-from billstream.consumer.sweep import settle
+from billstream.consumer.backfill.feed import Fed
+from billstream.consumer.backfill.sweep import settle
+from billstream.consumer.sqs.redrive import FASTEST, Redrive
 
 app = typer.Typer(rich_markup_mode=None)
 app.add_typer(quarantine.app, name="quarantine")

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billstream.common.lake import Lake
-from billstream.consumer.exports.place import EXPORT_BUCKET
-from billstream.consumer.ledger import State
-from billstream.consumer.queue import Depth
+from billstream.consumer.commit.ledger import State
+from billstream.consumer.layouts.place import EXPORT_BUCKET
+from billstream.consumer.sqs.queue import Depth
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Status:
 def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> Status:
     """Ask the lake. The ledger's states are those of the newest line of each object."""
     states = lake.rows(
-        "SELECT state, count(*), min(settled_at) FROM latest_entries WHERE bucket <> ? GROUP BY state ORDER BY state",
+        "SELECT state, count(*), min(processed_at) FROM latest_entries WHERE bucket <> ? GROUP BY state ORDER BY state",
         [EXPORT_BUCKET],
     )
     ledger = {str(state): int(count) for state, count, _ in states}
     oldest = {str(state): since for state, _, since in states}
     ((deliveries,),) = lake.rows("SELECT count(*) FROM deliveries")
-    loads, rows = lake.rows("SELECT count(*), coalesce(sum(rows_loaded), 0) FROM current_loads")[0]
-    newest = lake.rows("SELECT max(settled_at) FROM ledger")[0][0]
+    loads, rows = lake.rows("SELECT count(*), coalesce(sum(rows_loaded), 0) FROM active_loads")[0]
+    newest = lake.rows("SELECT max(processed_at) FROM ledger")[0][0]
     rejected = lake.rows("SELECT count(*) FROM quarantined_rows")[0][0]
     return Status(
         catalog=lake.catalog,
@@ -81,8 +81,8 @@ def read_refresh(lake: Lake) -> Refresh | None:
         return None
     snapshot_id, refreshed_at = found[0]
     behind, oldest = lake.rows(
-        "SELECT count(*), min(settled_at) FROM ledger WHERE load_id IS DISTINCT FROM previous_load_id "
-        "AND settled_at > ?",
+        "SELECT count(*), min(processed_at) FROM ledger WHERE load_id IS DISTINCT FROM previous_load_id "
+        "AND processed_at > ?",
         [refreshed_at],
     )[0]
     seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0

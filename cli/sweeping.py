@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from billstream.cli.terminal import add_row, out, say, table, write_json
-from billstream.consumer.sweep import Difference, Found, Sweep
+from billstream.consumer.backfill.sweep import Difference, Found, Sweep
 
 EXAMPLES = 20
 _WORDS = {

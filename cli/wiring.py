@@ -13,24 +13,25 @@ from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
 from billstream.common.runtime import Stop, configure_logs, process_name
 from billstream.common.settings import Settings
-from billstream.consumer.breaker import Breaker
-from billstream.consumer.dead_letters import DeadLetterQueue
+from billstream.consumer.backfill.feed import Feed
+from billstream.consumer.backfill.sweep import Sweep, settle
+from billstream.consumer.commit.breaker import Breaker
+from billstream.consumer.decide.step import LedgerWriter
 from billstream.consumer.decode import Staging
-from billstream.consumer.exports import Exports, Layouts
-from billstream.consumer.feeding import Feed
+from billstream.consumer.delivery.exports import Exports
 from billstream.consumer.intake import Intake
-from billstream.consumer.interest import BillingFiles, Interest
-from billstream.consumer.listing import Bucket
-from billstream.consumer.notices import Notices
-from billstream.consumer.objects import LocalObjects, ObjectStore, S3Objects
+from billstream.consumer.layouts.interest import BillingFiles, Interest
+from billstream.consumer.layouts.registry import Layouts
 from billstream.consumer.periodic import Periodic
-from billstream.consumer.plan import Scribe
 from billstream.consumer.profiles import ProfileRegistry
-from billstream.consumer.queue import Depth, SqsQueue, find_queue
-from billstream.consumer.refusals import Ownership
-from billstream.consumer.routing import RoutedObjects
-from billstream.consumer.spool import Spool
-from billstream.consumer.sweep import Sweep, settle
+from billstream.consumer.s3.errors import Ownership
+from billstream.consumer.s3.listing import Bucket
+from billstream.consumer.s3.objects import LocalObjects, ObjectStore, S3Objects
+from billstream.consumer.s3.routing import RoutedObjects
+from billstream.consumer.s3.spool import Spool
+from billstream.consumer.sqs.dead_letters import DeadLetterQueue
+from billstream.consumer.sqs.notifications import Notifications
+from billstream.consumer.sqs.queue import Depth, SqsQueue, find_queue
 from billstream.consumer.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ def intake(settings: Settings, lake: Lake, objects: ObjectStore, *, role: str, b
         profiles=ProfileRegistry.load(settings.profiles_dir, columns=lake.columns("charges")),
         spool=Spool(settings.spool),
         staging=Staging(lake),
-        scribe=Scribe(process_name(role), settings.on_removed),
+        writer=LedgerWriter(process_name(role), settings.on_removed),
         breaker=breaker,
         on_duplicate_content=settings.on_duplicate_content,
         clock=lambda: datetime.now(UTC),
@@ -132,14 +133,14 @@ def sweep(settings: Settings, lake: Lake, stop: Stop) -> Sweep:
     return Sweep(lake, bucket(settings), interest(settings), stop)
 
 
-def notices(settings: Settings) -> Notices:
+def notices(settings: Settings) -> Notifications:
     """What announces objects to the queue of the settings.
 
     Raises:
         Fatal: there is no queue, or we may not use it.
         ServiceUnavailable: no answer for two minutes.
     """
-    return Notices(aws.sqs_client(), queue(settings).url)
+    return Notifications(aws.sqs_client(), queue(settings).url)
 
 
 def dead_letters(settings: Settings) -> DeadLetterQueue:

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from billstream.common.errors import ServiceUnavailable
 from billstream.common.settings import DuplicatePolicy
+from billstream.consumer.commit.duplicates import freed_by
+from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.context import Context
+from billstream.consumer.delivery.order import take_turns, turns_of_arrived
 from billstream.consumer.events import ObjectEvent
-from billstream.consumer.exports.turns import take_turns, turns_of_arrived
-from billstream.consumer.outcome import Outcome
-from billstream.consumer.preparation import Preparation
-from billstream.consumer.round import Round, rounds
-from billstream.consumer.twins import freed_by
-from billstream.consumer.workshop import Workshop
+from billstream.consumer.s3.fetch import Preparation
+from billstream.consumer.settle import Round, rounds
 
 
 @dataclass(frozen=True)
-class Intake(Workshop):
-    """Settles events with the tools of its workshop. One for each process."""
+class Intake(Context):
+    """Settles events with the tools of its context. One for each process."""
 
     def recover(self) -> None:
         """Find the way back to a lake that did not answer; costs nothing when it did.

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from billstream.common.errors import Retryable, ServiceUnavailable
-from billstream.common.milestones import milestone
-from billstream.consumer.envelope import Reading
+from billstream.common.failpoints import failpoint
+from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.gathering import Delivery, Gathering
-from billstream.consumer.heartbeat import Heartbeat
-from billstream.consumer.outcome import Outcome
 from billstream.consumer.periodic import Periodic
-from billstream.consumer.queue import Message, Queue
+from billstream.consumer.sqs.batching import Batching, Received
+from billstream.consumer.sqs.envelope import Reading
+from billstream.consumer.sqs.heartbeat import Heartbeat
+from billstream.consumer.sqs.queue import Message, Queue
 
 if TYPE_CHECKING:
     from billstream.common.runtime import Stop
     from billstream.common.settings import Settings
     from billstream.consumer.intake import Intake
-    from billstream.consumer.interest import Interest
+    from billstream.consumer.layouts.interest import Interest
 
 LONGEST_BACKOFF = 900  # seconds
 LONGEST_WAIT = 60
@@ -79,7 +79,7 @@ class Worker:
         self._clock = clock
         self._jitter = jitter
         self._heartbeat = Heartbeat(queue, queue.visibility_timeout(), clock=clock)
-        self._gathering = Gathering(queue, self._heartbeat, settings, stop, clock)
+        self._batching = Batching(queue, self._heartbeat, settings, stop, clock)
         self._failures = 0
         self.summary = Summary()
 
@@ -94,7 +94,7 @@ class Worker:
             while not self._stop.requested:
                 try:
                     self._intake.recover()
-                    batch = self._gathering.batch(hurried=drain, probing=self._failures > 0)
+                    batch = self._batching.batch(hurried=drain, probing=self._failures > 0)
                     if batch:
                         self._settle_or_return(batch)
                     elif drain and self._queue.depth().total == 0:
@@ -108,29 +108,29 @@ class Worker:
 
     # -- settling ----------------------------------------------------------------------------------------
 
-    def _settle_or_return(self, batch: Sequence[Delivery]) -> None:
+    def _settle_or_return(self, batch: Sequence[Received]) -> None:
         if self._stop.requested:
-            self._release([delivery.message for delivery in batch], 0)
+            self._release([received.message for received in batch], 0)
             log.info("batch_returned", messages=len(batch), reason="told to stop before it was begun")
             return
         started = self._clock()
         self._count_ignored(batch)
-        wanted = [(delivery, event) for delivery in batch for event in self._wanted(delivery.reading)]
+        wanted = [(received, event) for received in batch for event in self._wanted(received.reading)]
         try:
             outcomes = self._intake.settle([event for _, event in wanted])
         except Retryable:
-            self._release([delivery.message for delivery in batch], self._backoff(self._failures + 1))
+            self._release([received.message for received in batch], self._backoff(self._failures + 1))
             raise
         unsettled = {
-            delivery.message.receipt_handle
-            for (delivery, _), outcome in zip(wanted, outcomes, strict=True)
+            received.message.receipt_handle
+            for (received, _), outcome in zip(wanted, outcomes, strict=True)
             if not outcome.acknowledge
         }
         self._report(batch, outcomes)
         self._acknowledge([d.message for d in batch if d.message.receipt_handle not in unsettled])
-        for delivery in batch:
-            if delivery.message.receipt_handle in unsettled:
-                self._release([delivery.message], self._backoff(delivery.message.receive_count))
+        for received in batch:
+            if received.message.receipt_handle in unsettled:
+                self._release([received.message], self._backoff(received.message.receive_count))
         seconds = round(self._clock() - started, 3)
         log.info("batch_settled", messages=len(batch), events=len(outcomes), seconds=seconds)
         if outage := next((outcome.reason for outcome in outcomes if outcome.unavailable), None):
@@ -146,7 +146,7 @@ class Worker:
 
     def _acknowledge(self, messages: Sequence[Message]) -> None:
         self._heartbeat.let_go(messages)
-        with milestone("acknowledge"):
+        with failpoint("acknowledge"):
             self._queue.delete(messages)
 
     def _release(self, messages: Sequence[Message], seconds: int) -> None:
@@ -180,13 +180,13 @@ class Worker:
 
     # -- telling -----------------------------------------------------------------------------------------
 
-    def _count_ignored(self, batch: Sequence[Delivery]) -> None:
-        for delivery in batch:
-            for reason in delivery.reading.ignored:
+    def _count_ignored(self, batch: Sequence[Received]) -> None:
+        for received in batch:
+            for reason in received.reading.ignored:
                 self.summary.outcomes["ignored"] += 1
-                log.info("message_ignored", message_id=delivery.message.message_id, reason=reason)
+                log.info("message_ignored", message_id=received.message.message_id, reason=reason)
 
-    def _report(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
+    def _report(self, batch: Sequence[Received], outcomes: Sequence[Outcome]) -> None:
         self.summary.messages += len(batch)
         for outcome in outcomes:
             self.summary.outcomes[outcome.label] += 1

@@ -31,9 +31,9 @@ def read_freshness(lake: Lake, *, version: int) -> Freshness:
     """What the ledger of snapshot `version` says."""
     states = {row["state"]: row for row in lake.query(statement("insight_files"), [version]).to_pylist()}
     quarantined = states.get("quarantined", {"files": 0, "rows_rejected": 0})
-    ((lines, file, settled_at, loads, rejected),) = lake.rows(statement("insight_ledger"), [version])
+    ((lines, file, processed_at, loads, rejected),) = lake.rows(statement("insight_ledger"), [version])
     return Freshness(
-        newest_file=NewestFile(file=file, settled_at=settled_at) if file else None,
+        newest_file=NewestFile(file=file, processed_at=processed_at) if file else None,
         loads=loads,
         rejected_rows=rejected + quarantined["rows_rejected"],
         quarantined_files=quarantined["files"],

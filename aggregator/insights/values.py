@@ -176,7 +176,7 @@ class Restatement(CostDifference):
     account: Annotated[str | None, Field(description="sub_account_id where a charge has one, else billing_account_id.")]
     file: str
     state: Annotated[str | None, Field(description="Of the newest ledger line: loaded, removed. None: there is none.")]
-    settled_at: datetime | None
+    processed_at: datetime | None
     entry_id: str | None
     decisions: Annotated[int, Field(description="Ledger lines behind it: above 1, it was restated more than once.")]
     quantities: Annotated[tuple[QuantityDifference, ...], Field(description="The units whose quantity differs.")]
@@ -208,7 +208,7 @@ class NewestFile(Value):
     """The file that was loaded last."""
 
     file: str
-    settled_at: datetime
+    processed_at: datetime
 
 
 class Freshness(Value):

@@ -27,10 +27,10 @@ def quantities(entry: Restatement) -> str:
 
 def decision(entry: Restatement) -> str:
     """What became of the file, and when: loaded 2025-06-12 06:30 UTC, 2 decisions."""
-    if entry.settled_at is None:
+    if entry.processed_at is None:
         return "not in the ledger"
     again = f", {entry.decisions} decisions" if entry.decisions > 1 else ""
-    return f"{entry.state} {entry.settled_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC{again}"
+    return f"{entry.state} {entry.processed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC{again}"
 
 
 def _quantity(found: QuantityDifference) -> str:

@@ -2,12 +2,12 @@
 WITH lines AS (
     SELECT
         count(*) AS ledger_lines,
-        arg_max(scope, settled_at) FILTER (state = 'loaded') AS file,
-        max(settled_at) FILTER (state = 'loaded') AS settled_at
+        arg_max(scope, processed_at) FILTER (state = 'loaded') AS file,
+        max(processed_at) FILTER (state = 'loaded') AS processed_at
     FROM ledger AT (VERSION => $1)
 ),
 in_force AS (
     SELECT count(DISTINCT load_id) AS loads, coalesce(sum(rows_rejected), 0)::BIGINT AS rejected_rows
-    FROM current_loads AT (VERSION => $1)
+    FROM active_loads AT (VERSION => $1)
 )
-SELECT ledger_lines, file, settled_at, loads, rejected_rows FROM lines CROSS JOIN in_force
+SELECT ledger_lines, file, processed_at, loads, rejected_rows FROM lines CROSS JOIN in_force

@@ -15,7 +15,7 @@ SELECT
     count(DISTINCT cause_id) AS decisions,
     arg_max(cause_id, number) AS entry_id,
     arg_max(state, number) AS state,
-    arg_max(settled_at, number) AS settled_at
+    arg_max(processed_at, number) AS processed_at
 FROM moves
 JOIN restatement_lines USING (number)
 GROUP BY ALL

@@ -8,7 +8,7 @@ SELECT
     account_id AS account,
     file,
     state,
-    settled_at,
+    processed_at,
     entry_id,
     coalesce(decisions, 0) AS decisions,
     rows_before,

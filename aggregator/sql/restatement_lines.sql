@@ -22,7 +22,7 @@ SELECT
     cause_id,
     coalesce(m.file, l.scope) AS file,
     CASE WHEN m.file IS NULL THEN state ELSE 'delivered' END AS state,
-    settled_at,
+    processed_at,
     CASE WHEN state = 'loaded' THEN load_id END AS brought,
     previous_load_id AS taken,
     bool_or(taken IS NOT NULL) OVER (PARTITION BY cause_id) AS restates

@@ -89,10 +89,10 @@ def _quantities(quantities: Sequence[QuantityDifference]) -> str:
 
 
 def _decision(entry: Restatement) -> str:
-    if entry.settled_at is None:
+    if entry.processed_at is None:
         return "not in the ledger"
     again = f", {entry.decisions} times" if entry.decisions > 1 else ""
-    return f"{entry.state} {entry.settled_at:%Y-%m-%d %H:%M}{again}"
+    return f"{entry.state} {entry.processed_at:%Y-%m-%d %H:%M}{again}"
 
 
 def _amount(value: Decimal | None) -> str:

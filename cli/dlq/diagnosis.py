@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
-from billstream.consumer.dead_letters import DeadLetter
-from billstream.consumer.decision import Verdict
-from billstream.consumer.envelope import read_body
+from billstream.consumer.backfill.replay import foreseen
+from billstream.consumer.decide.decision import Verdict
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.replay import foreseen
+from billstream.consumer.sqs.dead_letters import DeadLetter
+from billstream.consumer.sqs.envelope import read_body
 
 if TYPE_CHECKING:
     from billstream.common.lake import Lake, ProcessedKey
-    from billstream.consumer.exports import Layouts
+    from billstream.consumer.layouts.registry import Layouts
 
 _MEANING = {
     Verdict.LOAD: "would be loaded",
@@ -59,11 +59,7 @@ def diagnose(letters: Sequence[DeadLetter], lake: "Lake", layouts: "Layouts") ->
     readings = [read_body(letter.body, letter.receive_count) for letter in letters]
     ids = sorted({scope_id(event.scope) for reading in readings for event in reading.events})
     held = lake.processed_keys(ids)
-    reasons = (
-        {key: reason for key, reason, _ in lake.rows(statement("billstream.cli.dlq", "newest_lines"), [ids])}
-        if ids
-        else {}
-    )
+    reasons = {key: reason for key, reason, _ in lake.rows(statement(__name__, "newest_lines"), [ids])} if ids else {}
     return [
         Diagnosis(
             message_id=letter.message_id,

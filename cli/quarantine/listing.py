@@ -30,7 +30,7 @@ class Quarantined:
     rows_loaded: int
     rows_rejected: int
     older_rows_in_force: bool
-    settled_at: datetime
+    processed_at: datetime
     entry_id: str
 
     @property
@@ -49,9 +49,7 @@ class Quarantined:
 
 def quarantined(lake: "Lake") -> list[Quarantined]:
     """Everything in quarantine, the newest first."""
-    return [
-        Quarantined(*row) for row in lake.rows(statement("billstream.cli.quarantine", "quarantined", guard=GUARD_TABLE))
-    ]
+    return [Quarantined(*row) for row in lake.rows(statement(__name__, "quarantined", guard=GUARD_TABLE))]
 
 
 def named(items: Sequence[Quarantined], names: Sequence[str]) -> list[Quarantined]:

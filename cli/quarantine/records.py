@@ -23,5 +23,5 @@ class Record:
 
 def rejected_records(lake: "Lake", item: "Quarantined", limit: int) -> list[Record]:
     """The first of an object's rejected records, in the order of the file's lines. A file that is no CSV has none."""
-    rows = lake.rows(statement("billstream.cli.quarantine", "rejected"), [item.entry_id, limit])
+    rows = lake.rows(statement(__name__, "rejected"), [item.entry_id, limit])
     return [Record(*row) for row in rows]

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from billstream.consumer.commit.ledger import State
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.ledger import State
-from billstream.consumer.preparation import MISSING_ATTEMPTS
+from billstream.consumer.s3.fetch import MISSING_ATTEMPTS
 
 if TYPE_CHECKING:
     from billstream.cli.quarantine.listing import Quarantined
-    from billstream.consumer.feeding import Feed
-    from billstream.consumer.outcome import Outcome
+    from billstream.consumer.backfill.feed import Feed
+    from billstream.consumer.commit.outcome import Outcome
 
 EVENT_NAME = "ObjectCreated:Reload"
 

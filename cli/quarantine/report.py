@@ -19,7 +19,7 @@ def items(found: Sequence[Quarantined], *, as_json: bool) -> None:
         return
     rows = table("when (UTC)", "file", "state", "loaded", "rejected", "why")
     for item in found:
-        when = f"{item.settled_at:%Y-%m-%d %H:%M:%S}"
+        when = f"{item.processed_at:%Y-%m-%d %H:%M:%S}"
         add_row(rows, when, item.scope, item.state, f"{item.rows_loaded:,}", f"{item.rows_rejected:,}", item.why)
     out.print(rows)
 
@@ -32,7 +32,7 @@ def details(found: Sequence[tuple[Quarantined, Sequence[Record]]], *, as_json: b
         )
         return
     for item, records in found:
-        say(f"{item.scope}: {item.state} at {item.settled_at:%Y-%m-%d %H:%M:%S} UTC")
+        say(f"{item.scope}: {item.state} at {item.processed_at:%Y-%m-%d %H:%M:%S} UTC")
         say(item.why, style="red")
         if item.older_rows_in_force:
             say("The rows of its last good version stay in force.")

@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from billstream.common.errors import Fatal
-from billstream.consumer.ledger import State
-from billstream.consumer.selection import Selection
+from billstream.consumer.backfill.selection import Selection
+from billstream.consumer.commit.ledger import State
 
 
 class Origin(StrEnum):

@@ -5,7 +5,7 @@ from typing import Any
 from billstream.cli.replay.results import Foreseen, Result, Sent
 from billstream.cli.report import WORDS
 from billstream.cli.terminal import add_row, out, say, table, write_json
-from billstream.consumer.feeding import Fed
+from billstream.consumer.backfill.feed import Fed
 
 _VERDICTS = {
     "load": "would be read and loaded, unless the content is the same",

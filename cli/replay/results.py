@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from billstream.consumer.feeding import Fed
+from billstream.consumer.backfill.feed import Fed
 
 
 @dataclass

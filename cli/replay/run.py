@@ -7,16 +7,16 @@ from billstream.cli import wiring
 from billstream.cli.replay.order import Order, Origin
 from billstream.cli.replay.results import Foreseen, Result, Sent
 from billstream.cli.terminal import progress
+from billstream.consumer.backfill.feed import Fed, Feed
+from billstream.consumer.backfill.replay import FromLedger, FromListing, Source, foresee
 from billstream.consumer.events import FILE_BUCKET, ObjectEvent
-from billstream.consumer.feeding import Fed, Feed
-from billstream.consumer.notices import Notices
-from billstream.consumer.replay import FromLedger, FromListing, Source, foresee
+from billstream.consumer.sqs.notifications import Notifications
 
 if TYPE_CHECKING:
     from billstream.common.lake import Lake
     from billstream.common.runtime import Stop
     from billstream.common.settings import Settings
-    from billstream.consumer.exports import Layouts
+    from billstream.consumer.layouts.registry import Layouts
 
 Told = Callable[[int], None]
 
@@ -65,7 +65,7 @@ def replay_directly(source: Source, feed: Feed, told: Told) -> Fed:
     return fed
 
 
-def replay_via_queue(source: Source, notices: Notices, stop: "Stop", told: Told) -> Sent:
+def replay_via_queue(source: Source, notices: Notifications, stop: "Stop", told: Told) -> Sent:
     """Send a notification for every candidate, until told to stop."""
     sent = Sent()
     for page in source():

@@ -18,7 +18,7 @@ def claim_findings(lake: "Lake", snapshot_id: int, *, listed: bool) -> Iterator[
         snapshot_id: that snapshot.
         listed: whether the bucket was listed: it can name a scope that the ledger has lost.
     """
-    for found in lake.query(statement("billstream.cli.verify", "claims"), [snapshot_id]).to_pylist():
+    for found in lake.query(statement(__name__, "claims"), [snapshot_id]).to_pylist():
         named = _named_by_bucket(lake, found["scope_id"]) if listed and found["scope"] is None else {}
         row = found | named
         yield Finding(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from billstream.cli.verify.finding import Check, Cure, Finding
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
-from billstream.consumer.listing import Bucket, Listed
-from billstream.consumer.paging import append
+from billstream.consumer.backfill.paging import append
+from billstream.consumer.s3.listing import Bucket, Listed
 
 if TYPE_CHECKING:
     from billstream.common.lake import Lake
-    from billstream.consumer.interest import Interest
+    from billstream.consumer.layouts.interest import Interest
 
 _EVENT = "ObjectCreated:Verify"
 _COLUMNS = (
@@ -47,7 +47,7 @@ def _insert(lake: "Lake", page: Sequence[Listed], interest: "Interest") -> None:
 
 def bucket_findings(lake: "Lake", snapshot_id: int, bucket: str, began: datetime) -> Iterator[Finding]:
     """Every billing file that the bucket and the ledger do not agree on."""
-    for row in lake.query(statement("billstream.cli.verify", "bucket"), [snapshot_id, bucket, began]).to_pylist():
+    for row in lake.query(statement(__name__, "bucket"), [snapshot_id, bucket, began]).to_pylist():
         gone = row["difference"] == "gone"
         yield Finding(
             Check.BUCKET,

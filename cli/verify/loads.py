@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def load_findings(lake: "Lake", snapshot_id: int) -> Iterator[Finding]:
     """Every load whose rows are not exactly those that the ledger tells of."""
-    for row in lake.query(statement("billstream.cli.verify", "loads"), [snapshot_id]).to_pylist():
+    for row in lake.query(statement(__name__, "loads"), [snapshot_id]).to_pylist():
         yield _of_load_in_force(row) if row["in_force"] else _of_other_load(row)
 
 

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from billstream.common.lake import Lake
-    from billstream.consumer.interest import Interest
-    from billstream.consumer.listing import Bucket
-
-PACKAGE = "billstream.cli.verify"
+    from billstream.consumer.layouts.interest import Interest
+    from billstream.consumer.s3.listing import Bucket
 
 
 @dataclass(frozen=True)
@@ -100,9 +98,9 @@ def prove(
 def _pin(lake: "Lake") -> int:
     """Fix what the proof is about. The catalog's table has no past, so what moves meanwhile is noted and left out."""
     snapshot_id = lake.snapshot_id()
-    lake.rows(statement(PACKAGE, "held", guard=GUARD_TABLE))
-    lake.rows(statement(PACKAGE, "moving"), [snapshot_id, lake.snapshot_id()])
-    lake.rows(statement(PACKAGE, "in_force"), [snapshot_id])
+    lake.rows(statement(__name__, "held", guard=GUARD_TABLE))
+    lake.rows(statement(__name__, "moving"), [snapshot_id, lake.snapshot_id()])
+    lake.rows(statement(__name__, "in_force"), [snapshot_id])
     return snapshot_id
 
 

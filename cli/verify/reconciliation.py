@@ -7,8 +7,8 @@ from billstream.cli.verify.finding import Finding
 from billstream.common.errors import WriteConflict
 from billstream.common.ids import new_id
 from billstream.common.lake.guard import scope_id
-from billstream.consumer.ledger import LedgerEntry, State, insert_entries
-from billstream.consumer.unit import retract_rows
+from billstream.consumer.commit.ledger import LedgerEntry, State, insert_entries
+from billstream.consumer.commit.unit import retract_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +72,7 @@ def _line(
         reason=REASON,
         bucket=finding.bucket or "",
         key=finding.key or "",
-        settled_at=now,
+        processed_at=now,
         consumer_id=author,
         event_name="verify",
         **columns,  # type: ignore[arg-type]

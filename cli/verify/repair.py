@@ -13,16 +13,16 @@ from billstream.aggregator.refresh import rebuild
 from billstream.cli.verify.finding import Cure, Finding
 from billstream.cli.verify.reconciliation import reconcile
 from billstream.common import retries
+from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.commit.unit import retract_rows
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.outcome import Outcome
-from billstream.consumer.unit import retract_rows
 
 if TYPE_CHECKING:
     import duckdb
 
     from billstream.cli.verify.proof import Proof
     from billstream.common.lake import Lake
-    from billstream.consumer.feeding import Feed
+    from billstream.consumer.backfill.feed import Feed
 
 ROUNDS = 3
 """One mended thing may bring another to light: a claim that is put right, that the rows behind it are not there."""

@@ -13,13 +13,13 @@ import structlog
 
 from billstream.common import retries
 from billstream.common.errors import CatalogUnavailable
+from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
 from billstream.common.lake.engine import start_engine
 from billstream.common.lake.failures import translate
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, schema_version
 from billstream.common.lake.storage import LocalStorage, Storage, storage_from
-from billstream.common.milestones import milestone
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
 
@@ -194,7 +194,7 @@ class Lake:
         with self._translated("committing to the lake"):
             self._prepare_storage()
             with self._catalog.writing(), self._transaction():
-                with milestone("write"):
+                with failpoint("write"):
                     write(self._con)
                 self._con.execute(
                     "CALL lake.set_commit_message(?, ?, extra_info => ?)", [author, message, claims_json(claims)]
@@ -210,7 +210,7 @@ class Lake:
             yield
             # A commit into a file on this host has no reply that could get lost.
             unsealed = self._catalog.host_local
-            with milestone("commit"), nullcontext() if unsealed else self._storage.sealed(self._con, began):
+            with failpoint("commit"), nullcontext() if unsealed else self._storage.sealed(self._con, began):
                 self._con.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # a refused COMMIT has already ended the transaction

@@ -1,9 +1,9 @@
-"""Processes that end themselves at a milestone, as a power cut would."""
+"""Processes that end themselves at a failpoint, as a power cut would."""
 
 import signal
 import time
 
-from billstream.common.milestones import CRASH_AT, LAST_WORDS
+from billstream.common.failpoints import CRASH_AT, LAST_WORDS
 from tests.worlds import World
 
 

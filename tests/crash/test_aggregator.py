@@ -1,6 +1,6 @@
 """An aggregator that dies at any step leaves aggregates that are true of a snapshot, and whole files.
 
-Each case kills a real `aggregate --once` with SIGKILL before or after one milestone, while there are loads to fold in
+Each case kills a real `aggregate --once` with SIGKILL before or after one failpoint, while there are loads to fold in
 and loads to take out. The next one brings everything up to date.
 """
 
@@ -20,8 +20,8 @@ from tests.e2e.billing import billing_file
 from tests.worlds import World
 
 
-def points(*milestones: str) -> list[str]:
-    return [f"{side} {name}" for name in milestones for side in ("before", "after")]
+def points(*failpoints: str) -> list[str]:
+    return [f"{side} {name}" for name in failpoints for side in ("before", "after")]
 
 
 IN_THE_LAKE = points("read_changes", "write", "commit")

@@ -1,6 +1,6 @@
 """A consumer that dies at any step of its work loses nothing and doubles nothing.
 
-Each case kills a real process with SIGKILL before or after one milestone of a batch that loads new objects, replaces
+Each case kills a real process with SIGKILL before or after one failpoint of a batch that loads new objects, replaces
 one and retracts one. The next consumer finishes the work.
 """
 
@@ -12,8 +12,8 @@ from tests.crash.killing import die, wait_until_visible
 from tests.e2e.billing import BillingFile, billing_file
 from tests.worlds import World, billed, charged
 
-MILESTONES = ("receive", "fetch", "stage", "write", "commit", "acknowledge")
-POINTS = [f"{side} {name}" for name in MILESTONES for side in ("before", "after")]
+FAILPOINTS = ("receive", "fetch", "stage", "write", "commit", "acknowledge")
+POINTS = [f"{side} {name}" for name in FAILPOINTS for side in ("before", "after")]
 COMMITTED = {"after commit", "before acknowledge", "after acknowledge"}
 HOLDS_SPOOL = set(POINTS[POINTS.index("before fetch") : POINTS.index("after commit") + 1])
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from billstream.consumer.outcome import Result
+from billstream.consumer.commit.outcome import Result
 from tests.crash.killing import die, wait_until_visible
 from tests.e2e.billing import BillingFile, billing_file
 from tests.worlds import World, billed, charged

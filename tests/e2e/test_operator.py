@@ -29,7 +29,7 @@ def test_a_replay_that_is_interrupted_is_taken_up_again(aws: AwsEnvironment, tmp
 
     assert replay.returncode == 130
     assert "the same command goes on from there" in told
-    [interrupted] = billstream.sql("SELECT count(*) AS files FROM current_loads")
+    [interrupted] = billstream.sql("SELECT count(*) AS files FROM active_loads")
     assert 0 < interrupted["files"] < len(files), "it was not interrupted in the middle, so nothing was proved"
     billstream.run("replay")
     assert billstream.totals("charges") == expected_totals(files)

@@ -9,10 +9,10 @@ from itertools import count
 from pathlib import Path
 
 from billstream.common.errors import ObjectMissing
-from billstream.consumer.decision import GONE, Gone
+from billstream.consumer.decide.decision import GONE, Gone
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.listing import Listed
-from billstream.consumer.objects import Fetched
+from billstream.consumer.s3.listing import Listed
+from billstream.consumer.s3.objects import Fetched
 
 Sequencer = Callable[[int], str | None]
 EVENT_TIME = datetime(2026, 3, 14, 9, tzinfo=UTC)

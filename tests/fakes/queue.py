@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from billstream.consumer.queue import BATCH, Depth, Message
+from billstream.consumer.sqs.queue import BATCH, Depth, Message
 from tests.fakes.clock import FakeClock
 
 

@@ -9,9 +9,9 @@ import pytest
 from billstream.common import aws as clients
 from billstream.common.errors import Fatal, Poison, ServiceUnavailable
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.listing import Bucket
-from billstream.consumer.objects import S3Objects
-from billstream.consumer.refusals import Ownership
+from billstream.consumer.s3.errors import Ownership
+from billstream.consumer.s3.listing import Bucket
+from billstream.consumer.s3.objects import S3Objects
 from tests.e2e.billing import billing_file
 from tests.servers.aws import AwsEnvironment
 from tests.servers.proxy import Proxy, Rule, error, garbled

@@ -9,8 +9,8 @@ from botocore.config import Config
 from billstream.common import aws
 from billstream.common.errors import ServiceUnavailable
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.objects import S3Objects
-from billstream.consumer.queue import SqsQueue
+from billstream.consumer.s3.objects import S3Objects
+from billstream.consumer.sqs.queue import SqsQueue
 from tests.e2e.billing import billing_file
 from tests.servers.proxy import Proxy, Rule, error, garbled, reset, silent, stalled, truncated
 from tests.worlds import World

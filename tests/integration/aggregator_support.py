@@ -90,7 +90,7 @@ class Line:
             INSERT INTO ledger BY NAME
             SELECT $1 AS entry_id, $2 AS scope_id, $3 AS scope, $4 AS state, $5 AS load_id, $6 AS previous_load_id,
                    $7 AS bucket, $8 AS key, $9 AS rows_loaded, $10 AS rows_rejected, 0 AS values_rounded,
-                   $11 AS settled_at, 'test' AS consumer_id
+                   $11 AS processed_at, 'test' AS consumer_id
             """,
             [
                 new_id(),

@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from billstream.common.settings import RemovalPolicy
+from billstream.consumer.delivery.exports import Exports
 from billstream.consumer.events import ObjectEvent
-from billstream.consumer.exports import Exports, Layouts
 from billstream.consumer.intake import Intake
-from billstream.consumer.objects import ObjectStore
+from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.s3.objects import ObjectStore
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import House, bill
 

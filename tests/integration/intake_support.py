@@ -11,17 +11,17 @@ from typing import Any
 
 from billstream.common.lake import Lake
 from billstream.common.settings import DuplicatePolicy, RemovalPolicy, Settings
-from billstream.consumer.breaker import Breaker
+from billstream.consumer.commit.breaker import Breaker
+from billstream.consumer.commit.ledger import LedgerEntry
+from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.decide.step import LedgerWriter
 from billstream.consumer.decode import Staging
+from billstream.consumer.delivery.exports import Exports
 from billstream.consumer.events import ObjectEvent
-from billstream.consumer.exports import Exports
 from billstream.consumer.intake import Intake
-from billstream.consumer.ledger import LedgerEntry
-from billstream.consumer.objects import ObjectStore
-from billstream.consumer.outcome import Outcome
-from billstream.consumer.plan import Scribe
 from billstream.consumer.profiles import ProfileRegistry
-from billstream.consumer.spool import Spool
+from billstream.consumer.s3.objects import ObjectStore
+from billstream.consumer.s3.spool import Spool
 from tests.fakes.objects import FakeBucket
 
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ class House:
             profiles=ProfileRegistry.load(None, columns=lake.columns("charges")),
             spool=Spool(self.settings.spool),
             staging=Staging(lake),
-            scribe=Scribe(name, on_removed),
+            writer=LedgerWriter(name, on_removed),
             breaker=Breaker(consecutive=0, share=1),
             on_duplicate_content=on_duplicate_content,
             clock=self.clock,
@@ -100,7 +100,7 @@ class House:
 
     def ledger(self, bucket: FakeBucket, key: str | None = None) -> list[dict[str, Any]]:
         """The ledger's lines in the order they were written."""
-        sql = "SELECT * FROM ledger WHERE bucket = ? AND (key = ? OR ?) ORDER BY settled_at"
+        sql = "SELECT * FROM ledger WHERE bucket = ? AND (key = ? OR ?) ORDER BY processed_at"
         found: list[dict[str, Any]] = self.lake.query(sql, [bucket.name, key or "", key is None]).to_pylist(
             maps_as_pydicts="strict"
         )

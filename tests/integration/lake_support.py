@@ -20,7 +20,7 @@ def line(key: str) -> "Write":
         con.execute(
             "INSERT INTO ledger BY NAME SELECT $1 AS entry_id, 's' AS scope_id, 's3://b/' || $2 AS scope, "
             "'loaded' AS state, 'b' AS bucket, $2 AS key, 0 AS rows_loaded, 0 AS rows_rejected, 0 AS values_rounded, "
-            "$3::TIMESTAMPTZ AS settled_at, 'test' AS consumer_id",
+            "$3::TIMESTAMPTZ AS processed_at, 'test' AS consumer_id",
             [new_id(), key, NOW],
         )
 

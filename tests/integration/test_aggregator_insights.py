@@ -224,7 +224,7 @@ def test_freshness_is_of_the_ledger(lake: Lake) -> None:
     freshness = insights_of(lake).freshness
     assert freshness.newest_file is not None
     assert freshness.newest_file.file == "s3://billing/late.csv"
-    assert freshness.newest_file.settled_at == NOW + timedelta(hours=1)
+    assert freshness.newest_file.processed_at == NOW + timedelta(hours=1)
     assert (freshness.loads, freshness.rejected_rows, freshness.quarantined_files) == (3, 7, 1)
     assert freshness.files_by_state == {"loaded": 3, "quarantined": 1}
     assert freshness.ledger_lines == 5

@@ -12,10 +12,10 @@ import pytest
 from botocore.config import Config
 
 from billstream.common.errors import Fatal, ObjectMissing, Poison
-from billstream.consumer.decision import GONE
+from billstream.consumer.decide.decision import GONE
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.objects import ObjectStore, S3Objects
-from billstream.consumer.refusals import Ownership
+from billstream.consumer.s3.errors import Ownership
+from billstream.consumer.s3.objects import ObjectStore, S3Objects
 from tests.fakes.objects import FakeBucket
 from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from billstream.common.errors import Fatal
-from billstream.consumer.queue import Message, Queue, SqsQueue
+from billstream.consumer.sqs.queue import Message, Queue, SqsQueue
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import FakeQueue
 from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from billstream.common.runtime import Stop
-from billstream.consumer.dead_letters import DeadLetterQueue
-from billstream.consumer.queue import SqsQueue
-from billstream.consumer.redrive import Redrive
+from billstream.consumer.sqs.dead_letters import DeadLetterQueue
+from billstream.consumer.sqs.queue import SqsQueue
+from billstream.consumer.sqs.redrive import Redrive
 from tests.e2e.billing import billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put
 from tests.servers.aws import AwsEnvironment

@@ -14,22 +14,22 @@ from billstream.cli.status import read_status
 from billstream.cli.verify.proof import prove
 from billstream.common.runtime import Stop
 from billstream.common.settings import RemovalPolicy
-from billstream.consumer.decision import OF_DELIVERIES, Verdict
+from billstream.consumer.backfill.replay import Candidate, FromLedger, foresee
+from billstream.consumer.backfill.selection import Selection
+from billstream.consumer.backfill.sweep import REMOVED, Sweep
+from billstream.consumer.commit.ledger import State
+from billstream.consumer.commit.outcome import Result
+from billstream.consumer.decide.decision import OF_DELIVERIES, Verdict
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.exports import Layouts
-from billstream.consumer.exports.place import EXPORT_BUCKET
-from billstream.consumer.interest import BillingFiles
-from billstream.consumer.ledger import State
-from billstream.consumer.outcome import Result
+from billstream.consumer.layouts.interest import BillingFiles
+from billstream.consumer.layouts.place import EXPORT_BUCKET
+from billstream.consumer.layouts.registry import Layouts
 from billstream.consumer.profiles import ProfileRegistry
-from billstream.consumer.replay import Candidate, FromLedger, foresee
-from billstream.consumer.selection import Selection
-from billstream.consumer.sweep import REMOVED, Sweep
 from tests.integration.exports_support import LAYOUTS, VENDORS, Site
 from tests.integration.intake_support import House, again, bill, entry_of, labels
 
 if TYPE_CHECKING:
-    from billstream.consumer.listing import Bucket
+    from billstream.consumer.s3.listing import Bucket
 
 NEXT_HOUR = timedelta(hours=1)
 SUM = "SELECT sum(billed_cost) FROM charges WHERE load_id IN (SELECT load_id FROM ledger WHERE bucket = ?)"
@@ -69,7 +69,7 @@ def test_the_next_delivery_replaces_the_one_before_also_with_fewer_parts(any_sit
         any_site.intake.settle([manifest, *parts])
         assert any_site.total() == sum(Decimal(cost) for cost in costs.values())
         assert [delivery["parts"] for delivery in any_site.deliveries()] == [len(costs)]
-    loads = any_site.house.view("current_loads", any_site.bucket)
+    loads = any_site.house.view("active_loads", any_site.bucket)
     assert len(loads) == 2
 
 

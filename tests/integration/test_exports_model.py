@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billstream.cli.verify.proof import prove
+from billstream.consumer.commit.outcome import Result
 from billstream.consumer.events import ObjectEvent
-from billstream.consumer.outcome import Result
 from tests.fakes.objects import Sequencer, absent, constant, growing
 from tests.integration.exports_support import VENDORS, Site
 from tests.integration.intake_support import House, again

@@ -12,15 +12,15 @@ import pytest
 from billstream.common.errors import Fatal, Poison, Retryable, ServiceUnavailable
 from billstream.common.lake import Lake
 from billstream.common.settings import DuplicatePolicy, RemovalPolicy
+from billstream.consumer.commit.duplicates import freed
+from billstream.consumer.commit.outcome import Result
 from billstream.consumer.decode import staging
-from billstream.consumer.envelope import read_body
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from billstream.consumer.intake import Intake
-from billstream.consumer.objects import LocalObjects
-from billstream.consumer.outcome import Result
-from billstream.consumer.preparation import FETCHES_AT_ONCE
-from billstream.consumer.round import rounds
-from billstream.consumer.twins import freed
+from billstream.consumer.s3.fetch import FETCHES_AT_ONCE
+from billstream.consumer.s3.objects import LocalObjects
+from billstream.consumer.settle import rounds
+from billstream.consumer.sqs.envelope import read_body
 from tests.fakes.objects import FakeBucket, absent, constant, growing
 from tests.integration.intake_support import House, again, bill, entry_of, labels
 
@@ -113,7 +113,7 @@ def test_a_new_version_replaces_the_rows_of_the_old_one(house: House, *, version
     assert labels([first, second]) == ["loaded", "loaded"]
     assert house.totals(bucket) == {"USD": Decimal(5)}
     assert entry_of(second).previous_load_id == entry_of(first).load_id
-    (current,) = house.view("current_loads", bucket)
+    (current,) = house.view("active_loads", bucket)
     assert current["load_id"] == entry_of(second).load_id
 
 
@@ -123,7 +123,7 @@ def test_a_new_version_that_is_empty_takes_the_rows_away(house: House) -> None:
     intake.settle([bucket.put("k.csv", bill("1 USD"))])
     intake.settle([bucket.put("k.csv", b"")])
     assert house.totals(bucket) == {}
-    assert [line["rows_loaded"] for line in house.view("current_loads", bucket)] == [0]
+    assert [line["rows_loaded"] for line in house.view("active_loads", bucket)] == [0]
 
 
 @pytest.mark.parametrize("versioned", [False, True])
@@ -135,7 +135,7 @@ def test_a_new_version_with_the_same_content_changes_no_rows(house: House, *, ve
     loads = {entry_of(outcome).load_id for outcome in outcomes}
     assert loads == {entry_of(outcomes[0]).entry_id}
     assert house.totals(bucket) == {"USD": Decimal(1)}
-    assert len(house.view("current_loads", bucket)) == 1
+    assert len(house.view("active_loads", bucket)) == 1
 
 
 def test_unchanged_content_is_remembered_over_versions_that_were_not_fetched(house: House) -> None:
@@ -159,7 +159,7 @@ def test_an_older_version_is_stale_and_remembered_once(house: House, *, versione
     assert labels(intake.settle([new])) == ["duplicate"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
     assert house.states(bucket) == ["loaded", "stale"]
-    (current,) = house.view("current_loads", bucket)
+    (current,) = house.view("active_loads", bucket)
     assert current["etag"] == new.etag
 
 
@@ -257,7 +257,7 @@ def test_a_removed_object_takes_its_rows_along(house: House, *, versioned: bool)
     (outcome,) = intake.settle([remove])
     entry = entry_of(outcome)
     assert (entry.state, entry.load_id) == ("removed", None)
-    assert (house.totals(bucket), house.view("current_loads", bucket)) == ({}, [])
+    assert (house.totals(bucket), house.view("active_loads", bucket)) == ({}, [])
     assert labels(intake.settle([remove])) == ["duplicate"]
     assert labels(intake.settle([create]))[0] in {"stale", "duplicate"}, "a late create came back"
     assert house.totals(bucket) == {}
@@ -272,7 +272,7 @@ def test_a_removal_may_keep_the_rows(house: House) -> None:
     assert labels(intake.settle([remove])) == ["kept"]
     assert labels(intake.settle([remove])) == ["duplicate"]
     assert house.totals(bucket) == {"USD": Decimal(1)}
-    assert len(house.view("current_loads", bucket)) == 1
+    assert len(house.view("active_loads", bucket)) == 1
     assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["unchanged"]
     assert labels(intake.settle([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
@@ -300,7 +300,7 @@ def test_a_late_removal_takes_the_rows_that_a_file_in_quarantine_has_left_in_for
     assert house.totals(bucket) == {"USD": Decimal(1)}, "nobody has told of the removal yet"
     assert labels(intake.settle([removal])) == ["stale"]
     assert house.totals(bucket) == left
-    assert {load["key"] for load in house.view("current_loads", bucket)} == ({"k.csv"} if left else set())
+    assert {load["key"] for load in house.view("active_loads", bucket)} == ({"k.csv"} if left else set())
     assert [line["state"] for line in house.view("latest_entries", bucket)] == ["quarantined"]
     assert labels(intake.settle([removal])) == ["duplicate"]
     assert labels(intake.settle([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
@@ -415,7 +415,7 @@ def test_a_file_that_cannot_be_loaded_is_quarantined_whole_and_keeps_the_rows_in
     line = house.ledger(bucket, "k.csv")[-1]
     assert (line["load_id"], line["rows_loaded"]) == (line["previous_load_id"], 0)
     assert house.totals(bucket) == {"USD": Decimal(8)}
-    assert len(house.view("current_loads", bucket)) == 2
+    assert len(house.view("active_loads", bucket)) == 2
 
 
 def test_the_records_of_a_file_without_a_good_one_are_quarantined_until_it_is_replaced(house: House) -> None:
@@ -635,7 +635,7 @@ def test_a_consumer_with_a_newer_version_goes_on_from_what_the_other_made(house:
     assert house.totals(bucket) == {"USD": Decimal(2)}
     first, second = house.ledger(bucket)
     assert (first["consumer_id"], second["previous_load_id"]) == ("rival", first["load_id"])
-    (current,) = house.view("current_loads", bucket)
+    (current,) = house.view("active_loads", bucket)
     (latest,) = house.view("latest_entries", bucket)
     assert current["load_id"] == latest["load_id"] == second["load_id"]
 
@@ -691,7 +691,7 @@ def test_a_local_file_is_loaded_again_only_when_it_changed(house: House, tmp_pat
     assert labels(intake.settle([event])) == ["duplicate"]
     path.write_text(bill("2 USD"))
     assert labels(intake.settle([event])) == ["loaded"]
-    sql = "SELECT scope, state, load_id FROM current_loads WHERE key = ?"
+    sql = "SELECT scope, state, load_id FROM active_loads WHERE key = ?"
     ((scope, _, load_id),) = house.lake.rows(sql, [str(path)])
     assert scope == f"file://{path}"
     assert house.lake.rows("SELECT billed_cost FROM charges WHERE load_id = ?", [load_id]) == [(Decimal(2),)]

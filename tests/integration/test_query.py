@@ -50,7 +50,7 @@ def content(home: Path) -> dict[str, str]:
         ("SELECT 1 AS a;", [{"a": 1}]),
         ("SELECT count(*) > 0 AS some FROM ducklake_snapshots('lake')", [{"some": True}]),
         ("SELECT 'checkpoint' AS word", [{"word": "checkpoint"}]),
-        ("SELECT count(*) AS n FROM current_loads", [{"n": 1}]),
+        ("SELECT count(*) AS n FROM active_loads", [{"n": 1}]),
         ("SELECT current_setting('TimeZone') AS z", [{"z": "UTC"}]),
     ],
 )

@@ -10,11 +10,11 @@ import pytest
 from billstream.cli import wiring
 from billstream.cli.replay.run import replay_directly
 from billstream.common.runtime import Stop
-from billstream.consumer.ledger import State
-from billstream.consumer.listing import Bucket
-from billstream.consumer.partition import Days, partition_days
-from billstream.consumer.replay import FromLedger, FromListing, Source
-from billstream.consumer.selection import Selection
+from billstream.consumer.backfill.partition import Days, partition_days
+from billstream.consumer.backfill.replay import FromLedger, FromListing, Source
+from billstream.consumer.backfill.selection import Selection
+from billstream.consumer.commit.ledger import State
+from billstream.consumer.s3.listing import Bucket
 from tests.e2e.billing import billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put
 from tests.servers.aws import AwsEnvironment
@@ -59,15 +59,15 @@ def test_the_consumers_do_it_when_asked_through_the_queue(aws: AwsEnvironment, b
     assert "3 notifications sent" in billstream.run("replay", "--via-queue")
     billstream.run("consume", "--drain")
     assert billstream.totals() == expected_totals(FILES)
-    loads = billstream.rows("SELECT load_id FROM current_loads")
+    loads = billstream.rows("SELECT load_id FROM active_loads")
 
     billstream.run("replay", "--via-queue")
     billstream.run("consume", "--drain")
-    assert billstream.rows("SELECT load_id FROM current_loads") == loads
+    assert billstream.rows("SELECT load_id FROM active_loads") == loads
 
     billstream.run("replay", "--via-queue", "--force")
     billstream.run("consume", "--drain")
-    assert not set(billstream.rows("SELECT load_id FROM current_loads")) & set(loads)
+    assert not set(billstream.rows("SELECT load_id FROM active_loads")) & set(loads)
     assert billstream.totals() == expected_totals(FILES)
     assert aws.bucket
 

@@ -79,7 +79,7 @@ def test_a_restatement_is_told_by_day_service_and_account_with_its_file(lake: La
     assert (entry.day, entry.currency, entry.account) == (date(2025, 3, 30), "USD", "prod")
     assert (entry.rows_before, entry.rows_after) == (2, 3)
     assert (entry.effective_before, entry.effective_after) == (Decimal(4), Decimal("5.5"))
-    assert (entry.state, entry.settled_at, entry.decisions) == ("loaded", settled, 1)
+    assert (entry.state, entry.processed_at, entry.decisions) == ("loaded", settled, 1)
     assert [(entry.entry_id,)] == lake.rows("SELECT entry_id FROM ledger WHERE load_id = 'a2'")
     (total,) = found.totals
     assert (total.files, total.groups_changed, total.groups_equal) == (1, 1, 2)

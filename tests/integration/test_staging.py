@@ -23,8 +23,8 @@ from billstream.consumer.decode import Staged, StagedLoad, Staging, Tabular, ope
 from billstream.consumer.decode.rejects import RejectedRow, lines_of
 from billstream.consumer.decode.scan import MAX_RECORD_BYTES
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from billstream.consumer.objects import LocalObjects
 from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.s3.objects import LocalObjects
 
 CREDITS = "date,credits,cost,currency,user,note"
 FOCUS = "ChargePeriodStart,BilledCost,EffectiveCost,BillingCurrency,ServiceName,Tags"

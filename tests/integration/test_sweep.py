@@ -10,9 +10,9 @@ import pytest
 
 from billstream.cli import wiring
 from billstream.common.runtime import Stop
-from billstream.consumer.listing import Bucket
+from billstream.consumer.backfill.sweep import Difference, Sweep
 from billstream.consumer.periodic import Periodic
-from billstream.consumer.sweep import Difference, Sweep
+from billstream.consumer.s3.listing import Bucket
 from tests.e2e.billing import billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put
 from tests.servers.aws import AwsEnvironment

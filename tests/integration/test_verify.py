@@ -42,7 +42,7 @@ class House:
         return f"{FILE_BUCKET}//{self.path(number)}"
 
     def load_id(self, number: int) -> str:
-        rows = self.lake.rows("SELECT load_id FROM current_loads WHERE scope = ?", [self.scope(number)])
+        rows = self.lake.rows("SELECT load_id FROM active_loads WHERE scope = ?", [self.scope(number)])
         return str(rows[-1][0])
 
     def deliver(self, number: int, *, force: bool = False) -> None:
@@ -187,7 +187,7 @@ def test_tampering_is_found_and_mended(house: House, tamper: Callable[[House], N
     assert {one.scope for one in proof.findings} <= {None, house.scope(1)}, "an untouched file is blamed"
     assert house.mend(proof).findings == ()
     _as_the_files_say(house.lake, FILES)
-    assert house.lake.rows("SELECT count(*) FROM current_loads") == [(3,)]
+    assert house.lake.rows("SELECT count(*) FROM active_loads") == [(3,)]
 
 
 @pytest.mark.parametrize(

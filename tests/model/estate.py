@@ -18,15 +18,15 @@ import structlog
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.aggregator.rollups import ROLLUPS
 from billstream.cli.verify import prove
-from billstream.common import milestones
+from billstream.common import failpoints
 from billstream.common.lake.catalog import literal
 from billstream.common.settings import DuplicatePolicy, RemovalPolicy, Settings
-from billstream.consumer.breaker import Breaker
+from billstream.consumer.commit.breaker import Breaker
+from billstream.consumer.decide.step import LedgerWriter
 from billstream.consumer.decode import Staging
 from billstream.consumer.intake import Intake
-from billstream.consumer.plan import Scribe
 from billstream.consumer.profiles import ProfileRegistry
-from billstream.consumer.spool import Spool
+from billstream.consumer.s3.spool import Spool
 from tests.fakes.clock import FakeClock
 from tests.fakes.objects import FakeBucket, Sequencer, growing
 from tests.fakes.queue import FakeQueue
@@ -90,7 +90,7 @@ class Estate:
                     profiles=profiles,
                     spool=Spool(self.settings.spool),
                     staging=Staging(lake),
-                    scribe=Scribe(f"consumer {number}", RemovalPolicy.RETRACT),
+                    writer=LedgerWriter(f"consumer {number}", RemovalPolicy.RETRACT),
                     breaker=Breaker(consecutive=0, share=1),
                     on_duplicate_content=DuplicatePolicy.WARN,
                     clock=lambda: START + timedelta(seconds=next(self._ticks)),
@@ -259,7 +259,7 @@ class Estate:
     def check_whole(self) -> None:
         """`verify` finds nothing, and the aggregates are the sums of the model: folded, and computed anew."""
         lake = self.lakes[0]
-        loads = lake.rows("SELECT load_id FROM current_loads")
+        loads = lake.rows("SELECT load_id FROM active_loads")
         assert sorted(load_id for (load_id,) in loads) == sorted(self.in_force)
         now = datetime.now(UTC)
         for compute in (refresh_once, rebuild):
@@ -274,10 +274,10 @@ class Estate:
 
 @contextmanager
 def estate(home: Path, sequencer: Sequencer, *, versioned: bool) -> Iterator[Estate]:
-    """A new lake for as long as the context lasts, with every milestone of the code in its hands."""
+    """A new lake for as long as the context lasts, with every failpoint of the code in its hands."""
     made = Estate(home, sequencer, versioned)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(milestones, "_pass", made.reach)
+        patch.setattr(failpoints, "_pass", made.reach)
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
         try:
             made.open()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 from billstream.common.errors import ClaimRefused, Retryable
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
-from billstream.consumer.breaker import Breaker
-from billstream.consumer.feeding import Feed
+from billstream.consumer.backfill.feed import Feed
+from billstream.consumer.backfill.sweep import Sweep, settle
+from billstream.consumer.commit.breaker import Breaker
 from billstream.consumer.intake import Intake
-from billstream.consumer.listing import Listed
-from billstream.consumer.sweep import Sweep, settle
+from billstream.consumer.s3.listing import Listed
 from billstream.consumer.worker import Worker
 from tests.fakes.clock import FakeClock, FakeStop
 from tests.fakes.objects import FakeBucket
@@ -20,8 +20,8 @@ from tests.fakes.queue import FakeQueue
 from tests.model.histories import Point
 
 if TYPE_CHECKING:
-    from billstream.consumer.listing import Bucket
     from billstream.consumer.periodic import Periodic
+    from billstream.consumer.s3.listing import Bucket
 
 Reach = Callable[[str], None]
 

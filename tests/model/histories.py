@@ -29,7 +29,7 @@ NAMES = {content.encode(): name for name, content in CONTENTS.items()}
 
 
 class Point(StrEnum):
-    """A step of a consumer's work: the milestones of the code, and both ends of `Lake.commit`."""
+    """A step of a consumer's work: the failpoints of the code, and both ends of `Lake.commit`."""
 
     BEFORE_RECEIVE = "before receive"
     AFTER_RECEIVE = "after receive"

@@ -15,7 +15,7 @@ from billstream.cli.aws_setup.queues import ensure_queue
 from billstream.common import aws
 from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
 from billstream.common.settings import Settings
-from billstream.consumer.queue import find_queue
+from billstream.consumer.sqs.queue import find_queue
 from tests.servers.aws import AwsEnvironment
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy, Settings
-from billstream.consumer.decision import GONE, Answer, Order, Verdict, decide, meant, order, same_version
+from billstream.consumer.commit.ledger import LedgerEntry, State
+from billstream.consumer.decide.decision import GONE, Answer, Order, Verdict, decide, meant, order, same_version
+from billstream.consumer.decide.step import LedgerWriter, Step, with_content
 from billstream.consumer.decode import PlainText, StagedLoad, Tabular
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.ledger import LedgerEntry, State
-from billstream.consumer.plan import Scribe, Step, with_content
-from billstream.consumer.preparation import MISSING_ATTEMPTS, Prepared
+from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, Prepared
 
 CREATED, REMOVED = EventKind.CREATED, EventKind.REMOVED
 NEWER, OLDER, EQUAL, NONE = "3", "1", "2", None  # sequencers, as compared with that of what is held: "2"
@@ -340,7 +340,7 @@ class World:
         if verdict is Verdict.LOAD:
             step = with_content(step, self.prepared(arrived))
         load = StagedLoad(rows_loaded=1)
-        entry = Scribe("me", RemovalPolicy.RETRACT).entry(step, load, None, datetime(2026, 1, 1, tzinfo=UTC))
+        entry = LedgerWriter("me", RemovalPolicy.RETRACT).entry(step, load, None, datetime(2026, 1, 1, tzinfo=UTC))
         if entry:
             self.commit(entry)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billstream.consumer.envelope import Reading, read_body
 from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.sqs.envelope import Reading, read_body
 
 UNVERSIONED = {"key": "2026/bill.csv", "size": 10, "eTag": "abc", "sequencer": "0055AED6DCD90281E5"}
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from billstream.common.errors import Fatal, Poison
 from billstream.common.lake import ProcessedKey
 from billstream.common.settings import Settings
-from billstream.consumer.exports import Layouts, ManifestOf, PartOf
-from billstream.consumer.exports.manifest import read_manifest
-from billstream.consumer.exports.place import Place
-from billstream.consumer.exports.standing import comes_late, digest_of, time_digits
-from billstream.consumer.exports.template import Template, glob
+from billstream.consumer.delivery.standing import comes_late, digest_of, time_digits
+from billstream.consumer.layouts.layout import ManifestOf, PartOf
+from billstream.consumer.layouts.manifest import read_manifest
+from billstream.consumer.layouts.place import Place
+from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.template import Template, glob
 
 LAYOUTS = Layouts.load(None)
 

@@ -11,8 +11,8 @@ import pytest
 from billstream.cli.files import Loading, find_files, load_files
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
+from billstream.consumer.commit.outcome import Outcome, Result
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
-from billstream.consumer.outcome import Outcome, Result
 
 if TYPE_CHECKING:
     from billstream.consumer.intake import Intake

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billstream.common.lake import ProcessedKey
-from billstream.consumer.decision import GONE, Answer, Verdict, decide
-from billstream.consumer.envelope import read_body
+from billstream.consumer.decide.decision import GONE, Answer, Verdict, decide
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.listing import Listed
-from billstream.consumer.notices import body
+from billstream.consumer.s3.listing import Listed
+from billstream.consumer.sqs.envelope import read_body
+from billstream.consumer.sqs.notifications import body
 from tests.unit.test_decision import World
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)

@@ -17,14 +17,14 @@ from urllib3.exceptions import ProtocolError
 from billstream.common.aws import unanswered
 from billstream.common.errors import BillstreamError, Fatal, ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.lake.storage import S3Storage
-from billstream.consumer.dead_letters import DeadLetter, DeadLetterQueue
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.listing import Bucket
-from billstream.consumer.notices import Notices
-from billstream.consumer.objects import S3Objects
-from billstream.consumer.queue import SqsQueue
-from billstream.consumer.queue import translated as refused_by_sqs
-from billstream.consumer.refusals import Ownership, translated
+from billstream.consumer.s3.errors import Ownership, translated
+from billstream.consumer.s3.listing import Bucket
+from billstream.consumer.s3.objects import S3Objects
+from billstream.consumer.sqs.dead_letters import DeadLetter, DeadLetterQueue
+from billstream.consumer.sqs.notifications import Notifications
+from billstream.consumer.sqs.queue import SqsQueue
+from billstream.consumer.sqs.queue import translated as refused_by_sqs
 
 OURS, FOREIGN, ANY = Ownership("ours"), Ownership("another"), Ownership()
 
@@ -119,7 +119,7 @@ EVENT = ObjectEvent(kind=EventKind.CREATED, bucket="b", key="k", event_name="Obj
 TORN: Any = TornOff()
 CALLS: dict[str, Callable[[], object]] = {
     "list": lambda: list(Bucket(TORN, "b").pages()),
-    "send": lambda: Notices(TORN, "url").send([EVENT]),
+    "send": lambda: Notifications(TORN, "url").send([EVENT]),
     "find the dead letters": lambda: DeadLetterQueue.of(SqsQueue(TORN, "url"), TORN),
     "read the dead letters": lambda: DeadLetterQueue(TORN, "url", "arn").peek(1),
     "delete dead letters": lambda: DeadLetterQueue(TORN, "url", "arn").delete([LETTER]),

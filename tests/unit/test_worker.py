@@ -10,9 +10,9 @@ import pytest
 
 from billstream.common.errors import CatalogUnavailable, Fatal, ServiceUnavailable
 from billstream.common.settings import Settings
+from billstream.consumer.commit.ledger import LedgerEntry, State
+from billstream.consumer.commit.outcome import Outcome, Result
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.ledger import LedgerEntry, State
-from billstream.consumer.outcome import Outcome, Result
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.worker import LONGEST_BACKOFF, LONGEST_WAIT, Worker
 from tests.fakes.clock import FakeClock, FakeStop
@@ -31,7 +31,7 @@ def settled(event: ObjectEvent) -> Outcome:
         state=State.LOADED,
         bucket=event.bucket,
         key=event.key,
-        settled_at=datetime(2026, 3, 14, tzinfo=UTC),
+        processed_at=datetime(2026, 3, 14, tzinfo=UTC),
         consumer_id="c",
         rows_loaded=2,
     )

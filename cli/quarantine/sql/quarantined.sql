@@ -15,6 +15,6 @@ incomplete AS (
     FROM held h JOIN ledger l ON l.entry_id = h.load_id AND l.state = 'loaded'
     WHERE l.rows_rejected > 0 AND h.state <> 'quarantined'
 )
-SELECT scope, bucket, key, state, reason, rows_loaded, rows_rejected, older_rows_in_force, settled_at, entry_id
+SELECT scope, bucket, key, state, reason, rows_loaded, rows_rejected, older_rows_in_force, processed_at, entry_id
 FROM (FROM unloaded UNION ALL BY NAME FROM incomplete)
-ORDER BY settled_at DESC, scope
+ORDER BY processed_at DESC, scope

@@ -2,8 +2,8 @@
 -- is left out: the listing may be older than it.
 -- Parameters: $1 the snapshot, $2 the bucket, $3 when the listing began.
 WITH held AS (
-    SELECT h.scope_id, h.state, h.etag, l.settled_at
-    FROM verify_held h LEFT JOIN (SELECT entry_id, settled_at FROM ledger AT (VERSION => $1)) l ON l.entry_id = h.entry_id
+    SELECT h.scope_id, h.state, h.etag, l.processed_at
+    FROM verify_held h LEFT JOIN (SELECT entry_id, processed_at FROM ledger AT (VERSION => $1)) l ON l.entry_id = h.entry_id
     WHERE h.scope_id NOT IN (SELECT scope_id FROM verify_moving)
 )
 SELECT
@@ -17,7 +17,7 @@ WHERE listed.included
       held.scope_id IS NULL
       OR (
           (held.state IN ('removed', 'kept', 'missing') OR held.etag IS DISTINCT FROM listed.etag)
-          AND (held.settled_at IS NULL OR held.settled_at < $3)
+          AND (held.processed_at IS NULL OR held.processed_at < $3)
       )
   )
 UNION ALL
@@ -26,6 +26,6 @@ FROM verify_in_force AS told
 JOIN held ON held.scope_id = told.scope_id
 WHERE told.bucket = $2
   AND held.state <> 'kept'
-  AND held.settled_at < $3
+  AND held.processed_at < $3
   AND told.scope_id NOT IN (SELECT scope_id FROM verify_listed)
 ORDER BY 1

@@ -1,0 +1,1 @@
+"""Events from elsewhere than the queue: replay, sweep, and the objects that an operator selects."""

@@ -1,0 +1,1 @@
+"""What a key means: a billing file, a part of an export, or the manifest of one. Pure; layouts are data."""

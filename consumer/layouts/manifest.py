@@ -1,0 +1,113 @@
+"""A manifest read as its layout says: which parts make up the delivery, and when it was made.
+
+What it says is a stranger's word. It may only name parts of its own export and period: a manifest that names others
+would have their rows replaced.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from billstream.common.errors import Poison
+from billstream.consumer.layouts.layout import Layout, ManifestOf
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_PARTS = 10_000
+_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class NamedPart:
+    """A part as a manifest names it, by its key in the manifest's bucket. `size_bytes` is None where it is not told.
+
+    `overwritten` tells that the next delivery will have the same key.
+    """
+
+    key: str
+    size_bytes: int | None
+    overwritten: bool
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest says. `time` is None where it does not tell."""
+
+    parts: tuple[NamedPart, ...]
+    time: datetime | None
+
+
+def read_manifest(content: bytes, key: str, role: ManifestOf) -> Manifest:
+    """Read the manifest that has this key.
+
+    Raises:
+        Poison: it is none, or names what it must not; the text says what is wrong.
+    """
+    document = _document(content)
+    layout = role.layout
+    items = _at(document, layout.manifests.parts)
+    if not isinstance(items, list) or not items:
+        raise Poison(f"The manifest names no parts: {layout.manifests.parts} is no list with items.")
+    if len(items) > MAX_PARTS:
+        raise Poison(f"The manifest names {len(items):,} parts; more than {MAX_PARTS:,} are not read.")
+    parts = {part.key: part for part in (_part(item, key, role) for item in items)}
+    return Manifest(tuple(parts.values()), _time(document, layout) or role.place.written_at)
+
+
+def _document(content: bytes) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise Poison(f"The manifest is not JSON: {str(error)[:_SHOWN]}") from error
+
+
+def _part(item: object, manifest_key: str, role: ManifestOf) -> NamedPart:
+    rules = role.layout.manifests
+    name = _at(item, rules.key) if rules.key else item
+    if not isinstance(name, str) or not name:
+        raise Poison(f"The manifest has a part without a name at {rules.parts}.")
+    size = _at(item, rules.size) if rules.size else None
+    for key in _candidates(_without_bucket(name), manifest_key):
+        if place := role.layout.part_in(key, role.place):
+            known = size if type(size) is int and size >= 0 else None  # a bool is an int
+            return NamedPart(key, known, overwritten=place.delivery is None)
+    raise Poison(
+        f"The manifest names {name[:_SHOWN]!r}, which is no part of its own export and period "
+        f"({role.place.prefix}, {role.place.period})."
+    )
+
+
+def _candidates(name: str, manifest_key: str) -> Iterator[str]:
+    """Keys that may be meant: the name itself, then that below each folder of the manifest, the outermost first.
+
+    Exports get copied, into another bucket, below another prefix, onto a disk; the names in their manifests do not.
+    """
+    yield name
+    folders = manifest_key.split("/")[:-1]
+    for depth in range(1, len(folders) + 1):
+        yield "/".join([*folders[:depth], name])
+
+
+def _without_bucket(name: str) -> str:
+    return name.removeprefix("s3://").partition("/")[2] if name.startswith("s3://") else name
+
+
+def _time(document: object, layout: Layout) -> datetime | None:
+    path = layout.manifests.time
+    text = _at(document, path) if path else None
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return moment.astimezone(UTC) if moment and moment.tzinfo else moment and moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _at(document: object, path: str) -> Any:  # noqa: ANN401 - JSON
+    """What stands at a path of names; None where there is nothing."""
+    names: Sequence[str] = path.split(".")
+    for name in names:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(name)
+    return document

@@ -1,0 +1,27 @@
+"""One store of objects over two: S3, and the local file system for what was loaded from there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from billstream.consumer.decide.decision import Gone
+from billstream.consumer.events import FILE_BUCKET, ObjectEvent, ObjectVersion
+from billstream.consumer.s3.objects import Fetched, ObjectStore
+
+
+@dataclass(frozen=True)
+class RoutedObjects:
+    """Asks the store that an event's bucket is of. See `ObjectStore` for what the methods promise."""
+
+    buckets: ObjectStore
+    files: ObjectStore
+
+    def current(self, event: ObjectEvent) -> ObjectVersion | Gone:
+        """See `ObjectStore`."""
+        return self._store(event).current(event)
+
+    def fetch(self, event: ObjectEvent, target: Path) -> Fetched:
+        """See `ObjectStore`."""
+        return self._store(event).fetch(event, target)
+
+    def _store(self, event: ObjectEvent) -> ObjectStore:
+        return self.files if event.bucket == FILE_BUCKET else self.buckets

@@ -1,0 +1,81 @@
+"""Notifications in S3's own form, sent to the queue by ourselves.
+
+What S3 sends and what these have in common is read by `consumer.envelope`. A forced one names no version, and carries
+a mark that S3 does not know: `"billstream": {"force": true}` beside `"s3"`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+from botocore.exceptions import ClientError
+
+from billstream.common.aws import NO_ANSWER
+from billstream.common.errors import ServiceUnavailable
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.sqs.envelope import REPLAY_MARK
+from billstream.consumer.sqs.queue import BATCH, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+ATTEMPTS = 3
+
+
+def body(event: ObjectEvent) -> str:
+    """The notification of one event, its key encoded as S3 does it."""
+    thing = {
+        "key": quote_plus(event.key, safe="/"),
+        "size": event.size_bytes,
+        "eTag": event.etag,
+        "versionId": event.version_id,
+        "sequencer": event.sequencer,
+    }
+    record: dict[str, Any] = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventTime": (event.event_time or datetime.now(UTC)).isoformat(timespec="milliseconds"),
+        "eventName": event.event_name,
+        "s3": {
+            "bucket": {"name": event.bucket},
+            "object": {name: value for name, value in thing.items() if value is not None},
+        },
+    }
+    if event.force:
+        record[REPLAY_MARK] = {"force": True}
+    return json.dumps({"Records": [record]})
+
+
+@dataclass(frozen=True)
+class Notifications:
+    """Sends to a queue."""
+
+    client: "SQSClient"
+    url: str
+
+    def send(self, events: Sequence[ObjectEvent]) -> None:
+        """Send a notification for each event.
+
+        Raises:
+            ServiceUnavailable: some of them were not taken; those that were come as duplicates if all are sent again.
+            Fatal: we may not send.
+        """
+        for start in range(0, len(events), BATCH):
+            bodies = [body(event) for event in events[start : start + BATCH]]
+            for _ in range(ATTEMPTS):
+                bodies = self._refused(bodies)
+                if not bodies:
+                    break
+            else:
+                raise ServiceUnavailable(f"SQS did not take {len(bodies)} notifications. Run the same command again.")
+
+    def _refused(self, bodies: Sequence[str]) -> list[str]:
+        entries = [{"Id": str(number), "MessageBody": text} for number, text in enumerate(bodies)]
+        try:
+            answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
+        except (ClientError, *NO_ANSWER) as error:
+            raise translated(error, "sending notifications", needs="sqs:SendMessage") from error
+        return [bodies[int(failure["Id"])] for failure in answer.get("Failed", [])]
