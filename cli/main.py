@@ -2,7 +2,6 @@
 
 import sys
 
-import billstream
 from billstream.common.stop import Stop
 
 HEARING = frozenset({"consume", "aggregate"})
@@ -11,9 +10,6 @@ HEARING = frozenset({"consume", "aggregate"})
 
 def run() -> None:
     """The console command."""
-    if sys.argv[1:] == ["--version"]:  # answers at once: nothing else is loaded
-        sys.stdout.write(f"billstream {billstream.__version__}\n")
-        return
     stop = Stop().install() if HEARING.intersection(sys.argv[1:2]) else None
 
     from billstream.cli import commands  # noqa: PLC0415 - only now, see above

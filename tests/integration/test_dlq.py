@@ -36,7 +36,7 @@ def _empty_queue(aws: AwsEnvironment) -> None:
 def bury(aws: AwsEnvironment) -> None:
     """Have every message of the queue received in vain until SQS gives it up."""
     waiting = SqsQueue(aws.sqs, aws.queue_url)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while waiting.depth().total and time.monotonic() < deadline:
         aws.sqs.receive_message(QueueUrl=aws.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
     assert waiting.depth().total == 0
@@ -109,14 +109,14 @@ def test_a_rate_is_kept_and_a_stop_loses_nothing(aws: AwsEnvironment) -> None:
     dead(aws, *(f"message {number}" for number in range(12)))
     stop = Stop()
     progress: list[int] = []
-    redrive = Redrive(letters(aws), aws.queue_url, stop, rate=4, told=progress.append)
+    redrive = Redrive(letters(aws), aws.queue_url, stop, rate=2, told=progress.append)
     started = time.monotonic()
     timer = threading.Timer(1.2, stop.request)
     timer.start()
 
     moved = redrive.run()
 
-    assert time.monotonic() - started < 6
+    assert moved <= 2 * (time.monotonic() - started + 1), "faster than two a second"
     assert 1 <= moved < 12
     assert progress == sorted(progress)
     time.sleep(0.5)
