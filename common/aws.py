@@ -110,6 +110,7 @@ def _session() -> boto3.Session:
 
 
 def _config(service: str, *, read_timeout: float) -> Config:
+    # Emulators serve one host name, so buckets are in the path; AWS itself wants them in the host name.
     return Config(
         connect_timeout=5,
         read_timeout=read_timeout,
@@ -154,6 +155,7 @@ def s3_access() -> AwsAccess:
             "The data path is on S3, but no AWS credentials were found. Set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or attach a role."
         )
+    # Those of a role expire, and DuckDB renews nothing: `Storage.prepare` asks again before each write.
     frozen = credentials.get_frozen_credentials()
     return AwsAccess(
         region=session.region_name or DEFAULT_REGION,

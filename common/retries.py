@@ -22,6 +22,7 @@ def redo_on_conflict(unit: Callable[[], T]) -> T:
     Raises:
         WriteConflict: it still loses after two minutes.
     """
+    # Random waits: consumers that collide and then wait for the same time would collide again.
     return Retrying(
         retry=retry_if_exception_type(WriteConflict),
         wait=wait_random_exponential(multiplier=0.02, max=2),

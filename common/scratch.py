@@ -81,6 +81,7 @@ def remove_leftovers(parent: Path, rescue: Callable[[Path], None] = lambda _: No
         folder = lock.with_name(lock.name.removesuffix(_LOCK))
         try:
             with FileLock(lock, timeout=0):
+                # The lock is ours now, so its owner is dead, and no second process removes the folder with us.
                 rescue(folder)
                 shutil.rmtree(folder, ignore_errors=True)
                 lock.unlink(missing_ok=True)

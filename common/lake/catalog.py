@@ -46,7 +46,7 @@ def _sql(name: str) -> str:
 
 
 class Catalog(Protocol):
-    """Where DuckLake keeps its metadata, and where the claim guard lives."""
+    """The database with DuckLake's metadata and the claim guard."""
 
     @property
     def description(self) -> str:
@@ -120,10 +120,12 @@ class SqliteCatalog:
         when one closes the file, the operating system drops the locks of both. Therefore the lake is detached
         while Python's library works.
         """
-        con.execute("USE memory")
+        con.execute("USE memory")  # the default database cannot be detached
         con.execute("DETACH lake")
         guard = sqlite3.connect(self.path, timeout=BUSY_MILLISECONDS / 1000)
         try:
+            # Readers must not wait for a writer. The mode is kept in the file; given as META_JOURNAL_MODE, each process
+            # that attaches the lake would set it again, and fail when another one is writing.
             guard.execute("PRAGMA journal_mode = WAL")
             guard.executescript(f"BEGIN IMMEDIATE;\n{_sql('guard.sqlite.sql')}\nCOMMIT;")
         finally:
@@ -180,6 +182,7 @@ class PostgresCatalog:
             parts = urlsplit(url)
             port = parts.port or 5432
         except ValueError:
+            # `from None`: the text of the original error may contain the password.
             raise Fatal("BILLSTREAM_CATALOG is not a postgresql:// URL that can be read.") from None
         options = dict(parse_qsl(parts.query))
         host = options.pop("host", None) or parts.hostname
@@ -240,6 +243,7 @@ class PostgresCatalog:
 
     def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
         """Let PostgreSQL itself search: a scan through DuckDB would read the whole table."""
+        # The query is passed on as a text, and DuckDB binds no values in it: only digests may become part of it.
         if any(not _DIGEST.match(digest) for digest in digests):
             raise ValueError("a digest is a SHA-256 in hexadecimal")
         sql = _sql(f"{query}.postgres.sql").replace("{digests}", literal(json.dumps(list(digests))))

@@ -23,10 +23,12 @@ def start_engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> 
     """
     con = duckdb.connect(
         config={
+            # Extensions come from their wheels, in exactly our version; DuckDB must not download others.
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "memory_limit": settings.memory_limit,
             "temp_directory": str(spill),
+            # Rows of a load have no order; keeping one would make DuckDB hold large results in memory.
             "preserve_insertion_order": "false",
         }
     )

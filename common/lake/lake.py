@@ -103,12 +103,12 @@ class Lake:
 
     @property
     def data_path(self) -> str:
-        """Where the Parquet files are."""
+        """Return the folder or S3 prefix of the Parquet files."""
         return self._storage.location
 
     @property
     def scratch(self) -> Path:
-        """Where DuckDB spills what does not fit into memory."""
+        """Return the folder of DuckDB's temporary files."""
         return self._scratch.path
 
     # -- reading -----------------------------------------------------------------------------------------

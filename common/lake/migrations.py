@@ -32,6 +32,7 @@ def migrations() -> list[Migration]:
 
 def schema_version(con: duckdb.DuckDBPyConnection) -> int:
     """Return the number of the newest script that was applied to the attached lake; 0 for a new lake."""
+    # Asking the table itself would end the transaction with an error where there is no such table.
     known = con.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'schema_version'"
     ).fetchone()
@@ -64,6 +65,7 @@ def check_version(version: int, *, where: str) -> None:
 
 def apply_migrations(con: duckdb.DuckDBPyConnection, version: int) -> list[Migration]:
     """Run, inside the open transaction, every script newer than `version`. Returns what was run."""
+    # In the transaction of the scripts: a lake has a version if and only if it has the tables of that version.
     con.execute(
         "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL, name VARCHAR, applied_at TIMESTAMPTZ)"
     )

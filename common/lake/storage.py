@@ -75,6 +75,7 @@ class LocalStorage:
     @contextmanager
     def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
         """See `Storage`. A hard link protects each file, so that it can be restored."""
+        # A folder of this process: when it dies in the COMMIT, the next process restores the files from it.
         with scratch_folder(self._keepsakes, "commit") as folder:
             for path in self._written(since - CLOCKS_DIFFER):
                 keepsake = folder / path.relative_to(self.folder)
@@ -134,13 +135,14 @@ class S3Storage:
         if access == self._access:
             return
         con.execute(_secret(access))
-        self._access = access
+        self._access = access  # creating a secret is not free, and this runs before each write
 
     @contextmanager
     def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
         """See `Storage`. A COMMIT reads and writes no data files, so DuckDB gets an endpoint where nothing answers."""
         with con.cursor() as aside:  # the removal does not see changes of the open transaction
             aside.execute(_secret(NOWHERE))
+            # The removal must fail at once, and not after DuckDB has tried four times.
             aside.execute("SET GLOBAL http_retries = 0")
             try:
                 yield
