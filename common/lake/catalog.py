@@ -124,8 +124,7 @@ class SqliteCatalog:
         con.execute("DETACH lake")
         guard = sqlite3.connect(self.path, timeout=BUSY_MILLISECONDS / 1000)
         try:
-            # Readers must not wait for a writer. The mode is kept in the file; given as META_JOURNAL_MODE, each process
-            # that attaches the lake would set it again, and fail when another one is writing.
+            # Readers must not wait for a writer. The mode is kept in the file, so it is set once.
             guard.execute("PRAGMA journal_mode = WAL")
             guard.executescript(f"BEGIN IMMEDIATE;\n{_sql('guard.sqlite.sql')}\nCOMMIT;")
         finally:

@@ -32,7 +32,7 @@ def migrations() -> list[Migration]:
 
 def schema_version(con: duckdb.DuckDBPyConnection) -> int:
     """Return the number of the newest script that was applied to the attached lake; 0 for a new lake."""
-    # Asking the table itself would end the transaction with an error where there is no such table.
+    # A new lake has no such table, and selecting from it would raise.
     known = con.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'schema_version'"
     ).fetchone()
