@@ -117,7 +117,7 @@ class Worker:
         self._count_ignored(batch)
         wanted = [(received, event) for received in batch for event in self._wanted(received.reading)]
         try:
-            outcomes = self._intake.settle([event for _, event in wanted])
+            outcomes = self._intake.process([event for _, event in wanted])
         except Retryable:
             self._release([received.message for received in batch], self._backoff(self._failures + 1))
             raise

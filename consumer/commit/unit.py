@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
-from billstream.consumer.commit.ledger import LedgerEntry, State, insert_entries
+from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
+from billstream.consumer.decide.states import State
 from billstream.consumer.decode.rejects import RejectedRow
 
 _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason")
