@@ -47,7 +47,9 @@ class Intake:
                 outcomes.update(zip([index for index, _ in chosen], process(work, self.context), strict=True))
             arrived += work.arrived
         # Manifests come after all else of a batch: by then the ledger knows of the parts that the batch has.
-        for turn in [*newest_first(manifests), *turns_of_arrived(arrived, self.context)]:
+        turns = newest_first(manifests) if manifests else []
+        turns += turns_of_arrived(arrived, self.context) if arrived else []
+        for turn in turns:
             (outcome,) = process(Delivery(self.context, turn.event, turn.role), self.context)
             outcomes |= {index: outcome.seen_from(events[index]) for index in turn.indices}
             if not any(events[index].scope == turn.event.scope for index in turn.indices):

@@ -124,7 +124,8 @@ class ObjectWork:
         """See `Work`."""
         lake, postponed = self._context.lake, dict[str, Later]()
         steps = self._with_objects(self._decide(postponed), postponed)
-        steps = reconsider_late(lake, steps)
+        if any(step.verdict is Verdict.STALE for step in steps):
+            steps = reconsider_late(lake, steps)
         steps = mark_duplicates(steps, lake, self._context.on_duplicate_content)
         self._stage(steps)
 

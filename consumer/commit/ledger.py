@@ -1,4 +1,4 @@
-"""The ledger: one line for each decision about an object version, and never a change of a line."""
+"""The ledger: one entry for each decision about an object version; an entry never changes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ from billstream.consumer.s3.fetch import Prepared
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
-    """One line of the ledger; its fields are the columns of the lake table `ledger`, where they are explained."""
+    """One entry of the ledger. Its fields are the columns of the lake table `ledger`, where they are explained."""
 
     entry_id: str
     scope: str
@@ -58,9 +58,9 @@ class LedgerEntry:
         return scope_id(self.scope)
 
     def claim(self, held: ProcessedKey | None) -> Claim:
-        """The claim that makes this line the newest of its scope, if `held` still is."""
+        """Return the claim that makes this entry the newest of its scope, if `held` still is the newest."""
         # An unchanged object need not have been fetched: then its content is the one that was held.
-        in_force = self if self.content_sha256 and self.state in _TELL_CONTENT else held
+        active = self if self.content_sha256 and self.state in _TELL_CONTENT else held
         # A stale event leaves what is held as it is. A stale manifest is another thing: it is what the store has.
         overtaken = self.state is State.STALE and self.delivery_id is None
         identity = held if overtaken and held else self
@@ -73,7 +73,7 @@ class LedgerEntry:
                 version_id=identity.version_id,
                 etag=identity.etag,
                 sequencer=identity.sequencer,
-                content_sha256=in_force.content_sha256 if in_force and self.load_id else None,
+                content_sha256=active.content_sha256 if active and self.load_id else None,
             ),
             prev=held.entry_id if held else None,
         )
@@ -99,7 +99,7 @@ _SCHEMA = pa.schema({name: _TYPES.get(name, pa.string()) for name in _COLUMNS}).
 
 
 def insert_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry]) -> None:
-    """Write the lines, inside the open transaction."""
+    """Write the entries, inside the open transaction."""
     rows = [
         {
             **{name: getattr(entry, name) for name in _COLUMNS},
@@ -204,7 +204,7 @@ class EntryBuilder:
 
         Args:
             event: names object and version, and the version's place in the order of events.
-            held: the newest entry of the same scope when the event was decided.
+            held: the newest entry of the same scope when the event was decided; None for an unknown scope.
             state: what was done.
             prepared: the object as it was fetched, if it was; its version is then the one that counts.
             load: its records, if it was decoded.

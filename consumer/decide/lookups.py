@@ -32,8 +32,6 @@ def reconsider_late(lake: Lake, steps: Sequence[Step]) -> list[Step]:
     delivered last, these rows belong to an object that nobody overwrote but somebody removed.
     """
     late = [step for step in steps if step.verdict is Verdict.STALE]
-    if not late:
-        return list(steps)
     repeated = processed_before(lake, [step.event for step in late])
     removals = {
         step.held.load_id: step

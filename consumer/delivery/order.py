@@ -83,8 +83,6 @@ def turns_of_arrived(entry_ids: Sequence[str], context: Context) -> list[Manifes
         entry_ids: the ledger entries that had reported these parts as missing.
         context: has the ledger and the layouts.
     """
-    if not entry_ids:
-        return []
     waiting = manifests_waiting(context.lake, entry_ids)
     newest = context.lake.processed_keys([scope_id(manifest.scope) for manifest, _ in waiting])
     turns = []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy, Settings
-from billstream.consumer.commit.ledger import EntryBuilder, LedgerEntry
+from billstream.consumer.commit.ledger import STATE_OF, EntryBuilder, LedgerEntry
 from billstream.consumer.decide.decision import GONE, Answer, Order, Verdict, decide, meant, order, same_version
 from billstream.consumer.decide.states import State
 from billstream.consumer.decide.step import Step
@@ -425,3 +425,9 @@ def test_an_unchanged_version_keeps_the_digest_of_its_content() -> None:
     assert [line.state for line in world.lines] == [State.LOADED, State.UNCHANGED]
     assert world.held is not None
     assert (world.held.content_sha256, world.held.scope_id) == ("a", scope_id("s3://b/k"))
+
+
+def test_each_verdict_has_its_state_or_writes_no_entry() -> None:
+    silent = {Verdict.DUPLICATE, Verdict.ASK, Verdict.RELEASE}
+    assert STATE_OF.keys() | silent == set(Verdict)
+    assert not STATE_OF.keys() & silent
