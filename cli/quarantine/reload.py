@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS
 

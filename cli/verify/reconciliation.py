@@ -7,8 +7,9 @@ from billstream.cli.verify.finding import Finding
 from billstream.common.errors import WriteConflict
 from billstream.common.ids import new_id
 from billstream.common.lake.guard import scope_id
-from billstream.consumer.commit.ledger import LedgerEntry, State, insert_entries
+from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
 from billstream.consumer.commit.unit import retract_rows
+from billstream.consumer.decide.states import State
 
 if TYPE_CHECKING:
     import duckdb

@@ -19,7 +19,7 @@ import billstream
 from billstream.cli.status import Status
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("public_names.txt")
