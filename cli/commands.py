@@ -13,9 +13,7 @@ from billstream.aggregator.follower import follow
 from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.cli import changes, operator_commands, profiles, report, wiring
-from billstream.cli.aws_setup import set_up_aws
 from billstream.cli.demo import run_demo
-from billstream.cli.files import find_files, load_files
 from billstream.cli.output import Format, console, shown, write_result
 from billstream.cli.query import read_only
 from billstream.cli.settings_table import markdown
@@ -24,6 +22,8 @@ from billstream.common import aws as aws_clients
 from billstream.common.errors import BillstreamError
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
+from billstream.consumer.backfill.local_files import find_files, load_files
+from billstream.consumer.provision import set_up_aws
 
 app = typer.Typer(
     name="billstream",

@@ -4,13 +4,13 @@ from rich.console import Console
 from rich.table import Table
 
 from billstream.aggregator.refresh import RefreshReport
-from billstream.cli.aws_setup import AwsReport
-from billstream.cli.files import Loading
 from billstream.cli.output import printable, shown
 from billstream.cli.settings_table import current
 from billstream.cli.status import Status
 from billstream.cli.terminal import add_row, table
 from billstream.common.settings import Settings
+from billstream.consumer.backfill.local_files import Loading
+from billstream.consumer.provision import AwsReport
 from billstream.consumer.worker import Summary
 
 WORDS = {

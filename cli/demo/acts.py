@@ -10,10 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from billstream.cli.demo.bucket import Bucket
 from billstream.cli.demo.findings import Findings
+from billstream.cli.demo.samples import Story, Truth
 from billstream.cli.demo.verdict import Check, true_to
 from billstream.cli.demo.waiting import wait_until_settled
 from billstream.cli.output import marked
-from billstream.cli.samples import Story, Truth
 from billstream.common.errors import Fatal
 
 REPEATED_NOTIFICATIONS = 3

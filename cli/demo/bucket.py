@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from billstream.cli.aws_setup.failures import explained
+from billstream.cli.demo.samples import Books, SampleFile
 from billstream.cli.demo.world import World
-from billstream.cli.samples import Books, SampleFile
 from billstream.common.errors import Fatal
+from billstream.consumer.provision.failures import explained
 
 UPLOAD_THREADS = 8  # botocore keeps ten connections
 

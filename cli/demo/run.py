@@ -10,17 +10,17 @@ from rich.console import Console
 
 from billstream.cli.demo.acts import Act, OwnFiles, Samples
 from billstream.cli.demo.bucket import Bucket
+from billstream.cli.demo.emulator import EmulatorError
 from billstream.cli.demo.findings import look
 from billstream.cli.demo.folder import demo_folder
+from billstream.cli.demo.samples import Story
+from billstream.cli.demo.samples.story import DEFAULT_DAYS
 from billstream.cli.demo.signals import Interrupted, interruptible
 from billstream.cli.demo.summary import print_kept, print_summary
 from billstream.cli.demo.verdict import consistent
 from billstream.cli.demo.waiting import queue_depth
 from billstream.cli.demo.world import World, running_world
-from billstream.cli.emulator import EmulatorError
 from billstream.cli.output import marked
-from billstream.cli.samples import Story
-from billstream.cli.samples.story import DEFAULT_DAYS
 from billstream.common.errors import BillstreamError
 from billstream.common.retries import patiently
 

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from billstream.cli.demo.bucket import Bucket
 from billstream.cli.demo.findings import Findings, Quarantined
+from billstream.cli.demo.samples import Truth
 from billstream.cli.demo.surroundings import access
 from billstream.cli.demo.verdict import Check
 from billstream.cli.demo.world import World
 from billstream.cli.output import marked, printable
-from billstream.cli.samples import Truth
 
 MOST_REASONS = 8
 RARE_STATES = ("unchanged", "stale", "kept", "skipped", "missing")

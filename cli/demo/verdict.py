@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from billstream.cli.demo.findings import Findings
-from billstream.cli.samples import Truth
+from billstream.cli.demo.samples import Truth
 
 
 @dataclass(frozen=True)

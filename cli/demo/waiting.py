@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billstream.cli.aws_setup.failures import explained
 from billstream.cli.demo.findings import freshness
 from billstream.cli.demo.world import World
 from billstream.common.errors import Fatal, Retryable
+from billstream.consumer.provision.failures import explained
 
 POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 120.0

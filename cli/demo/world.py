@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from billstream.cli.aws_setup import set_up_aws
+from billstream.cli.demo.emulator import Emulator
+from billstream.cli.demo.supervisor import SupervisedProcess
 from billstream.cli.demo.surroundings import surroundings
-from billstream.cli.emulator import Emulator
-from billstream.cli.leash import LeashedProcess
 from billstream.common import aws
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from billstream.consumer.provision import set_up_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,7 +37,7 @@ class World:
     s3: "S3Client"
     sqs: "SQSClient"
     lake: Lake
-    processes: dict[str, LeashedProcess]
+    processes: dict[str, SupervisedProcess]
 
     def check(self) -> None:
         """Make sure that everything still runs.
@@ -99,10 +99,10 @@ def _start_emulator(stack: ExitStack, folder: Path) -> str:
     return emulator.endpoint_url
 
 
-def _start_processes(stack: ExitStack, folder: Path) -> dict[str, LeashedProcess]:
-    processes: dict[str, LeashedProcess] = {}
+def _start_processes(stack: ExitStack, folder: Path) -> dict[str, SupervisedProcess]:
+    processes: dict[str, SupervisedProcess] = {}
     for command in COMMANDS:
-        processes[command] = LeashedProcess(
+        processes[command] = SupervisedProcess(
             [sys.executable, "-P", "-m", "billstream.cli.main", command],
             env=os.environ,
             log=_log(folder, command),

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from billstream.cli.dlq.diagnosis import Diagnosis
 from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.consumer.dead_letters.diagnosis import Diagnosis
 
 
 def letters(found: Sequence[Diagnosis], *, total: int, as_json: bool) -> None:

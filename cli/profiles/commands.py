@@ -8,14 +8,14 @@ import typer
 
 from billstream.cli.output import printable
 from billstream.cli.profiles import report
-from billstream.cli.profiles.bench import workbench
-from billstream.cli.profiles.catalogue import catalogue, named
-from billstream.cli.profiles.proposal import propose
-from billstream.cli.profiles.trial import try_file
 from billstream.cli.terminal import AsJson
 from billstream.common.errors import Fatal
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
+from billstream.consumer.trial.bench import workbench
+from billstream.consumer.trial.catalogue import catalogue, named
+from billstream.consumer.trial.proposal import propose
+from billstream.consumer.trial.trial import try_file
 
 app = typer.Typer(
     help="How files are read: the profiles, what they make of a file, and a proposal for a new one.",

@@ -7,11 +7,11 @@ from typing import Any
 from rich.text import Text
 
 from billstream.cli.output import decimal_text, printable
-from billstream.cli.profiles.catalogue import Listed
-from billstream.cli.profiles.examples import Feeding
-from billstream.cli.profiles.trial import COSTS, Trial
-from billstream.cli.profiles.words import conditions, manner, origin
 from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.consumer.trial.catalogue import Listed
+from billstream.consumer.trial.examples import Feeding
+from billstream.consumer.trial.trial import COSTS, Trial
+from billstream.consumer.trial.words import conditions, manner, origin
 
 SHOWN_REJECTS = 10
 _SHOWN_CELLS = 6

@@ -6,11 +6,11 @@ import typer
 
 from billstream.cli import wiring
 from billstream.cli.quarantine import report
-from billstream.cli.quarantine.listing import named, quarantined
-from billstream.cli.quarantine.records import rejected_records
-from billstream.cli.quarantine.reload import reload_objects
 from billstream.cli.terminal import AsJson, exit_code, interruptible, progress
 from billstream.common.errors import Fatal
+from billstream.consumer.quarantine.listing import named, quarantined
+from billstream.consumer.quarantine.records import rejected_records
+from billstream.consumer.quarantine.reload import reload_objects
 
 app = typer.Typer(help="What could not be loaded, why, and another try.", no_args_is_help=True, rich_markup_mode=None)
 

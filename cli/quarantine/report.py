@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from billstream.cli.quarantine.listing import Quarantined
-from billstream.cli.quarantine.records import Record
-from billstream.cli.quarantine.reload import Reloaded
 from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.consumer.quarantine.listing import Quarantined
+from billstream.consumer.quarantine.records import Record
+from billstream.consumer.quarantine.reload import Reloaded
 
 
 def items(found: Sequence[Quarantined], *, as_json: bool) -> None:

@@ -55,13 +55,18 @@ class Unit:
         tried = {State.LOADED, State.QUARANTINED}
         return [entry.state is State.QUARANTINED for entry in self.entries if entry.state in tried]
 
-    def commit(self, lake: Lake, author: str) -> int:
+    def commit(self, lake: Lake, author: str, message: str | None = None) -> int:
         """Make it true, all or nothing. Returns the snapshot's id.
+
+        Args:
+            lake: where it becomes true.
+            author: the process, as the snapshot names it.
+            message: the snapshot's message; None counts object versions and loads.
 
         Raises:
             Retryable: see `Lake.commit`; decide the whole unit anew.
         """
-        return lake.commit(self._write, claims=self.claims, author=author, message=self._message())
+        return lake.commit(self._write, claims=self.claims, author=author, message=message or self._message())
 
     def _message(self) -> str:
         return f"{len(self.entries)} object versions, {len(self.replaced)} loads replaced or removed"

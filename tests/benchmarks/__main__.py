@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from billstream.cli import wiring
-from billstream.cli.files import find_files, load_files
+from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.common.settings import Settings
 
 COSTS = ("BilledCost", "EffectiveCost", "ConsumedQuantity")

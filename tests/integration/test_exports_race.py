@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.cli.files import find_files, load_files
+from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.cli.verify.proof import prove
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billstream.cli.profiles.bench import Bench, workbench
-from billstream.cli.profiles.proposal import propose
-from billstream.cli.profiles.trial import Trial, try_file
+from billstream.consumer.trial.bench import Bench, workbench
+from billstream.consumer.trial.proposal import propose
+from billstream.consumer.trial.trial import Trial, try_file
 from billstream.common.errors import Fatal, Poison
 from billstream.common.settings import Settings
 from billstream.consumer.profiles import ProfileRegistry

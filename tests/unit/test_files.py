@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from billstream.cli.files import Loading, find_files, load_files
+from billstream.consumer.backfill.local_files import Loading, find_files, load_files
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
 from billstream.consumer.commit.outcome import Outcome, Result

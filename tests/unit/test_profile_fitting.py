@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from billstream.cli.profiles.fitting import Fit, fits_of, lacks
-from billstream.cli.profiles.words import conditions, manner, origin
+from billstream.consumer.trial.fitting import Fit, fits_of, lacks
+from billstream.consumer.trial.words import conditions, manner, origin
 from billstream.consumer.profiles import Profile, ProfileRegistry, Source
 from billstream.consumer.profiles.model import Match, Values
 

@@ -1,0 +1,104 @@
+"""The bucket that billing files land in, and the notification that tells the queue about them."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+from billstream.common.aws import DEFAULT_REGION
+from billstream.common.errors import Fatal
+from billstream.consumer.provision.failures import error_code, explained
+from billstream.consumer.provision.resources import Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import QueueConfigurationOutputTypeDef
+
+NOTIFICATION_ID = "billstream"
+EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+# A queue and its policy are seen by S3 some seconds after they were made.
+DESTINATION_PATIENCE_SECONDS = 15.0
+
+
+def ensure_bucket(s3: "S3Client", name: str) -> Outcome:
+    """Make the bucket in the client's region unless it is there.
+
+    Raises:
+        Fatal: the name belongs to somebody else, or a permission is missing.
+    """
+    with explained(f"bucket {name}"):
+        try:
+            s3.head_bucket(Bucket=name)
+        except ClientError as error:
+            if error_code(error) not in {"404", "NoSuchBucket", "NotFound"}:
+                raise
+        else:
+            return Outcome.FOUND
+        return _create(s3, name)
+
+
+def _create(s3: "S3Client", name: str) -> Outcome:
+    region = s3.meta.region_name
+    try:
+        if region == DEFAULT_REGION:  # the one region that must not be named
+            s3.create_bucket(Bucket=name)
+        else:
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        return Outcome.FOUND
+    except s3.exceptions.BucketAlreadyExists:
+        raise Fatal(f"The bucket name {name} is taken by another AWS account; set another BILLSTREAM_BUCKET.") from None
+    return Outcome.MADE
+
+
+def owned_by(s3: "S3Client", bucket: str, account: str) -> bool:
+    """Whether the bucket belongs to this account, as far as the credentials in use can tell."""
+    try:
+        with explained(f"bucket {bucket}"):
+            s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+    except Fatal:
+        return False
+    return True
+
+
+def ensure_notification(s3: "S3Client", bucket: str, queue_arn: str) -> Outcome:
+    """Have the bucket tell the queue of every object created or removed.
+
+    S3 replaces the notification configuration of a bucket as a whole. What others have put there is read, kept
+    and written back; ours is known by its id. Whoever changes it between our read and our write loses that change:
+    S3 offers no way to notice.
+
+    Raises:
+        Fatal: a permission is missing, or another configuration of the bucket overlaps with ours.
+    """
+    with explained(f"the notifications of bucket {bucket}"):
+        current = s3.get_bucket_notification_configuration(Bucket=bucket)
+        queues = current.get("QueueConfigurations", [])
+        if any(_does_the_job(queue, queue_arn) for queue in queues):
+            return Outcome.FOUND
+        others = [queue for queue in queues if queue.get("Id") != NOTIFICATION_ID]
+        wanted = {key: value for key, value in current.items() if key != "ResponseMetadata"}
+        ours = {"Id": NOTIFICATION_ID, "QueueArn": queue_arn, "Events": list(EVENTS)}
+        wanted["QueueConfigurations"] = [*others, ours]
+        _patiently_put(s3, bucket, wanted)
+    return Outcome.MADE if len(others) == len(queues) else Outcome.UPDATED
+
+
+def _does_the_job(queue: "QueueConfigurationOutputTypeDef", queue_arn: str) -> bool:
+    """Whether this configuration, whoever made it, sends all of our events to our queue."""
+    return queue["QueueArn"] == queue_arn and set(EVENTS) <= set(queue["Events"]) and not queue.get("Filter")
+
+
+def _patiently_put(s3: "S3Client", bucket: str, wanted: dict[str, object]) -> None:
+    Retrying(
+        retry=retry_if_exception(
+            lambda error: isinstance(error, ClientError) and error_code(error) == "InvalidArgument"
+        ),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(DESTINATION_PATIENCE_SECONDS),
+        reraise=True,
+    )(s3.put_bucket_notification_configuration, Bucket=bucket, NotificationConfiguration=wanted)
+
+
+def _destination_not_seen(error: BaseException) -> bool:
+    return isinstance(error, ClientError) and error_code(error) == "InvalidArgument"

@@ -1,0 +1,113 @@
+"""Why a header has the profile that it has, and why not another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from billstream.consumer.profiles import Binding, Profile, ProfileRegistry, bind
+from billstream.consumer.profiles.names import Header
+from billstream.consumer.trial.words import sources_of
+
+_NEAREST = 3
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One profile beside a header: `why` it is taken, or not."""
+
+    profile: str
+    taken: bool
+    fits: bool
+    why: str
+
+
+def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: str) -> list[Fit]:
+    """The profile that is taken, the others that fit, then the nearest that do not; all of the user's own are named."""
+    fitting = profiles.fitting(header, key)
+    found = [Fit(b.profile.name, b is fitting[0], fits=True, why=_why(profiles, fitting, b)) for b in fitting]
+    fit = {id(binding.profile) for binding in fitting}
+    others = [
+        profile for profile in profiles.profiles if id(profile) not in fit and _is_near(profiles, profile, header)
+    ]
+    others.sort(key=lambda profile: (profile not in profiles.own, -_known(profile, header), profile.name))
+    shown = others[: len(profiles.own) + _NEAREST]
+    return found + [Fit(p.name, taken=False, fits=False, why="; ".join(lacks(p, header, key))) for p in shown]
+
+
+def lacks(profile: Profile, header: Sequence[str], key: str) -> list[str]:
+    """What keeps a profile from fitting, each as a sentence without its end."""
+    names = profile.names_in(header)
+    match = profile.match
+    found = [f"no source for {column} (from {sources_of(profile, column)})" for column in profile.missing(header)]
+    if match.one_of and not any(all(name in names for name in wanted) for wanted in match.one_of):
+        found.append(f"the header has no {_closest(match.one_of, names)}")
+    found += [f"it is not for headers with {name!r}" for name in match.none if name in names]
+    if not _key_fits(profile, key):
+        found.append(f"the key {key!r} is not like {' or '.join(map(repr, match.keys))}")
+    if not found and bind(profile, header, key) is None:
+        found.append("the header has a part only of what it computes with")
+    return found
+
+
+def _closest(one_of: Sequence[Sequence[str]], names: Header) -> str:
+    """What has to be added to the header for one of the sets to be there, where that is least."""
+    absent = [[repr(name) for name in wanted if name not in names] for wanted in one_of]
+    least = min(map(len, absent))
+    shortest = list(dict.fromkeys(" and ".join(some) for some in absent if len(some) == least))
+    return f"{' or '.join(shortest[:_NEAREST])}{' or …' if len(shortest) > _NEAREST else ''}"
+
+
+def _key_fits(profile: Profile, key: str) -> bool:
+    """Whether the key alone would do."""
+    return profile.match.model_copy(update={"one_of": (), "none": ()}).fits(Header(()), key)
+
+
+def _why(profiles: ProfileRegistry, fitting: Sequence[Binding], binding: Binding) -> str:
+    if binding is fitting[0]:
+        return _why_taken(profiles, binding)
+    return _why_not(profiles, fitting[0], binding)
+
+
+def _why_taken(profiles: ProfileRegistry, binding: Binding) -> str:
+    match = binding.profile.match
+    whose = "a profile of your own" if _is_own(profiles, binding) else "built in"
+    reasons = [whose]
+    if binding.profile.refuse is None:
+        reasons.append(f"{len(binding.used)} of {len(binding.header)} header columns are used")
+    if match.needs:
+        reasons.append(f"there is a source for {', '.join(match.needs)}")
+    if match.one_of:
+        names = binding.profile.names_in(binding.header)
+        there = next(wanted for wanted in match.one_of if all(name in names for name in wanted))
+        reasons.append(f"the header has {', '.join(map(repr, there))}")
+    if match.keys:
+        reasons.append(f"the key is like {' or '.join(map(repr, match.keys))}")
+    return "; ".join(reasons)
+
+
+def _why_not(profiles: ProfileRegistry, taken: Binding, other: Binding) -> str:
+    name = taken.profile.name
+    if _is_own(profiles, taken) and not _is_own(profiles, other):
+        return f"it is built in, and {name} is a profile of your own"
+    if taken.profile.refuse is not None and other.profile.refuse is None:
+        return f"{name} knows such files not to be charges"
+    if taken.profile.match.keys and not other.profile.match.keys:
+        return f"{name} also asks for a key such as this one"
+    if len(taken.used) > len(other.used):
+        return f"it uses {len(other.used)} header columns, {name} uses {len(taken.used)}"
+    if taken.profile.depth > other.profile.depth:
+        return f"{name} extends more profiles, and knows such files better"
+    return f"nothing tells them apart, and {name} is first by name"
+
+
+def _is_own(profiles: ProfileRegistry, binding: Binding) -> bool:
+    return any(binding.profile is profile for profile in profiles.own)
+
+
+def _is_near(profiles: ProfileRegistry, profile: Profile, header: Sequence[str]) -> bool:
+    return profile in profiles.own or _known(profile, header) > 0
+
+
+def _known(profile: Profile, header: Sequence[str]) -> int:
+    """How many columns the header could feed; of a profile that refuses, nothing is known."""
+    columns = tuple(name for name, source in profile.columns.items() if source.constant is None)
+    return len(columns) - len(profile.missing(header, columns))
