@@ -1,6 +1,6 @@
 """MiniStack, the AWS emulator inside the demo: S3, SQS and SNS on a free port of 127.0.0.1.
 
-It keeps its state in memory and its few files in one folder, and it is gone when we are.
+It keeps its state in memory and its few files in one folder, and it ends when we do.
 """
 
 import http.client
@@ -20,7 +20,7 @@ from billstream.cli.demo.supervisor import SupervisedProcess
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
-# Between our choice of a free port and MiniStack's bind somebody else may take it.
+# Between our choice of a free port and MiniStack's bind another process may take it.
 PORT_ATTEMPTS = 3
 INHERITED = ("PATH", "LANG", "PYTHONPATH", "LD_LIBRARY_PATH")
 
@@ -67,7 +67,7 @@ class Emulator:
             self._process.stop()
 
     def _answers(self, deadline: float) -> bool:
-        """Whether a process of ours came up on a free port by `deadline`; if not, none is left running."""
+        """Return True if a process of ours came up on a free port by `deadline`; if not, none is left running."""
         self._port = free_port()
         identity = secrets.token_hex(8)
         process = SupervisedProcess(
@@ -84,7 +84,7 @@ class Emulator:
         return False
 
     def _environment(self, identity: str) -> dict[str, str]:
-        """A whole environment, so that nothing set around us changes what MiniStack does."""
+        """Return a whole environment, so that no variable around us changes MiniStack's behaviour."""
         scratch = str(self._folder)
         return {name: os.environ[name] for name in INHERITED if name in os.environ} | {
             "HOME": scratch,
@@ -124,14 +124,14 @@ def running_emulator() -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    """Return a port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def _edition_at(port: int) -> object:
-    """What the health page at `port` calls its edition; None while there is no such page."""
+    """Return the edition on the health page at `port`; None while there is no such page."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2)  # urllib would go through a configured proxy
     try:
         connection.request("GET", "/_ministack/health")

@@ -30,16 +30,16 @@ WATCH_SECONDS = 0.5
 def run_demo(
     *, home: Path, console: Console, input_dir: Path | None = None, keep: bool = False, days: int = DEFAULT_DAYS
 ) -> int:
-    """Run billstream as a whole against an emulated AWS, and say whether it tells the truth.
+    """Run all of billstream against an emulated AWS, and compare its totals with the truth.
 
     To be called from the main thread: it listens to signals. Log events below a warning are left out from then on.
 
     Args:
         home: the demo lives in the folder `demo` below it.
-        console: where to speak to the reader.
-        input_dir: load the files below this folder instead of samples; then no truth is known.
-        keep: go on until Ctrl-C, so that the reader can try things.
-        days: how many days of samples, two or more.
+        console: shows the demo to the reader.
+        input_dir: load the files below this folder instead of samples; then the truth is unknown.
+        keep: keep running until Ctrl-C, so that the reader can try things.
+        days: the number of days of samples, two or more.
 
     Returns:
         The exit code: 0 if all is well; 1 if a total does not match or something failed, which is then on the
@@ -56,7 +56,7 @@ def run_demo(
                 if keep:
                     _keep(world, console)
     except Interrupted as interrupted:
-        console.print(f"The demo was {interrupted} and has tidied up.")
+        console.print(f"The demo was {interrupted} and has cleaned up.")
         return codes[0] if codes else interrupted.exit_code
     except (BillstreamError, EmulatorError) as error:
         console.print(f"[bold red]The demo failed.[/] {marked(str(error))}", highlight=False, soft_wrap=True)
@@ -65,8 +65,8 @@ def run_demo(
 
 
 def _perform(world: World, act: Act, console: Console) -> int:
-    """Play the act and tell what became of it. Returns the exit code."""
-    console.print(f"They run. Their logs are in {marked(str(world.folder))}.", highlight=False, soft_wrap=True)
+    """Play the act and show the result. Return the exit code."""
+    console.print(f"They are running. Their logs are in {marked(str(world.folder))}.", highlight=False, soft_wrap=True)
     started = time.monotonic()
     bucket = Bucket(world)
     act.play(bucket, console)

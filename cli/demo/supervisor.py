@@ -1,4 +1,4 @@
-"""A server process that cannot outlive the process that started it.
+"""A supervised subprocess: a server that cannot outlive the process that started it.
 
 A guard (this very file, run as a script) stands between us and the server and is the server's real parent. Both live
 in a session of their own, so a Ctrl-C in our terminal reaches us only, and the server is stopped when we say so. The
@@ -20,7 +20,7 @@ POLL_SECONDS = 0.1
 
 
 class SupervisedProcess:
-    """A running server.
+    """A running server under supervision.
 
     Args:
         command: Program and arguments; the program by absolute path.
@@ -59,7 +59,7 @@ class SupervisedProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the server runs; its end is noticed within a fifth of a second."""
+        """True while the server runs; its end is noticed within a fifth of a second."""
         return self._guard.poll() is None
 
     def stop(self) -> None:
@@ -68,7 +68,7 @@ class SupervisedProcess:
         self._guard.wait()
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last lines that the server wrote, for an error message."""
+        """Return the last lines that the server wrote, for an error message."""
         return "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-lines:])
 
 

@@ -1,4 +1,4 @@
-"""All that runs during a demo: the emulated AWS, a consumer, an aggregator; and all of it ends with the block."""
+"""The processes of a demo: the emulated AWS, a consumer, an aggregator; all end with the block."""
 
 import os
 import sys
@@ -40,7 +40,7 @@ class World:
     processes: dict[str, SupervisedProcess]
 
     def check(self) -> None:
-        """Make sure that everything still runs.
+        """Check that every process still runs.
 
         Raises:
             Fatal: one of the processes has ended by itself; the text has the end of its log.
@@ -50,11 +50,11 @@ class World:
                 raise Fatal(f"`billstream {command}` has ended by itself. {self._log_end(command)}")
 
     def log(self, command: str) -> Path:
-        """Where a process writes what it does."""
+        """Return the path of a process's log."""
         return _log(self.folder, command)
 
     def log_ends(self) -> str:
-        """The last lines of each process's log."""
+        """Return the last lines of each process's log."""
         return "\n".join(self._log_end(command) for command in self.processes)
 
     def _log_end(self, command: str) -> str:
@@ -63,11 +63,11 @@ class World:
 
 @contextmanager
 def running_world(folder: Path) -> Iterator[World]:
-    """Start everything in `folder`, and stop it in the opposite order whatever happens in the block.
+    """Start all processes in `folder`, and stop them in reverse order whatever happens in the block.
 
     Raises:
         EmulatorError: the emulator is not installed or does not start.
-        BillstreamError: its resources, or the lake, could not be made.
+        BillstreamError: its resources, or the lake, could not be created.
     """
     with ExitStack() as stack:
         endpoint_url = _start_emulator(stack, folder / "aws")

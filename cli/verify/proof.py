@@ -1,4 +1,4 @@
-"""The whole proof: charges, ledger, claims and bucket (`consumer.verify`), then the aggregates (`aggregator.verify`)."""
+"""The whole proof: charges, ledger, claims and bucket by `consumer.verify`, then aggregates by `aggregator.verify`."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,47 +1,40 @@
-"""Carries out a replay."""
+"""Three ways to carry out a replay: look only, process in this process, or notify the consumers."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
-from billstream.cli import wiring
-from billstream.cli.replay.order import Order, Origin
-from billstream.cli.replay.results import Foreseen, Result, Sent
-from billstream.cli.terminal import progress
 from billstream.common.lake import Lake
-from billstream.common.runtime import Stop
-from billstream.common.settings import Settings
+from billstream.common.stop import Stop
 from billstream.consumer.backfill.feed import Fed, Feed
-from billstream.consumer.backfill.replay import FromLedger, FromListing, Source, foresee
+from billstream.consumer.backfill.replay import Source, foresee
 from billstream.consumer.events import FILE_BUCKET, ObjectEvent
 from billstream.consumer.layouts.registry import Layouts
 from billstream.consumer.sqs.notifications import Notifications
 
-Told = Callable[[int], None]
+Progress = Callable[[int], None]
+"""Called with the number of objects that have just been handled."""
 
 
-def carry_out(order: Order, settings: Settings, stop: Stop) -> Result:
-    """Do what is asked for, until told to stop.
+@dataclass
+class Foreseen:
+    """The forecast of a replay: how many objects of how many bytes, and the verdict on each."""
 
-    Raises:
-        Retryable: S3, SQS or the lake does not answer. The same command goes on from there: what is settled by
-            then changes nothing.
-        Fatal: something is missing, or we may not use it.
-    """
-    with wiring.opened_lake(settings, read_only=not order.writes) as lake, progress() as bar:
-        task = bar.add_task("Replaying", total=None)
-
-        def told(count: int) -> None:
-            bar.advance(task, count)
-
-        source = _source(order, lake, settings)
-        if order.dry_run:
-            return foresee_replay(source, lake, wiring.layouts(settings), stop, told)
-        if order.via_queue:
-            return replay_via_queue(source, wiring.notices(settings), stop, told)
-        return replay_directly(source, wiring.operator_feed(settings, lake, stop, role="replay"), told)
+    objects: int = 0
+    size_bytes: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
 
 
-def foresee_replay(source: Source, lake: Lake, layouts: Layouts, stop: Stop, told: Told) -> Foreseen:
-    """Look at every candidate without fetching any, until told to stop."""
+@dataclass
+class Sent:
+    """The notifications of a replay. Local files are left out: a queue is for objects."""
+
+    notifications: int = 0
+    left_out: int = 0
+
+
+def foresee_replay(source: Source, lake: Lake, layouts: Layouts, stop: Stop, progress: Progress) -> Foreseen:
+    """Look at every candidate without fetching any, until the stop is requested."""
     found = Foreseen()
     for page in source():
         if stop.requested:
@@ -49,41 +42,44 @@ def foresee_replay(source: Source, lake: Lake, layouts: Layouts, stop: Stop, tol
         found.objects += len(page)
         found.size_bytes += sum(candidate.event.size_bytes or 0 for candidate in page)
         found.verdicts.update(verdict.value for verdict in foresee(lake, page, layouts))
-        told(len(page))
+        progress(len(page))
     return found
 
 
-def replay_directly(source: Source, feed: Feed, told: Told) -> Fed:
-    """Settle every candidate in this process, until told to stop."""
+def replay_directly(source: Source, feed: Feed, progress: Progress) -> Fed:
+    """Process every candidate in this process, until the stop is requested.
+
+    Raises:
+        Retryable: S3 or the lake does not answer. What is processed stays, and the same replay goes on from there.
+    """
     fed = Fed()
     for outcomes in feed.run(_events(source, feed.stop)):
         fed.add(outcomes)
-        told(len(outcomes))
+        progress(len(outcomes))
     return fed
 
 
-def replay_via_queue(source: Source, notices: Notifications, stop: Stop, told: Told) -> Sent:
-    """Send a notification for every candidate, until told to stop."""
+def replay_via_queue(source: Source, notifications: Notifications, stop: Stop, progress: Progress) -> Sent:
+    """Send a notification for every candidate, until the stop is requested.
+
+    Raises:
+        Retryable: S3 or SQS does not answer. Notifications that were sent stay; a second one changes nothing.
+    """
     sent = Sent()
     for page in source():
         if stop.requested:
             break
         events = [candidate.event for candidate in page if candidate.event.bucket != FILE_BUCKET]
-        notices.send(events)
-        sent.notices += len(events)
+        notifications.send(events)
+        sent.notifications += len(events)
         sent.left_out += len(page) - len(events)
-        told(len(page))
+        progress(len(page))
     return sent
-
-
-def _source(order: Order, lake: Lake, settings: Settings) -> Source:
-    if order.origin is Origin.LEDGER:
-        return FromLedger(lake, order.selection)
-    return FromListing(lake, wiring.bucket(settings), wiring.interest(settings), order.selection)
 
 
 def _events(source: Source, stop: Stop) -> Iterator[ObjectEvent]:
     for page in source():
+        # Between two pages too: a page whose objects all agree yields nothing that the feed could stop at.
         if stop.requested:
             return
         yield from (candidate.event for candidate in page)

@@ -1,4 +1,4 @@
-"""`billstream load`: local files through the same decode, ledger and commit as those of a bucket."""
+"""Local files through the same decode, ledger and commit as the objects of a bucket."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,23 +13,24 @@ from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.registry import Layouts
 
-_UNNAMEABLE = "The name of the file is not UTF-8 text; rename it."
+_UNNAMEABLE = "The file's name is not UTF-8, so it was not loaded. Rename the file, and load it again."
 
 
 @dataclass
 class Loading:
-    """What a load of local files did."""
+    """The result of loading local files. `troubles` are pairs of (file, reason)."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     rejected: int = 0
-    troubles: list[tuple[str, str]] = field(default_factory=list)  # file, reason
-    _brought: dict[str, str] = field(default_factory=dict, compare=False)  # by manifests: scope of a part to its state
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+    # A manifest decides about its parts: scope of a part to its state.
+    _delivered: dict[str, str] = field(default_factory=dict, compare=False)
     _waiting: set[str] = field(default_factory=set, compare=False)
 
     def add(self, outcome: Outcome) -> None:
-        """Count one file: a part of a delivery as what its manifest has made of it, if that is among the files, too."""
-        self._brought |= {line.scope: line.state.value for line in outcome.also}
+        """Count one file; a part of a delivery is counted at the end, when its manifest may have been loaded."""
+        self._delivered |= {entry.scope: entry.state.value for entry in outcome.also}
         if outcome.label == State.AWAITING_MANIFEST:
             self._waiting.add(outcome.event.scope)
         else:
@@ -40,18 +41,18 @@ class Loading:
             self.troubles.append((outcome.event.key, reason))
 
     def end(self) -> None:
-        """Count the parts, now that every manifest has had its turn."""
-        self.outcomes.update(self._brought.get(scope, State.AWAITING_MANIFEST.value) for scope in self._waiting)
+        """Count the parts, now that every manifest has been processed."""
+        self.outcomes.update(self._delivered.get(scope, State.AWAITING_MANIFEST.value) for scope in self._waiting)
         self._waiting.clear()
 
 
 def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Layouts()) -> list[Path]:  # noqa: B008 - frozen
-    """The files to load: those named, and those below the folders named whose names are included.
+    """Return the files to load: those named, and the included ones below the folders named.
 
-    So are the parts and the manifests of exports, which their folders tell.
+    Parts and manifests of exports are included too; a layout recognises them by their folders.
 
     Raises:
-        Fatal: a path is not there, or there is nothing to load.
+        Fatal: a path does not exist, or there is nothing to load.
     """
     found: dict[Path, None] = {}
     for path in paths:
@@ -65,27 +66,31 @@ def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Lay
         elif path.is_file():
             found[path.resolve()] = None
         else:
-            raise Fatal(f"There is no file or folder {path}.")
+            raise Fatal(f"There is no file or folder {path}; nothing was loaded. Check the path.")
     if not found:
-        raise Fatal(f"No file matches BILLSTREAM_INCLUDE ({', '.join(settings.include)}).")
+        raise Fatal(
+            f"No file matches BILLSTREAM_INCLUDE ({', '.join(settings.include)}); nothing was loaded. Name the files "
+            "themselves, or change BILLSTREAM_INCLUDE."
+        )
     return list(found)
 
 
 def load_files(
     files: Sequence[Path], intake: Intake, settings: Settings, progress: Callable[[int], None] = lambda _: None
 ) -> Loading:
-    """Load the files, a micro-batch a commit.
+    """Load the files, one commit for each micro-batch.
 
     Args:
         files: absolute paths.
         intake: over `LocalObjects`.
-        settings: how large a micro-batch is.
-        progress: told how many files each batch had.
+        settings: hold the size of a micro-batch.
+        progress: called with the number of files of each batch.
 
     Raises:
         Retryable: the lake does not answer; what was loaded stays, and the same command goes on from there.
     """
     loading = Loading()
+    # File systems take any bytes as a name; the ledger's names are text.
     named = [path for path in files if _is_text(path)]
     loading.troubles += [(ascii(str(path)), _UNNAMEABLE) for path in files if not _is_text(path)]
     for batch in _batches(named, settings):
@@ -97,7 +102,6 @@ def load_files(
 
 
 def _is_text(path: Path) -> bool:
-    """Whether the name is text: file systems take any bytes, a ledger of names does not."""
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The AWS side of a billstream: bucket, queue, dead-letter queue, and the notification that joins them."""
+"""The AWS resources of a billstream: bucket, queue, dead-letter queue, and the notification that connects them."""
 
 from billstream.consumer.provision.resources import AwsReport, Outcome, Resource
 from billstream.consumer.provision.setup import set_up_aws

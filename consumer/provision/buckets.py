@@ -1,4 +1,4 @@
-"""The bucket that billing files land in, and the notification that tells the queue about them."""
+"""The bucket of the billing files, and the notification that announces them to the queue."""
 
 from typing import TYPE_CHECKING
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 NOTIFICATION_ID = "billstream"
 EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
-# A queue and its policy are seen by S3 some seconds after they were made.
+# S3 sees a queue and its policy some seconds after they were created.
 DESTINATION_PATIENCE_SECONDS = 15.0
 
 
 def ensure_bucket(s3: "S3Client", name: str) -> Outcome:
-    """Make the bucket in the client's region unless it is there.
+    """Create the bucket in the client's region unless it exists.
 
     Raises:
-        Fatal: the name belongs to somebody else, or a permission is missing.
+        Fatal: the name belongs to another account, or a permission is missing.
     """
     with explained(f"bucket {name}"):
         try:
@@ -52,7 +52,7 @@ def _create(s3: "S3Client", name: str) -> Outcome:
 
 
 def owned_by(s3: "S3Client", bucket: str, account: str) -> bool:
-    """Whether the bucket belongs to this account, as far as the credentials in use can tell."""
+    """Return True if the bucket belongs to this account, as far as the credentials in use can show."""
     try:
         with explained(f"bucket {bucket}"):
             s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
@@ -62,11 +62,11 @@ def owned_by(s3: "S3Client", bucket: str, account: str) -> bool:
 
 
 def ensure_notification(s3: "S3Client", bucket: str, queue_arn: str) -> Outcome:
-    """Have the bucket tell the queue of every object created or removed.
+    """Have the bucket notify the queue of every object created or removed.
 
-    S3 replaces the notification configuration of a bucket as a whole. What others have put there is read, kept
-    and written back; ours is known by its id. Whoever changes it between our read and our write loses that change:
-    S3 offers no way to notice.
+    S3 replaces the notification configuration of a bucket as a whole. Configurations of others are read, kept
+    and written back; ours is recognised by its id. A change by another process between our read and our write is
+    lost: S3 offers no way to notice.
 
     Raises:
         Fatal: a permission is missing, or another configuration of the bucket overlaps with ours.
@@ -85,7 +85,7 @@ def ensure_notification(s3: "S3Client", bucket: str, queue_arn: str) -> Outcome:
 
 
 def _does_the_job(queue: "QueueConfigurationOutputTypeDef", queue_arn: str) -> bool:
-    """Whether this configuration, whoever made it, sends all of our events to our queue."""
+    """Return True if this configuration, whoever made it, sends all of our events to our queue."""
     return queue["QueueArn"] == queue_arn and set(EVENTS) <= set(queue["Events"]) and not queue.get("Filter")
 
 

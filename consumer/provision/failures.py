@@ -1,4 +1,4 @@
-"""The one edge where botocore's exceptions become billstream's while AWS is being set up."""
+"""The one place where botocore's exceptions become billstream's while AWS resources are created."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from billstream.common.aws import CREDENTIALS_REFUSED
+from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused, unanswered
 from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
 
 # The permission each call needs, where it is not simply the call's own name.
@@ -27,7 +27,7 @@ _SERVER_ERROR = 500
 
 
 def error_code(error: ClientError) -> str:
-    """What AWS calls the error, such as `AccessDenied` or, without a body, `404`."""
+    """Return AWS's name of the error, such as `AccessDenied` or, without a body, `404`."""
     return error.response.get("Error", {}).get("Code", "")
 
 
@@ -43,11 +43,11 @@ def _permission(error: ClientError) -> str:
 def _translate(error: ClientError, resource: str) -> BillstreamError:
     code = error_code(error)
     if code in CREDENTIALS_REFUSED:
-        return Fatal(f"AWS does not accept the credentials in use. ({error})")
+        return credentials_refused(f"setting up {resource}", code)
     if code in _DENIED:
         return Fatal(
             f"AWS denied a call on {resource}: the credentials in use need the permission {_permission(error)} "
-            f"for it, or it belongs to somebody else. ({error})"
+            f"for it, or it belongs to another account. ({error})"
         )
     if code in _BUSY or _status(error) >= _SERVER_ERROR:
         return ServiceUnavailable(f"AWS could not answer about {resource} just now. ({error})")
@@ -56,10 +56,10 @@ def _translate(error: ClientError, resource: str) -> BillstreamError:
 
 @contextmanager
 def explained(resource: str) -> Iterator[None]:
-    """Translate what botocore raises in the block, which is about `resource` ("bucket billing").
+    """Translate botocore's exceptions in the block, which is about `resource` ("bucket billing").
 
     Raises:
-        Fatal: a permission is missing (the text names it), or AWS refuses what it was asked.
+        Fatal: a permission is missing (the text names it), or AWS refuses the call.
         ServiceUnavailable: throttling, a server error, or no answer at all.
     """
     try:
@@ -67,10 +67,7 @@ def explained(resource: str) -> Iterator[None]:
     except ClientError as error:
         raise _translate(error, resource) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise Fatal(
-            "No AWS credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or attach "
-            "a role."
-        ) from error
+        raise unanswered(error, f"setting up {resource}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise ServiceUnavailable(f"No answer about {resource}. ({error})") from error
     except BotoCoreError as error:

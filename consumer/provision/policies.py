@@ -1,4 +1,4 @@
-"""The two policies of the queue: where its dead letters go, and who may send to it."""
+"""The two policies of the queue: its dead-letter queue, and the senders it accepts."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ STATEMENT_ID = "BillstreamBucketEvents"
 
 
 def ensure_redrive(sqs: "SQSClient", queue: Queue, dead_letters: Queue, max_receives: int) -> Outcome:
-    """Have SQS move a message to the dead-letter queue once it was received `max_receives` times in vain."""
+    """Have SQS move a message to the dead-letter queue after `max_receives` receives without an acknowledgement."""
     wanted = {"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": max_receives}
     with explained(f"queue {queue.url}"):
         current = _json(queue_attributes(sqs, queue.url).get("RedrivePolicy"))
@@ -25,7 +25,7 @@ def ensure_redrive(sqs: "SQSClient", queue: Queue, dead_letters: Queue, max_rece
 
 
 def ensure_policy(sqs: "SQSClient", queue: Queue, bucket: str, *, bucket_account: str | None) -> Outcome:
-    """Let S3 send to the queue on behalf of this bucket, and of no other; statements of others stay as they are."""
+    """Let S3 send to the queue for this bucket and for no other; other statements stay as they are."""
     ours = _statement(queue, bucket, bucket_account)
     with explained(f"queue {queue.url}"):
         policy = _json(queue_attributes(sqs, queue.url).get("Policy"))

@@ -9,7 +9,7 @@ from billstream.consumer.provision.resources import Outcome
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-# What every queue of ours has at least, in seconds. An operator may have raised a value; it is never lowered.
+# Least values of every queue of ours, in seconds. An operator may have raised a value; it is never lowered.
 MINIMUM = {
     "VisibilityTimeout": 300,
     "ReceiveMessageWaitTimeSeconds": 20,  # long polling
@@ -19,7 +19,7 @@ MINIMUM = {
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue that is in place."""
+    """A queue that exists."""
 
     url: str
     arn: str
@@ -37,7 +37,7 @@ class Queue:
 
 
 def ensure_queue(sqs: "SQSClient", name: str) -> Queue:
-    """Make the queue unless it is there, and raise its times to what billstream needs."""
+    """Create the queue unless it exists, and raise its times to what billstream needs."""
     url = _find(sqs, name)
     outcome = Outcome.FOUND
     with explained(f"queue {name}"):
@@ -49,7 +49,7 @@ def ensure_queue(sqs: "SQSClient", name: str) -> Queue:
 
 
 def existing_queue(sqs: "SQSClient", url: str) -> Queue:
-    """The queue that the settings name by its URL, with its times raised to what billstream needs."""
+    """Return the queue at a URL, after raising its times to what billstream needs."""
     with explained(f"queue {url}"):
         return _raised(sqs, url, Outcome.FOUND)
 
@@ -72,6 +72,6 @@ def _raised(sqs: "SQSClient", url: str, outcome: Outcome) -> Queue:
 
 
 def queue_attributes(sqs: "SQSClient", url: str) -> dict[str, str]:
-    """All attributes of a queue, by name."""
+    """Return all attributes of a queue, by name."""
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     return {str(key): value for key, value in answer["Attributes"].items()}

@@ -1,11 +1,11 @@
-"""What a set-up made and what it found."""
+"""The report of a set-up: resources that were created, updated and found."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What had to be done so that a resource is as billstream needs it."""
+    """The change that a resource needed."""
 
     MADE = "made"
     UPDATED = "updated"
@@ -14,7 +14,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource, such as the bucket `billing`, and what was done about it."""
+    """One resource, such as the bucket `billing`, and its outcome."""
 
     kind: str
     name: str
@@ -23,7 +23,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class AwsReport:
-    """The resources of one billstream, all of them in place now."""
+    """The resources of one billstream, all of which exist now."""
 
     queue_url: str
     dead_letter_url: str
@@ -31,5 +31,5 @@ class AwsReport:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was made or updated."""
+        """True if a resource was created or updated."""
         return any(resource.outcome is not Outcome.FOUND for resource in self.resources)

@@ -1,4 +1,4 @@
-"""Put in place, in AWS or an emulator of it, all that a billstream needs. Running it again changes nothing."""
+"""Creation of all AWS resources that a billstream needs. Running it again changes nothing."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,14 +18,14 @@ DEAD_LETTER_SUFFIX = "-dlq"
 
 
 def set_up_aws(settings: Settings, s3: "S3Client", sqs: "SQSClient") -> AwsReport:
-    """Make the bucket, the queues, and what joins them; keep whatever is there already.
+    """Create the bucket, the queues and what connects them; keep what exists.
 
     Returns:
-        What was made, updated and found.
+        The resources that were created, updated and found.
 
     Raises:
-        Fatal: a permission is missing, or AWS refuses; the text says what to do.
-        ServiceUnavailable: no answer; nothing is harmed by running it again.
+        Fatal: a permission is missing, or AWS refuses; the text names the remedy.
+        ServiceUnavailable: no answer; running it again is safe.
     """
     name = _queue_name(settings)
     buckets = [Resource("bucket", bucket, ensure_bucket(s3, bucket)) for bucket in _buckets(settings)]
@@ -46,7 +46,7 @@ def set_up_aws(settings: Settings, s3: "S3Client", sqs: "SQSClient") -> AwsRepor
 def _joined(
     settings: Settings, s3: "S3Client", sqs: "SQSClient", queue: Queue, dead_letters: Queue
 ) -> tuple[Resource, ...]:
-    """Queue to dead-letter queue, then bucket to queue: S3 checks that it may send before it accepts."""
+    """Connect queue to dead-letter queue, then bucket to queue: S3 first checks that it may send."""
     bucket = settings.bucket
     account = queue.account if owned_by(s3, bucket, queue.account) else None
     redrive = ensure_redrive(sqs, queue, dead_letters, settings.max_receives)
@@ -60,7 +60,7 @@ def _joined(
 
 
 def _buckets(settings: Settings) -> list[str]:
-    """The bucket of the billing files, and that of the lake's data if there is one."""
+    """Return the bucket of the billing files, and the bucket of the lake's data if there is one."""
     data = urlsplit(settings.data_location)
     return list(dict.fromkeys([settings.bucket, *([data.netloc] if data.scheme == "s3" else [])]))
 
@@ -68,5 +68,7 @@ def _buckets(settings: Settings) -> list[str]:
 def _queue_name(settings: Settings) -> str:
     name = settings.queue_url.rstrip("/").rsplit("/", 1)[-1] if settings.queue_url else settings.queue_name
     if name.endswith(".fifo"):
-        raise Fatal(f"S3 sends no notifications to a FIFO queue such as {name}; use a standard queue.")
+        raise Fatal(
+            f"S3 sends no notifications to a FIFO queue such as {name}; nothing was created. Use a standard queue."
+        )
     return name

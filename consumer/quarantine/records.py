@@ -19,6 +19,6 @@ class Record:
 
 
 def rejected_records(lake: Lake, item: Quarantined, limit: int) -> list[Record]:
-    """Return the first rejected records of an object, in the order of the file's lines; none for a file without rows."""
+    """Return the first rejected records of an object, by line; none for a file that could not be read."""
     rows = lake.rows(statement(__name__, "rejected"), [item.entry_id, limit])
     return [Record(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""Where a profile is tried: a lake of a moment, so that no lake is needed, and none is touched."""
+"""A temporary lake in which profiles are tried: no other lake is needed or changed."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from billstream.consumer.profiles import ProfileRegistry
 
 @dataclass(frozen=True)
 class Bench:
-    """An empty lake of this version, the profiles at hand, and a folder for copies of a file."""
+    """An empty lake of this version, the available profiles, and a folder for copies of a file."""
 
     lake: Lake
     profiles: ProfileRegistry
@@ -26,9 +26,9 @@ class Bench:
         return self.lake.columns("charges")
 
     def text(self, path: Path) -> PlainText:
-        """A file as text that can be read; of the file before, nothing is left.
+        """Return a file as readable text; the copy of the file before is removed.
 
-        It is read through a link, as a load does: DuckDB makes something of `*` and `.gz` in a file's name.
+        It is read through a link, as in a load: DuckDB gives `*` and `.gz` in a file's name a meaning.
 
         Raises:
             Poison: it cannot be read.
@@ -41,7 +41,7 @@ class Bench:
 
 @contextmanager
 def workbench(settings: Settings) -> Iterator[Bench]:
-    """A bench for as long as the context lasts; nothing of it remains.
+    """Yield a bench for the length of the block; it is removed afterwards.
 
     Raises:
         Fatal: a profile is not valid; the text names the file, the line and the reason.
@@ -54,6 +54,6 @@ def workbench(settings: Settings) -> Iterator[Bench]:
 
 
 def _apart(settings: Settings, home: Path) -> Settings:
-    """The same settings for a lake of its own."""
+    """Return the same settings for a separate lake."""
     elsewhere = {"home": home, "catalog": None, "data_path": None, "spool_dir": None}
     return Settings(**{**settings.model_dump(), **elsewhere})

@@ -1,4 +1,4 @@
-"""The profiles at hand, each with the file that it is from."""
+"""The available profiles, each with its file."""
 
 import tomllib
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from billstream.consumer.profiles import Profile, ProfileRegistry
 
 @dataclass(frozen=True)
 class Listed:
-    """A profile, and where it is from."""
+    """A profile and its file. `own` is true for a profile of the user."""
 
     profile: Profile
     own: bool
@@ -23,11 +23,11 @@ class Listed:
 
     @property
     def whose(self) -> str:
-        """For a person."""
+        """The origin in words."""
         return "your own" if self.own else "built-in"
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the profile as plain values."""
         match = self.profile.match.model_dump(mode="json")
         return {
             "name": self.profile.name,
@@ -42,11 +42,11 @@ class Listed:
 
 
 def catalogue(profiles: ProfileRegistry, folder: Path | None) -> list[Listed]:
-    """All profiles in the order in which they are tried.
+    """Return all profiles in the order in which they are tried.
 
     Args:
-        profiles: as they were read.
-        folder: where the user's own are from.
+        profiles: the registry.
+        folder: holds the user's own profiles.
     """
     built_in = profiles.profiles[len(profiles.own) :]
     found = [*_listed(profiles.own, folder, own=True)] if folder is not None else []
@@ -54,14 +54,14 @@ def catalogue(profiles: ProfileRegistry, folder: Path | None) -> list[Listed]:
 
 
 def named(found: Sequence[Listed], name: str) -> list[Listed]:
-    """The profiles of this name: the user's own, and a built-in one.
+    """Return the profiles with this name: the user's own, and a built-in one.
 
     Raises:
-        Fatal: there is none.
+        Fatal: no profile has the name.
     """
     meant = [one for one in found if one.profile.name == name]
     if not meant:
-        raise Fatal(f"There is no profile {name!r}. There are: {', '.join(one.profile.name for one in found)}.")
+        raise Fatal(f"There is no profile {name!r}. The profiles are: {', '.join(one.profile.name for one in found)}.")
     return meant
 
 

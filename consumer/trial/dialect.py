@@ -1,6 +1,6 @@
-"""How the cells of a sample are written: which columns read as times or numbers, and in which way.
+"""The notation of times and numbers in a sample, column by column.
 
-DuckDB reads the cells here with the same SQL as in a load, so what is found here holds there.
+DuckDB reads the cells here with the same SQL as in a load, so the result holds there too.
 """
 
 import re
@@ -15,7 +15,7 @@ from billstream.consumer.profiles.model import Values
 from billstream.consumer.trial.sample import Sample
 
 ENOUGH = 0.5
-"""The share of a column's cells that must read for the column to count as one of times, or of numbers."""
+"""The share of a column's cells that must be readable as times, or as numbers, for the column to count as such."""
 
 _DATES = (
     "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d",
@@ -44,7 +44,7 @@ _LIKELY_NULLS = frozenset({"-", "--", "\u2013", "\u2014", "na", "nan", "none", "
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the sample: its cells without what means no value."""
+    """One column of the sample: its cells without those that mean no value."""
 
     position: int
     name: str
@@ -53,32 +53,32 @@ class Column:
 
     @cached_property
     def digits(self) -> int | None:
-        """How many digits each of its cells has, if they are nothing else, and all have as many."""
+        """The number of digits in each cell, if all cells are digits only and of one length; else None."""
         lengths = {len(cell.strip()) if cell.strip().isdecimal() else None for cell in self.cells}
         return next(iter(lengths)) if len(lengths) == 1 else None
 
     @cached_property
     def numeric(self) -> bool:
-        """Whether its cells look like numbers, however they are written."""
+        """True if its cells look like numbers in any notation."""
         return bool(self.cells) and self.share(bool(_NUMERIC.fullmatch(cell)) for cell in self.cells) >= ENOUGH
 
     @cached_property
     def plain(self) -> bool:
-        """Whether all its cells are numbers as programs write them."""
+        """True if all its cells are numbers as programs write them."""
         return bool(self.cells) and all(_PLAIN_NUMBER.fullmatch(cell) for cell in self.cells)
 
     @cached_property
     def fractional(self) -> bool:
-        """Whether it looks like money rather than a count or an identifier."""
+        """True if it looks like money rather than a count or an identifier."""
         return any(not cell.strip().isdecimal() for cell in self.cells)
 
     def share(self, answers: Iterable[bool]) -> float:
-        """How many of the answers, one for each cell, are yes."""
+        """Return the share of true answers; there is one for each cell."""
         return sum(answers) / max(len(self.cells), 1)
 
 
 def columns_of(sample: Sample) -> list[Column]:
-    """The columns with their cells, the words for "no value" apart."""
+    """Return the columns with their cells, words for "no value" apart."""
     pairs = zip(sample.header, sample.cells(), strict=True)
     return [_column(position, name, cells) for position, (name, cells) in enumerate(pairs)]
 
@@ -99,9 +99,9 @@ def _column(position: int, name: str, cells: Sequence[str]) -> Column:
 
 @dataclass(frozen=True)
 class Times:
-    """How the times of one column are written: in one form, or in one of two that the sample cannot tell apart.
+    """The form of the times in one column; two forms when the sample fits both.
 
-    `read` is how many of its cells read so.
+    `read` is the number of its cells that are readable in this form.
     """
 
     forms: tuple[str, ...]
@@ -109,7 +109,7 @@ class Times:
 
 
 def times_of(sample: Sample, columns: Sequence[Column]) -> dict[int, Times]:
-    """By position, the columns of which at least `ENOUGH` cells read as times."""
+    """Return, by position, the columns whose cells are times, at least `ENOUGH` of them."""
     found = {column.position: times for column in columns if (times := _times(sample, column))}
     sure = {times.forms[0] for times in found.values() if len(times.forms) == 1}
     told = {position: next((form for form in times.forms if form in sure), None) for position, times in found.items()}
@@ -137,12 +137,12 @@ def _times(sample: Sample, column: Column) -> Times | None:
 
 @lru_cache(maxsize=10_000)
 def _forms_of(shape: str) -> tuple[str, ...]:
-    """The forms in which a text of this shape may be written, digits being 9; most texts are in none."""
+    """Return the possible time forms of a text of this shape, with 9 for each digit; most texts have none."""
     return tuple(form for form, pattern in _SHAPES.items() if pattern.fullmatch(shape.strip()))
 
 
 def _of_digits(column: Column, length: int) -> Times | None:
-    """Digits alone may be anything: they are a time only where the name speaks of time as well."""
+    """Return the form of times written as digits only, if the column's name also speaks of time."""
     form = _DIGITS.get(length)
     if form is None or not _OF_TIME.search(column.name):
         return None
@@ -167,7 +167,7 @@ def _is_date(digits: str) -> bool:
 
 @dataclass(frozen=True)
 class Numbers:
-    """How the numbers of a sample are written; by position, how many cells of a column read so.
+    """The notation of the numbers in a sample; `read` has, by position, the number of readable cells of each column.
 
     `doubtful` tells that they read as well with the other decimal point, as something else.
     """
@@ -180,7 +180,7 @@ class Numbers:
 
 
 def numbers_of(sample: Sample, columns: Sequence[Column]) -> Numbers:
-    """The way in which most cells of the columns that look like numbers read."""
+    """Return the notation in which most cells of the numeric columns are readable."""
     numeric = [column for column in columns if column.numeric]
     signs = {c for column in numeric for cell in column.cells for c in cell if unicodedata.category(c) == "Sc"}
     symbols = tuple(sorted(signs))
@@ -196,7 +196,7 @@ def numbers_of(sample: Sample, columns: Sequence[Column]) -> Numbers:
 
 
 def _looking_so(column: Column, style: tuple[str, str], symbols: tuple[str, ...]) -> int:
-    """How many cells of a column look like numbers of this style; none where it is not `ENOUGH` of them."""
+    """Return how many cells of a column look like numbers in this style; 0 where it is fewer than `ENOUGH`."""
     pattern = _number(style, symbols)
     plain = style[0] == "."
     count = sum(bool(pattern.fullmatch(c) or (plain and _PLAIN_NUMBER.fullmatch(c))) for c in column.cells)
@@ -205,7 +205,7 @@ def _looking_so(column: Column, style: tuple[str, str], symbols: tuple[str, ...]
 
 @lru_cache(maxsize=100)
 def _number(style: tuple[str, str], symbols: tuple[str, ...]) -> re.Pattern[str]:
-    """What a number looks like; signs and brackets may stand anywhere around it, DuckDB has the last word."""
+    """Return the pattern of a number. Signs and brackets may stand anywhere around it: DuckDB decides."""
     point, group = map(re.escape, style)
     around = rf"[\s()+\-{''.join(map(re.escape, symbols))}]*"
     grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|" if group else ""
@@ -213,7 +213,7 @@ def _number(style: tuple[str, str], symbols: tuple[str, ...]) -> re.Pattern[str]
 
 
 def _read(sample: Sample, column: Column, style: tuple[str, str], symbols: tuple[str, ...]) -> int:
-    """How many cells of a column DuckDB reads as numbers of this style."""
+    """Return how many cells of a column DuckDB reads as numbers in this style."""
     if column.plain and style[0] == ".":
         return len(column.cells)
     values = Values(decimal_point=style[0], thousands=style[1], symbols=symbols)

@@ -1,11 +1,11 @@
-"""What feeds each column of `charges` in one file, with an example from its first rows."""
+"""The source of each column of `charges` in one file, with an example from its first rows."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from billstream.cli.output import decimal_text
+from billstream.common.decimals import decimal_text
 from billstream.consumer.decode import Tabular
 from billstream.consumer.decode.forms import forms_of
 from billstream.consumer.decode.numbers import COST_TYPE
@@ -23,9 +23,9 @@ _NUMBER = 1_000  # of the scan: none of a load has it
 
 @dataclass(frozen=True)
 class Feeding:
-    """One column of `charges`: the header columns it is made of, how, and one cell of each with what became of them.
+    """One column of `charges`: the header columns it is made of, the rule, one cell of each, and the resulting value.
 
-    `raw` is empty and `value` None where the first rows have nothing for it.
+    `raw` is empty and `value` None where the first rows have no value for it.
     """
 
     column: str
@@ -36,7 +36,7 @@ class Feeding:
 
 
 def feedings(bench: Bench, tabular: Tabular, *, examples: bool) -> tuple[Feeding, ...]:
-    """The columns of `charges` that the file feeds, in the table's order.
+    """Return the columns of `charges` that the file fills, in the table's order.
 
     Args:
         bench: whose lake's DuckDB reads the file.
@@ -44,7 +44,7 @@ def feedings(bench: Bench, tabular: Tabular, *, examples: bool) -> tuple[Feeding
         examples: look for examples; only for a file that can be loaded.
 
     Raises:
-        Retryable, Fatal: it is not the file that is at fault.
+        Retryable, Fatal: the fault is not in the file.
     """
     binding = tabular.binding
     if binding is None:
@@ -56,17 +56,19 @@ def feedings(bench: Bench, tabular: Tabular, *, examples: bool) -> tuple[Feeding
 
 
 def rescued(binding: Binding) -> tuple[tuple[str, str], ...]:
-    """The header columns that are kept as JSON, and why."""
+    """Return the header columns that are kept as JSON, each with the reason."""
     feeds: dict[int, list[str]] = {}
     for column, value in binding.values.items():
         for position in positions(value):
             feeds.setdefault(position, []).append(column)
-    told = {position: f"feeds {', '.join(columns)}, but is not held as it is" for position, columns in feeds.items()}
+    told = {
+        position: f"feeds {', '.join(columns)}, but not in its original form" for position, columns in feeds.items()
+    }
     return tuple((binding.header[i], told.get(i, "no column knows it")) for i in binding.rescued)
 
 
 def positions(value: Value) -> tuple[int, ...]:
-    """The cells that a value is made of, each once; what chooses among others comes first."""
+    """Return the positions of a value's cells, each once; the one that chooses among the others comes first."""
     found = [value.by] if isinstance(value, Switch) else []
     found += [cell.position for cell in cells_of(value)]
     if isinstance(value, Tags):
@@ -110,7 +112,7 @@ def _feeding(binding: Binding, column: str, number: int, rows: Sequence[Row]) ->
 
 
 def _how(value: Value, words: str) -> str:
-    """Nothing where the header column says it all."""
+    """Return the rule in words; none where the column is copied."""
     return "" if isinstance(value, Cell) and value.amounts is None and not value.negative else words
 
 

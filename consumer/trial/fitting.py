@@ -1,4 +1,4 @@
-"""Why a header has the profile that it has, and why not another."""
+"""The reasons for and against each profile for one header."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _NEAREST = 3
 
 @dataclass(frozen=True)
 class Fit:
-    """One profile beside a header: `why` it is taken, or not."""
+    """One profile compared with a header: `why` is the reason it is used, or not."""
 
     profile: str
     taken: bool
@@ -21,7 +21,7 @@ class Fit:
 
 
 def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: str) -> list[Fit]:
-    """The profile that is taken, the others that fit, then the nearest that do not; all of the user's own are named."""
+    """Return the profile that is used, the others that fit, and the nearest that do not, with all of the user's own."""
     fitting = profiles.fitting(header, key)
     found = [Fit(b.profile.name, b is fitting[0], fits=True, why=_why(profiles, fitting, b)) for b in fitting]
     fit = {id(binding.profile) for binding in fitting}
@@ -34,7 +34,7 @@ def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: str) -> list[
 
 
 def lacks(profile: Profile, header: Sequence[str], key: str) -> list[str]:
-    """What keeps a profile from fitting, each as a sentence without its end."""
+    """Return the reasons why a profile does not fit, each as a sentence without a full stop."""
     names = profile.names_in(header)
     match = profile.match
     found = [f"no source for {column} (from {sources_of(profile, column)})" for column in profile.missing(header)]
@@ -49,7 +49,7 @@ def lacks(profile: Profile, header: Sequence[str], key: str) -> list[str]:
 
 
 def _closest(one_of: Sequence[Sequence[str]], names: Header) -> str:
-    """What has to be added to the header for one of the sets to be there, where that is least."""
+    """Return the names that the header lacks for one of the sets, for the set that lacks the fewest."""
     absent = [[repr(name) for name in wanted if name not in names] for wanted in one_of]
     least = min(map(len, absent))
     shortest = list(dict.fromkeys(" and ".join(some) for some in absent if len(some) == least))
@@ -57,7 +57,7 @@ def _closest(one_of: Sequence[Sequence[str]], names: Header) -> str:
 
 
 def _key_fits(profile: Profile, key: str) -> bool:
-    """Whether the key alone would do."""
+    """Return True if the key fits, whatever the header is."""
     return profile.match.model_copy(update={"one_of": (), "none": ()}).fits(Header(()), key)
 
 
@@ -108,6 +108,6 @@ def _is_near(profiles: ProfileRegistry, profile: Profile, header: Sequence[str])
 
 
 def _known(profile: Profile, header: Sequence[str]) -> int:
-    """How many columns the header could feed; of a profile that refuses, nothing is known."""
+    """Return how many columns the header could fill; 0 for a profile that refuses files."""
     columns = tuple(name for name, source in profile.columns.items() if source.constant is None)
     return len(columns) - len(profile.missing(header, columns))

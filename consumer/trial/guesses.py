@@ -1,4 +1,4 @@
-"""Which column of a header may feed which column of `charges`: by the names that profiles know, then by words."""
+"""Guesses which header column feeds which column of `charges`: by names that profiles know, then by words."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -27,7 +27,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Guess:
-    """One header column for one column of `charges`; `doubt` is why somebody should look at it."""
+    """One header column for one column of `charges`; `doubt` is the reason to check it."""
 
     column: str
     position: int
@@ -41,14 +41,14 @@ def guesses(
     kinds: dict[str, Collection[int]],
     tags: Collection[int],
 ) -> list[Guess]:
-    """At most one guess for each column of `charges`, and of the header; times and numbers only where cells are some.
+    """Return at most one guess for each column; times and numbers only where the cells fit.
 
     Args:
-        header: the names; of equal ones, the first counts.
-        profiles: whose names are known.
+        header: the names; the first of equal ones counts.
+        profiles: known names come from their columns.
         types: the columns of `charges` with their DuckDB types.
-        kinds: by type, the positions whose cells read as values of it; a type that is not named takes any.
-        tags: positions that are one tag each, and nothing else.
+        kinds: by type, the positions whose cells are values of it; other types take any position.
+        tags: positions that hold one tag each, and are used for nothing else.
     """
     positions: dict[str, int] = {}
     for position, name in enumerate(header):
@@ -65,7 +65,7 @@ def guesses(
 
 
 def _candidates(positions: dict[str, int], profiles: Sequence[Profile], types: dict[str, str]) -> Iterator[Guess]:
-    """The surest first."""
+    """Yield guesses, the surest first."""
     columns = {normalised(column): column for column in types if column not in {"load_id", "rescued"}}
     yield from (Guess(columns[name], position) for name, position in positions.items() if name in columns)
     known = _known_names(profiles, types)
@@ -79,7 +79,7 @@ def _candidates(positions: dict[str, int], profiles: Sequence[Profile], types: d
 
 
 def _known_names(profiles: Sequence[Profile], types: dict[str, str]) -> dict[str, dict[str, tuple[int, int]]]:
-    """By normalised name, the columns that profiles feed from it, with a rank: the most common use, the first alias."""
+    """Return, by normalised name, the columns that profiles fill from it, ranked by use, then by alias."""
     votes: Counter[tuple[str, str]] = Counter()
     found: dict[str, dict[str, int]] = defaultdict(dict)
     for profile in profiles:
@@ -97,5 +97,5 @@ def _known_names(profiles: Sequence[Profile], types: dict[str, str]) -> dict[str
 
 
 def kinds_of(times: Collection[int], numbers: Collection[int]) -> dict[str, Collection[int]]:
-    """The kinds that `guesses` asks for."""
+    """Return the argument `kinds` of `guesses`."""
     return {TIME_TYPE: times, COST_TYPE: numbers}

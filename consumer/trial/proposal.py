@@ -1,11 +1,10 @@
-"""A profile for a file that none fits, as TOML for a person to read through."""
+"""The proposal of a profile for a file, as TOML for a person to check."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from billstream.cli.profiles.toml_text import array, quoted
 from billstream.common.errors import Fatal
 from billstream.consumer.decode.numbers import COST_TYPE
 from billstream.consumer.decode.times import TIME_TYPE
@@ -15,6 +14,7 @@ from billstream.consumer.trial.bench import Bench
 from billstream.consumer.trial.dialect import Column, Numbers, Times, columns_of, numbers_of, times_of
 from billstream.consumer.trial.guesses import NUMBERS, TIME, Guess, guesses, kinds_of
 from billstream.consumer.trial.sample import Sample, read_sample
+from billstream.consumer.trial.toml_value import array, quoted
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST_NAME = 40
@@ -23,7 +23,7 @@ _CURRENCIES = {"€": "EUR", "£": "GBP", "₹": "INR"}
 
 @dataclass(frozen=True)
 class Proposal:
-    """What is proposed, and what it is based on."""
+    """The proposed profile and its basis."""
 
     name: str
     sample: Sample
@@ -36,16 +36,16 @@ class Proposal:
     fitting: tuple[str, ...]
 
     def toml(self) -> str:
-        """The text of a profile's file."""
+        """Return the text of the profile's file."""
         parts = [self._head(), self._match(), self._values(), self._columns(), self._rest()]
         return "\n".join(line for part in parts for line in part) + "\n"
 
     def _head(self) -> Iterator[str]:
-        yield f"# Proposed from {quoted(self.sample.path.name)}, of which {self.sample.rows:,} rows were looked at."
-        yield "# Read it through, mend it, and put it as a *.toml into the folder that BILLSTREAM_PROFILES_DIR names;"
-        yield "# `billstream profile test FILE` then tells what it makes of a file. CHECK marks what was only guessed."
+        yield f"# Proposed from {quoted(self.sample.path.name)}, from {self.sample.rows:,} of its rows."
+        yield "# Check it, correct it, and save it as *.toml in the folder that BILLSTREAM_PROFILES_DIR names;"
+        yield "# `billstream profile test FILE` then shows how it reads a file. CHECK marks what was only guessed."
         if self.fitting:
-            yield f"# This header is fitted by {', '.join(self.fitting)} already; a profile of your own is preferred."
+            yield f"# {', '.join(self.fitting)} fits this header already; a profile of your own takes precedence."
         yield f"name = {quoted(self.name)}"
         yield f"title = {quoted(f'files such as {self.sample.path.name}')}"
 
@@ -53,21 +53,21 @@ class Proposal:
         needs = [TIME, *(guess.column for guess in self.guesses if guess.column in NUMBERS)]
         yield "\n[match]"
         yield f"needs = {array(needs)}"
-        yield "# The header names that tell such files from others; leave out those that may be missing."
+        yield "# Header names that distinguish such files from others; remove those that may be missing."
         yield f"one_of = [{array(dict.fromkeys(self._named(guess) for guess in self.guesses))}]"
 
     def _values(self) -> Iterator[str]:
         yield "\n[values]"
         yield f"nulls = {array(self.nulls)}  # cells that mean no value, beside the empty cell"
         if self.doubtful_forms:
-            yield f"# CHECK: the sample's dates read as {' and as '.join(self.doubtful_forms)}. Leave the right one:"
-            yield "# while both are here, a file whose dates do not tell either is refused."
+            yield f"# CHECK: the sample's dates fit {' and '.join(self.doubtful_forms)}. Keep the right one:"
+            yield "# with both, a file whose dates fit both is refused."
         yield f"times = {array(self.forms or ('iso',))}"
         yield '# time_zone = "UTC"  # of times without an offset'
         if self.numbers.symbols:
             yield f"symbols = {array(self.numbers.symbols)}"
         if self.numbers.doubtful:
-            yield "# CHECK: the sample's numbers do not tell whether the comma or the point is before the decimals."
+            yield "# CHECK: the sample's numbers do not show whether the decimal point is a comma or a point."
         if self.numbers.thousands:
             yield f"thousands = {quoted(self.numbers.thousands)}"
         if self.numbers.decimal_point != ".":
@@ -109,11 +109,11 @@ class Proposal:
 
 
 def propose(bench: Bench, path: Path, name: str | None) -> str:
-    """A profile for files such as the one at `path`, as TOML.
+    """Return a profile for files such as the one at `path`, as TOML.
 
     Raises:
         Poison: the file cannot be read.
-        Fatal: `name` is no name for a profile.
+        Fatal: `name` is not a valid name of a profile.
     """
     chosen = _name(path, name, bench.profiles)
     sample = read_sample(bench, path)
@@ -144,7 +144,7 @@ def propose(bench: Bench, path: Path, name: str | None) -> str:
 def _name(path: Path, name: str | None, profiles: ProfileRegistry) -> str:
     if name is not None:
         if not _NAME.fullmatch(name):
-            raise Fatal(f"{name!r} is no name for a profile: small letters, digits and _, a letter first.")
+            raise Fatal(f"{name!r} is not a valid profile name. Use small letters, digits and _, with a letter first.")
         return name
     plain = re.sub(r"[^a-z0-9]+", "_", path.name.split(".")[0].casefold()).strip("_")[:_LONGEST_NAME]
     made = plain if _NAME.fullmatch(plain) else f"profile_{plain}".rstrip("_")
@@ -154,7 +154,7 @@ def _name(path: Path, name: str | None, profiles: ProfileRegistry) -> str:
 def _with_number(
     found: list[Guess], columns: Sequence[Column], numbers: Numbers, times: dict[int, Times]
 ) -> list[Guess]:
-    """With something to add up, if any column can be."""
+    """Return the guesses with a column of numbers to add up, if there is one."""
     if any(guess.column in NUMBERS and columns[guess.position].cells for guess in found):
         return found
     taken = {guess.position for guess in found} | times.keys()
@@ -163,24 +163,24 @@ def _with_number(
     if likely is None:
         return found
     others = [guess for guess in found if guess.column != "billed_cost"]
-    return [*others, Guess("billed_cost", likely.position, "only because it reads as a number")]
+    return [*others, Guess("billed_cost", likely.position, "only because its cells are numbers")]
 
 
 def _with_time(found: list[Guess], columns: Sequence[Column], times: dict[int, Times]) -> list[Guess]:
-    """With a day for every charge: no profile is without."""
+    """Return the guesses with a time for every charge, which every profile needs."""
     if any(guess.column == TIME for guess in found):
         return found
     taken = {guess.position for guess in found}
     timely = [column.position for column in _firsts(columns) if column.position in times]
     if timely:
         position = next((position for position in timely if position not in taken), timely[0])
-        return [*found, Guess(TIME, position, "only because it reads as a time")]
+        return [*found, Guess(TIME, position, "only because its cells are times")]
     named = next((column.position for column in columns if column.name and column.position not in taken), 0)
-    return [*found, Guess(TIME, named, "no column reads as a time; name the one that says when")]
+    return [*found, Guess(TIME, named, "no column holds times; name the one that does")]
 
 
 def _firsts(columns: Sequence[Column]) -> Iterator[Column]:
-    """Of columns with equal names, the first: no profile can mean another one."""
+    """Yield the first of columns with equal names: a profile cannot name another one."""
     seen: set[str] = set()
     for column in columns:
         if normalised(column.name) not in seen:
@@ -192,21 +192,19 @@ def _is_time(bench: Bench, guess: Guess) -> bool:
     return bench.types[guess.column] == TIME_TYPE
 
 
-def _doubted(
-    bench: Bench, guess: Guess, columns: Sequence[Column], times: dict[int, Times], numbers: Numbers
-) -> Guess:
-    """The guess, with a doubt where some cells of the sample are not what the column takes."""
+def _doubted(bench: Bench, guess: Guess, columns: Sequence[Column], times: dict[int, Times], numbers: Numbers) -> Guess:
+    """Return the guess, with a doubt where some cells of the sample do not fit the column."""
     cells, kind = len(columns[guess.position].cells), bench.types[guess.column]
     read = times[guess.position].read if kind == TIME_TYPE and guess.position in times else cells
     read = numbers.read.get(guess.position, cells) if kind == COST_TYPE else read
     if read == cells:
         return guess
-    doubt = f"{cells - read:,} of {cells:,} cells of the sample do not read so"
+    doubt = f"{cells - read:,} of {cells:,} cells of the sample do not fit"
     return Guess(guess.column, guess.position, f"{guess.doubt}; {doubt}" if guess.doubt else doubt)
 
 
 def _prefixes(header: Sequence[str], profiles: ProfileRegistry) -> tuple[str, ...]:
-    """What the names of tags begin with, as other profiles know it."""
+    """Return the prefixes of tag names that other profiles know."""
     known = {p: None for one in profiles.profiles for source in one.columns.values() for p in source.prefixed}
     return tuple(prefix for prefix in known if any(_begins(name, (prefix,)) for name in header))
 

@@ -1,4 +1,4 @@
-"""The first records of a file that no profile has to know."""
+"""The first records of a file, read without a profile."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -33,18 +33,18 @@ class Sample:
     engine: duckdb.DuckDBPyConnection
 
     def cells(self) -> list[list[str]]:
-        """By position, the cells of each column that are not empty."""
+        """Return, by position, the cells of each column that are not empty."""
         rows = self.engine.execute("FROM sample").fetchall()
         return [[row[position] for row in rows if row[position] is not None] for position in range(len(self.header))]
 
     def asked(self, terms: list[str]) -> list[Any]:
-        """The values of aggregates over the sample."""
+        """Return the values of aggregates over the sample."""
         row = self.engine.execute(f"SELECT {', '.join(terms)} FROM sample").fetchone() if terms else None
         return list(row or [])
 
 
 def read_sample(bench: Bench, path: Path) -> Sample:
-    """Read the header and the first records, the way a load reads them.
+    """Read the header and the first records, as a load reads them.
 
     Raises:
         Poison: the file cannot be read, or has no header.
@@ -70,7 +70,7 @@ def read_sample(bench: Bench, path: Path) -> Sample:
 
 
 def _anything(header: tuple[str, ...]) -> Profile:
-    """A profile for exactly this header."""
+    """Return a profile for exactly this header."""
     return Profile.model_validate(
         {
             "name": "sample",
@@ -82,7 +82,7 @@ def _anything(header: tuple[str, ...]) -> Profile:
 
 
 def _header(text: PlainText) -> tuple[str, ...]:
-    """The first line that has as many cells as most have: titles above it have fewer."""
+    """Return the first line that has as many cells as most lines: titles above it have fewer."""
     headers = list(islice(_headers(text.path), _LINES))
     if not headers:
         raise Poison("The file has no header.")

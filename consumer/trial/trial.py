@@ -1,4 +1,4 @@
-"""One file, decoded as a load would, without a lake that it lands in."""
+"""One file, decoded as in a load, but not loaded into a lake."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 
 @dataclass(frozen=True)
 class Total:
-    """What the rows of one currency, and of one unit of what was consumed, add up to; None where nothing says."""
+    """The sums of the rows of one currency and one consumed unit; None where the file has no such column."""
 
     currency: str
     unit: str
@@ -35,7 +35,7 @@ class Total:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a load of a file would do. `refusal` is why there would be none."""
+    """The forecast of a load. `refusal` is the reason why the file would not be loaded."""
 
     path: Path
     key: str
@@ -57,15 +57,15 @@ class Trial:
 
     @property
     def fine(self) -> bool:
-        """Whether all of the file would be loaded."""
+        """True if the whole file would be loaded."""
         return self.refusal is None and not self.load.rows_rejected
 
 
 def try_file(bench: Bench, path: Path, key: str) -> Trial:
-    """Open and decode a file as a load of an object of this key would.
+    """Open and decode a file as in a load of an object with this key.
 
     Raises:
-        Retryable, Fatal: it is not the file that is at fault.
+        Retryable, Fatal: the fault is not in the file.
     """
     with path.open("rb") as stream:
         kind = packing(stream.read(HEAD_BYTES))
@@ -104,7 +104,7 @@ def _with_fits(trial: Trial, bench: Bench, header: tuple[str, ...], refusal: str
 
 
 def _likely_header(text: PlainText) -> tuple[str, ...]:
-    """What a person would take for the header of a file that no profile fits."""
+    """Return the likely header of a file that no profile fits."""
     if text.parquet is not None:
         return text.parquet.names
     return next((names for names in _records(text.path) if len(names) > 1), ())
@@ -134,7 +134,7 @@ def _decoded(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:
 
 
 def _totals(bench: Bench, staged: Staged, trial: Trial) -> tuple[Total, ...]:
-    """The sums of a staged load; none when they are larger than a cost can be."""
+    """Return the sums of a staged load; none when they are too large for a cost."""
     if not staged.paths:
         return ()
     fed = {feeding.column for feeding in trial.columns}

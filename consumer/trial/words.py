@@ -1,4 +1,4 @@
-"""What a profile says, in words."""
+"""A profile in words."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ from billstream.consumer.profiles.model import Match, Operand, Values
 
 
 def origin(source: Source) -> str:
-    """Where one column comes from, such as `the first of a, b that has a value; required`."""
+    """Return the source of one column, such as `the first of a, b that has a value; required`."""
     parts = [_made_of(source)]
     if source.prefixed:
         parts.append(f"each column that begins with {_either(source.prefixed)} is one tag")
@@ -23,7 +23,7 @@ def origin(source: Source) -> str:
 
 
 def conditions(match: Match) -> Iterator[str]:
-    """When a profile fits a file, one condition after the other; all of them must hold."""
+    """Yield the conditions under which a profile fits a file; all of them must hold."""
     if match.needs:
         yield f"the header has a source for {', '.join(match.needs)}"
     if match.one_of:
@@ -35,7 +35,7 @@ def conditions(match: Match) -> Iterator[str]:
 
 
 def manner(values: Values) -> Iterator[str]:
-    """How the cells of a file are written."""
+    """Yield the notation of the cells of a file."""
     yield f"times as {' or '.join(values.times)}; in {values.time_zone} where they name no offset"
     grouping = f", grouped by {values.thousands!r}" if values.thousands else ""
     signs = f", with {_either(values.symbols)}" if values.symbols else ""
@@ -48,7 +48,7 @@ def manner(values: Values) -> Iterator[str]:
 
 
 def sources_of(profile: Profile, column: str) -> str:
-    """Where a column could have come from, for a person who looks for it in a header."""
+    """Return the header names that could have fed a column."""
     return _made_of(profile.columns[column]) or origin(profile.columns[column])
 
 

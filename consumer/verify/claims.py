@@ -16,10 +16,12 @@ def claim_findings(lake: Lake, snapshot_id: int, *, listed: bool) -> Iterator[Fi
         snapshot_id: that snapshot.
         listed: the bucket was listed, so it can name a scope whose ledger entries are lost.
     """
-    for row in lake.query(statement(__name__, "claims"), [snapshot_id]).to_pylist():
-        if listed and row["scope"] is None:
-            named = "SELECT scope, bucket, key FROM verify_listed WHERE scope_id = ?"
-            row |= next(iter(lake.query(named, [row["scope_id"]]).to_pylist()), {})
+    for found in lake.query(statement(__name__, "claims"), [snapshot_id]).to_pylist():
+        named: dict[str, str] = {}
+        if listed and found["scope"] is None:
+            by_id = "SELECT scope, bucket, key FROM verify_listed WHERE scope_id = ?"
+            named = next(iter(lake.query(by_id, [found["scope_id"]]).to_pylist()), {})
+        row = found | named
         yield Finding(
             Check.CLAIMS,
             _problem(row),

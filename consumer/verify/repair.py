@@ -1,8 +1,8 @@
 """Repair what a proof has found. Every step is one commit that leaves the lake no worse, so it may end anywhere.
 
-An object that the store still has is loaded again, in place of its current rows. Rows are deleted only of loads that are
-active neither in the ledger nor in the catalog, and where the ledger has two active loads of one object, of the one that
-the catalog does not have.
+An object that the store still has is loaded again, in place of its current rows. Rows are deleted only if their load is
+active neither in the ledger nor in the catalog, or if the ledger has two active loads of one object and the catalog has
+the other one.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billstream.consumer.trial.bench import Bench, workbench
-from billstream.consumer.trial.proposal import propose
-from billstream.consumer.trial.trial import Trial, try_file
 from billstream.common.errors import Fatal, Poison
 from billstream.common.settings import Settings
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.profiles.names import normalised
+from billstream.consumer.trial.bench import Bench, workbench
+from billstream.consumer.trial.proposal import propose
+from billstream.consumer.trial.trial import Trial, try_file
 
 OWN = """
 name = "house"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from billstream.consumer.backfill.local_files import Loading, find_files, load_files
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
+from billstream.consumer.backfill.local_files import Loading, find_files, load_files
 from billstream.consumer.commit.outcome import Outcome, Result
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 

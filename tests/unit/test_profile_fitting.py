@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from billstream.consumer.trial.fitting import Fit, fits_of, lacks
-from billstream.consumer.trial.words import conditions, manner, origin
 from billstream.consumer.profiles import Profile, ProfileRegistry, Source
 from billstream.consumer.profiles.model import Match, Values
+from billstream.consumer.trial.fitting import Fit, fits_of, lacks
+from billstream.consumer.trial.words import conditions, manner, origin
 
 HEADER = ("day", "cost", "note")
 

@@ -48,7 +48,9 @@ class Vendor(BaseModel):
 
 
 def _vendor(slug: str) -> Vendor:
-    return Vendor.model_validate(tomllib.loads((files("billstream.cli.demo.samples") / f"{slug}.toml").read_text("utf-8")))
+    return Vendor.model_validate(
+        tomllib.loads((files("billstream.cli.demo.samples") / f"{slug}.toml").read_text("utf-8"))
+    )
 
 
 NIMBUS = _vendor("nimbus")

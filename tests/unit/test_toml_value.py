@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billstream.cli.profiles.toml_text import array, quoted
+from billstream.consumer.trial.toml_value import array, quoted
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
