@@ -151,7 +151,9 @@ def rebuild_command() -> None:
 
 
 @app.command(epilog=examples("billstream load bills/", "billstream load march.csv april.csv.gz"))
-def load(paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files, e.g. bills/.")]) -> None:
+def load(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, or folders of files, e.g. bills/.")],
+) -> None:
     """Load local files.
 
     Local files go through the same checks, ledger and commit as the objects of a bucket, so loading one again changes
@@ -172,12 +174,12 @@ def load(paths: Annotated[list[Path], typer.Argument(help="Files, or folders of 
 
 @app.command(
     epilog=examples(
-        'billstream sql "SELECT service_name, sum(billed_cost) FROM charges GROUP BY ALL"',
+        'billstream sql "SELECT region_id, sum(billed_cost) FROM charges GROUP BY 1"',
         'billstream sql --format csv "FROM charges LIMIT 10" > charges.csv',
     )
 )
 def sql(
-    query: Annotated[str, typer.Argument(help='One SELECT, e.g. "SELECT count(*) FROM charges".')],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT, e.g. 'SELECT count(*) FROM charges'.")],
     form: Annotated[Format, typer.Option("--format", help="Form of the result, e.g. csv.")] = Format.TABLE,
 ) -> None:
     """Query the lake, read-only.

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +24,7 @@ WIDE = 10_000
 """Columns of an output that is not a terminal: its reader folds it later, or greps it line by line."""
 
 ELLIPSIS = "…"
+MIN_WIDTH = 8  # characters of a column, however narrow the terminal is
 
 
 def console() -> Console:
@@ -97,12 +98,12 @@ def _csv_cell(value: Any) -> str:  # noqa: ANN401 - whatever DuckDB has
 
 
 def _write_table(result: pa.Table) -> None:
-    """Show a result on a terminal of any width: what does not fit is elided and counted, as in DuckDB's own shell."""
+    """Show a result on a terminal of any width: columns that do not fit are elided in the middle and counted."""
     out = console()
     cells = [["" if cell is None else _text(cell) for cell in row] for row in _rows(result)]
     names = [printable(name, None) for name in result.column_names]
-    columns = _fitting(names, cells, out.width)
-    if len(columns) < len(names) and len(cells) == 1:
+    columns, widest = _fitting(names, cells, out.width)
+    if None in columns and len(cells) == 1:
         # One record that is too wide: one value a line shows all of it.
         _write_record(out, names, cells[0])
         return
@@ -113,12 +114,13 @@ def _write_table(result: pa.Table) -> None:
             continue
         kind = result.schema.field(column).type
         number = pa.types.is_decimal(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
-        table.add_column(shown(names[column]), justify="right" if number else "left", overflow="fold")
+        justify: Literal["right", "left"] = "right" if number else "left"
+        table.add_column(shown(names[column]), justify=justify, overflow="fold", max_width=widest)
     for row in cells:
         table.add_row(*(ELLIPSIS if column is None else shown(row[column]) for column in columns))
     out.print(table)
     if None in columns:
-        out.print(f"{len(names):,} columns, {len(columns) - 1:,} shown: name columns, or use --format csv or json")
+        out.print(f"{len(names):,} columns ({len(columns) - 1:,} shown)")
 
 
 def _write_record(out: Console, names: Sequence[str], cells: Sequence[str]) -> None:
@@ -130,26 +132,29 @@ def _write_record(out: Console, names: Sequence[str], cells: Sequence[str]) -> N
     out.print(record)
 
 
-def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int | None]:
-    """Return the positions of the columns that fit into `width` characters; None stands for the others."""
-    # A border and two blanks for each column; no column asks for more than half of the line, its cells fold.
+def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> tuple[list[int | None], int | None]:
+    """Choose the columns that fit into `width` characters, as many from the left as from the right.
+
+    Returns:
+        Their positions, with None for the elided ones; and the widest that a column may be, None for any width.
+    """
     wanted = [
-        3 + min(width // 2, max([len(name), *(len(line) for row in rows for line in row[position].split("\n"))]))
+        max([len(name), *(len(line) for row in rows for line in row[position].split("\n"))])
         for position, name in enumerate(names)
     ]
-    # A single column always fits: it folds.
-    if len(names) <= 1 or sum(wanted) + 1 <= width:
-        return list(range(len(names)))
-    room = width - 1 - 4  # the last border, and the column of the ellipsis
-    first, last = 0, len(names)
+    # A border and two blanks for each column, and the last border. A single column always fits: its cells fold.
+    if len(names) <= 1 or sum(wanted) + 3 * len(names) + 1 <= width:
+        return list(range(len(names))), None
+    # Four columns side by side tell more than one in full: wider cells fold.
+    widest = max(MIN_WIDTH, width // 4 - 4)
+    room, first, last = width - 5, 0, len(names)  # beside the last border and the column of the ellipsis
     while first < last:
-        left = first <= len(names) - last
-        taken = wanted[first] if left else wanted[last - 1]
-        if taken > room and first > 0:
+        from_left = first <= len(names) - last
+        room -= 3 + min(widest, wanted[first if from_left else last - 1])
+        if room < 0 and first > 0:
             break
-        room -= taken
-        first, last = (first + 1, last) if left else (first, last - 1)
-    return [*range(first), *([None] if first < last else []), *range(last, len(names))]
+        first, last = (first + 1, last) if from_left else (first, last - 1)
+    return [*range(first), *([None] if first < last else []), *range(last, len(names))], widest
 
 
 def _rows(result: pa.Table) -> Iterator[tuple[Any, ...]]:

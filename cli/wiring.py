@@ -111,14 +111,14 @@ def local_intake(settings: Settings, lake: Lake) -> Intake:
 
 
 def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Feed:
-    """Return the feed for a command's own events, of objects and of local files; without a circuit breaker, as above."""
+    """Return the feed for a command's own events, of objects and local files; without a circuit breaker, too."""
     store = RoutedObjects(objects(settings), LocalObjects())
     settling = intake(settings, lake, store, role=role, breaker=Breaker(consecutive=0, share=1))
     return Feed(settling, settings, stop)
 
 
 def objects(settings: Settings) -> S3Objects:
-    """Return the objects of S3. A bucket is known to be ours only if it was configured: the default is any name."""
+    """Return the objects of S3. A bucket is known to be ours only if it was configured."""
     named = settings.bucket if "bucket" in settings.model_fields_set else None
     return S3Objects(aws.s3_client(), Ownership(named))
 

@@ -30,7 +30,7 @@ def listed(found: Sequence[Listed], *, as_json: bool) -> None:
         for one in found:
             add_row(rows, one.profile.name, _title(one) if not one.own else f"{_title(one)} ({one.whose})")
         out.print(rows)
-        say("If several fit, your own come first, then those that use most columns of the header.")
+        say("If several fit, your own come first, then those that use most columns.")
         say("For conditions and columns, run: billstream profile show NAME")
         return
     rows = table("profile", "title", "whose", "fits when", "file")

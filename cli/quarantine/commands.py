@@ -56,7 +56,7 @@ def show(
 
 @app.command(epilog=examples("billstream quarantine reload exports/march.csv", "billstream quarantine reload --all"))
 def reload(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help=_KEY)] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="KEY", help=_KEY)] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Reload every object in quarantine.")] = False,
 ) -> None:

@@ -1,1 +1,1 @@
-"""A profile tried on one local file, in a temporary lake: how the file is read, why, and a proposal for a new profile."""
+"""A profile tried on one local file, in a temporary lake: how the file is read, why, and the proposal of a profile."""

@@ -122,15 +122,17 @@ MEANT = [
 def test_only_what_is_meant_is_replayed(aws: AwsEnvironment, billstream: Commands) -> None:
     bucket = Bucket(aws.s3, aws.bucket)
     for selection, meant in MEANT:
-        source = FromListing(billstream.lake, bucket, billstream.settings, selection)
+        source = FromListing(billstream.lake, bucket, wiring.interest(billstream.settings), selection)
         assert _keys(source) == {file.key for file in meant}, selection
     billstream.run("replay", "--prefix", "bills/", "--until", "2026-01-31")
     assert billstream.states() == {JANUARY.key: "loaded"}
     billstream.run("replay")
     for selection, meant in MEANT:
         assert _keys(FromLedger(billstream.lake, selection)) == {file.key for file in meant}, selection
-    assert "knows no state 'lost'" in billstream.run("replay", "--state", "lost", expect=1)
-    assert "later day" in billstream.run("replay", "--since", "2026-02-01", "--until", "2026-01-01", expect=1)
+    assert "'lost' is not a state of the ledger" in billstream.run("replay", "--state", "lost", expect=1)
+    assert "must not be after --until" in billstream.run(
+        "replay", "--since", "2026-02-01", "--until", "2026-01-01", expect=1
+    )
 
 
 def _keys(source: Source) -> set[str]:
@@ -169,7 +171,7 @@ def test_local_files_are_replayed_from_the_ledger(aws: AwsEnvironment, billstrea
     billstream.run("load", str(file))
     restated = billing_file("local.csv", seed=8)
     file.write_bytes(restated.body)
-    assert "1 local files left out" in billstream.run("replay", "--from", "ledger", "--via-queue")
+    assert "1 local file left out" in billstream.run("replay", "--from", "ledger", "--via-queue")
 
     billstream.run("replay", "--from", "ledger", "--prefix", str(tmp_path))
 
