@@ -208,7 +208,7 @@ def connect() -> None:
 def status(*, as_json: AsJson = False) -> None:
     """Show queue depth, ledger states and lag.
 
-    Also counts active loads, rows and rejected rows, and tells how far the aggregates are behind.
+    Also counts active loads, rows and rejected rows, and shows how far the aggregates are behind.
     """
     settings = wiring.settings_with_logs()
     with wiring.opened_lake(settings, read_only=True) as lake:

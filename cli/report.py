@@ -72,11 +72,15 @@ def refresh(out: Console, report: RefreshReport, values: Settings) -> None:
 
 def status(out: Console, state: Status) -> None:
     """Show the status."""
+    # A queue that does not answer is a line of the status, not its end: it is needed most when something is broken.
+    queue = state.queue_problem or "not configured"
+    if depth := state.queue:
+        queue = f"{depth.visible:,} waiting, {depth.in_flight:,} in flight, {depth.delayed:,} delayed"
     counts = table()
     add_row(counts, "catalog", state.catalog)
     add_row(counts, "data", state.data_path)
     add_row(counts, "snapshot", str(state.snapshot_id))
-    add_row(counts, "queue", _queue(state))
+    add_row(counts, "queue", queue)
     for label, count in state.ledger.items():
         add_row(counts, f"ledger: {label}", f"{count:,}")
     add_row(counts, "active loads", f"{state.active_loads:,}")
@@ -102,12 +106,6 @@ def settings(out: Console, values: Settings) -> None:
 def _outcomes(counts: Table, outcomes: Mapping[str, int]) -> None:
     for label, count in sorted(outcomes.items()):
         add_row(counts, words.outcome(label), f"{count:,}")
-
-
-def _queue(state: Status) -> str:
-    if state.queue is None:
-        return state.queue_problem or "not configured"
-    return f"{state.queue.visible:,} waiting, {state.queue.in_flight:,} in flight, {state.queue.delayed:,} delayed"
 
 
 def _aggregates(state: Status) -> str:

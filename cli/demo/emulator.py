@@ -43,7 +43,7 @@ class Emulator:
 
     @property
     def endpoint_url(self) -> str:
-        """Where all its services answer, such as `http://127.0.0.1:41234`."""
+        """The URL of all its services, such as `http://127.0.0.1:41234`."""
         return f"http://{HOST}:{self._port}"
 
     def start(self) -> None:

@@ -14,9 +14,10 @@ from billstream.cli.demo.surroundings import access
 from billstream.cli.demo.verdict import Check
 from billstream.cli.demo.world import World
 from billstream.cli.output import marked, printable
+from billstream.consumer.commit.ledger import State
 
 MOST_REASONS = 8
-RARE_STATES = ("unchanged", "stale", "kept", "skipped", "missing")
+RARE_STATES = (State.UNCHANGED, State.STALE, State.KEPT, State.SKIPPED, State.MISSING)
 EXAMPLES = (
     "SELECT billing_currency, service_name, sum(billed_cost) FROM charges GROUP BY ALL ORDER BY 3 DESC LIMIT 5",
     "SELECT state, count(*) FROM ledger GROUP BY ALL",
@@ -59,9 +60,9 @@ def _counts(bucket: Bucket, findings: Findings) -> Table:
     counts = {
         "files uploaded": bucket.uploads,
         "files that are not bills by their names": bucket.no_bills,
-        "files loaded": findings.decisions.get("loaded", 0) - findings.replaced,
+        "files loaded": findings.decisions.get(State.LOADED, 0) - findings.replaced,
         "files replaced by a restatement": findings.replaced,
-        "files removed, their rows retracted": findings.decisions.get("removed", 0),
+        "files removed, their rows retracted": findings.decisions.get(State.REMOVED, 0),
         "notifications sent again": bucket.repeats,
         "duplicates ignored": findings.duplicates,
         "files in quarantine": len(findings.files),

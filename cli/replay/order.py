@@ -18,7 +18,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """Which objects, from which source, and who processes them."""
+    """One replay: its objects, their source, and who processes them."""
 
     selection: Selection
     origin: Origin = Origin.LISTING

@@ -31,13 +31,10 @@ def _fed(found: Fed) -> None:
     if not found.outcomes:
         say("Nothing to do: the ledger has everything.")
         return
-    # Nobody but this command would process them again: "returned to the queue" would be wrong here.
-    _counts({words.outcome(name) if name != "released" else "not processed": n for name, n in found.outcomes.items()})
-    rows = table()
-    add_row(rows, "rows", f"{found.rows:,}")
-    if found.rejected:
-        add_row(rows, "rejected records (see `billstream quarantine list`)", f"{found.rejected:,}")
-    out.print(rows)
+    # No message goes back to a queue here: "returned to the queue" would be wrong.
+    counts = {words.outcome(name) if name != "released" else "not processed": n for name, n in found.outcomes.items()}
+    rejected = {"rejected records (see `billstream quarantine list`)": found.rejected} if found.rejected else {}
+    _counts(dict(sorted(counts.items())) | {"rows": found.rows} | rejected)
     for one in found.unsettled:
         say(f"{one.event.scope}: not processed: {one.reason} To try it again, run the same command.", style="red")
 

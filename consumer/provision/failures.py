@@ -31,25 +31,19 @@ def error_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
-def _status(error: ClientError) -> int:
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-
-
-def _permission(error: ClientError) -> str:
-    call = error.operation_name
-    return _PERMISSIONS.get(call, f"{'sqs' if 'Queue' in call else 's3'}:{call}")
-
-
 def _translate(error: ClientError, resource: str) -> BillstreamError:
-    code = error_code(error)
+    code, call = error_code(error), error.operation_name
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in CREDENTIALS_REFUSED:
         return credentials_refused(f"setting up {resource}", code)
     if code in _DENIED:
+        # Most permissions are named like their calls; calls on queues have "Queue" in their names.
+        permission = _PERMISSIONS.get(call, f"{'sqs' if 'Queue' in call else 's3'}:{call}")
         return Fatal(
-            f"AWS denied a call on {resource}: the credentials in use need the permission {_permission(error)} "
+            f"AWS denied a call on {resource}: the credentials in use need the permission {permission} "
             f"for it, or it belongs to another account. ({error})"
         )
-    if code in _BUSY or _status(error) >= _SERVER_ERROR:
+    if code in _BUSY or status >= _SERVER_ERROR:
         return ServiceUnavailable(f"AWS could not answer about {resource} just now. ({error})")
     return Fatal(f"AWS refused a call on {resource}. ({error})")
 

@@ -26,7 +26,10 @@ def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: str) -> list[
     found = [Fit(b.profile.name, b is fitting[0], fits=True, why=_why(profiles, fitting, b)) for b in fitting]
     fit = {id(binding.profile) for binding in fitting}
     others = [
-        profile for profile in profiles.profiles if id(profile) not in fit and _is_near(profiles, profile, header)
+        profile
+        for profile in profiles.profiles
+        # A user asks first why an own profile does not fit, however far it is from the header.
+        if id(profile) not in fit and (profile in profiles.own or _known(profile, header) > 0)
     ]
     others.sort(key=lambda profile: (profile not in profiles.own, -_known(profile, header), profile.name))
     shown = others[: len(profiles.own) + _NEAREST]
@@ -41,7 +44,8 @@ def lacks(profile: Profile, header: Sequence[str], key: str) -> list[str]:
     if match.one_of and not any(all(name in names for name in wanted) for wanted in match.one_of):
         found.append(f"the header has no {_closest(match.one_of, names)}")
     found += [f"it is not for headers with {name!r}" for name in match.none if name in names]
-    if not _key_fits(profile, key):
+    # The key alone: the rest of the match was looked at above.
+    if not match.model_copy(update={"one_of": (), "none": ()}).fits(Header(()), key):
         found.append(f"the key {key!r} is not like {' or '.join(map(repr, match.keys))}")
     if not found and bind(profile, header, key) is None:
         found.append("the header has a part only of what it computes with")
@@ -54,11 +58,6 @@ def _closest(one_of: Sequence[Sequence[str]], names: Header) -> str:
     least = min(map(len, absent))
     shortest = list(dict.fromkeys(" and ".join(some) for some in absent if len(some) == least))
     return f"{' or '.join(shortest[:_NEAREST])}{' or …' if len(shortest) > _NEAREST else ''}"
-
-
-def _key_fits(profile: Profile, key: str) -> bool:
-    """Return True if the key fits, whatever the header is."""
-    return profile.match.model_copy(update={"one_of": (), "none": ()}).fits(Header(()), key)
 
 
 def _why(profiles: ProfileRegistry, fitting: Sequence[Binding], binding: Binding) -> str:
@@ -101,10 +100,6 @@ def _why_not(profiles: ProfileRegistry, taken: Binding, other: Binding) -> str:
 
 def _is_own(profiles: ProfileRegistry, binding: Binding) -> bool:
     return any(binding.profile is profile for profile in profiles.own)
-
-
-def _is_near(profiles: ProfileRegistry, profile: Profile, header: Sequence[str]) -> bool:
-    return profile in profiles.own or _known(profile, header) > 0
 
 
 def _known(profile: Profile, header: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Lifelike billing files of companies that do not exist, and the exact truth about them."""
+"""Lifelike billing files of invented companies, and the exact truth about them."""
 
 from billstream.cli.demo.samples.files import SampleFile
 from billstream.cli.demo.samples.story import Story, Surprises

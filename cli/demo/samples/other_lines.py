@@ -12,7 +12,7 @@ VOLUME_DISCOUNT = Decimal("0.035")
 
 
 def other_lines(vendor: Vendor, usage: Sequence[Row]) -> Iterator[Row]:
-    """What comes on top of a day's usage lines, or is taken off them."""
+    """Return the lines that add to a day's usage lines, or are taken off them."""
     billed = _total(usage, "BilledCost")
     covered = _total(usage, "EffectiveCost") - billed
     if covered:

@@ -1,4 +1,4 @@
-"""How much is used on a day: growth, the rhythm of the week, and one incident."""
+"""The usage of a day: growth, the rhythm of the week, and one incident."""
 
 import random
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ class Season:
 
     @property
     def incident(self) -> date:
-        """The day on which somebody forgot to switch the GPUs off; the first day, when the season is a short one."""
+        """The day on which the GPUs were left on by mistake; the first day of a short season."""
         return self.last - timedelta(days=min(INCIDENT_DAYS_BEFORE_END, self.days - 1))
 
     def level(self, day: date) -> Decimal:
-        """Usage of a day in proportion to the first Monday's, which is 1."""
+        """Return the usage of a day in proportion to the first Monday's, which is 1."""
         age = (day - self.last).days + self.days - 1
         return Decimal(WEEKDAY_PERCENT[day.weekday()]) * (1000 + GROWTH_PER_MILLE_A_DAY * age) / 100_000
 
     def incident_factor(self, day: date) -> int:
-        """What the incident's resources are multiplied by."""
+        """Return the factor for the incident's resources."""
         return INCIDENT_FACTOR if day == self.incident else 1
 
 

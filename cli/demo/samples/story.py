@@ -28,7 +28,7 @@ BAD_RECORDS = (
 
 @dataclass(frozen=True)
 class Surprises:
-    """What happens to the bucket after the daily files are in it.
+    """The incidents in the bucket after the daily files.
 
     `notified_again` and `removed` are keys of daily files; `restated` has the key of one, and other amounts.
     """
@@ -59,7 +59,7 @@ class Story:
         object.__setattr__(self, "season", Season(self.last, self.days))
 
     def deliveries(self) -> Iterator[SampleFile]:
-        """The daily files, oldest first."""
+        """Yield the daily files, oldest first."""
         for day in self.season.days_in_order():
             yield focus_file(NIMBUS, self.season, day, self.seed)
             if (self.last - day).days < (FJORD.since_days or self.days):
@@ -67,7 +67,7 @@ class Story:
             yield usage_file(self.season, day, self.seed)
 
     def surprises(self) -> Surprises:
-        """What happens afterwards."""
+        """Return the incidents."""
         first = self.season.days_in_order()[0]
         return Surprises(
             notified_again=focus_file(NIMBUS, self.season, first, self.seed).key,

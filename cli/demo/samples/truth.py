@@ -1,4 +1,4 @@
-"""What a lake must hold, known from what was written into the files rather than from reading them back."""
+"""The content that a lake must have, known from writing the files and not from reading them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

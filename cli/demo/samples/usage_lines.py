@@ -47,7 +47,7 @@ def _committed(deployment: Deployment) -> bool:
 
 
 def _place(deployment: Deployment) -> Row:
-    """What was charged and where, apart from how much."""
+    """Return the columns of what was charged and where, without amounts."""
     sku = deployment.sku
     return {
         "RegionId": deployment.region_id,
