@@ -17,8 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from billstream.common.decimals import decimal_text
 from billstream.common.errors import Fatal
+from billstream.common.texts import decimal_text
 
 WIDE = 10_000
 """Columns of an output that is not a terminal: its reader folds it later, or greps it line by line."""

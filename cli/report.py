@@ -11,8 +11,9 @@ from billstream.cli import words
 from billstream.cli.output import printable, shown
 from billstream.cli.settings_table import current
 from billstream.cli.status import Status
-from billstream.cli.terminal import add_row, counted, table, utc
+from billstream.cli.terminal import add_row, table, utc
 from billstream.common.settings import Settings
+from billstream.common.texts import counted
 from billstream.consumer.backfill.local_files import Loading
 from billstream.consumer.provision import AwsReport
 from billstream.consumer.worker import Summary

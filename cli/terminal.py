@@ -30,11 +30,6 @@ def say(text: str, *, style: str | None = None) -> None:
     out.print(printable(text, 5000), markup=False, style=style)
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Return a count with its noun: `1 row`, `2 rows`, `1,000 entries`."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
-
-
 def utc(moment: datetime) -> str:
     """Return a time for people: `2026-11-25 02:33:23 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

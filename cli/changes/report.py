@@ -6,8 +6,8 @@ from decimal import Decimal
 from rich.table import Table
 
 from billstream.aggregator.insights.values import CostDifference, QuantityDifference, Restatement, Restatements
-from billstream.cli.terminal import add_row, counted, out, say, table, utc, write_json
-from billstream.common.decimals import decimal_text
+from billstream.cli.terminal import add_row, out, say, table, utc, write_json
+from billstream.common.texts import counted, decimal_text
 
 TITLES = {"restated": "Restated", "new": "New files"}
 COSTS = ("billed before", "after", "difference", "effective difference")

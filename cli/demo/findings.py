@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from billstream.cli.demo.world import World
+from billstream.common.statements import statement
 
 Totals = Mapping[str, tuple[int, Decimal | None]]
 """By billing currency: rows, and the exact sum of BilledCost. No currency is `""`."""
@@ -112,9 +111,4 @@ def _totals(world: World, query: str) -> Totals:
 
 
 def _rows(world: World, query: str) -> list[tuple[Any, ...]]:
-    return world.lake.rows(_sql(query))
-
-
-@cache
-def _sql(name: str) -> str:
-    return (files("billstream.cli.demo") / "sql" / f"{name}.sql").read_text("utf-8")
+    return world.lake.rows(statement(__name__, query))

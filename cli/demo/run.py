@@ -2,7 +2,7 @@
 
 import logging
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -48,7 +48,9 @@ def run_demo(
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     codes: list[int] = []
     try:
-        act = OwnFiles.below(input_dir) if input_dir else Samples(Story(_yesterday(), days))
+        # Up to yesterday: vendors write the file of a day when the day is over.
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        act = OwnFiles.below(input_dir) if input_dir else Samples(Story(yesterday, days))
         with interruptible(), demo_folder(home) as folder:
             console.print("Starting an emulated AWS, a consumer and an aggregator …")
             with running_world(folder) as world:
@@ -85,7 +87,3 @@ def _keep(world: World, console: Console) -> None:
     while True:
         world.check()
         time.sleep(WATCH_SECONDS)
-
-
-def _yesterday() -> date:
-    return datetime.now(UTC).date() - timedelta(days=1)

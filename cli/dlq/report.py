@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from billstream.cli import words
-from billstream.cli.terminal import add_row, counted, out, say, table, utc, write_json
+from billstream.cli.terminal import add_row, out, say, table, utc, write_json
+from billstream.common.texts import counted
 from billstream.consumer.dead_letters import Diagnosis
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from billstream.cli.terminal import add_row, counted, on_terminal, out, say, table, utc, write_json
+from billstream.cli.terminal import add_row, on_terminal, out, say, table, utc, write_json
+from billstream.common.texts import counted
 from billstream.consumer.quarantine import Quarantined, Record, Reloaded
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from billstream.cli import words
-from billstream.cli.terminal import add_row, counted, out, say, table, write_json
+from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.common.texts import counted
 from billstream.consumer.backfill.execution import Foreseen, Sent
 from billstream.consumer.backfill.feed import Fed
 

@@ -1,7 +1,8 @@
 """Show a proof."""
 
-from billstream.cli.terminal import counted, say
+from billstream.cli.terminal import say
 from billstream.cli.verify.proof import Verification
+from billstream.common.texts import counted
 from billstream.consumer.verify import Check, Cure
 
 _TITLES = {

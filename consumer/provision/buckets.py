@@ -47,7 +47,9 @@ def _create(s3: "S3Client", name: str) -> Outcome:
     except s3.exceptions.BucketAlreadyOwnedByYou:
         return Outcome.FOUND
     except s3.exceptions.BucketAlreadyExists:
-        raise Fatal(f"The bucket name {name} is taken by another AWS account; set another BILLSTREAM_BUCKET.") from None
+        raise Fatal(
+            f"The bucket name {name} is taken by another account; nothing was created. Set another BILLSTREAM_BUCKET."
+        ) from None
     return Outcome.MADE
 
 
@@ -80,24 +82,19 @@ def ensure_notification(s3: "S3Client", bucket: str, queue_arn: str) -> Outcome:
         wanted = {key: value for key, value in current.items() if key != "ResponseMetadata"}
         ours = {"Id": NOTIFICATION_ID, "QueueArn": queue_arn, "Events": list(EVENTS)}
         wanted["QueueConfigurations"] = [*others, ours]
-        _patiently_put(s3, bucket, wanted)
+        # S3 tests the queue at once, and refuses one that it cannot see yet.
+        Retrying(
+            retry=retry_if_exception(_destination_not_seen),
+            wait=wait_fixed(1),
+            stop=stop_after_delay(DESTINATION_PATIENCE_SECONDS),
+            reraise=True,
+        )(s3.put_bucket_notification_configuration, Bucket=bucket, NotificationConfiguration=wanted)
     return Outcome.MADE if len(others) == len(queues) else Outcome.UPDATED
 
 
 def _does_the_job(queue: "QueueConfigurationOutputTypeDef", queue_arn: str) -> bool:
     """Return True if this configuration, whoever made it, sends all of our events to our queue."""
     return queue["QueueArn"] == queue_arn and set(EVENTS) <= set(queue["Events"]) and not queue.get("Filter")
-
-
-def _patiently_put(s3: "S3Client", bucket: str, wanted: dict[str, object]) -> None:
-    Retrying(
-        retry=retry_if_exception(
-            lambda error: isinstance(error, ClientError) and error_code(error) == "InvalidArgument"
-        ),
-        wait=wait_fixed(1),
-        stop=stop_after_delay(DESTINATION_PATIENCE_SECONDS),
-        reraise=True,
-    )(s3.put_bucket_notification_configuration, Bucket=bucket, NotificationConfiguration=wanted)
 
 
 def _destination_not_seen(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from billstream.common.texts import counted
 from billstream.consumer.backfill.feed import Feed
 from billstream.consumer.commit.ledger import State
 from billstream.consumer.commit.outcome import Outcome
@@ -64,9 +65,9 @@ def _reloaded(outcome: Outcome) -> Reloaded:
         return Reloaded(outcome.event.scope, outcome.label, complete=False, message=f"not processed: {outcome.reason}")
     state = entry.state.value
     if entry.state in {State.LOADED, State.DELIVERED}:
-        message = f"{state}, {outcome.rows_loaded:,} rows"
+        message = f"{state}, {counted(outcome.rows_loaded, 'row')}"
         if left := outcome.rows_rejected:
-            message += f"; {left:,} records still do not fit"
+            message += f"; rejected again: {counted(left, 'record')}"
         return Reloaded(entry.scope, state, complete=not left, message=message)
     if entry.state is State.QUARANTINED:
         return Reloaded(entry.scope, state, complete=False, message=f"still in quarantine: {entry.reason}")

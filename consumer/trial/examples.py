@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from billstream.common.decimals import decimal_text
+from billstream.common.texts import decimal_text
 from billstream.consumer.decode import Tabular
 from billstream.consumer.decode.forms import forms_of
 from billstream.consumer.decode.numbers import COST_TYPE

@@ -23,7 +23,9 @@ class Fit:
 def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: str) -> list[Fit]:
     """Return the profile that is used, the others that fit, and the nearest that do not, with all of the user's own."""
     fitting = profiles.fitting(header, key)
-    found = [Fit(b.profile.name, b is fitting[0], fits=True, why=_why(profiles, fitting, b)) for b in fitting]
+    found = [Fit(b.profile.name, taken=False, fits=True, why=_why_not(profiles, fitting[0], b)) for b in fitting[1:]]
+    if fitting:
+        found.insert(0, Fit(fitting[0].profile.name, taken=True, fits=True, why=_why_taken(profiles, fitting[0])))
     fit = {id(binding.profile) for binding in fitting}
     others = [
         profile
@@ -60,12 +62,6 @@ def _closest(one_of: Sequence[Sequence[str]], names: Header) -> str:
     return f"{' or '.join(shortest[:_NEAREST])}{' or …' if len(shortest) > _NEAREST else ''}"
 
 
-def _why(profiles: ProfileRegistry, fitting: Sequence[Binding], binding: Binding) -> str:
-    if binding is fitting[0]:
-        return _why_taken(profiles, binding)
-    return _why_not(profiles, fitting[0], binding)
-
-
 def _why_taken(profiles: ProfileRegistry, binding: Binding) -> str:
     match = binding.profile.match
     whose = "a profile of your own" if _is_own(profiles, binding) else "built in"
@@ -84,18 +80,19 @@ def _why_taken(profiles: ProfileRegistry, binding: Binding) -> str:
 
 
 def _why_not(profiles: ProfileRegistry, taken: Binding, other: Binding) -> str:
+    # The order of precedence of `ProfileRegistry.fitting`, rule by rule: the first that differs is the reason.
     name = taken.profile.name
     if _is_own(profiles, taken) and not _is_own(profiles, other):
         return f"it is built in, and {name} is a profile of your own"
     if taken.profile.refuse is not None and other.profile.refuse is None:
-        return f"{name} knows such files not to be charges"
+        return f"{name} refuses such files: they are not charges"
     if taken.profile.match.keys and not other.profile.match.keys:
         return f"{name} also asks for a key such as this one"
     if len(taken.used) > len(other.used):
-        return f"it uses {len(other.used)} header columns, {name} uses {len(taken.used)}"
+        return f"{name} uses more header columns ({len(taken.used)}, this one {len(other.used)})"
     if taken.profile.depth > other.profile.depth:
-        return f"{name} extends more profiles, and knows such files better"
-    return f"nothing tells them apart, and {name} is first by name"
+        return f"{name} extends more profiles, so it is more specific"
+    return f"both fit equally well, and {name} is first by name"
 
 
 def _is_own(profiles: ProfileRegistry, binding: Binding) -> bool:

@@ -127,7 +127,8 @@ def propose(bench: Bench, path: Path, name: str | None) -> str:
     found = _with_time(_with_number(found, columns, numbers, times), columns, times)
     order = list(bench.types)
     found.sort(key=lambda guess: order.index(guess.column))
-    forms = [times[guess.position].forms for guess in found if _is_time(bench, guess) and guess.position in times]
+    timely = [guess.position for guess in found if bench.types[guess.column] == TIME_TYPE]
+    forms = [times[position].forms for position in timely if position in times]
     return Proposal(
         name=chosen,
         sample=sample,
@@ -186,10 +187,6 @@ def _firsts(columns: Sequence[Column]) -> Iterator[Column]:
         if normalised(column.name) not in seen:
             seen.add(normalised(column.name))
             yield column
-
-
-def _is_time(bench: Bench, guess: Guess) -> bool:
-    return bench.types[guess.column] == TIME_TYPE
 
 
 def _doubted(bench: Bench, guess: Guess, columns: Sequence[Column], times: dict[int, Times], numbers: Numbers) -> Guess:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -83,18 +84,18 @@ def _anything(header: tuple[str, ...]) -> Profile:
 
 def _header(text: PlainText) -> tuple[str, ...]:
     """Return the first line that has as many cells as most lines: titles above it have fewer."""
-    headers = list(islice(_headers(text.path), _LINES))
-    if not headers:
+    found = list(islice(headers(text.path), _LINES))
+    if not found:
         raise Poison("The file has no header.")
-    counts = Counter(len(header.names) for header in headers)
+    counts = Counter(len(header.names) for header in found)
     usual = max(counts, key=lambda width: (width > 1, counts[width], width))
-    return next(header.names for header in headers if len(header.names) == usual)
+    return next(header.names for header in found if len(header.names) == usual)
 
 
-def _headers(path: Path) -> Iterator[Header]:
-    try:
+def headers(path: Path) -> Iterator[Header]:
+    """Yield every line of a file that may be its header, from the first on."""
+    # A first line that cannot be a header is often a title; the header comes later then.
+    with suppress(Poison):
         if header := read_header(path):
             yield header
-    except Poison:
-        pass
     yield from later_headers(path)

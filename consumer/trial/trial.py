@@ -1,6 +1,5 @@
 """One file, decoded as in a load, but not loaded into a lake."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +11,11 @@ from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
 from billstream.consumer.decode.compression import HEAD_BYTES, packing
-from billstream.consumer.decode.header import later_headers, read_header
 from billstream.consumer.decode.staging import NO_CURRENCY
 from billstream.consumer.trial.bench import Bench
 from billstream.consumer.trial.examples import Feeding, feedings, rescued
 from billstream.consumer.trial.fitting import Fit, fits_of
+from billstream.consumer.trial.sample import headers
 
 _NOTHING = StagedLoad()
 COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
@@ -107,17 +106,8 @@ def _likely_header(text: PlainText) -> tuple[str, ...]:
     """Return the likely header of a file that no profile fits."""
     if text.parquet is not None:
         return text.parquet.names
-    return next((names for names in _records(text.path) if len(names) > 1), ())
-
-
-def _records(path: Path) -> Iterator[tuple[str, ...]]:
-    try:
-        if header := read_header(path):
-            yield header.names
-    except Poison:
-        pass
-    for later in later_headers(path):
-        yield later.names
+    # A line of one cell is a title, or text that is no table.
+    return next((header.names for header in headers(text.path) if len(header.names) > 1), ())
 
 
 def _decoded(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from billstream.common.decimals import decimal_text
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
+from billstream.common.texts import counted, decimal_text
 from billstream.consumer.verify.finding import Check, Cure, Finding
 
 
@@ -18,15 +18,15 @@ def load_findings(lake: Lake, snapshot_id: int) -> Iterator[Finding]:
 
 def _active(row: dict[str, Any]) -> Finding:
     """Describe an active load whose rows or sums differ; its object has them."""
-    recorded, counted = _totals(row["ledger_totals"]), _totals(row["charges_totals"])
+    recorded, summed = _totals(row["ledger_totals"]), _totals(row["charges_totals"])
     problems = []
     if row["ledger_rows"] != row["charges_rows"]:
-        problems.append(f"charges holds {row['charges_rows']:,} rows, the ledger says {row['ledger_rows']:,}")
+        problems.append(f"charges holds {counted(row['charges_rows'], 'row')}, the ledger says {row['ledger_rows']:,}")
     problems += [
-        f"the billed costs in {currency} add up to {_amount(counted, currency)}, "
+        f"the billed costs in {currency} add up to {_amount(summed, currency)}, "
         f"the ledger says {_amount(recorded, currency)}"
-        for currency in sorted(recorded.keys() | counted.keys())
-        if recorded.get(currency) != counted.get(currency)
+        for currency in sorted(recorded.keys() | summed.keys())
+        if recorded.get(currency) != summed.get(currency)
     ]
     return Finding(
         Check.CHARGES,
@@ -43,7 +43,7 @@ def _not_active(row: dict[str, Any]) -> Finding:
     known = "a load that is not active" if row["scope"] else "a load that the ledger does not know"
     return Finding(
         Check.CHARGES,
-        f"charges holds {row['charges_rows']:,} rows of {known} ({row['load_id']}).",
+        f"charges holds {counted(row['charges_rows'], 'row')} of {known} ({row['load_id']}).",
         # Rows of a load that is active in the catalog stay, whatever the ledger says: see `claims`.
         Cure.NONE if row["active_in_catalog"] else Cure.RETRACT,
         scope=row["scope"],

@@ -12,6 +12,7 @@ from functools import partial
 
 from billstream.common import retries
 from billstream.common.lake import Lake
+from billstream.common.texts import counted
 from billstream.consumer.backfill.feed import Feed
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.commit.unit import Unit
@@ -62,7 +63,7 @@ class Repairs:
         for start in range(0, len(load_ids), AT_ONCE):
             some = list(load_ids[start : start + AT_ONCE])
             unit = Unit(replaced=some)
-            message = f"verify --repair: rows of {len(some)} loads that are not active"
+            message = f"verify --repair: deletes rows of {counted(len(some), 'load')} not active"
             # A delete conflicts with any concurrent insert; it depends on nothing that was read, so it is redone as is.
             retries.redo_on_conflict(partial(unit.commit, self.lake, self.author, message))
 

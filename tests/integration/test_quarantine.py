@@ -67,14 +67,14 @@ def test_mended_objects_are_loaded_and_others_stay(aws: AwsEnvironment, billstre
     message = "an unreadable message cannot be loaded again"
     told = billstream.run("quarantine", "reload", "--all", expect=1)
     assert "still in quarantine" in told
-    assert "2 records still do not fit" in told
+    assert "rejected again: 2 records" in told
     assert message in told
     mended = billing_file(BROKEN, seed=2)
     put(aws, mended)
     aws.s3.put_object(Bucket=aws.bucket, Key=PARTLY, Body=body("1.25", "1.5", "n/a", "2"))
 
     assert "loaded, 20 rows" in billstream.run("quarantine", "reload", BROKEN)
-    assert "1 records still do not fit" in billstream.run("quarantine", "reload", PARTLY, expect=1)
+    assert "rejected again: 1 record" in billstream.run("quarantine", "reload", PARTLY, expect=1)
     aws.s3.put_object(Bucket=aws.bucket, Key=PARTLY, Body=body("1.25", "1.5", "3", "2"))
     billstream.run("quarantine", "reload", f"s3://{aws.bucket}/{PARTLY}")
 

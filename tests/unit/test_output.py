@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from billstream.cli.output import Format, printable, write_result
-from billstream.common.decimals import decimal_text
 from billstream.common.errors import Fatal
+from billstream.common.texts import decimal_text
 
 HOSTILE = ["[bold red]x[/]", "[/nothing]", "[link=https://x]y[/link]", "\\[", "a\\", ":smile:", "[", "<script>"]
 
