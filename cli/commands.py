@@ -98,6 +98,7 @@ def consume(
     """
     settings = wiring.settings_with_logs()
     stop = _stop(context, settings)
+    # Loading the code takes a second: a signal may have come before there was anything to stop.
     if stop.requested:
         wiring.say_ended("consumer")
         return
@@ -167,6 +168,7 @@ def load(
     ):
         task = bar.add_task("Loading", total=len(files))
         loading = load_files(files, wiring.local_intake(settings, lake), settings, lambda n: bar.advance(task, n))
+    # What was loaded stays, so the report comes before the exit code.
     report.loading(out, loading)
     if loading.troubles:
         raise typer.Exit(1)

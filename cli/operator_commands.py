@@ -64,6 +64,7 @@ def redrive(
     """
     settings = wiring.settings_with_logs()
     letters, queue = wiring.dead_letters(settings), wiring.queue(settings)
+    # SQS counts roughly: the number is for the forecast and the bar, never a bound of the loop.
     there = letters.count()
     count = min(there, limit) if limit else there
     if dry_run or not count:
@@ -147,6 +148,7 @@ def verify_command(
     settings = wiring.settings_with_logs()
     bucket = wiring.bucket(settings) if s3 else None
     with wiring.opened_lake(settings, read_only=not repair) as lake:
+        # A proof only reads: `verify` without --repair has the lake read-only, so it can do no harm.
         interest = wiring.interest(settings)
         found = verify.prove(lake, interest, bucket)
         if repair and not found.agrees:

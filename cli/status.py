@@ -51,6 +51,7 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
     Raises:
         Retryable: the lake does not answer.
     """
+    # Entries of deliveries stand beside those of objects in the ledger; here only objects are counted.
     states = lake.rows(statement(__name__, "status_ledger"), [EXPORT_BUCKET])
     ledger = {str(state): int(count) for state, count, _ in states}
     oldest = {str(state): since for state, _, since in states}

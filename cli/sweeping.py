@@ -20,6 +20,7 @@ def foresee_sweep(sweep: Sweep, *, as_json: bool) -> None:
     """Show the number of differences, and the first files of each kind."""
     counts: Counter[Difference] = Counter()
     examples: list[Found] = []
+    # A bucket may differ in millions of objects: counts and the first examples are kept, no list.
     for one in sweep.differences():
         counts[one.difference] += 1
         if counts[one.difference] <= EXAMPLES:

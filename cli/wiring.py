@@ -112,6 +112,7 @@ def local_intake(settings: Settings, lake: Lake) -> Intake:
 
 def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Feed:
     """Return the feed for a command's own events, of objects and local files; without a circuit breaker, too."""
+    # The ledger may name local files beside objects: each event goes to the store that its bucket stands for.
     store = RoutedObjects(objects(settings), LocalObjects())
     settling = intake(settings, lake, store, role=role, breaker=Breaker(consecutive=0, share=1))
     return Feed(settling, settings, stop)
@@ -174,6 +175,7 @@ def worker(settings: Settings, lake: Lake, stop: Stop) -> Worker:
     source = queue(settings)
     breaker = Breaker(consecutive=settings.breaker_consecutive, share=settings.breaker_share)
     settling = intake(settings, lake, objects(settings), role="consumer", breaker=breaker)
+    # In this process and between two batches: a second lake connection would only compete with the first.
     periodic = [_sweeping(settings, lake, settling, stop)] if settings.sweep_seconds else []
     ours = interest(settings)
     return retries.patiently(lambda: Worker(source, settling, settings, stop, interest=ours, periodic=periodic))

@@ -49,6 +49,7 @@ def _differences(title: str, entries: Sequence[Restatement]) -> None:
         return
     say("")
     say(title, style="bold")
+    # The file is the cause, so it leads: an operator who sees a difference asks first who sent it.
     by_file: dict[str, list[Restatement]] = {}
     for entry in entries:
         by_file.setdefault(entry.file, []).append(entry)
@@ -59,6 +60,7 @@ def _differences(title: str, entries: Sequence[Restatement]) -> None:
 def _file(members: Sequence[Restatement]) -> None:
     """Show a file's differences under its name, which is too long for a column."""
     say(f"{members[0].file} ({_decision(members[0])})")
+    # Most bills have costs only; an empty column would cost the width that the names need.
     used = any(entry.quantities for entry in members)
     made = _table("", "day", "service", "account", "currency", ROWS, *COSTS, *([QUANTITY] if used else []))
     for entry in members:

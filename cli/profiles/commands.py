@@ -110,6 +110,7 @@ def _existing(file: Path) -> Path:
     if not file.is_file():
         raise Fatal(f"There is no file {printable(str(file), None)}. Check the path.")
     path = file.resolve()
+    # The path becomes the key that profiles match, and a key is text.
     try:
         str(path).encode()
     except UnicodeEncodeError as error:

@@ -72,6 +72,7 @@ def reload(
     with wiring.opened_lake(settings) as lake, progress() as bar:
         found = quarantined(lake)
         chosen = found if everything else named(found, names or [])
+        # A message has no object that could be read again.
         objects = [item for item in chosen if not item.is_message]
         task = bar.add_task("Loading", total=len(objects))
         feed = wiring.operator_feed(settings, lake, stop, role="reload")

@@ -57,6 +57,7 @@ def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Lay
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
+            # Sorted, so that the same folder gives the same batches again after an interruption.
             below = sorted(file for file in path.rglob("*") if file.is_file())
             found |= dict.fromkeys(
                 file.resolve()

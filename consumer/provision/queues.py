@@ -64,6 +64,7 @@ def _find(sqs: "SQSClient", name: str) -> str | None:
 
 def _raised(sqs: "SQSClient", url: str, outcome: Outcome) -> Queue:
     current = queue_attributes(sqs, url)
+    # A visibility time-out below ours would give messages to a second consumer while the first one is at work.
     short = {key: str(least) for key, least in MINIMUM.items() if int(current.get(key, 0)) < least}
     if short:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=short)  # type: ignore[arg-type]

@@ -48,6 +48,7 @@ def _joined(
 ) -> tuple[Resource, ...]:
     """Connect queue to dead-letter queue, then bucket to queue: S3 first checks that it may send."""
     bucket = settings.bucket
+    # A bucket of another account may notify us too: its account is unknown, so the policy names the bucket only.
     account = queue.account if owned_by(s3, bucket, queue.account) else None
     redrive = ensure_redrive(sqs, queue, dead_letters, settings.max_receives)
     policy = ensure_policy(sqs, queue, bucket, bucket_account=account)

@@ -55,5 +55,6 @@ def workbench(settings: Settings) -> Iterator[Bench]:
 
 def _apart(settings: Settings, home: Path) -> Settings:
     """Return the same settings for a separate lake."""
+    # Not a catalog, data path or spool of the environment: those may be in production.
     elsewhere = {"home": home, "catalog": None, "data_path": None, "spool_dir": None}
     return Settings(**{**settings.model_dump(), **elsewhere})

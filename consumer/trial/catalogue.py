@@ -48,6 +48,7 @@ def catalogue(profiles: ProfileRegistry, folder: Path | None) -> list[Listed]:
         profiles: the registry.
         folder: holds the user's own profiles.
     """
+    # The registry holds the user's own first, then those that come with billstream.
     built_in = profiles.profiles[len(profiles.own) :]
     found = [*_listed(profiles.own, folder, own=True)] if folder is not None else []
     return [*found, *_listed(built_in, files("billstream.consumer.profiles") / "builtin", own=False)]

@@ -88,6 +88,7 @@ def _first_rows(bench: Bench, tabular: Tabular, columns: Sequence[str], types: d
     scan = replace(plain, forms=forms_of(plain, lake.engine))
     cells = [f"c{position}" for position in range(len(scan.binding.header))]
     values = [f"{column}::VARCHAR" for column in columns]
+    # Examples are of the file's first rows; DuckDB keeps their order only on request.
     lake.engine.execute("SET preserve_insertion_order = true")
     try:
         found = lake.rows(f"SELECT {', '.join([*cells, *values])} FROM {scan.records()} LIMIT {LOOKED_AT}")

@@ -119,6 +119,7 @@ def propose(bench: Bench, path: Path, name: str | None) -> str:
     sample = read_sample(bench, path)
     columns = columns_of(sample)
     times, numbers = times_of(sample, columns), numbers_of(sample, columns)
+    # Of an empty column nothing is known, so it may be of any kind; in a file without rows, every column is such.
     empty = {column.position for column in columns if not column.cells}
     kinds = kinds_of(times.keys() | (set() if sample.rows else empty), numbers.read.keys() | empty)
     prefixes = _prefixes(sample.header, bench.profiles)
@@ -163,6 +164,7 @@ def _with_number(
     likely = next((column for column in left if column.fractional), left[0] if left else None)
     if likely is None:
         return found
+    # A billed_cost that was guessed by name has no cells in the sample, or the first test would have returned.
     others = [guess for guess in found if guess.column != "billed_cost"]
     return [*others, Guess("billed_cost", likely.position, "only because its cells are numbers")]
 

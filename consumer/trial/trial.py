@@ -111,6 +111,7 @@ def _likely_header(text: PlainText) -> tuple[str, ...]:
 
 
 def _decoded(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:
+    # The same staging as in a load, so the forecast is what a load does; only the commit is missing.
     staging = Staging(bench.lake)
     staged = staging.stage([tabular], "trial")
     poison = staged.poisoned.get(tabular.load_id)
@@ -138,6 +139,7 @@ def _totals(bench: Bench, staged: Staged, trial: Trial) -> tuple[Total, ...]:
     try:
         found = bench.lake.engine.execute(sql).fetchall()
     except duckdb.OutOfRangeException:
+        # Costs that no DECIMAL can hold in sum: the load is possible, its totals are not.
         return ()
     return tuple(
         Total(
