@@ -49,6 +49,9 @@ CREDENTIALS_REFUSED = frozenset(
 )
 """Error codes by which AWS refuses the credentials themselves, whatever the request."""
 
+SET_CREDENTIALS = "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE, or attach a role."
+"""The advice when no credentials are configured."""
+
 _NOT_SET_UP = (
     NoCredentialsError,
     NoRegionError,
@@ -58,13 +61,15 @@ _NOT_SET_UP = (
 )
 
 
+def credentials_refused(doing: str, code: object) -> Fatal:
+    """Return the error for a refusal whose code is one of `CREDENTIALS_REFUSED`."""
+    return Fatal(f"{doing}: {code}. The AWS credentials are wrong or have expired: renew them.")
+
+
 def unanswered(error: Exception, doing: str) -> ServiceUnavailable | Fatal:
     """Translate one of `NO_ANSWER`: the service did not answer, or there were no credentials to ask it with."""
     if isinstance(error, _NOT_SET_UP):
-        return Fatal(
-            f"{doing}: {error}. Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE, or attach "
-            "a role."
-        )
+        return Fatal(f"{doing}: {error}. {SET_CREDENTIALS}")
     return ServiceUnavailable(f"{doing}: {error}")
 
 
@@ -151,10 +156,7 @@ def s3_access() -> AwsAccess:
     session = _session()
     credentials = session.get_credentials()
     if credentials is None:
-        raise Fatal(
-            "The data path is on S3, but no AWS credentials were found. Set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or attach a role."
-        )
+        raise Fatal(f"The data path is on S3, but no AWS credentials were found. {SET_CREDENTIALS}")
     # Those of a role expire, and DuckDB renews nothing: `Storage.prepare` asks again before each write.
     frozen = credentials.get_frozen_credentials()
     return AwsAccess(

@@ -5,7 +5,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database
 GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
 LOCK_SECONDS = 60
 BUSY_MILLISECONDS = 10_000
+PASSWORD = "<password>"  # noqa: S105 - stands for one in a printed statement
 
 Row = tuple[str | None, ...]
 """A row of the guard's table, its columns in the order of `common.lake.guard.COLUMNS`."""
@@ -63,6 +64,9 @@ class Catalog(Protocol):
     def attach_sql(self, options: Sequence[str]) -> list[str]:
         """Return the statements that attach the DuckLake as `lake`."""
 
+    def connect_sql(self, options: Sequence[str]) -> list[str]:
+        """Return `attach_sql` for another program: it runs in any folder, and placeholders stand for passwords."""
+
     def exists(self) -> bool:
         """Return whether a catalog may exist; False only when there is certainly none."""
 
@@ -104,6 +108,10 @@ class SqliteCatalog:
         """Return one ATTACH; a reader waits for a writer up to `BUSY_MILLISECONDS`."""
         clauses = ", ".join([*options, f"META_BUSY_TIMEOUT {BUSY_MILLISECONDS}"])
         return [f"ATTACH {literal(f'ducklake:sqlite:{self.path}')} AS lake ({clauses})"]
+
+    def connect_sql(self, options: Sequence[str]) -> list[str]:
+        """Return the same ATTACH, by the file's absolute path."""
+        return SqliteCatalog(self.path.absolute()).attach_sql(options)
 
     def exists(self) -> bool:
         """Return whether the file exists."""
@@ -228,6 +236,11 @@ class PostgresCatalog:
             f"CREATE OR REPLACE SECRET billstream_catalog (TYPE postgres, {pairs})",
             f"ATTACH {literal(target)} AS lake ({clauses})",
         ]
+
+    def connect_sql(self, options: Sequence[str]) -> list[str]:
+        """Return the same statements without the password, nor those that a URL may hold among its options."""
+        shown = tuple((name, PASSWORD if "password" in name else value) for name, value in self.options)
+        return replace(self, password=PASSWORD, options=shown).attach_sql(options)
 
     def exists(self) -> bool:
         """Return True: only a connection can tell."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +49,9 @@ class Storage(Protocol):
 
     def staging_path(self, name: str) -> str:
         """Return the path of a new Parquet file of the table `charges`."""
+
+    def connect_sql(self) -> list[str]:
+        """Return the statements with which another program reaches it; placeholders stand for secrets."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,10 @@ class LocalStorage:
         """Return a path in the folder of the table."""
         return f"{self.location}{CHARGES_FOLDER}/{name}.parquet"
 
+    def connect_sql(self) -> list[str]:
+        """Return no statement: a folder needs none."""
+        return []
+
 
 @dataclass
 class S3Storage:
@@ -161,6 +168,12 @@ class S3Storage:
     def staging_path(self, name: str) -> str:
         """Return a URL under the prefix of the table."""
         return f"{self.location}{CHARGES_FOLDER}/{name}.parquet"
+
+    def connect_sql(self) -> list[str]:
+        """Return the secret with our region and endpoint, and without our keys."""
+        access = aws.s3_access()
+        token = "<session token>" if access.session_token else None
+        return [_secret(replace(access, access_key="<access key>", secret_key="<secret key>", session_token=token))]  # noqa: S106 - placeholders
 
 
 def _secret(access: aws.AwsAccess) -> str:

@@ -28,7 +28,7 @@ def test_a_replay_that_is_interrupted_is_taken_up_again(aws: AwsEnvironment, tmp
     told, _ = replay.communicate(timeout=300)
 
     assert replay.returncode == 130
-    assert "the same command goes on from there" in told
+    assert "to go on from there, run the same command again" in told
     [interrupted] = billstream.sql("SELECT count(*) AS files FROM active_loads")
     assert 0 < interrupted["files"] < len(files), "it was not interrupted in the middle, so nothing was proved"
     billstream.run("replay")

@@ -179,7 +179,7 @@ def test_the_status_counts_deliveries_and_parts_that_wait(site: Site) -> None:
     site.intake.process([manifest])
     after = read_status(site.house.lake, None, None)
     assert after.parts_awaiting_manifest == before.parts_awaiting_manifest
-    assert after.deliveries_in_force == before.deliveries_in_force + 1
+    assert after.active_deliveries == before.active_deliveries + 1
     assert after.ledger["delivered"] == before.ledger.get("delivered", 0) + 1
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.cli.files import find_files, load_files
 from billstream.cli.verify.proof import prove
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.consumer.events import ObjectEvent
 from tests.integration.exports_support import LAYOUTS, VENDORS, Site
 from tests.integration.intake_support import House, bill, labels

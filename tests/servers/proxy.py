@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from billstream.cli.emulator import HOST
+from billstream.cli.demo.emulator import HOST
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
 OF_A_SERVICE = {"GET": "List", "HEAD": "HeadBucket", "PUT": "CreateBucket", "POST": "Post", "DELETE": "DeleteBucket"}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from billstream.cli.files import Loading, find_files, load_files
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
+from billstream.consumer.backfill.local_files import Loading, find_files, load_files
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.events import FILE_BUCKET, EventKind, Later, ObjectEvent
 
@@ -93,4 +93,4 @@ def test_a_file_whose_name_is_no_text_is_told_and_holds_up_no_other(folder: Path
     assert len(intake.batches[0]) == 5
     (told, *_) = loading.troubles
     assert told[0].endswith(r"caf\udce9.csv'")
-    assert "is not UTF-8 text; rename it" in told[1]
+    assert "name is not UTF-8, so it was not loaded. Rename the file" in told[1]
