@@ -1,8 +1,8 @@
-"""What came and went in `charges`: read once, summed for every rollup, kept in DuckDB's temporary tables."""
+"""The changes of `charges`: read once, summed for every rollup, kept in DuckDB's temporary tables."""
 
 from dataclasses import dataclass
 
-from billstream.aggregator.rollups import CHARGE_COLUMNS, DIMENSIONS, ROLLUPS, grouping_sets, rollup_case
+from billstream.aggregator.rollups import GroupingSets
 from billstream.aggregator.statements import statement
 from billstream.common.lake import Lake
 
@@ -19,21 +19,9 @@ class Span:
         """Whether there is no snapshot in it."""
         return self.after is not None and self.after >= self.upto
 
-    @property
-    def whole(self) -> bool:
-        """Whether it is about everything there is, rather than about changes."""
-        return self.after is None
-
-    def view(self) -> str:
-        """The statement that makes the view `changes` of this span."""
-        columns = ", ".join(CHARGE_COLUMNS)
-        if self.after is None:
-            return statement("changes_all", columns=columns, last=self.upto)
-        return statement("changes_feed", columns=columns, first=self.after + 1, last=self.upto)
-
 
 def readable(lake: Lake, span: Span) -> bool:
-    """Whether the change feed of the span is whole: no snapshot of it, nor the one before it, has been expired.
+    """Return whether the change feed of the span is whole: its snapshots and the one before are all kept.
 
     The one before counts: with it go the files whose rows the feed of the next one reports as deleted.
     """
@@ -42,7 +30,7 @@ def readable(lake: Lake, span: Span) -> bool:
     return lake.rows(statement("gone_snapshots"), [span.after, span.upto]) == [(0,)]
 
 
-def read_delta(lake: Lake, span: Span) -> int:
+def read_delta(lake: Lake, span: Span, sets: GroupingSets) -> int:
     """Make the temporary table `delta` of the span. Returns the number of changes read; 0 makes no table.
 
     Raises:
@@ -50,10 +38,20 @@ def read_delta(lake: Lake, span: Span) -> int:
     """
     if span.empty:
         return 0
-    lake.rows(span.view())
-    text = statement(
-        "delta", dimensions=", ".join(DIMENSIONS), rollup=rollup_case(ROLLUPS), grouping_sets=grouping_sets(ROLLUPS)
+    columns = ", ".join(sets.charge_columns)
+    if span.after is None:
+        lake.run(statement("fold/changes_all", columns=columns, last=span.upto))
+    else:
+        lake.run(statement("fold/changes_feed", columns=columns, first=span.after + 1, last=span.upto))
+    # One pass for all tables: the feed is read once, however many rollups there are.
+    lake.run(
+        statement(
+            "fold/delta",
+            # A trailing comma belongs to each dimension, so that none leaves no gap.
+            dimensions="".join(f"{name}, " for name in sets.dimensions),
+            columns=", ".join(sets.columns),
+            grouping_sets=sets.sql(),
+        )
     )
-    lake.rows(text)
-    rows = lake.rows("SELECT coalesce(sum(feed_rows), 0)::BIGINT FROM delta WHERE rollup = 'changed_loads'")
+    rows = lake.rows("SELECT coalesce(sum(feed_rows), 0)::BIGINT FROM delta WHERE mask = ?", [sets.load_mask])
     return int(rows[0][0])

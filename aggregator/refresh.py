@@ -5,23 +5,22 @@ writer. The claim makes this safe: the commit is refused if another refresh came
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
+import duckdb
 import structlog
 
 from billstream.aggregator.changes import Span, read_delta, readable
 from billstream.aggregator.fold import Fold, drop_folded, fold, write_folded
+from billstream.aggregator.rollups import ROLLUPS, GroupingSets, Rollup
 from billstream.aggregator.watermark import Sight, Watermark
 from billstream.common.errors import Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
 from billstream.common.retries import redo_on_conflict
-
-if TYPE_CHECKING:
-    import duckdb
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +35,7 @@ MANY_SNAPSHOTS = 1000
 
 @dataclass(frozen=True)
 class RefreshReport:
-    """What a refresh found and did.
+    """The result of a refresh.
 
     `snapshot_id` is the snapshot at which the aggregates are known to be true: at the watermark, or after it when
     the charges have not changed since. `changed` tells whether the aggregates were written.
@@ -47,42 +46,45 @@ class RefreshReport:
     changed: bool
 
 
-def refresh_once(lake: Lake, *, now: datetime | None = None) -> RefreshReport:
+def refresh_once(lake: Lake, *, now: datetime | None = None, rollups: Sequence[Rollup] = ROLLUPS) -> RefreshReport:
     """Bring the aggregates up to the newest snapshot; while the charges stay the same nothing is written.
 
     Args:
         lake: open for writing.
         now: the time of the refresh, which is stored with it; default: the clock.
+        rollups: the aggregate tables.
 
     Raises:
         Retryable: the lake does not answer, or others kept coming first for two minutes. Nothing was changed, or
             the commit's reply was lost; the next refresh finds out.
         Fatal: a sum outgrew DECIMAL(38,18), or see `common.lake.failures`.
     """
-    return redo_on_conflict(lambda: _refresh(lake, now=now or datetime.now(UTC), reason=None))
+    sets = GroupingSets(rollups)
+    return redo_on_conflict(lambda: _refresh(lake, sets, now=now or datetime.now(UTC), reason=None))
 
 
-def rebuild(lake: Lake, *, now: datetime | None = None) -> RefreshReport:
-    """Compute the aggregates anew from every charge of the newest snapshot, in one commit.
+def rebuild(lake: Lake, *, now: datetime | None = None, rollups: Sequence[Rollup] = ROLLUPS) -> RefreshReport:
+    """Compute the aggregates from every charge of the newest snapshot, in one commit.
 
     Raises:
         Retryable, Fatal: as `refresh_once`.
     """
-    return redo_on_conflict(lambda: _refresh(lake, now=now or datetime.now(UTC), reason=ASKED))
+    sets = GroupingSets(rollups)
+    return redo_on_conflict(lambda: _refresh(lake, sets, now=now or datetime.now(UTC), reason=ASKED))
 
 
-def _refresh(lake: Lake, *, now: datetime, reason: str | None) -> RefreshReport:
-    """One attempt; `reason` is why everything is computed anew, None when the changes will do."""
+def _refresh(lake: Lake, sets: GroupingSets, *, now: datetime, reason: str | None) -> RefreshReport:
+    """Make one attempt. `reason` says why everything is computed from nothing; None where the changes suffice."""
     started = time.monotonic()
     sight = Sight.of(lake)
     reason = reason or _reason_to_rebuild(lake, sight)
     with failpoint("read_changes"):
-        changes = read_delta(lake, Span(None if reason else sight.folded_snapshot, sight.newest))
+        changes = read_delta(lake, Span(None if reason else sight.folded_snapshot, sight.newest), sets)
     if sight.watermark and not changes and not reason:
         return RefreshReport(sight.newest, _follow_idly(lake, sight, sight.watermark), changed=False)
-    folded = fold(lake, version=sight.newest, anew=reason is not None)
-    if not folded.sound:
-        return _after_divergence(lake, now=now, reason=reason)
+    folded = fold(lake, sets, version=sight.newest, anew=reason is not None)
+    if folded.miscounts:
+        return _after_miscount(lake, folded, sight.newest, now=now, reason=reason)
     watermark = _watermark(sight, folded, reason=reason, now=now)
     committed = lake.commit(
         partial(_write, folded=folded, watermark=watermark),
@@ -90,8 +92,8 @@ def _refresh(lake: Lake, *, now: datetime, reason: str | None) -> RefreshReport:
         author="aggregator",
         message=f"{watermark.kind} to snapshot {watermark.snapshot_id}",
     )
-    drop_folded(lake)
-    _say(watermark, committed, seconds=time.monotonic() - started)
+    drop_folded(lake, sets)
+    _log_refresh(watermark, committed, seconds=time.monotonic() - started)
     return RefreshReport(sight.newest, watermark, changed=True)
 
 
@@ -113,12 +115,20 @@ def _reason_to_rebuild(lake: Lake, sight: Sight) -> str | None:
     return None if readable(lake, Span(sight.watermark.snapshot_id, sight.newest)) else EXPIRED
 
 
-def _after_divergence(lake: Lake, *, now: datetime, reason: str | None) -> RefreshReport:
-    """Heal loudly; but when even a rebuild does not count what the lake has, stop."""
+def _after_miscount(lake: Lake, folded: Fold, snapshot: int, *, now: datetime, reason: str | None) -> RefreshReport:
+    """Rebuild from every charge, and say so in the log; if even a rebuild counts wrong, stop and write nothing."""
     if reason:
-        raise Fatal("The aggregates computed from every charge do not count the charges of the snapshot they are of.")
-    log.error("aggregates_diverged", consequence="they are rebuilt from every charge")
-    return _refresh(lake, now=now, reason=DIVERGED)
+        first = folded.miscounts[0]
+        raise Fatal(
+            f"The rebuilt table {first.table} counts {first.counted} rows, snapshot {snapshot} has "
+            f"{first.snapshot_rows}: a bug in billstream. Nothing was written; the aggregates are as they were."
+        )
+    log.error(
+        "aggregates_diverged",
+        tables=[str(miscount) for miscount in folded.miscounts],
+        consequence="all tables are rebuilt from every charge",
+    )
+    return _refresh(lake, folded.sets, now=now, reason=DIVERGED)
 
 
 def _watermark(sight: Sight, folded: Fold, *, reason: str | None, now: datetime) -> Watermark:
@@ -134,12 +144,12 @@ def _watermark(sight: Sight, folded: Fold, *, reason: str | None, now: datetime)
     )
 
 
-def _write(con: "duckdb.DuckDBPyConnection", *, folded: Fold, watermark: Watermark) -> None:
+def _write(con: duckdb.DuckDBPyConnection, *, folded: Fold, watermark: Watermark) -> None:
     write_folded(con, folded, loads_known=watermark.reason in {None, FIRST})
     watermark.store(con)
 
 
-def _say(watermark: Watermark, committed: int, *, seconds: float) -> None:
+def _log_refresh(watermark: Watermark, committed: int, *, seconds: float) -> None:
     log.info(
         "aggregates_refreshed",
         kind=watermark.kind,

@@ -1,6 +1,7 @@
 -- The changes, summed in one pass for every rollup at once.
--- Grain: rollup (the table it is meant for), its keys, and unit: NULL for charges without a consumed quantity.
--- What came counts up, what went counts down. changed_loads is keyed by load_id and billing_currency, without unit.
+-- Grain: mask (the grouping set), its keys, and unit: NULL for charges without a consumed quantity.
+-- Inserted rows count up, deleted rows count down. The loads' set is load_id and billing_currency, without unit.
+-- {{columns}} are all columns that some set groups by; in the mask each has its bit, which is 1 where the set lacks it.
 CREATE OR REPLACE TEMP TABLE delta AS
 WITH signed AS (
     SELECT
@@ -8,7 +9,7 @@ WITH signed AS (
         load_id,
         (charge_period_start AT TIME ZONE 'UTC')::DATE AS charge_day,
         billing_currency,
-        {dimensions},
+        {dimensions}
         CASE WHEN consumed_quantity IS NOT NULL THEN coalesce(consumed_unit, '') END AS unit,
         CASE WHEN direction > 0 THEN billed_cost ELSE -billed_cost END AS billed_cost,
         CASE WHEN direction > 0 THEN effective_cost ELSE -effective_cost END AS effective_cost,
@@ -18,12 +19,8 @@ WITH signed AS (
     FROM changes
 )
 SELECT
-    CASE {rollup} END AS rollup,
-    load_id,
-    charge_day,
-    billing_currency,
-    {dimensions},
-    unit,
+    grouping_id({columns}) AS mask,
+    {columns},
     count(*) AS feed_rows,
     sum(direction)::BIGINT AS charge_rows,
     sum(billed_cost) AS billed_cost,

@@ -3,4 +3,4 @@
 CREATE OR REPLACE TEMP TABLE folded_changed_loads AS
 SELECT load_id, billing_currency, charge_rows, billed_cost, effective_cost, list_cost
 FROM delta
-WHERE rollup = 'changed_loads' AND charge_rows <> 0
+WHERE mask = {mask} AND charge_rows <> 0
