@@ -6,8 +6,8 @@ from typing import Any
 
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
-from billstream.consumer.commit.ledger import State
-from billstream.consumer.layouts.place import EXPORT_BUCKET
+from billstream.consumer.decide.states import State
+from billstream.consumer.events import EXPORT_BUCKET
 from billstream.consumer.sqs.queue import Depth
 
 

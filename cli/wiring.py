@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import structlog
 
@@ -16,19 +15,19 @@ from billstream.common.settings import Settings
 from billstream.consumer.backfill.feed import Feed
 from billstream.consumer.backfill.sweep import Sweep, settle
 from billstream.consumer.commit.breaker import Breaker
-from billstream.consumer.decide.step import LedgerWriter
+from billstream.consumer.commit.ledger import EntryBuilder
+from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging
-from billstream.consumer.delivery.exports import Exports
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.interest import BillingFiles, Interest
 from billstream.consumer.layouts.registry import Layouts
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.errors import Ownership
+from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.s3.objects import LocalObjects, ObjectStore, S3Objects
 from billstream.consumer.s3.routing import RoutedObjects
-from billstream.consumer.s3.spool import Spool
 from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.notifications import Notifications
 from billstream.consumer.sqs.queue import Depth, SqsQueue, find_queue
@@ -71,20 +70,24 @@ def opened_lake(settings: Settings, *, create: bool = False, read_only: bool = F
         yield lake
 
 
-def intake(settings: Settings, lake: Lake, objects: ObjectStore, *, role: str, breaker: Breaker) -> Intake:
+def intake(
+    settings: Settings, lake: Lake, objects: ObjectStore, *, role: str, breaker: Breaker | None = None
+) -> Intake:
     """Return the intake, which processes events, over one store of objects."""
-    return Intake(
+    context = Context(
         lake=lake,
         objects=objects,
         profiles=ProfileRegistry.load(settings.profiles_dir, columns=lake.columns("charges")),
         spool=Spool(settings.spool),
         staging=Staging(lake),
-        writer=LedgerWriter(process_name(role), settings.on_removed),
+        entries=EntryBuilder(process_name(role), settings.on_removed),
         breaker=breaker,
+        layouts=layouts(settings),
         on_duplicate_content=settings.on_duplicate_content,
-        clock=lambda: datetime.now(UTC),
-        exports=Exports(layouts(settings), settings.batch_files, settings.batch_bytes),
+        group_files=settings.batch_files,
+        group_bytes=settings.batch_bytes,
     )
+    return Intake(context)
 
 
 def layouts(settings: Settings) -> Layouts:
@@ -107,14 +110,14 @@ def interest(settings: Settings) -> Interest:
 
 def local_intake(settings: Settings, lake: Lake) -> Intake:
     """Return the intake for local files. A person is watching, so there is no circuit breaker."""
-    return intake(settings, lake, LocalObjects(), role="load", breaker=Breaker(consecutive=0, share=1))
+    return intake(settings, lake, LocalObjects(), role="load")
 
 
 def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Feed:
     """Return the feed for a command's own events, of objects and local files; without a circuit breaker, too."""
     # The ledger may name local files beside objects: each event goes to the store that its bucket stands for.
     store = RoutedObjects(objects(settings), LocalObjects())
-    settling = intake(settings, lake, store, role=role, breaker=Breaker(consecutive=0, share=1))
+    settling = intake(settings, lake, store, role=role)
     return Feed(settling, settings, stop)
 
 

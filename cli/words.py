@@ -5,7 +5,7 @@ The keys are the public ones: states of the ledger, outcomes of an event, and ve
 
 from collections.abc import Mapping
 
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 
 OUTCOMES: Mapping[str, str] = {
     State.LOADED: "loaded",

@@ -14,7 +14,7 @@ from billstream.cli.demo.surroundings import access
 from billstream.cli.demo.verdict import Check
 from billstream.cli.demo.world import World
 from billstream.cli.output import marked, printable
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 
 MOST_REASONS = 8
 RARE_STATES = (State.UNCHANGED, State.STALE, State.KEPT, State.SKIPPED, State.MISSING)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from billstream.common.errors import Fatal
 from billstream.consumer.backfill.selection import Selection
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 
 
 class Origin(StrEnum):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
-from billstream.consumer.commit.ledger import State
 from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.decide.states import State
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.registry import Layouts
@@ -30,14 +30,15 @@ class Loading:
 
     def add(self, outcome: Outcome) -> None:
         """Count one file; a part of a delivery is counted at the end, when its manifest may have been loaded."""
-        self._delivered |= {entry.scope: entry.state.value for entry in outcome.also}
+        # The entries after the event's own are those of the parts that a manifest has delivered.
+        self._delivered |= {entry.scope: entry.state.value for entry in outcome.entries[1:]}
         if outcome.label == State.AWAITING_MANIFEST:
             self._waiting.add(outcome.event.scope)
         else:
             self.outcomes[outcome.label] += 1
         self.rows += outcome.rows_loaded
         self.rejected += outcome.rows_rejected
-        if reason := outcome.entry.reason if outcome.entry else outcome.reason:
+        if reason := outcome.reason:
             self.troubles.append((outcome.event.key, reason))
 
     def end(self) -> None:
@@ -95,7 +96,7 @@ def load_files(
     named = [path for path in files if _is_text(path)]
     loading.troubles += [(ascii(str(path)), _UNNAMEABLE) for path in files if not _is_text(path)]
     for batch in _batches(named, settings):
-        for outcome in intake.settle([_event(path) for path in batch]):
+        for outcome in intake.process([_event(path) for path in batch]):
             loading.add(outcome)
         progress(len(batch))
     loading.end()

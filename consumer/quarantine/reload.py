@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from billstream.common.texts import counted
 from billstream.consumer.backfill.feed import Feed
-from billstream.consumer.commit.ledger import State
 from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.decide.states import State
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.quarantine.listing import Quarantined
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS

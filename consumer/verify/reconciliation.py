@@ -6,8 +6,9 @@ from billstream.common.errors import WriteConflict
 from billstream.common.ids import new_id
 from billstream.common.lake import Lake
 from billstream.common.lake.guard import scope_id
-from billstream.consumer.commit.ledger import LedgerEntry, State
+from billstream.consumer.commit.ledger import LedgerEntry
 from billstream.consumer.commit.unit import Unit
+from billstream.consumer.decide.states import State
 from billstream.consumer.verify.finding import Finding
 
 REASON = "verify --repair: the catalog is reconciled with the ledger"

@@ -31,7 +31,7 @@ def consume_while_another_looks(world: World, late: Rule) -> None:
 
 def received(world: World) -> int:
     """How often a message was received, by all consumers together."""
-    return sum(int(str(line["messages"])) for line in world.events("batch_settled"))
+    return sum(int(str(line["messages"])) for line in world.events("batch_processed"))
 
 
 def test_a_message_that_is_worked_on_is_shown_to_nobody_else(world: World, proxy: Proxy) -> None:

@@ -13,7 +13,7 @@ from billstream.consumer.backfill.execution import replay_directly
 from billstream.consumer.backfill.partition import Days, partition_days
 from billstream.consumer.backfill.replay import FromLedger, FromListing, Source
 from billstream.consumer.backfill.selection import Selection
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 from billstream.consumer.s3.listing import Bucket
 from tests.e2e.billing import billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put

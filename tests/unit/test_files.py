@@ -11,8 +11,8 @@ import pytest
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
 from billstream.consumer.backfill.local_files import Loading, find_files, load_files
-from billstream.consumer.commit.outcome import Outcome, Result
-from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.events import FILE_BUCKET, EventKind, Later, ObjectEvent
 
 if TYPE_CHECKING:
     from billstream.consumer.intake import Intake
@@ -61,12 +61,10 @@ class FakeIntake:
 
     batches: list[list[ObjectEvent]] = field(default_factory=list)
 
-    def settle(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
+    def process(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
         self.batches.append(list(events))
         return [
-            Outcome(event, Result.RELEASED, reason="not there")
-            if event.key.endswith("b.csv")
-            else Outcome(event, Result.DUPLICATE)
+            Outcome(event, later=Later("not there")) if event.key.endswith("b.csv") else Outcome(event)
             for event in events
         ]
 
