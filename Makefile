@@ -42,10 +42,11 @@ test: setup-dev setup-localstack lint ## Run linters and all tests
 	@echo "==> tests"
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-lint: setup-dev ## Check style, formatting and types
-	@echo "==> ruff, mypy"
+lint: setup-dev ## Check style, formatting, layers and types
+	@echo "==> ruff, import-linter, mypy"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 
 bench: setup-dev ## Run the benchmarks
@@ -62,7 +63,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 
 clean: ## Remove the environments, caches and build results (not var/)
 	rm -rf $(VENV) $(LOCALSTACK_VENV) $(UV_VENV) build dist *.egg-info
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One set of pins for all platforms and Python versions. The extra `demo` pins botocore exactly (through ministack), so

@@ -554,7 +554,7 @@ def test_many_objects_are_asked_about_at_the_same_time_and_an_outage_only_once(h
     intake = house.intake(bucket)
     keys = [f"{number}.csv" for number in range(40)]
     intake.process([bucket.put(key, bill("1 USD")) for key in keys])
-    at_once = threading.Barrier(REQUESTS_AT_ONCE, timeout=10)
+    at_once = threading.Barrier(REQUESTS_AT_ONCE, timeout=120)
 
     def all_together(call: str, _event: ObjectEvent) -> None:
         if call == "current":

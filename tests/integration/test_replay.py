@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
 from billstream.consumer.backfill.execution import replay_directly
 from billstream.consumer.backfill.partition import Days, partition_days
 from billstream.consumer.backfill.replay import FromLedger, FromListing, Source

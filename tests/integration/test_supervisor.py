@@ -1,4 +1,4 @@
-"""A leashed server dies with its owner, however the owner dies, and never before."""
+"""A supervised server dies with its owner, however the owner dies, and never before."""
 
 import os
 import signal
@@ -21,9 +21,9 @@ from billstream.cli.demo.supervisor import SupervisedProcess
 signal.signal(signal.SIGINT, signal.default_int_handler)
 SupervisedProcess([sys.executable, "-c", sys.argv[2]], env={}, log=Path(sys.argv[1]), grace_seconds=0.5)
 print("started", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
-OBEDIENT = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+OBEDIENT = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {OBEDIENT}"
 
 
@@ -31,7 +31,7 @@ def server_pid(log: Path) -> int:
     return int(log.read_text())
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -13,7 +13,7 @@ from pathlib import Path
 from billstream.cli.demo.emulator import HOST, free_port
 from billstream.cli.demo.supervisor import SupervisedProcess
 
-START_SECONDS = 90.0
+START_SECONDS = 300.0
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-localstack" / "bin" / "python"
 MISSING = f"LocalStack is not installed (no {PYTHON.parent.parent.name}); run `make setup-localstack`"
 

@@ -20,7 +20,7 @@ from billstream.cli.demo.emulator import HOST, free_port
 from billstream.cli.demo.supervisor import SupervisedProcess
 
 USER = "billstream"
-START_SECONDS = 30.0
+START_SECONDS = 180.0
 # PostgreSQL refuses to run as root; there it runs as this account.
 UNPRIVILEGED = "nobody"
 BECOME = "import os, sys; os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1])); "
@@ -113,7 +113,7 @@ class PostgresServer:
 
     def _psql(self, sql: str, database: str) -> subprocess.CompletedProcess[str]:
         command = [f"{self._bin}/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, self.url(database)]
-        return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=300)
 
     def _initialise(self) -> None:
         secret = self._folder / "password"

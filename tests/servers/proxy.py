@@ -106,7 +106,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def forward(self) -> Answer:
         """Ask the service."""
-        upstream = http.client.HTTPConnection(self.server.proxy.upstream, timeout=60)
+        upstream = http.client.HTTPConnection(self.server.proxy.upstream, timeout=300)
         try:
             request = self.request_in
             headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
