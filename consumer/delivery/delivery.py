@@ -135,15 +135,15 @@ class Delivery:
     def _check_manifest(self, read: ObjectVersion) -> None:
         """Refuse a manifest that was overwritten while its parts were fetched: they may have been, too."""
         current = self._current()
-        same = isinstance(current, ObjectVersion) and (
-            same_version(current, read)
-            or (
-                read.etag is None  # a local file has no version but its size and time
-                and (current.size_bytes, current.last_modified) == (read.size_bytes, read.last_modified)
+        if isinstance(current, ObjectVersion):
+            # A local file has no version but its size and its time.
+            unnamed = read.etag is None and (current.size_bytes, current.last_modified) == (
+                read.size_bytes,
+                read.last_modified,
             )
-        )
-        if not same:
-            raise Later("The manifest was replaced while its delivery was read.")
+            if unnamed or same_version(current, read):
+                return
+        raise Later("The manifest was replaced while its delivery was read.")
 
     # -- the entries -------------------------------------------------------------------------------------
 
@@ -264,15 +264,8 @@ class Delivery:
 
     def _replaced(self, name: ObjectName, held: ProcessedKey, delivery_id: str, reason: str) -> LedgerEntry:
         """Return the entry of an object that lost its rows. What is known of its version stays known."""
-        about = ObjectEvent(
-            kind=EventKind.REMOVED,
-            bucket=name.bucket,
-            key=name.key,
-            event_name=self._event.event_name,
-            version_id=held.version_id,
-            etag=held.etag,
-            sequencer=held.sequencer,
-        )
+        about = name.event(self._event.event_name)
+        about = replace(about, version_id=held.version_id, etag=held.etag, sequencer=held.sequencer)
         entries = self._context.entries
         return entries.entry(about, held, State.REPLACED, keeps_rows=False, reason=reason, delivery_id=delivery_id)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
-from billstream.consumer.events import ObjectVersion
+from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.layouts.layout import ManifestOf
 
 
@@ -16,6 +16,17 @@ class ObjectName:
     scope: str
     bucket: str
     key: str
+
+    def event(self, event_name: str, *, attempt: int = 1, force: bool = False) -> ObjectEvent:
+        """Return an event about the object, of no version: whatever the store has by then."""
+        return ObjectEvent(
+            kind=EventKind.CREATED,
+            bucket=self.bucket,
+            key=self.key,
+            event_name=event_name,
+            attempt=attempt,
+            force=force,
+        )
 
 
 def versions_of(lake: Lake, load_ids: Sequence[str]) -> dict[str, ObjectVersion]:

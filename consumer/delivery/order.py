@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.consumer.context import Context
-from billstream.consumer.delivery.history import ObjectName, manifest_of, manifests_waiting
+from billstream.consumer.delivery.history import manifest_of, manifests_waiting
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.layouts.layout import ManifestOf, PartOf
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS
@@ -73,7 +73,7 @@ def turn_of_part(event: ObjectEvent, part: PartOf, context: Context) -> Manifest
     role = context.layouts.role(manifest.key) if manifest else None
     if manifest is None or not isinstance(role, ManifestOf):
         return None
-    return ManifestTurn(_once_more(manifest, event.event_name, attempt=event.attempt, force=True), role)
+    return ManifestTurn(manifest.event(event.event_name, attempt=event.attempt, force=True), role)
 
 
 def turns_of_arrived(entry_ids: Sequence[str], context: Context) -> list[ManifestTurn]:
@@ -90,16 +90,5 @@ def turns_of_arrived(entry_ids: Sequence[str], context: Context) -> list[Manifes
         key = newest.get(scope_id(manifest.scope))
         role = context.layouts.role(manifest.key)
         if isinstance(role, ManifestOf) and key and key.entry_id == entry_id:
-            turns.append(ManifestTurn(_once_more(manifest, ARRIVED, attempt=MISSING_ATTEMPTS), role))
+            turns.append(ManifestTurn(manifest.event(ARRIVED, attempt=MISSING_ATTEMPTS), role))
     return turns
-
-
-def _once_more(manifest: ObjectName, event_name: str, *, attempt: int, force: bool = False) -> ObjectEvent:
-    return ObjectEvent(
-        kind=EventKind.CREATED,
-        bucket=manifest.bucket,
-        key=manifest.key,
-        event_name=event_name,
-        attempt=attempt,
-        force=force,
-    )
