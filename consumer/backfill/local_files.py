@@ -30,6 +30,7 @@ class Loading:
 
     def add(self, outcome: Outcome) -> None:
         """Count one file; a part of a delivery is counted at the end, when its manifest may have been loaded."""
+        # The entries after the event's own are those of the parts that a manifest has delivered.
         self._delivered |= {entry.scope: entry.state.value for entry in outcome.entries[1:]}
         if outcome.label == State.AWAITING_MANIFEST:
             self._waiting.add(outcome.event.scope)

@@ -1,4 +1,4 @@
-"""A leashed server dies with its owner, however the owner dies, and never before."""
+"""A supervised server dies with its owner, however the owner dies, and never before."""
 
 import os
 import signal

@@ -12,12 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("common", "consumer", "aggregator", "cli")
-MAY_COMMIT = {
-    "consumer/commit/unit.py",
-    "aggregator/refresh.py",
-    "cli/verify/reconciliation.py",
-    "cli/verify/repair.py",
-}
+MAY_COMMIT = {"consumer/commit/unit.py", "aggregator/refresh.py"}
 OWNER_OF_TABLE = {
     "charges": "consumer",
     "ledger": "consumer",
