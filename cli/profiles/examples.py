@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from billstream.cli.output import decimal_text
 from billstream.cli.profiles.words import origin
-from billstream.consumer.decode.forms import forms_of
-from billstream.consumer.decode.numbers import COST_TYPE
 from billstream.consumer.decode.scan import Scan
+from billstream.consumer.decode.values import COST_TYPE
 from billstream.consumer.profiles.binding import Cell, Constant, Switch, Tags, Value, cells_of
 
 if TYPE_CHECKING:
@@ -85,8 +84,8 @@ Row = tuple[Sequence[str | None], Sequence[str | None]]
 def _first_rows(bench: "Bench", tabular: "Tabular", columns: Sequence[str], types: dict[str, str]) -> Iterator[Row]:
     lake = bench.lake
     plain = Scan([tabular], types, number=_NUMBER, exact=False)
-    plain.forget_rejects(lake.engine)
-    scan = replace(plain, forms=forms_of(plain, lake.engine))
+    plain.prepare(lake.engine)
+    scan = replace(plain, forms=plain.time_forms(lake.engine))
     cells = [f"c{position}" for position in range(len(scan.binding.header))]
     values = [f"{column}::VARCHAR" for column in columns]
     lake.engine.execute("SET preserve_insertion_order = true")

@@ -11,8 +11,7 @@ from billstream.cli.profiles.guesses import NUMBERS, TIME, Guess, guesses, kinds
 from billstream.cli.profiles.sample import Sample, read_sample
 from billstream.cli.profiles.toml_text import array, quoted
 from billstream.common.errors import Fatal
-from billstream.consumer.decode.numbers import COST_TYPE
-from billstream.consumer.decode.times import TIME_TYPE
+from billstream.consumer.decode.values import COST_TYPE, TIME_TYPE
 from billstream.consumer.profiles.names import normalised
 
 if TYPE_CHECKING:

@@ -27,9 +27,8 @@ from billstream.consumer.decode.compression import (
     unpacked,
     unpacked_again,
 )
-from billstream.consumer.decode.encoding import UTF8, WINDOWS, NotText, announced, is_windows, utf8
+from billstream.consumer.decode.encoding import UTF8, WINDOWS, LineEnds, NotText, announced, is_windows, unified, utf8
 from billstream.consumer.decode.joining import Joined, Part
-from billstream.consumer.decode.lines import LineEnds, unified
 from billstream.consumer.decode.parquet import Layout, read_layout
 
 log = structlog.get_logger(__name__)

@@ -12,11 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billstream.consumer.decode.maps import string_map
-from billstream.consumer.decode.numbers import exact_decimal, rounded_decimal
 from billstream.consumer.decode.projection import Projection
-from billstream.consumer.decode.times import iso_timestamp
+from billstream.consumer.decode.scan import load_macros
+from billstream.consumer.decode.values import time_value
 from billstream.consumer.profiles import Binding, Profile, bind
+
+CELL_MACROS = ("exact_decimal", "rounded_decimal", "tags_of")
+exact_decimal, rounded_decimal, string_map = (f"{name}({{}})".format for name in CELL_MACROS)
+
+
+def iso_timestamp(cell: str, zone: str = "UTC") -> str:
+    return time_value(cell, ["iso"], zone)
+
 
 # Enough for every number below; the default context would round.
 WIDE = Context(prec=3_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -31,6 +38,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET threads = 1")
+        load_macros(connection)
         yield connection
 
 
