@@ -40,7 +40,7 @@ def loads_without_delivery(lake: "Lake", bucket: str, role: "ManifestOf") -> lis
     Such are there when a layout was not active from the beginning.
     """
     rows = lake.rows(statement(__name__, "strays"), [bucket, role.place.prefix])
-    return [Line(*row) for row in rows if role.layout.part_in(row[2], role.place)]
+    return [Line(*row) for row in rows if role.layout.part(row[2], role.place)]
 
 
 def manifest_of(lake: "Lake", delivery_id: str) -> Line | None:
