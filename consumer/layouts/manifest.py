@@ -16,12 +16,12 @@ from billstream.consumer.layouts.layout import Layout, ManifestOf
 MAX_BYTES = 16 * 1024 * 1024
 MAX_PARTS = 10_000
 _SHOWN = 200
-_REMEDY = "Nothing of the delivery is loaded; its earlier rows stay. Have the export delivered again."
+_REMEDY = "Nothing of the delivery is loaded, earlier rows stay. Deliver the export again."
 
 
 @dataclass(frozen=True)
 class NamedPart:
-    """A part as a manifest names it, by its key in the manifest's bucket. `size_bytes` is None where the manifest has none.
+    """A part that a manifest names, by its key in the manifest's bucket. `size_bytes` is None where there is none.
 
     `overwritten` is true if the next delivery writes a part to the same key.
     """
