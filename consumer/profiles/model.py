@@ -177,8 +177,8 @@ class Profile(_Strict):
     refuse: str | None = Field(None, min_length=1, description="The reason why such a file is no list of charges.")
     scope: Literal["object", "delivery"] = Field(
         "object",
-        description="Rows that a file replaces: `object`, those of the same object, or of the same export and period where a "
-        "manifest lists the file; `delivery`, only the latter: a file that no manifest lists is quarantined.",
+        description="Rows that a file replaces: `object`, those of the same object, or of the same export and period "
+        "where a manifest lists the file; `delivery`, only the latter: a file that no manifest lists is quarantined.",
     )
     depth: int = Field(0, description="How many profiles this one extends; set by the registry.")
 

@@ -215,9 +215,9 @@ def test_bytes_that_are_no_text_are_refused_with_their_line(house: House, bucket
         b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(20),
     )
     assert found[:3] == [
-        "Line 3, byte 75 of the text, is not UTF-8 text: NUL.",
-        "Line 4, byte 97 of the text, is not UTF-8 text: invalid start byte.",
-        "Line 4, byte 97 of the text, is not UTF-8 text: the file ends in the middle of a character.",
+        f"Line 3, byte 75 of the text, is not UTF-8 text: NUL. {SAVE}",
+        f"Line 4, byte 97 of the text, is not UTF-8 text: invalid start byte. {SAVE}",
+        f"Line 4, byte 97 of the text, is not UTF-8 text: the file ends in the middle of a character. {SAVE}",
     ]
     assert all("text" in reason or reason.startswith("Line ") for reason in found)
 
