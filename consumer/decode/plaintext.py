@@ -64,7 +64,7 @@ def plain_text(original: Path, spool: Path) -> PlainText:
             may be taken as well.
 
     Raises:
-        Poison: damaged compression, a decompression bomb, another encoding, or NUL bytes; the text says where.
+        Poison: damaged compression, a decompression bomb, another encoding, or NUL bytes; the text names the place.
     """
     with original.open("rb") as raw:
         head = raw.read(HEAD_BYTES)

@@ -197,7 +197,7 @@ class Projection:
         return f"CASE WHEN {absent} THEN {literal(default)}::{data_type} ELSE {typed} END"
 
     def _text(self, column: str, cell: str) -> str:
-        """Return a text, mapped as the profile says."""
+        """Return a text, mapped by the profile."""
         source = self.binding.profile.columns[column]
         if source.mapping is None:
             return cell

@@ -36,7 +36,7 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Rejects:
-    """How many records were rejected, and the first of them."""
+    """The number of records that were rejected, and the first of them."""
 
     total: int = 0
     rows: tuple[RejectedRow, ...] = ()

@@ -46,7 +46,7 @@ class Scan:
     Args:
         files: the files, at least one.
         types: the columns of `charges` with their DuckDB types.
-        number: tells apart the scans of one statement.
+        number: the number of this scan in its statement; it names the tables of rejects.
         exact: see `Projection`.
         forms: how times are written; see `values.time_value`.
     """
@@ -196,7 +196,7 @@ class Scan:
     def time_forms(self, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         """Return how the times of the one file are written: the forms of its profile that its cells do not rule out.
 
-        9/1/24 is the first of September or the ninth of January, and one cell cannot tell; a file that has a 9/13/24
+        9/1/24 is the first of September or the ninth of January, and one cell does not show which; a file that has a 9/13/24
         somewhere decides it for all its cells. A file without such a cell is refused: a guess would move costs by
         months.
 

@@ -91,7 +91,7 @@ def amounts(cell: str, name: str, *, exact: bool) -> str:
 
 
 def is_one_cell(value: Value) -> bool:
-    """Return whether a number is one cell as it stands."""
+    """Return whether a number is one cell and nothing else."""
     return isinstance(value, Cell) and value == Cell(value.position)
 
 

@@ -1,4 +1,4 @@
-"""A manifest, read the way its layout says: the parts that make up the delivery, and the time when it was made.
+"""A manifest, read the way its layout describes: the parts that make up the delivery, and the time when it was made.
 
 The content of a manifest is a claim. It may only name parts of its own export and period: one that names others would
 replace their rows.
@@ -43,7 +43,7 @@ def read_manifest(content: bytes, key: str, role: ManifestOf) -> Manifest:
     """Read the manifest that has this key.
 
     Raises:
-        Poison: the content is no manifest, or names a part that it must not; the text says what is wrong.
+        Poison: the content is no manifest, or names a part that it must not; the text names the problem.
     """
     document = _document(content)
     layout = role.layout

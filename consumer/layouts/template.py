@@ -44,7 +44,7 @@ class Template:
         """Read a template.
 
         Raises:
-            ValueError: it is not valid; the text of the error says why.
+            ValueError: it is not valid; the error names the reason.
         """
         first, *segments = text.split("/")
         if first != "{export}" or not segments or not all(segments):

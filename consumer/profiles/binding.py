@@ -99,7 +99,7 @@ class Binding:
     def rescued(self) -> tuple[int, ...]:
         """The positions of the cells that no column of `charges` contains unchanged; they are kept as JSON.
 
-        A cell that is only part of a sum, or whose text is mapped to another, cannot be told from the result, so it
+        A cell that is only part of a sum, or whose text is mapped to another, cannot be derived from the result, so it
         is kept as well.
         """
         held: set[int] = set()

@@ -1,4 +1,4 @@
-"""The words of a profile. They are a closed vocabulary: no text of a profile ever becomes SQL as it stands."""
+"""The words of a profile. They are a closed vocabulary: no text of a profile ever becomes SQL."""
 
 import re
 import zoneinfo
@@ -45,7 +45,7 @@ OneOperand = Annotated[Operand, BeforeValidator(_spelled_out)]
 
 
 class Source(_Strict):
-    """Where one column of `charges` comes from: one of `from`, `first`, `sum`, `product`, `by` or `constant`."""
+    """The origin of one column of `charges`: one of `from`, `first`, `sum`, `product`, `by` or `constant`."""
 
     names: tuple[str, ...] = Field((), alias="from", description="Header names; the first that the header has.")
     first: tuple[OneOperand, ...] = Field((), description="The first of these cells that has a value.")
