@@ -100,6 +100,7 @@ class Budget:
             Poison: they are too many for the file.
         """
         self.spent += count
+        # Small files may unpack to a multiple of their size; only what is large and out of proportion is refused.
         if self.spent > BOMB_BYTES and self.spent > BOMB_RATIO * self._size:
             raise Poison(
                 f"The file decompresses to more than {BOMB_RATIO} times its size, which looks like a bomb. "
@@ -125,6 +126,7 @@ def unpacked_again(outer: Reader, budget: Budget) -> Reader:
         Poison: the content is an archive or a Parquet file.
     """
     head, whole = peeked(outer)
+    # One level deep only: a chain of compressions is what bombs are made of.
     kind = packing(head)
     if kind is None:
         return whole

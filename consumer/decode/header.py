@@ -48,6 +48,7 @@ def read_header(path: Path) -> Header | None:
         Poison: the first record is no header.
     """
     head = _head(path)
+    # A megabyte of blanks does not make a file empty: the rest is looked at, too.
     if not head.removeprefix(_MARK).strip() and _is_blank(path):
         return None
     return _header(head, 0, 1)

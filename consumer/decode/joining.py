@@ -52,6 +52,7 @@ class Joined:
         self._before = self._state()
         rest = iter(text)
         head = _head(rest)
+        # A byte order mark is text anywhere but at the beginning.
         if self._target.tell():
             head = head.removeprefix(_MARK)
         omitted = 0
@@ -63,6 +64,7 @@ class Joined:
             self._write(chunk)
 
     def _begin_part(self, name: str, omitted: bytes) -> None:
+        # A file that ends without a line end would run into the next one.
         if self._last not in b"\r\n":
             self._write(b"\n")
         lines = LineEnds()
@@ -85,6 +87,7 @@ class Joined:
         if not self._header:
             self._header, self._first = plain, name
             return 0
+        # The same columns in another order would put values into the wrong ones.
         if plain != self._header:
             raise Poison(f"{self._first} and {name} in the zip archive have different headers: upload them separately.")
         return len(header)

@@ -83,6 +83,7 @@ def _check_end(path: Path) -> None:
 
 
 def _layout(path: Path) -> Layout:
+    # What the footer claims is compared with bounds before a page is decoded.
     with pq.ParquetFile(path) as file:
         schema, metadata = file.schema_arrow, file.metadata
         size = path.stat().st_size

@@ -72,6 +72,7 @@ def plain_text(original: Path, spool: Path) -> PlainText:
     if head.startswith(_OLE_MAGIC):
         raise Poison(OFFICE_DOCUMENT)
     found = PlainText(original, "", original.stat().st_size, spare=spool.with_suffix(".records"))
+    # Parquet stays as it is: Arrow has checked every page, and DuckDB reads the columns that it needs.
     if kind is Packing.PARQUET:
         return replace(found, content_sha256=_digest(original), parquet=read_layout(original))
     if kind is None and announced(head) == UTF8 and (digest := _checked_as_it_is(original)):
@@ -108,7 +109,7 @@ def _checked_as_it_is(original: Path) -> str | None:
 
 
 def _copied(found: PlainText, kind: Packing | None, spool: Path) -> PlainText:
-    digest = _digest(found.path)
+    digest = _digest(found.path)  # of the upload, and not of the copy: the same upload is known by it again
     with _sources(found, kind) as sources, spool.open("wb") as target:
         joined = Joined(target)
         encodings = [_append(source, joined, alone=len(sources) == 1) for source in sources]

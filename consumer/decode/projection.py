@@ -115,6 +115,7 @@ class Projection:
 
     def rounded(self) -> str:
         """Return how many values of a record have more decimals than are kept. Goes with `exact=False`."""
+        # A value that reads when rounded, and does not read exactly, was rounded.
         read = {cell: operand(cell) for cell in self._operands}
         read |= {Cell(p): column for column, p in self.binding.positions.items() if self.types[column] == COST_TYPE}
         lost = [
@@ -240,6 +241,7 @@ class Projection:
 
 
 def _number_faults(column: str, value: Value, cells: Sequence[Cell]) -> Iterator[Fault]:
+    # A term that does not read makes the whole value wrong, even where the sum of the others is a number.
     for cell in cells:
         read = column if is_one_cell(value) else operand(cell)
         what = _NUMBER if cell.amounts is None else f"a JSON array of objects with {cell.amounts!r}"

@@ -85,6 +85,7 @@ class Scan:
         loads = ", ".join(f"({literal(str(file.path))}, {literal(file.load_id)})" for file in self.files)
         return (
             f"(SELECT *, {projection.rescued()} AS rescued FROM "
+            # The load is found by the path that DuckDB names: several files are read in one scan.
             f"(SELECT *, {projection.typed_columns()} FROM {projection.with_operands(self.reader())} AS record "
             f"JOIN (VALUES {loads}) AS load(path, load_id) ON record.__path = load.path))"
         )
@@ -196,8 +197,8 @@ class Scan:
     def time_forms(self, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         """Return how the times of the one file are written: the forms of its profile that its cells do not rule out.
 
-        9/1/24 is the first of September or the ninth of January, and one cell does not show which; a file that has a 9/13/24
-        somewhere decides it for all its cells. A file without such a cell is refused: a guess would move costs by
+        9/1/24 is the first of September or the ninth of January, and one cell does not show which; a 9/13/24 somewhere
+        in the file decides it for all its cells. A file without such a cell is refused: a guess would move costs by
         months.
 
         Raises:
@@ -224,7 +225,8 @@ class Scan:
         for index, (one, other) in enumerate(pairs):
             only_one, only_other, differing, example = counts[4 * index : 4 * index + 4]
             if not differing:
-                continue
+                continue  # both forms read every cell alike, or no cell reads in both
+            # Cells that read in one form only are the evidence; it must be there for exactly one of the two.
             if bool(only_one) == bool(only_other):
                 mixed = "its other dates fit both" if only_one else "no other date of the file decides which"
                 raise Poison(

@@ -125,8 +125,10 @@ class Staging:
             suspects = [file for file in files if BAD_MARK + file.load_id in staged.loads]
             if not suspects:
                 return staged
+            # The rows of the suspects are dropped here, and staged again by the careful pass.
             self.keep_only(staged, {f.load_id for f in files} - {f.load_id for f in suspects}, f"{name}-clean")
         except Poison as poison:
+            # DuckDB names no file in most errors, so the culprit is found by halving.
             if len(files) == 1:
                 return Staged(poisoned={files[0].load_id: str(poison)})
             middle = len(files) // 2
@@ -195,6 +197,7 @@ class Staging:
         Returns:
             Counts, totals and days of each load in it; of marked rows, counts alone.
         """
+        # The facts are read from the file that was written: they are what a commit adds.
         fits = f"FILTER (NOT starts_with(load_id, {literal(BAD_MARK)}))"
         facts = (
             f"SELECT load_id, coalesce(billing_currency, ?), count(*), sum(billed_cost) {fits}, "

@@ -81,6 +81,7 @@ def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: 
             return Tabular(load_id, text, ",", None)
         binding = bind(header)
     except Poison as poison:
+        # Perhaps a title stands above the header. If not, the reason is that of the likeliest header.
         header, binding = _below_titles(text.path, bind, poison)
     footers: tuple[str, ...] = binding.profile.values.footers
     records = header_and_records(text.path, header, footers, text.spare)
@@ -108,6 +109,7 @@ def _below_titles(path: Path, bind: Callable[[Header], Binding], first: Poison) 
         Poison: there is no header; the reason is about the first line that is neither empty nor a title.
     """
     likeliest = first
+    # A title is no reason to show: the first line that looks like a header is what the uploader has to repair.
     for header in later_headers(path):
         try:
             return header, bind(header)

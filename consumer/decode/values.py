@@ -97,6 +97,7 @@ def is_one_cell(value: Value) -> bool:
 
 def operand(cell: Cell) -> str:
     """Return the name of the column that has the number of a cell, as a term of an expression."""
+    # In hexadecimal, as the name is a text of the profile, and no text becomes SQL.
     field = "" if cell.amounts is None else "_" + cell.amounts.encode("utf-8").hex()
     return f"n{cell.position}{field}"
 
@@ -138,6 +139,7 @@ def _counted(cell: Cell) -> str:
 
 
 def _added(value: Sum | None) -> str:
+    # A case whose cells the header lacks is not zero: nobody knows its number.
     if value is None:
         return f"NULL::{COST_TYPE}"
     if not value.cells:

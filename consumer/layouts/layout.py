@@ -67,6 +67,7 @@ class Layout(_Strict):
             key: the key of an object.
             manifest: the place of a manifest; only parts of its export and period count, if it is given.
         """
+        # The name first: it costs least, and rules out most keys.
         folder, _, name = key.rpartition("/")
         if not any(file.fullmatch(name) for file in self.parts.files):
             return None

@@ -69,6 +69,7 @@ def _part(item: object, manifest_key: str, role: ManifestOf) -> NamedPart:
     if not isinstance(name, str) or not name:
         raise Poison(f"The manifest has a part without a name at {rules.parts}. {_REMEDY}")
     size = _at(item, rules.size) if rules.size else None
+    # The first candidate in the manifest's own export and period is the part; the name alone decides nothing.
     for key in _candidates(_without_bucket(name), manifest_key):
         if place := role.layout.part(key, role.place):
             known = size if type(size) is int and size >= 0 else None  # a bool is an int

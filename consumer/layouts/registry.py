@@ -52,6 +52,7 @@ class Layouts:
     def role(self, key: str) -> PartOf | ManifestOf | None:
         """Return the role of an object: a part of a delivery, a manifest, or None for an ordinary file."""
         for layout in self.active:
+            # A manifest first: it may lie in the folder of the parts.
             if place := layout.manifest(key):
                 return ManifestOf(layout, place)
             if place := layout.part(key):

@@ -102,6 +102,7 @@ class Binding:
         A cell that is only part of a sum, or whose text is mapped to another, cannot be derived from the result, so it
         is kept as well.
         """
+        # A negative number or a mapped text has lost its original form.
         held: set[int] = set()
         for column, value in self.values.items():
             if isinstance(value, Cell) and not value.negative and self.profile.columns[column].mapping is None:

@@ -82,6 +82,7 @@ class Source(_Strict):
     @model_validator(mode="after")
     def _one_origin(self) -> "Source":
         tags = bool(self.names or self.prefixed)
+        # `from` and `prefixed` together are one origin: tags of a cell and of columns.
         origins = (tags, bool(self.first), bool(self.sum), bool(self.product), bool(self.by), self.constant is not None)
         if sum(origins) != 1:
             raise ValueError("give exactly one of `from`, `first`, `sum`, `product`, `by` and `constant`")
@@ -142,6 +143,7 @@ class Values(_Strict):
     @field_validator("times")
     @classmethod
     def _known_formats(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        # Only directives for which `decode.values` has a shape: a format without one would not be guarded.
         for form in given:
             if form in NAMED_TIMES:
                 continue

@@ -34,6 +34,7 @@ class Header:
     def __init__(self, names: Sequence[str], *, bracketed: bool = False) -> None:
         self.names = tuple(names)
         self._positions: dict[str, int] = {}
+        # Plain names first, so that a name in brackets never hides a column of that name.
         for index, name in enumerate(self.names):
             self._positions.setdefault(normalised(name), index)
         if bracketed:

@@ -112,6 +112,7 @@ def _read(script: _Script, known: Mapping[str, ReadProfile], columns: Mapping[st
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         reason = first["msg"].removeprefix("Value error, ")
+        # An error of a whole table has no place; that of `needs` is found by its name.
         place = tuple(str(part) for part in first["loc"]) or (("match", "needs") if "needs" in reason else ())
         raise script.wrong(reason, *place) from error
     if profile.refuse is not None:

@@ -38,6 +38,7 @@ class ProfileRegistry:
         Raises:
             Fatal: a profile is not valid; the text names the file, the line and the reason.
         """
+        # These two are written by the load itself; no profile may fill them.
         known = {column: kind for column, kind in columns.items() if column not in {"load_id", "rescued"}}
         if folder is not None and not folder.is_dir():
             raise Fatal(
@@ -141,6 +142,7 @@ class ProfileRegistry:
 
 
 def _preference(binding: Binding) -> tuple[bool, bool, int, int, bool, str]:
+    # False sorts before True, and a larger number is wanted first.
     profile = binding.profile
     return (
         profile.refuse is None,

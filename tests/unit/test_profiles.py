@@ -208,7 +208,7 @@ def test_built_in_profiles_are_valid_and_their_names_are_their_files(built_in: P
 def test_every_built_in_profile_says_where_the_meaning_of_its_columns_comes_from() -> None:
     for path in (files("billstream.consumer.profiles") / "builtin").iterdir():
         comment = path.read_text().partition("\nname = ")[0]
-        assert re.search(r"https://|as in gcp_gross\.toml|no source for their meaning", comment), path.name
+        assert re.search(r"https://|see gcp_gross\.toml|the only source of their meaning", comment), path.name
 
 
 @pytest.mark.parametrize("version", VERSIONS)
