@@ -48,7 +48,7 @@ def loads_without_delivery(lake: Lake, bucket: str, role: ManifestOf) -> list[Ob
     They exist where a layout was not in use from the beginning.
     """
     rows = lake.rows(statement(__name__, "strays"), [bucket, role.place.prefix])
-    return [ObjectName(*row) for row in rows if role.layout.part_in(row[2], role.place)]
+    return [ObjectName(*row) for row in rows if role.layout.part(row[2], role.place)]
 
 
 def manifest_of(lake: Lake, delivery_id: str) -> ObjectName | None:

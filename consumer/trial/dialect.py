@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 
-from billstream.consumer.decode import numbers, times
+from billstream.consumer.decode import values as sql
 from billstream.consumer.profiles.model import Values
 from billstream.consumer.trial.sample import Sample
 
@@ -125,7 +125,7 @@ def _times(sample: Sample, column: Column) -> Times | None:
     forms = [form for form in _FORMS if form in likely]
     if not forms:
         return None
-    terms = [f"count({times.time_value(f'c{column.position}', [form], 'UTC')})" for form in forms]
+    terms = [f"count({sql.time_value(f'c{column.position}', [form], 'UTC')})" for form in forms]
     counts = dict(zip(forms, sample.asked(terms), strict=True))
     best = max(forms, key=lambda form: counts[form])
     if counts[best] < ENOUGH * len(column.cells):
@@ -217,5 +217,5 @@ def _read(sample: Sample, column: Column, style: tuple[str, str], symbols: tuple
     if column.plain and style[0] == ".":
         return len(column.cells)
     values = Values(decimal_point=style[0], thousands=style[1], symbols=symbols)
-    cell = f"({numbers.undecorated(f'c{column.position}', values)})"
-    return int(sample.asked([f"count({numbers.rounded_decimal(cell)})"])[0])
+    cell = sql.plain_number(f"c{column.position}", values)
+    return int(sample.asked([f"count(rounded_decimal({cell}))"])[0])

@@ -7,9 +7,8 @@ from decimal import Decimal
 
 from billstream.common.texts import decimal_text
 from billstream.consumer.decode import Tabular
-from billstream.consumer.decode.forms import forms_of
-from billstream.consumer.decode.numbers import COST_TYPE
 from billstream.consumer.decode.scan import Scan
+from billstream.consumer.decode.values import COST_TYPE
 from billstream.consumer.profiles import Binding
 from billstream.consumer.profiles.binding import Cell, Constant, Switch, Tags, Value, cells_of
 from billstream.consumer.trial.bench import Bench
@@ -84,8 +83,8 @@ Row = tuple[Sequence[str | None], Sequence[str | None]]
 def _first_rows(bench: Bench, tabular: Tabular, columns: Sequence[str], types: dict[str, str]) -> Iterator[Row]:
     lake = bench.lake
     plain = Scan([tabular], types, number=_NUMBER, exact=False)
-    plain.forget_rejects(lake.engine)
-    scan = replace(plain, forms=forms_of(plain, lake.engine))
+    plain.prepare(lake.engine)
+    scan = replace(plain, forms=plain.time_forms(lake.engine))
     cells = [f"c{position}" for position in range(len(scan.binding.header))]
     values = [f"{column}::VARCHAR" for column in columns]
     # Examples are of the file's first rows; DuckDB keeps their order only on request.

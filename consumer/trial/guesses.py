@@ -4,8 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from billstream.consumer.decode.numbers import COST_TYPE
-from billstream.consumer.decode.times import TIME_TYPE
+from billstream.consumer.decode.values import COST_TYPE, TIME_TYPE
 from billstream.consumer.profiles import Profile
 from billstream.consumer.profiles.names import normalised
 

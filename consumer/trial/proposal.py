@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billstream.common.errors import Fatal
-from billstream.consumer.decode.numbers import COST_TYPE
-from billstream.consumer.decode.times import TIME_TYPE
+from billstream.consumer.decode.values import COST_TYPE, TIME_TYPE
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.profiles.names import normalised
 from billstream.consumer.trial.bench import Bench

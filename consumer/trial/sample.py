@@ -56,7 +56,7 @@ def read_sample(bench: Bench, path: Path) -> Sample:
     tabular = open_tabular("sample", text, registry)
     engine = bench.lake.engine
     scan = Scan([tabular], bench.types, number=_NUMBER)
-    scan.forget_rejects(engine)
+    scan.prepare(engine)
     cells = ", ".join(f"c{position}" for position in range(len(header)))
     # A file of thousands of columns has fewer rows in the sample: each cell is looked at in many ways.
     rows = min(ROWS, _CELLS // len(header))

@@ -120,7 +120,7 @@ LOADED: list[tuple[str, str, int, dict[str, str]]] = [
       for name in ("German", "PayAsYouGo", "YA")),
 ]  # fmt: skip
 
-NOT_CHARGES = "This is a reference table, not a list of charges: it explains words of other files"
+NOT_CHARGES = "This is a reference table, not a list of charges: it explains values of other files"
 NOTHING_FITS = "No profile fits the header: "
 NO_DAY = rf"{NOTHING_FITS}.*The nearest, plain, lacks charge_period_start \(from date or usage_date"
 # Key and what the reason says.

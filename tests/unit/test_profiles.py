@@ -207,7 +207,7 @@ def test_built_in_profiles_are_valid_and_their_names_are_their_files(built_in: P
 def test_every_built_in_profile_says_where_the_meaning_of_its_columns_comes_from() -> None:
     for path in (files("billstream.consumer.profiles") / "builtin").iterdir():
         comment = path.read_text().partition("\nname = ")[0]
-        assert re.search(r"https://|as in gcp_gross\.toml|no source for their meaning", comment), path.name
+        assert re.search(r"https://|see gcp_gross\.toml|the only source of their meaning", comment), path.name
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -366,7 +366,7 @@ INVALID = [
     (VALID + '[values]\nsymbols = ["USD"]\n', 9, "`symbols` are currency signs"),
     (VALID + '[values]\nthousands = "."\n', 9, "`thousands` is one of"),
     (VALID + '[values]\ndecimal_point = ";"\n', 10, "at values.decimal_point"),
-    ("depth = 7\n" + VALID, 1, "at depth: it is not for a file to say"),
+    ("depth = 7\n" + VALID, 1, "at depth: `depth` is calculated, and no word of a profile"),
     ('extends = "nobody"\n' + VALID, 1, "there is no profile 'nobody' to extend"),
     ('extends = ["focus"]\n' + VALID, 1, "`extends` is the name of one profile"),
     ('extends = "mine"\n' + VALID, 1, "it extends itself, by way of others"),
