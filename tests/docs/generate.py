@@ -4,18 +4,16 @@
 """
 
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import click
 import typer.main
+from typer.testing import CliRunner
 
 from billstream.cli.commands import app
 from billstream.cli.settings_table import rows
 from billstream.common.lake import Lake
-from billstream.common.lake.migrations import migrations
 from billstream.common.settings import Settings
 from tests.docs.pages import DOCS
 
@@ -24,8 +22,6 @@ HEAD = "% Generated from the code: `UPDATE_DOCS=1 pytest tests/docs/test_referen
 
 TABLES = ("charges", "ledger", "rejected_rows")
 AGGREGATES = ("daily_costs", "user_costs", "service_costs", "region_costs", "changed_loads", "watermark")
-
-_GRAIN = re.compile(r"((?:^--[^\n]*\n)*^-- Grain:[^\n]*\n(?:^--[^\n]*\n)*)CREATE (?:TABLE|VIEW) (\w+)", re.MULTILINE)
 
 
 def reference() -> dict[Path, str]:
@@ -42,8 +38,8 @@ def configuration() -> str:
     lines = [
         "# Configuration",
         "",
-        "Every process reads its settings once, at start, from environment variables. `billstream settings` prints them",
-        "with their current values and masks secrets. The standard `AWS_*` variables work as in any AWS tool.",
+        "Every process reads its settings once, at start, from environment variables. `billstream settings` prints",
+        "them with their current values and masks secrets. The standard `AWS_*` variables work as in any AWS tool.",
         "",
         "| variable | default | meaning |",
         "|---|---|---|",
@@ -55,16 +51,17 @@ def configuration() -> str:
 
 def commands() -> str:
     """Return the page of the commands: what `--help` prints, for each of them."""
-    root = typer.main.get_command(app)
     lines = [
         "# Commands",
         "",
-        "Each section is what the command prints with `--help`. A command ends with exit code 0 when everything is well, 1",
-        "when something is wrong (the last line on standard error says what to do), and 2 when its options are not valid.",
+        "Each section is what the command prints with `--help`. A command ends with exit code 0 when everything is",
+        "well, 1 when something is wrong (the last line on standard error says what to do), and 2 when its options are",
+        "not valid.",
         "",
     ]
-    for name, command, context in _walk(root, click.Context(root, info_name="billstream", terminal_width=WIDTH)):
-        lines += [f"{'##' if name.count(' ') < 2 else '###'} {name}", "", "```text", command.get_help(context).rstrip(), "```", ""]  # noqa: E501
+    for words in _command_words():
+        level = "##" if len(words) < 2 else "###"
+        lines += [f"{level} {' '.join(('billstream', *words))}", "", "```text", _help(words), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -88,8 +85,8 @@ def data_dictionary() -> str:
         "# Data dictionary",
         "",
         "The tables and views of the lake, as the catalog describes them. Any tool that opens the lake sees the same",
-        "descriptions: `SELECT table_name, column_name, comment FROM duckdb_columns()`. Money is `DECIMAL(38,18)`, times are",
-        "UTC, and a value that a file does not have is `NULL`.",
+        "descriptions: `SELECT table_name, column_name, comment FROM duckdb_columns()`. Money is `DECIMAL(38,18)`,",
+        "times are UTC, and a value that a file does not have is `NULL`.",
         "",
     ]
     chapters = (
@@ -101,41 +98,37 @@ def data_dictionary() -> str:
     for title, sentence, tables in chapters:
         lines += [f"## {title}", "", sentence, ""]
         for table in tables:
-            lines += [f"### {table}", "", _cell(comments[table] or _grain(table)), "", "| column | type | meaning |"]
+            lines += [f"### {table}", "", _cell(comments[table]), "", "| column | type | meaning |"]
             lines += ["|---|---|---|"]
             for owner, column, kind, nullable, _ in columns:
                 if owner == table:
-                    meaning = explained.get((table, column)) or _inherited(explained, column, table in views)
+                    meaning = explained.get((table, column)) or _inherited(explained, column)
                     required = "" if nullable or table in views else ", never `NULL`"
                     lines.append(f"| `{column}` | `{kind}`{required} | {_cell(meaning)} |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
-    """Yield every command with its full name; a group comes before its commands."""
-    yield context.command_path, command, context
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            if child and not child.hidden:
-                yield from _walk(child, click.Context(child, parent=context, info_name=name, terminal_width=WIDTH))
+def _command_words() -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command; those of a group follow it, and nothing comes first: billstream itself."""
+    yield ()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        yield (name,)
+        for child in getattr(command, "commands", ()):
+            yield (name, child)
 
 
-def _grain(table: str) -> str:
-    """Return the comment above the newest definition of a table, where the catalog has none."""
-    found = ""
-    for migration in migrations():
-        for comment, name in _GRAIN.findall(migration.sql):
-            if name == table:
-                found = " ".join(line.removeprefix("--").strip() for line in comment.splitlines())
-    return found
+def _help(words: Sequence[str]) -> str:
+    """Return what a command prints with `--help` on a terminal of 80 columns."""
+    shown = CliRunner().invoke(app, [*words, "--help"], prog_name="billstream", terminal_width=WIDTH)
+    return "\n".join(line.rstrip() for line in shown.output.rstrip().splitlines())
 
 
-def _inherited(explained: dict[tuple[str, str], str], column: str, view: bool) -> str:  # noqa: FBT001
+def _inherited(explained: Mapping[tuple[str, str], str], column: str) -> str:
     """Return the meaning of a view's column: DuckLake keeps comments on the columns of tables only."""
-    owners = ("ledger", "rejected_rows") if view else ()
-    return next((explained[owner, column] for owner in owners if (owner, column) in explained), "")
+    return next(
+        (explained[owner, column] for owner in ("ledger", "rejected_rows") if (owner, column) in explained), "see above"
+    )
 
 
 def _code(text: str) -> str:

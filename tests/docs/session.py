@@ -15,6 +15,7 @@ from tests.servers.postgres import PostgresServer
 
 FILES = Path(__file__).with_name("files")
 SECONDS = 240
+BASH = "/bin/bash"
 STATE = ".shell-state"
 
 # Plain DuckDB finds its extensions in the wheels, where a reader's DuckDB downloads them.
@@ -78,7 +79,7 @@ class Session:
             return self._stopped(block, code)
         restore = f"if [ -f {STATE} ]; then . ./{STATE}; fi"
         script = f"set -e -o pipefail\n{restore}\n{code}\nunset QUERY\nexport -p > {self.folder / STATE}\n"
-        return self._checked(block, ["bash", "-c", script], **extra)
+        return self._checked(block, [BASH, "-c", script], **extra)
 
     def _checked(self, block: Block, command: list[str], **extra: str) -> str:
         done = subprocess.run(
@@ -101,7 +102,7 @@ class Session:
         log = self.folder / "stopped.log"
         with log.open("w") as stderr:
             process = subprocess.Popen(
-                ["bash", "-c", f"{restore}\nexec {code}"], cwd=self.folder, env=self._env(), stderr=stderr
+                [BASH, "-c", f"{restore}\nexec {code}"], cwd=self.folder, env=self._env(), stderr=stderr
             )
         deadline = time.monotonic() + SECONDS
         while block.words["stopped at"] not in log.read_text():

@@ -83,9 +83,7 @@ def test_a_block_that_cannot_run_is_listed(block: Block) -> None:
 
 def test_no_block_is_left_out_without_a_word() -> None:
     unknown = [
-        block.place
-        for block in BLOCKS
-        if block.language not in RUNNABLE | SHOWN and not block.language.startswith("{")
+        block.place for block in BLOCKS if block.language not in RUNNABLE | SHOWN and not block.language.startswith("{")
     ]
     assert unknown == [], "a block is run (bash, sql, python) or shown (text, toml, csv, json)"
 
