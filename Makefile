@@ -42,10 +42,11 @@ test: setup-dev setup-localstack lint docs ## Run linters and all tests, and bui
 	@echo "==> tests"
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-lint: setup-dev ## Check style, formatting and types
-	@echo "==> ruff, mypy"
+lint: setup-dev ## Check style, formatting, layers and types
+	@echo "==> ruff, import-linter, mypy"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 
 docs: setup-dev ## Build the documentation into build/docs; a broken link is an error
@@ -66,7 +67,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 
 clean: ## Remove the environments, caches and build results (not var/)
 	rm -rf $(VENV) $(LOCALSTACK_VENV) $(UV_VENV) build dist *.egg-info
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One set of pins for all platforms and Python versions. The extra `demo` pins botocore exactly (through ministack), so

@@ -11,8 +11,9 @@ from billstream.cli.settings_table import current
 from billstream.common import aws, retries
 from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
-from billstream.common.runtime import Stop, configure_logs, process_name
+from billstream.common.runtime import configure_logs, process_name
 from billstream.common.settings import Settings
+from billstream.common.stop import Stop
 from billstream.consumer.backfill.feed import Feed
 from billstream.consumer.backfill.sweep import Sweep, settle
 from billstream.consumer.commit.breaker import Breaker

@@ -24,8 +24,8 @@ from billstream.consumer.sqs.heartbeat import Heartbeat
 from billstream.consumer.sqs.queue import Message, Queue
 
 if TYPE_CHECKING:
-    from billstream.common.runtime import Stop
     from billstream.common.settings import Settings
+    from billstream.common.stop import Stop
     from billstream.consumer.intake import Intake
     from billstream.consumer.layouts.interest import Interest
 

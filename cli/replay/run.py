@@ -14,8 +14,8 @@ from billstream.consumer.sqs.notifications import Notifications
 
 if TYPE_CHECKING:
     from billstream.common.lake import Lake
-    from billstream.common.runtime import Stop
     from billstream.common.settings import Settings
+    from billstream.common.stop import Stop
     from billstream.consumer.layouts.registry import Layouts
 
 Told = Callable[[int], None]

@@ -9,8 +9,8 @@ from billstream.consumer.commit.outcome import Outcome, Result
 from billstream.consumer.events import ObjectEvent
 
 if TYPE_CHECKING:
-    from billstream.common.runtime import Stop
     from billstream.common.settings import Settings
+    from billstream.common.stop import Stop
     from billstream.consumer.intake import Intake
 
 

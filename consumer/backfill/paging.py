@@ -30,6 +30,6 @@ def append(lake: "Lake", table: str, columns: Mapping[str, Sequence[object]]) ->
     """Add a page of rows to a temporary table. Goes by Arrow: bound as parameters, a page takes half a second."""
     lake.engine.register("new_page", pa.table(dict(columns)))
     try:
-        lake.rows(f"INSERT INTO {table} BY NAME SELECT * FROM new_page")
+        lake.run(f"INSERT INTO {table} BY NAME SELECT * FROM new_page")
     finally:
         lake.engine.unregister("new_page")

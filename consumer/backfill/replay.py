@@ -93,7 +93,7 @@ class FromLedger:
             Retryable: the catalog does not answer.
         """
         _read_states(self.lake, self.selection)
-        self.lake.rows(statement(__name__, "replay_objects"))
+        self.lake.run(statement(__name__, "replay_objects"))
         for rows in pages(self.lake, "replay_objects"):
             meant = [row for row in rows if self.selection.includes(row["key"], row["modified"])]
             yield [Candidate(self._event(row)) for row in meant]
@@ -123,4 +123,4 @@ def foreseen(event: ObjectEvent, held: "ProcessedKey | None", layouts: "Layouts"
 
 
 def _read_states(lake: "Lake", selection: Selection) -> None:
-    lake.rows(statement(__name__, "replay_states"), [sorted(state.value for state in selection.states)])
+    lake.run(statement(__name__, "replay_states"), [sorted(state.value for state in selection.states)])

@@ -23,7 +23,7 @@ from billstream.consumer.s3.listing import Bucket, Listed
 
 if TYPE_CHECKING:
     from billstream.common.lake import Lake
-    from billstream.common.runtime import Stop
+    from billstream.common.stop import Stop
     from billstream.consumer.layouts.interest import Interest
 
 CREATED = "ObjectCreated:Sweep"
@@ -69,15 +69,15 @@ class Sweep:
             Fatal: the bucket cannot be listed.
         """
         # What the ledger holds before the listing begins: an object that comes meanwhile is not taken for gone.
-        self.lake.rows(statement(__name__, "sweep_held", guard=GUARD_TABLE), [self.bucket.name])
-        self.lake.rows("CREATE OR REPLACE TEMP TABLE sweep_listed (scope_id VARCHAR)")
+        self.lake.run(statement(__name__, "sweep_held", guard=GUARD_TABLE), [self.bucket.name])
+        self.lake.run("CREATE OR REPLACE TEMP TABLE sweep_listed (scope_id VARCHAR)")
         free = {scope_id(event.scope): event for event in freed(self.lake)}
         for page in self.bucket.pages():
             if self.stop.requested:
                 return
             yield from self._created(page, free)
             listed(len(page))
-        self.lake.rows(statement(__name__, "sweep_gone"))
+        self.lake.run(statement(__name__, "sweep_gone"))
         for rows in pages(self.lake, "sweep_gone"):
             yield from (Found(Difference.GONE, self._removed(row["key"])) for row in rows)
 

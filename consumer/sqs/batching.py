@@ -12,8 +12,8 @@ from billstream.consumer.sqs.heartbeat import Heartbeat
 from billstream.consumer.sqs.queue import BATCH, Message, Queue
 
 if TYPE_CHECKING:
-    from billstream.common.runtime import Stop
     from billstream.common.settings import Settings
+    from billstream.common.stop import Stop
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from billstream.consumer.sqs.dead_letters import DeadLetter, DeadLetterQueue, at
 from billstream.consumer.sqs.queue import BATCH
 
 if TYPE_CHECKING:
-    from billstream.common.runtime import Stop
+    from billstream.common.stop import Stop
 
 FASTEST = 500  # messages in a second, SQS's own limit for a move
 HIDDEN_SECONDS = 60

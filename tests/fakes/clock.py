@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
 
 
 @dataclass

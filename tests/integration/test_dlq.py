@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
 from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.queue import SqsQueue
 from billstream.consumer.sqs.redrive import Redrive

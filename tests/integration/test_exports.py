@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from billstream.cli.status import read_status
 from billstream.cli.verify.proof import prove
-from billstream.common.runtime import Stop
 from billstream.common.settings import RemovalPolicy
+from billstream.common.stop import Stop
 from billstream.consumer.backfill.replay import Candidate, FromLedger, foresee
 from billstream.consumer.backfill.selection import Selection
 from billstream.consumer.backfill.sweep import REMOVED, Sweep

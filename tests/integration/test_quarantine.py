@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
 from billstream.consumer.sqs.envelope import read_body
 from tests.e2e.billing import HEADER, billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put

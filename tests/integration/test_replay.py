@@ -9,7 +9,7 @@ import pytest
 
 from billstream.cli import wiring
 from billstream.cli.replay.run import replay_directly
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
 from billstream.consumer.backfill.partition import Days, partition_days
 from billstream.consumer.backfill.replay import FromLedger, FromListing, Source
 from billstream.consumer.backfill.selection import Selection

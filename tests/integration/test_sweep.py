@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
 from billstream.consumer.backfill.sweep import Difference, Sweep
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.s3.listing import Bucket

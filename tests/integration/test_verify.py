@@ -13,8 +13,8 @@ from billstream.cli import wiring
 from billstream.cli.verify import Check, Proof, Repairs, mend, prove
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.guard import scope_id
-from billstream.common.runtime import Stop
 from billstream.common.settings import Settings
+from billstream.common.stop import Stop
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from tests.e2e.billing import HEADER, BillingFile, billing_file, expected_totals
 from tests.integration.operator_support import commands, forget_notifications, put
