@@ -1,4 +1,4 @@
-"""How Sphinx builds the pages: `make docs`, with every warning an error."""
+"""How Sphinx builds the pages: `make docs`, with every warning an error."""  # noqa: INP001 - a folder of pages
 
 from importlib.metadata import version as installed_version
 

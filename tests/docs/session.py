@@ -26,7 +26,8 @@ for name in ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs"):
     duckdb_extensions.import_extension(name, con=con)
 for statement in con.extract_statements(sys.argv[1]):
     result = con.execute(statement)
-print(result.fetchall())
+if result.description and result.description[0][0] not in {"Success", "Count"}:
+    print(result)
 """
 
 

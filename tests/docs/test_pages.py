@@ -65,14 +65,23 @@ def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name_of)
 def test_every_block_of_a_page_runs(page: Path, session: Session) -> None:
     printed = ""
+    changed: list[tuple[Block, str]] = []
     for block in blocks(page):
         if "output" in block.words:
-            if UPDATE and printed.rstrip() != block.code.rstrip():
-                with_output(block, printed)
-                pytest.fail(f"{block.place} was written anew; run the test again")
-            assert block.code.rstrip() == printed.rstrip(), f"{block.place}: UPDATE_DOCS=1 writes it anew"
+            if block.code.rstrip() != printed:
+                changed.append((block, printed))
         elif block.language in RUNNABLE and "not run" not in block.words:
-            printed = session.run(block)
+            printed = clean(session.run(block))
+    if UPDATE:
+        for block, output in reversed(changed):  # from the end, so that lines keep their numbers
+            with_output(block, output)
+    else:
+        differing = [f"{block.place} shows\n{block.code}\nbut is\n{output}" for block, output in changed]
+        assert differing == [], "UPDATE_DOCS=1 writes these outputs anew"
+
+
+def clean(output: str) -> str:
+    return "\n".join(line.rstrip() for line in output.rstrip().splitlines())
 
 
 @pytest.mark.parametrize("block", NOT_RUN, ids=place_of)
