@@ -36,5 +36,6 @@ def configure_logs(settings: Settings) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # The configuration does not change after the start.
         cache_logger_on_first_use=True,
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from billstream.aggregator.verify import Difference, verify
-from billstream.cli.verify.finding import Check, Cure, Finding
 from billstream.common.errors import Fatal
+from billstream.consumer.verify import Check, Cure, Finding
 
 if TYPE_CHECKING:
     from billstream.common.lake import Lake

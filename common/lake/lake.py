@@ -103,12 +103,12 @@ class Lake:
 
     @property
     def data_path(self) -> str:
-        """Where the Parquet files are."""
+        """Return the folder or S3 prefix of the Parquet files."""
         return self._storage.location
 
     @property
     def scratch(self) -> Path:
-        """Where DuckDB spills what does not fit into memory."""
+        """Return the folder of DuckDB's temporary files."""
         return self._scratch.path
 
     # -- reading -----------------------------------------------------------------------------------------
@@ -123,11 +123,7 @@ class Lake:
             return self._con.execute(sql, parameters).to_arrow_table()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the result of a small SELECT as tuples of Python values.
-
-        Raises:
-            Retryable, Fatal: see `common.lake.failures`.
-        """
+        """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""
         with self._translated("reading the lake"):
             return self._con.execute(sql, parameters).fetchall()
 
@@ -168,11 +164,7 @@ class Lake:
     # -- working aside from the lake's tables ------------------------------------------------------------
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Run a statement that returns nothing and changes no table of the lake, such as CREATE TEMP TABLE.
-
-        Raises:
-            Retryable, Fatal: see `common.lake.failures`.
-        """
+        """Run a statement that changes no table of the lake, such as CREATE TEMP TABLE. Raises what `query` raises."""
         with self._translated("working on temporary tables"):
             self._con.execute(sql, parameters)
 

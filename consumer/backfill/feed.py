@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from billstream.consumer.commit.outcome import Outcome, Result
+from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.events import ObjectEvent
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Fed:
             self.outcomes[outcome.label] += 1
             self.rows += outcome.rows_loaded
             self.rejected += outcome.rows_rejected
-            if outcome.result is Result.RELEASED and len(self.unsettled) < MOST_TOLD:
+            if outcome.later and len(self.unsettled) < MOST_TOLD:
                 self.unsettled.append(outcome)
 
 
@@ -62,7 +62,7 @@ class Feed:
         for batch in micro_batches(events, self.settings):
             if self.stop.requested:
                 return
-            yield self.intake.settle(batch)
+            yield self.intake.process(batch)
 
 
 def micro_batches(events: Iterable[ObjectEvent], settings: "Settings") -> Iterator[list[ObjectEvent]]:

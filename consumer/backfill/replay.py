@@ -1,17 +1,15 @@
 """Events made anew for objects that were announced before, or never: from the bucket's listing, or from the ledger."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
 from billstream.consumer.backfill.paging import pages
 from billstream.consumer.backfill.selection import Selection
-from billstream.consumer.commit.ledger import State
 from billstream.consumer.decide.decision import Answer, Verdict, decide
-from billstream.consumer.decide.step import Step
-from billstream.consumer.delivery.order import of_part
+from billstream.consumer.decide.states import State
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.layouts.layout import PartOf
 from billstream.consumer.s3.listing import Bucket, Listed
@@ -118,8 +116,8 @@ def foresee(lake: "Lake", candidates: Sequence[Candidate], layouts: "Layouts") -
 
 def foreseen(event: ObjectEvent, held: "ProcessedKey | None", layouts: "Layouts", current: Answer = None) -> Verdict:
     """What one event would get; a part of a delivery waits for its manifest, or comes with it."""
-    step = Step(event, held, decide(event, held, current))
-    return of_part(step).verdict if isinstance(layouts.role(event.key), PartOf) else step.verdict
+    part = isinstance(layouts.role(event.key), PartOf)
+    return decide(replace(event, part=part), held, current)
 
 
 def _read_states(lake: "Lake", selection: Selection) -> None:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-EXPORT_BUCKET = "export:"
-"""The bucket of ledger lines about a delivery as a whole; their keys are `bucket/export/period`."""
+from billstream.consumer.events import EXPORT_BUCKET
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 from tests.docs.pages import DOCS, REPOSITORY, pages
 
 ROOMS = "cli|consumer|aggregator|common|deploy|docs|tests"

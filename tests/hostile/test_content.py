@@ -56,7 +56,7 @@ def bucket(house: House) -> Iterator[FakeBucket]:
     """After every test the lake has all its tables, and takes the next good file."""
     made = house.bucket()
     yield made
-    house.intake(made).settle([made.put("good.csv", GOOD)])
+    house.intake(made).process([made.put("good.csv", GOOD)])
     assert house.states(made, "good.csv") == ["loaded"]
     assert house.staged_files_left() == set()
 
@@ -64,7 +64,7 @@ def bucket(house: House) -> Iterator[FakeBucket]:
 def settled(house: House, bucket: FakeBucket, *contents: str | bytes) -> list[dict[str, Any]]:
     """The ledger's line of an object with each of these contents; a good one is settled with them, and is loaded."""
     events = [bucket.put(f"{number:03}.csv", content) for number, content in enumerate(contents)]
-    house.intake(bucket).settle([*events, bucket.put("beside.csv", GOOD)])
+    house.intake(bucket).process([*events, bucket.put("beside.csv", GOOD)])
     assert house.states(bucket, "beside.csv") == ["loaded"]
     return sorted((line for line in house.ledger(bucket) if line["key"] != "beside.csv"), key=lambda line: line["key"])
 

@@ -33,7 +33,7 @@ def bucket(house: House) -> Iterator[FakeBucket]:
 
 def settled(house: House, bucket: FakeBucket, *contents: str | bytes) -> list[dict[str, Any]]:
     """The ledger's lines of objects with these contents, in order."""
-    house.intake(bucket).settle([bucket.put(f"{number}.csv", content) for number, content in enumerate(contents)])
+    house.intake(bucket).process([bucket.put(f"{number}.csv", content) for number, content in enumerate(contents)])
     lines = house.ledger(bucket)
     return sorted(lines, key=lambda line: int(line["key"].split(".")[0]))
 

@@ -103,7 +103,7 @@ def test_two_who_make_a_lake_at_once_make_one(tmp_path: Path) -> None:
         )
         for _ in range(3)
     ]
-    answers = [creator.communicate(timeout=60) for creator in creators]
+    answers = [creator.communicate(timeout=300) for creator in creators]
     assert [creator.returncode for creator in creators] == [0, 0, 0], answers
     assert [out.splitlines()[-1] for out, _ in answers] == [str(VERSIONS)] * 3
     with Lake.open(Settings(home=tmp_path / "home", threads=2)) as lake:
@@ -275,9 +275,9 @@ def test_thousands_of_scopes_are_looked_up_at_once(lake: Lake) -> None:
     keys = [key(f"bulk {number}", etag=str(number)) for number in range(5_000)]
     claim(lake, "bulk", *(Claim(one, None) for one in keys))
     unknown = [scope_id(f"unknown {number}") for number in range(5_000)]
-    began = time.monotonic()
+    began = time.process_time()  # of this process, so that what else runs does not count
     found = lake.processed_keys([*unknown, *(one.scope_id for one in keys)])
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert found == {one.scope_id: one for one in keys}
 
 

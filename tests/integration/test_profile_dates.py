@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from billstream.consumer.intake import Intake
 from billstream.consumer.profiles import ProfileRegistry
 from tests.integration.intake_support import House
 
@@ -40,8 +41,8 @@ def loaded(
 ) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     """The ledger's line of a file with these lines, and the days and costs of its rows."""
     bucket = house.bucket()
-    intake = replace(house.intake(bucket), profiles=registry)
-    intake.settle([bucket.put("bill.csv", "\n".join(["from,to,mine", *lines]) + "\n")])
+    intake = Intake(replace(house.intake(bucket).context, profiles=registry))
+    intake.process([bucket.put("bill.csv", "\n".join(["from,to,mine", *lines]) + "\n")])
     (line,) = house.ledger(bucket)
     sql = (
         "SELECT charge_period_start::DATE, charge_period_end::DATE, billed_cost "
@@ -96,8 +97,8 @@ def test_files_of_one_batch_are_settled_each_by_itself(house: House, registry: P
         "c.csv": "9/1/24,,1",
         "d.csv": "2024-05-05,,1",
     }
-    intake = replace(house.intake(bucket), profiles=registry)
-    intake.settle([bucket.put(key, f"from,to,mine\n{line}\n") for key, line in contents.items()])
+    intake = Intake(replace(house.intake(bucket).context, profiles=registry))
+    intake.process([bucket.put(key, f"from,to,mine\n{line}\n") for key, line in contents.items()])
     found = {line["key"]: (line["state"], line["first_charge_day"]) for line in house.ledger(bucket)}
     assert found == {
         "a.csv": ("loaded", date(2024, 9, 1)),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from billstream.consumer.intake import Intake
 from billstream.consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import House
@@ -191,8 +192,8 @@ class Estate:
 def settled(house: House, folder: Path, keys: Iterable[str], registry: ProfileRegistry | None = None) -> Estate:
     bucket = house.bucket()
     intake = house.intake(bucket)
-    intake = intake if registry is None else replace(intake, profiles=registry)
-    outcomes = intake.settle([bucket.put(key, (folder / key).read_bytes()) for key in keys])
+    intake = intake if registry is None else Intake(replace(intake.context, profiles=registry))
+    outcomes = intake.process([bucket.put(key, (folder / key).read_bytes()) for key in keys])
     assert all(outcome.acknowledge for outcome in outcomes)
     return Estate(house, bucket, {line["key"]: line for line in house.ledger(bucket)})
 

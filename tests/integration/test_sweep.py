@@ -201,7 +201,7 @@ def test_a_running_consumer_sweeps_now_and_then(
         running = threading.Thread(target=wiring.worker(billstream.settings, lake, stop).run)
         running.start()
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120
             while billstream.totals() != expected_totals(FILES) and time.monotonic() < deadline:
                 time.sleep(0.1)
         finally:

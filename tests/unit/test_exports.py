@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from billstream.common.errors import Fatal, Poison
 from billstream.common.lake import ProcessedKey
 from billstream.common.settings import Settings
-from billstream.consumer.delivery.standing import comes_late, digest_of, time_digits
+from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
 from billstream.consumer.layouts.layout import ManifestOf, PartOf
 from billstream.consumer.layouts.manifest import read_manifest
 from billstream.consumer.layouts.place import Place
@@ -243,7 +243,7 @@ def test_whatever_a_manifest_holds_is_read_or_poison(content: bytes) -> None:
     assert all(part.key.startswith("r/20240101-20240131/") for part in parts)
 
 
-# -- standing ----------------------------------------------------------------------------------------------
+# -- order ----------------------------------------------------------------------------------------------
 
 
 def held(time: datetime, load_id: str | None) -> ProcessedKey:

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from billstream.common.lake.migrations import migrations
+from billstream.common.lake.migrations import apply_migrations
 from billstream.consumer.decode.projection import Projection
 from billstream.consumer.profiles import ProfileRegistry
 
@@ -19,8 +19,7 @@ METRICS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for migration in migrations():
-            connection.execute(migration.sql)
+        apply_migrations(connection, 0)
         yield connection
 
 

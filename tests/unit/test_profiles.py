@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billstream.common.errors import Fatal, Poison
-from billstream.common.lake.migrations import migrations
+from billstream.common.lake.migrations import apply_migrations
 from billstream.consumer import profiles
 from billstream.consumer.profiles import Binding, Profile, ProfileRegistry
 from billstream.consumer.profiles.model import Match, Operand, Source, Values
@@ -55,8 +55,7 @@ VERSIONS = {
 def charges() -> dict[str, str]:
     """The columns of the table with their types."""
     with duckdb.connect() as con:
-        for migration in migrations():
-            con.execute(migration.sql)
+        apply_migrations(con, 0)
         return dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE charges)").fetchall())
 
 
