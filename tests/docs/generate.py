@@ -12,7 +12,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from billstream.cli.commands import app
-from billstream.cli.settings_table import rows
+from billstream.cli.settings_table import markdown
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from tests.docs.pages import DOCS
@@ -41,12 +41,8 @@ def configuration() -> str:
         "Every process reads its settings once, at start, from environment variables. `billstream settings` prints",
         "them with their current values and masks secrets. The standard `AWS_*` variables work as in any AWS tool.",
         "",
-        "| variable | default | meaning |",
-        "|---|---|---|",
     ]
-    for variable, default, meaning in rows():
-        lines.append(f"| `{variable}` | {_code(default)} | {_cell(meaning)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + markdown()
 
 
 def commands() -> str:
@@ -131,12 +127,8 @@ def _inherited(explained: Mapping[tuple[str, str], str], column: str) -> str:
     )
 
 
-def _code(text: str) -> str:
-    return f"`{text}`" if text else ""
-
-
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<name>", "\\<name>")
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def write() -> None:

@@ -52,6 +52,7 @@ class Session:
     def __post_init__(self) -> None:
         copytree(FILES, self.folder, dirs_exist_ok=True)
         (self.folder / ".venv").symlink_to(sys.prefix)
+        (self.folder / "home").mkdir()
 
     def run(self, block: Block) -> str:
         """Run a block and return its standard output. Fails the test when it ends otherwise than the page says."""
