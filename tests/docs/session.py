@@ -24,10 +24,11 @@ import sys, duckdb, duckdb_extensions
 con = duckdb.connect()
 for name in ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs"):
     duckdb_extensions.import_extension(name, con=con)
+last = None
 for statement in con.extract_statements(sys.argv[1]):
-    result = con.execute(statement)
-if result.description and result.description[0][0] not in {"Success", "Count"}:
-    print(result)
+    last = con.sql(statement.query)
+if last is not None:
+    print(last)
 """
 
 
