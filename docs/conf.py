@@ -4,6 +4,7 @@ from importlib.metadata import version as installed_version
 
 project = "billstream"
 author = "the billstream contributors"
+copyright = author  # noqa: A001 - the name that Sphinx reads
 version = release = installed_version("billstream")
 
 extensions = ["myst_parser"]
