@@ -26,7 +26,7 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack demo test lint lock bench clean
+.PHONY: help setup setup-dev setup-localstack demo test lint docs lock bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ setup-localstack: $(LOCALSTACK_VENV)/setup.stamp ## Make .venv-localstack, for t
 demo: setup ## Show billstream at work: no AWS account, no containers
 	@$(BIN)/billstream demo
 
-test: setup-dev setup-localstack lint ## Run linters and all tests
+test: setup-dev setup-localstack lint docs ## Run linters and all tests, and build the documentation
 	@echo "==> tests"
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
@@ -48,6 +48,10 @@ lint: setup-dev ## Check style, formatting, layers and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
+
+docs: setup-dev ## Build the documentation into build/docs; a broken link is an error
+	@echo "==> docs"
+	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q docs build/docs
 
 bench: setup-dev ## Run the benchmarks
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)

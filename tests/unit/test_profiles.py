@@ -511,8 +511,8 @@ def test_a_cell_that_cannot_be_told_from_the_columns_is_rescued() -> None:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_readme_tells_of_every_built_in_profile(built_in: ProfileRegistry) -> None:
-    text = (ROOT / "README.md").read_text()
+def test_the_documentation_explains_every_built_in_profile(built_in: ProfileRegistry) -> None:
+    text = (ROOT / "docs" / "files-and-profiles.md").read_text()
     assert [name for name in built_in.names if f"`{name}`" not in text] == []
 
 
