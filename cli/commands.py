@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from billstream import __version__
-from billstream.aggregator.follower import follow
+from billstream.aggregator.loop import follow
 from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.cli import changes, operator_commands, profiles, report, wiring

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from billstream.aggregator.intervals import Point, interval_between, read_point
-from billstream.aggregator.restatements import read_restatements
+from billstream.aggregator.restatements.comparison import read_restatements
+from billstream.aggregator.restatements.intervals import Point, interval_between, read_point
 from billstream.cli import wiring
 from billstream.cli.changes import report
 from billstream.cli.helptext import examples

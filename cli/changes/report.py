@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from rich.table import Table
 
-from billstream.aggregator.insights.values import CostDifference, QuantityDifference, Restatement, Restatements
+from billstream.aggregator.restatements.values import CostDifference, QuantityDifference, Restatement, Restatements
 from billstream.cli.terminal import add_row, out, say, table, utc, write_json
 from billstream.common.texts import counted, decimal_text
 

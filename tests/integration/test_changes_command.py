@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from billstream.aggregator.intervals import snapshot_time
 from billstream.aggregator.pages.render import json_schema
+from billstream.aggregator.restatements.intervals import snapshot_time
 from billstream.cli.commands import app
 from tests.integration.aggregator_support import Row, commit_load
 from tests.integration.operator_support import Commands, commands
@@ -106,7 +106,7 @@ def test_a_beginning_that_has_been_expired_is_told(billstream: Commands) -> None
         (("--since", "yesterday"), "--since 'yesterday' cannot be read: give a snapshot id"),
         (("--since", "0", "--until", "x"), "--until 'x' cannot be read"),
         (("--since", "99999"), "Snapshot 99999 does not exist yet"),
-        (("--since", "2", "--until", "1"), "is after the end"),
+        (("--since", "2", "--until", "1"), "--since must not be after --until"),
     ],
 )
 def test_what_cannot_be_answered_is_an_error_that_says_why(
