@@ -10,7 +10,7 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from billstream.aggregator.rollups import ROLLUPS, Rollup, Rollups
-from billstream.aggregator.watermark import Position, missing_snapshots
+from billstream.aggregator.watermark import Position, read_history
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
@@ -73,7 +73,7 @@ def verify(lake: Lake, *, rollups: Rollups = ROLLUPS) -> list[Difference]:
     folded = position.folded_snapshot
     if folded is None:
         return []
-    if missing_snapshots(lake, folded, folded):
+    if read_history(lake, folded, folded).missing:
         raise Fatal(
             f"Snapshot {folded}, which the aggregates are at, has been expired, so they cannot be verified. "
             "Run `billstream rebuild`."

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billstream.aggregator.rollups import DAY_AND_CURRENCY, Rollup, Rollups
-from billstream.aggregator.watermark import missing_snapshots
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
@@ -25,16 +24,6 @@ class Span:
     def empty(self) -> bool:
         """True when the span contains no snapshot."""
         return self.after is not None and self.after >= self.upto
-
-
-def feed_is_complete(lake: Lake, span: Span) -> bool:
-    """Return True when no snapshot of the span, nor the one before it, has been expired.
-
-    The one before counts: its expiry removes the files whose rows the next snapshot's feed reports as deleted.
-    """
-    if span.after is None or span.empty:
-        return True
-    return missing_snapshots(lake, span.after, span.upto) == 0
 
 
 def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
