@@ -63,6 +63,7 @@ CHARGE = Row(
     consumed_unit="Tokens",
 )
 BARE = Row(DAY)
+NO_UNITS = "MAP([], [])::MAP(VARCHAR, {})"
 ROWS = [
     CHARGE,
     CHARGE,
@@ -358,8 +359,7 @@ def test_a_group_that_a_table_has_twice_is_found(filled: Lake) -> None:
             {"consumed_rows['Tokens']": 1},
         ),
         (
-            "consumed_quantity = MAP([], [])::MAP(VARCHAR, DECIMAL(38, 18)), "
-            "consumed_rows = MAP([], [])::MAP(VARCHAR, BIGINT)",
+            f"consumed_quantity = {NO_UNITS.format('DECIMAL(38, 18)')}, consumed_rows = {NO_UNITS.format('BIGINT')}",
             {"consumed_quantity['Tokens']": None, "consumed_rows['Tokens']": None},
             {"consumed_quantity['Tokens']": Decimal("3.5"), "consumed_rows['Tokens']": 1},
         ),

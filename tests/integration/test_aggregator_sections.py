@@ -122,6 +122,7 @@ def test_a_new_section_is_in_the_values_and_on_both_pages(lake: Lake, busiest: S
 
 
 def test_a_new_section_changes_nothing_of_the_others(lake: Lake, busiest: Section) -> None:
+    refresh_once(lake, now=NOW)
     plain = insights_of(lake, SECTIONS)
     more = insights_of(lake, (*SECTIONS, busiest))
     assert type(plain) is Insights
