@@ -71,7 +71,7 @@ def rebuild(lake: Lake, *, now: datetime | None = None, rollups: Rollups = ROLLU
 
 
 def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None) -> RefreshReport:
-    """One attempt. `reason` tells why everything is computed from all charges; None: the changes are enough."""
+    """One attempt. `reason`: why everything is computed from all charges; None: the changes are enough."""
     started = time.monotonic()
     position = Position.read(lake)
     reason = reason or _reason_to_rebuild(lake, rollups, position)
@@ -91,12 +91,14 @@ def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None)
         refreshed_at=now,
     )
 
+    # After a rebuild the delta holds all charges, which is the truth about changed loads only the first time.
     def write(con: duckdb.DuckDBPyConnection) -> None:
         write_folded(con, folded, loads_known=reason in {None, FIRST})
         watermark.store(con)
 
     message = f"{watermark.kind} to snapshot {watermark.snapshot_id}"
     try:
+        # Only here are other writers blocked (on SQLite). A refused claim propagates, and the whole attempt is redone.
         committed = lake.commit(write, claims=[position.claim()], author="aggregator", message=message)
     except MiscountedError as error:
         return _after_miscount(lake, rollups, error, now=now, reason=reason)
@@ -110,6 +112,7 @@ def _follow_idly(lake: Lake, position: Position, watermark: Watermark) -> Waterm
     """Leave the watermark where it is, unless it is so far behind that it keeps many snapshots from expiring."""
     if position.newest - watermark.snapshot_id < MANY_SNAPSHOTS:
         return watermark
+    # Maintenance expires no snapshot after the watermark, because the next refresh reads the changes since it.
     moved = replace(watermark, snapshot_id=position.newest)
     message = f"no changed charges up to snapshot {position.newest}"
     lake.commit(moved.store, claims=[position.claim()], author="aggregator", message=message)

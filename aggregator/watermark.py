@@ -38,6 +38,7 @@ class Watermark:
             self.groups_touched,
             self.refreshed_at,
         ]
+        # A delete and an insert, as DuckLake has no unique keys that an upsert could use.
         con.execute(statement(__name__, "move_watermark"), values)
 
 

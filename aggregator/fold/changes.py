@@ -45,6 +45,7 @@ def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
     else:
         lake.rows(statement(__name__, "changes_feed", columns=charges, first=span.after + 1, last=span.upto))
     keys = _delta_keys(rollups)
+    # These two keys are computed from other columns of the charges.
     computed = {"charge_day", "unit"}
     delta = statement(
         __name__,
@@ -54,6 +55,7 @@ def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
         grouping_sets=_grouping_sets(rollups),
     )
     lake.rows(delta)
+    # The loads' grouping set has each change exactly once, so counting it costs no second pass over the changes.
     ((read,),) = lake.rows(statement(__name__, "changes_read", grouping_set=loads_grouping_set(rollups)))
     return int(read)
 

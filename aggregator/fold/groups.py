@@ -53,6 +53,7 @@ def fold(lake: Lake, rollups: Rollups, *, version: int, from_nothing: bool) -> F
     crowded = {table for (table,) in lake.rows(statement(__name__, "crowded"), [MANY_FILES])}
     extents: dict[Rollup, Extent] = {}
     groups_touched = 0
+    # Each table is computed on its own from the one delta: memory is bounded by the largest table's changed groups.
     for rollup in rollups:
         if from_nothing:
             extents[rollup] = Extent.FROM_NOTHING
@@ -83,6 +84,7 @@ def write_folded(con: duckdb.DuckDBPyConnection, folded: Fold, *, loads_known: b
     counts = " UNION ALL ".join(statement(__name__, "counted", **_identifiers(rollup)) for rollup in folded.extents)
     wrong = []
     for table, counted_rows, fewest_rows in con.execute(counts).fetchall():
+        # Two wrong groups may add up to the right count, but a group without charges must not exist.
         if counted_rows != folded.snapshot_rows:
             wrong.append(f"{table} counts {counted_rows} of {folded.snapshot_rows}")
         elif fewest_rows < 1:
