@@ -37,5 +37,6 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
             publisher.publish(target, refresh_once(lake))
         except Retryable as error:
             log.warning("refresh_postponed", seconds=settings.aggregate_seconds, reason=str(error))
+        # After a failure the wait is the same: conflicts with other writers were already retried inside the round.
         if stop.wait(settings.aggregate_seconds):
             return

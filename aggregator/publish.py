@@ -35,6 +35,7 @@ class Publisher:
         """
         started = time.monotonic()
         with target.exclusive():
+            # One snapshot for all that follows: what is committed meanwhile waits for the next publication.
             version = self._lake.snapshot_id()
             watermark = read_watermark(self._lake, version)
             if watermark is None:
@@ -43,6 +44,7 @@ class Publisher:
             current = report.snapshot_id if report and report.watermark == watermark else watermark.snapshot_id
             lines = count_ledger_lines(self._lake, version=current)
             mark = Mark(SCHEMA_VERSION, watermark.snapshot_id, watermark.refreshed_at, lines)
+            # The ledger grows also without new charges: a quarantined file is news for the freshness section.
             if not force and target.published() == mark:
                 return False
             insights = read_insights(self._lake, watermark, version=version, snapshot_id=current, recent=self._recent)

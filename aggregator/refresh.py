@@ -11,15 +11,14 @@ from datetime import UTC, datetime
 import duckdb
 import structlog
 
-from billstream.aggregator.fold.changes import Span, feed_is_complete, read_delta
-from billstream.aggregator.fold.groups import Fold, drop_folded, fold, write_folded
+from billstream.aggregator.fold.changes import Span, read_delta
+from billstream.aggregator.fold.groups import MiscountedError, drop_folded, fold, write_folded
 from billstream.aggregator.rollups import ROLLUPS, Rollups
-from billstream.aggregator.watermark import Position, Watermark
+from billstream.aggregator.watermark import Position, Watermark, read_history
 from billstream.common.errors import Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
 from billstream.common.retries import redo_on_conflict
-from billstream.common.statements import statement
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +71,7 @@ def rebuild(lake: Lake, *, now: datetime | None = None, rollups: Rollups = ROLLU
 
 
 def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None) -> RefreshReport:
-    """One attempt. `reason` tells why everything is computed from all charges; None: the changes are enough."""
+    """One attempt. `reason`: why everything is computed from all charges; None: the changes are enough."""
     started = time.monotonic()
     position = Position.read(lake)
     reason = reason or _reason_to_rebuild(lake, rollups, position)
@@ -81,8 +80,6 @@ def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None)
     if position.watermark and not changes and not reason:
         return RefreshReport(position.newest, _follow_idly(lake, position, position.watermark), changed=False)
     folded = fold(lake, rollups, version=position.newest, from_nothing=reason is not None)
-    if folded.miscounts:
-        return _after_miscounts(lake, rollups, folded, now=now, reason=reason)
     watermark = Watermark(
         snapshot_id=position.newest,
         previous_snapshot_id=position.folded_snapshot,
@@ -94,17 +91,19 @@ def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None)
         refreshed_at=now,
     )
 
+    # After a rebuild the delta holds all charges, which is the truth about changed loads only the first time.
     def write(con: duckdb.DuckDBPyConnection) -> None:
         write_folded(con, folded, loads_known=reason in {None, FIRST})
         watermark.store(con)
 
-    committed = lake.commit(
-        write,
-        claims=[position.claim()],
-        author="aggregator",
-        message=f"{watermark.kind} to snapshot {watermark.snapshot_id}",
-    )
-    drop_folded(lake, rollups)
+    message = f"{watermark.kind} to snapshot {watermark.snapshot_id}"
+    try:
+        # Only here are other writers blocked (on SQLite). A refused claim propagates, and the whole attempt is redone.
+        committed = lake.commit(write, claims=[position.claim()], author="aggregator", message=message)
+    except MiscountedError as error:
+        return _after_miscount(lake, rollups, error, now=now, reason=reason)
+    finally:
+        drop_folded(lake, rollups)
     _log_refreshed(watermark, committed, seconds=time.monotonic() - started)
     return RefreshReport(position.newest, watermark, changed=True)
 
@@ -113,6 +112,7 @@ def _follow_idly(lake: Lake, position: Position, watermark: Watermark) -> Waterm
     """Leave the watermark where it is, unless it is so far behind that it keeps many snapshots from expiring."""
     if position.newest - watermark.snapshot_id < MANY_SNAPSHOTS:
         return watermark
+    # Maintenance expires no snapshot after the watermark, because the next refresh reads the changes since it.
     moved = replace(watermark, snapshot_id=position.newest)
     message = f"no changed charges up to snapshot {position.newest}"
     lake.commit(moved.store, claims=[position.claim()], author="aggregator", message=message)
@@ -121,35 +121,38 @@ def _follow_idly(lake: Lake, position: Position, watermark: Watermark) -> Waterm
 
 
 def _reason_to_rebuild(lake: Lake, rollups: Rollups, position: Position) -> str | None:
+    """Return why the changes since the watermark are not enough; None when they are."""
     if position.watermark is None:
         return FIRST
-    before, newest = position.watermark.snapshot_id, position.newest
-    if not feed_is_complete(lake, Span(before, newest)):
+    if position.newest == position.watermark.snapshot_id:
+        return None
+    history = read_history(lake, position.watermark.snapshot_id, position.newest)
+    # The snapshot of the watermark itself counts: its expiry removes the files whose rows the feed of the next one
+    # reports as deleted.
+    if history.missing:
         return EXPIRED
     # A migration adds an aggregate as an empty table. Without this look it would stay empty until a charge changes.
-    if lake.rows(statement(__name__, "schema_versions"), [before, newest]) != [(1,)]:
-        filled = {
-            bool(lake.rows(f"SELECT 1 FROM {rollup.table} AT (VERSION => $1) LIMIT 1", [newest])) for rollup in rollups
-        }
-        if len(filled) > 1:
+    if history.schema_versions > 1:
+        looks = [f"SELECT 1 FROM {rollup.table} AT (VERSION => $1) LIMIT 1" for rollup in rollups]
+        if len({len(lake.rows(look, [position.newest])) for look in looks}) > 1:
             return NEW_TABLE
     return None
 
 
-def _after_miscounts(lake: Lake, rollups: Rollups, folded: Fold, *, now: datetime, reason: str | None) -> RefreshReport:
-    """Rebuild instead of committing a wrong count, and log it; when a rebuild itself miscounts, stop.
+def _after_miscount(
+    lake: Lake, rollups: Rollups, error: MiscountedError, *, now: datetime, reason: str | None
+) -> RefreshReport:
+    """Rebuild in place of the refused commit, and log it; when a rebuild itself is refused, stop.
 
     Raises:
         Fatal: the aggregates that were computed from every charge are wrong.
     """
-    wrong = "; ".join(map(str, folded.miscounts))
-    drop_folded(lake, rollups)
     if reason:
         raise Fatal(
-            f"Rebuilt aggregates do not count every charge once: {wrong}. Nothing was written. This is a bug in "
-            "billstream; the charges are not affected."
-        )
-    log.error("aggregates_diverged", tables=wrong, consequence="the aggregates are rebuilt from every charge")
+            f"The rebuilt aggregates do not count every charge once: {error}. Nothing was written; the charges are not "
+            "affected. This is a bug in billstream: please report it with this message."
+        ) from error
+    log.error("aggregates_diverged", tables=str(error), consequence="the aggregates are rebuilt from every charge")
     return _refresh(lake, rollups, now=now, reason=DIVERGED)
 
 

@@ -10,7 +10,7 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from billstream.aggregator.rollups import ROLLUPS, Rollup, Rollups
-from billstream.aggregator.watermark import Position, missing_snapshots
+from billstream.aggregator.watermark import Position, read_history
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
@@ -69,11 +69,13 @@ def verify(lake: Lake, *, rollups: Rollups = ROLLUPS) -> list[Difference]:
     Raises:
         Fatal: the watermark's snapshot has been expired, so there is nothing left to compare with.
     """
+    # A refresh commits after the snapshot that it folds: the tables are read at the newest snapshot, the charges at the
+    # watermark.
     position = Position.read(lake)
     folded = position.folded_snapshot
     if folded is None:
         return []
-    if missing_snapshots(lake, folded, folded):
+    if read_history(lake, folded, folded).missing:
         raise Fatal(
             f"Snapshot {folded}, which the aggregates are at, has been expired, so they cannot be verified. "
             "Run `billstream rebuild`."
@@ -97,6 +99,7 @@ def _differences(lake: Lake, rollup: Rollup, *, charges_at: int, table_at: int) 
                 one_sided.add(key)
                 yield Difference(rollup.table, dict(zip(rollup.keys, key, strict=True)), left, right)
     for key, stored, recomputed in _compare(lake, rollup, QUANTITIES, charges_at=charges_at, table_at=table_at):
+        # A group that one side lacks is reported once, with its costs.
         if key not in one_sided:
             yield _difference(rollup, key, _by_unit(stored), _by_unit(recomputed))
 
@@ -120,6 +123,7 @@ def _compare(
     day, *columns = rollup.keys
     text = statement(__name__, check.sql, table=rollup.table, day=day, columns=", ".join(columns))
     width = len(rollup.keys)
+    # As tuples, not through Arrow: a charge day may be infinite, which Arrow cannot convert.
     rows = lake.rows(text, [charges_at, table_at, MOST_DIFFERENCES])
     for key, members in groupby(rows, key=lambda row: row[1 : width + 1]):
         sides: dict[str, list[Measures]] = {"stored": [], "recomputed": []}

@@ -38,6 +38,7 @@ class Watermark:
             self.groups_touched,
             self.refreshed_at,
         ]
+        # A delete and an insert, as DuckLake has no unique keys that an upsert could use.
         con.execute(statement(__name__, "move_watermark"), values)
 
 
@@ -47,10 +48,18 @@ def read_watermark(lake: Lake, version: int) -> Watermark | None:
     return Watermark(**rows[0]) if rows else None
 
 
-def missing_snapshots(lake: Lake, first: int, last: int) -> int:
-    """Return how many of the snapshots from `first` to `last`, both inclusive, have been expired."""
-    ((missing,),) = lake.rows(statement(__name__, "missing_snapshots"), [first, last])
-    return int(missing)
+@dataclass(frozen=True)
+class History:
+    """The snapshots of an interval: how many have been expired, and how many schema versions the others have."""
+
+    missing: int
+    schema_versions: int
+
+
+def read_history(lake: Lake, first: int, last: int) -> History:
+    """Return the history from snapshot `first` to `last`, both inclusive."""
+    ((missing, schema_versions),) = lake.rows(statement(__name__, "history"), [first, last])
+    return History(missing, schema_versions)
 
 
 @dataclass(frozen=True)

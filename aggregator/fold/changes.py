@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billstream.aggregator.rollups import DAY_AND_CURRENCY, Rollup, Rollups
-from billstream.aggregator.watermark import missing_snapshots
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
@@ -27,16 +26,6 @@ class Span:
         return self.after is not None and self.after >= self.upto
 
 
-def feed_is_complete(lake: Lake, span: Span) -> bool:
-    """Return True when no snapshot of the span, nor the one before it, has been expired.
-
-    The one before counts: its expiry removes the files whose rows the next snapshot's feed reports as deleted.
-    """
-    if span.after is None or span.empty:
-        return True
-    return missing_snapshots(lake, span.after, span.upto) == 0
-
-
 def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
     """Make the temporary table `delta` of the span.
 
@@ -56,6 +45,7 @@ def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
     else:
         lake.rows(statement(__name__, "changes_feed", columns=charges, first=span.after + 1, last=span.upto))
     keys = _delta_keys(rollups)
+    # These two keys are computed from other columns of the charges.
     computed = {"charge_day", "unit"}
     delta = statement(
         __name__,
@@ -65,6 +55,7 @@ def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
         grouping_sets=_grouping_sets(rollups),
     )
     lake.rows(delta)
+    # The loads' grouping set has each change exactly once, so counting it costs no second pass over the changes.
     ((read,),) = lake.rows(statement(__name__, "changes_read", grouping_set=loads_grouping_set(rollups)))
     return int(read)
 

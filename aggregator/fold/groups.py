@@ -26,29 +26,19 @@ class Extent(Enum):
     """every group; the delta holds all charges"""
 
 
-@dataclass(frozen=True)
-class Miscount:
-    """An aggregate table that would not count exactly the charges of the snapshot."""
-
-    table: str
-    counted_rows: int
-    snapshot_rows: int
-
-    def __str__(self) -> str:
-        if self.counted_rows == self.snapshot_rows:
-            return f"{self.table} has a group of fewer than 0 charges"
-        return f"{self.table} counts {self.counted_rows}, the snapshot has {self.snapshot_rows}"
+class MiscountedError(Exception):
+    """The written aggregates do not count every charge of the snapshot once, in at least one table: do not commit."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """The computed groups, which wait in temporary tables, and their counts. Commit them only without `miscounts`."""
+    """The computed groups, which wait in temporary tables, and their counts."""
 
     extents: Mapping[Rollup, Extent]
     rows_inserted: int
     rows_deleted: int
     groups_touched: int
-    miscounts: tuple[Miscount, ...]
+    snapshot_rows: int
 
 
 def fold(lake: Lake, rollups: Rollups, *, version: int, from_nothing: bool) -> Fold:
@@ -63,6 +53,7 @@ def fold(lake: Lake, rollups: Rollups, *, version: int, from_nothing: bool) -> F
     crowded = {table for (table,) in lake.rows(statement(__name__, "crowded"), [MANY_FILES])}
     extents: dict[Rollup, Extent] = {}
     groups_touched = 0
+    # Each table is computed on its own from the one delta: memory is bounded by the largest table's changed groups.
     for rollup in rollups:
         if from_nothing:
             extents[rollup] = Extent.FROM_NOTHING
@@ -71,27 +62,35 @@ def fold(lake: Lake, rollups: Rollups, *, version: int, from_nothing: bool) -> F
         groups_touched += _fold_one(lake, rollup, rollups, extent=extents[rollup], version=version)
     lake.rows(statement(__name__, "folded_loads", grouping_set=loads_grouping_set(rollups)))
     ((inserted, deleted, snapshot_rows),) = lake.rows(statement(__name__, "changed_rows"), [version])
-    counts = [_count(lake, rollup, version=version, from_nothing=from_nothing) for rollup in rollups]
-    miscounts = [
-        Miscount(rollup.table, counted, snapshot_rows)
-        for rollup, (counted, fewest) in zip(rollups, counts, strict=True)
-        if counted != snapshot_rows or fewest < 0
-    ]
-    return Fold(extents, inserted, deleted, groups_touched, tuple(miscounts))
+    return Fold(extents, inserted, deleted, groups_touched, snapshot_rows)
 
 
 def write_folded(con: duckdb.DuckDBPyConnection, folded: Fold, *, loads_known: bool) -> None:
-    """Write the computed groups, inside the open transaction.
+    """Write the computed groups, inside the open transaction, and check what was written.
 
     Args:
         con: DuckDB with the transaction open.
         folded: the result of `fold`.
         loads_known: True when the delta's loads are exactly the changes since the previous refresh.
+
+    Raises:
+        MiscountedError: a table does not count the charges of the snapshot; the transaction must be rolled back.
     """
     for rollup, extent in folded.extents.items():
         replace = "replace_touched" if extent is Extent.TOUCHED else "replace_whole"
         con.execute(statement(__name__, replace, **_identifiers(rollup)))
     con.execute(statement(__name__, "replace_loads"), [loads_known])
+    # The whole tables are counted, as they will be committed: what was stored wrongly before is found, too.
+    counts = " UNION ALL ".join(statement(__name__, "counted", **_identifiers(rollup)) for rollup in folded.extents)
+    wrong = []
+    for table, counted_rows, fewest_rows in con.execute(counts).fetchall():
+        # Two wrong groups may add up to the right count, but a group without charges must not exist.
+        if counted_rows != folded.snapshot_rows:
+            wrong.append(f"{table} counts {counted_rows} of {folded.snapshot_rows}")
+        elif fewest_rows < 1:
+            wrong.append(f"{table} has a group of {fewest_rows}")
+    if wrong:
+        raise MiscountedError("; ".join(wrong))
 
 
 def drop_folded(lake: Lake, rollups: Rollups) -> None:
@@ -112,13 +111,6 @@ def _fold_one(lake: Lake, rollup: Rollup, rollups: Rollups, *, extent: Extent, v
         lake.rows(statement(__name__, "kept", **names), [version, extent is Extent.WHOLE])
     ((groups,),) = lake.rows(statement(__name__, "groups_touched", **names))
     return int(groups)
-
-
-def _count(lake: Lake, rollup: Rollup, *, version: int, from_nothing: bool) -> tuple[int, int]:
-    """The charges that the table will count in all, and the smallest count among its changed groups."""
-    text = statement(__name__, "counted", **_identifiers(rollup))
-    ((counted, fewest),) = lake.rows(text, [version, not from_nothing])
-    return int(counted), int(fewest)
 
 
 def _identifiers(rollup: Rollup) -> dict[str, str]:

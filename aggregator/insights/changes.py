@@ -17,6 +17,7 @@ FILE_COUNT = Model(__name__, "changed_file_count", "one row", needs=("changed",)
 def read_changes(reading: Reading) -> Changes:
     """Return the result of the newest refresh. The names of the files come from the ledger."""
     watermark = reading.watermark
+    # The list of files is cut at MOST_FILES; the number of files is not.
     ((files_changed,),) = (row.values() for row in reading.rows(FILE_COUNT))
     return Changes(
         kind=watermark.kind,

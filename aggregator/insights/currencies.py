@@ -14,6 +14,7 @@ COVERAGE = Model(__name__, "coverage", "billing_currency", needs=("days",))
 def read_currencies(reading: Reading) -> tuple[Currency, ...]:
     """Return every currency, the one with the most charges first."""
     costs: dict[str | None, dict[PeriodName, Costs]] = defaultdict(dict)
+    # A period without charges of this currency has no row, and is absent from its costs.
     for row in reading.rows(COSTS):
         measures = {name: row[name] for name in Costs.model_fields}
         costs[row["currency"]][row["period"]] = Costs(**measures)

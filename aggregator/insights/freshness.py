@@ -1,4 +1,4 @@
-"""Freshness: how current and how complete the lake is, from the ledger."""
+"""Freshness: the age of the newest data and what is missing from it, from the ledger."""
 
 from billstream.aggregator.insights.models import Model, Reading
 from billstream.aggregator.insights.section import Section
@@ -15,6 +15,7 @@ def read_freshness(reading: Reading) -> Freshness:
     quarantined = states.get("quarantined", {"files": 0, "rows_rejected": 0})
     (ledger,) = reading.rows(LEDGER)
     newest = NewestFile(file=ledger["file"], processed_at=ledger["processed_at"]) if ledger["file"] else None
+    # Rejected records of active loads, and all records of quarantined files: neither are in the charges.
     return Freshness(
         newest_file=newest,
         loads=ledger["loads"],

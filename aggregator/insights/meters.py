@@ -44,6 +44,7 @@ def read_meters(reading: Reading) -> tuple[Meter, ...]:
     for row in sorted(reading.rows(METER_LIST), key=lambda row: row["meter"]):
         number = row["meter"]
         by_period = in_order({entry["period"]: entry["amount"] for entry in amounts[number]})
+        # Shares are parts of the meter's amount, not of the listed names, so that they add up to 1 with the others.
         whole = by_period.get("last_30_days")
         rankings = [
             _ranking(dimension, [name for name in names[number] if name["dimension"] == dimension], whole)

@@ -70,6 +70,7 @@ class Reading:
         needed = {name for model in models for name in model.needs}
         for model in models:
             text, given = statement(model.module, model.name), model.given(self)
+            # CREATE OR REPLACE, because one connection reads the insights again and again.
             if model.name in needed:
                 self.lake.rows(f"CREATE OR REPLACE TEMP TABLE {model.table} AS\n{text}", given)
             else:

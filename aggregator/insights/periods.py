@@ -34,6 +34,7 @@ def in_order(by_period: Mapping[PeriodName, T]) -> dict[PeriodName, T]:
 
 def _same_days_last_month(month: Period) -> Period:
     """Return days 1 to n of the month before; all of them when it has fewer than n."""
+    # On 31 March all of February is compared: a missing day would otherwise look like a saving.
     end_of_last = month.first_day - timedelta(days=1)
     return Period(
         first_day=end_of_last.replace(day=1), last_day=end_of_last.replace(day=min(month.last_day.day, end_of_last.day))

@@ -89,7 +89,7 @@ class Consumption(Value):
 
 
 class CurrencyChange(Value):
-    """What the newest refresh added to and removed from one currency; costs are differences."""
+    """The charges that the newest refresh added to and removed from one currency; costs are differences."""
 
     currency: str | None
     rows_added: int
@@ -128,7 +128,7 @@ class NewestFile(Value):
 
 
 class Freshness(Value):
-    """How current and how complete the lake is."""
+    """The age of the newest data, and the files and records that are missing from it."""
 
     newest_file: NewestFile | None
     loads: Annotated[int, Field(description="Active loads.")]

@@ -67,6 +67,7 @@ def chart_of(daily: Sequence[DayAmount], last_day: date) -> Chart:
     days = (last_day - first_day).days + 1
     shown = [entry for entry in daily if first_day <= entry.day <= last_day]
     scale = _Scale.of([entry.amount for entry in shown])
+    # Each day has one slot of equal width, with or without an amount, so that gaps are visible.
     slot = 100 / days
     return Chart(
         first_day=first_day,
@@ -85,6 +86,7 @@ def _bar(entry: DayAmount, left: float, slot: float, scale: "_Scale") -> Bar:
 
 
 def _day_ticks(first_day: date, days: int) -> list[Tick]:
+    # Labels stand at the middle of every step, away from both ends, where they would be cut off.
     step = ceil(days / DAY_LABELS)
     offsets = range(step // 2, days, step)
     return [

@@ -74,6 +74,7 @@ def _markdown_pages() -> Environment:
 
 
 def _pages(environment: Environment) -> Environment:
+    # Templates are read as package resources, so that they work from a wheel too.
     environment.loader = FunctionLoader(_template)
     environment.filters |= _filters()
     environment.globals |= {

@@ -9,7 +9,9 @@ EMPTY = "(empty)"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 CONTROL_PICTURES = 0x2400
 
+# Unicode categories without a glyph of their own: control, surrogate, private use, line and paragraph separators.
 _UNSEEN = {"Cc", "Cs", "Co", "Zl", "Zp"}
+# They reorder the text around them, so a file name could be displayed as another one.
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~&#$@!]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 

@@ -128,6 +128,7 @@ def moment(time: datetime) -> str:
 
 def bar_percentage(ranked: Ranked, ranking: Ranking) -> float:
     """Return the length of a name's bar: 100 for the largest amount of the ranking, 0 for negative amounts."""
+    # The others take part: their bar is often the longest.
     amounts = [entry.amount for entry in (*ranking.entries, ranking.others) if entry]
     largest = max(amounts)
     return round(float(ranked.amount / largest * 100), 2) if largest > 0 < ranked.amount else 0.0

@@ -43,6 +43,7 @@ def read_point(text: str, now: datetime) -> Point:
             return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
         moment = datetime.fromisoformat(text)
     except OverflowError:
+        # An age beyond the calendar is before every snapshot.
         return datetime.min.replace(tzinfo=UTC)
     except ValueError:
         raise ValueError(

@@ -51,6 +51,7 @@ class FolderTarget:
 
     def published(self) -> Mark | None:
         """Return the mark of the published files; None when one is missing or `insights.json` is not readable."""
+        # A missing file, whoever removed it, is a reason to publish all of them again.
         if not all((self.folder / name).is_file() for name in FILE_NAMES):
             return None
         try:
@@ -67,6 +68,7 @@ class FolderTarget:
     def publish(self, insights: Insights) -> None:
         """Render all files, then replace them one by one; `insights.json`, from which `published` reads, comes last."""
         with failpoint("render"):
+            # All files are rendered before the first is replaced: an error here leaves the old ones untouched.
             texts = render(insights)
         with failpoint("publish"):
             replace_files(self.folder, texts)

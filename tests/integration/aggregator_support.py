@@ -1,6 +1,6 @@
 """A small lake to aggregate: loads written and removed as the consumer does it, and a model to compare with."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -158,7 +158,9 @@ def meddle(lake: Lake, sql: str) -> int:
 
 # -- the model: plain Python, exact decimals ---------------------------------------------------------------
 
-GRAINS: dict[str, tuple[str, ...]] = {
+Grains = Mapping[str, tuple[str, ...]]
+
+GRAINS: Grains = {
     "daily_costs": (),
     "user_costs": ("x_user_id",),
     "service_costs": ("service_name", "x_service_tier", "resource_type"),
@@ -199,20 +201,20 @@ def _group(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def modelled(rows: Iterable[Row], table: str) -> dict[Group, dict[str, Any]]:
+def modelled(rows: Iterable[Row], table: str, grains: Grains = GRAINS) -> dict[Group, dict[str, Any]]:
     """What an aggregate table must hold of these charges."""
     groups: dict[Group, list[Row]] = {}
     for row in rows:
         day = row.charge_period_start.astimezone(UTC).date()
-        key = (day, row.billing_currency, *(getattr(row, name) for name in GRAINS[table]))
+        key = (day, row.billing_currency, *(getattr(row, name) for name in grains[table]))
         groups.setdefault(key, []).append(row)
     with localcontext(prec=80):
         return {key: _group(members) for key, members in groups.items()}
 
 
-def stored(lake: Lake, table: str) -> dict[Group, dict[str, Any]]:
+def stored(lake: Lake, table: str, grains: Grains = GRAINS) -> dict[Group, dict[str, Any]]:
     """What an aggregate table holds."""
-    width = 2 + len(GRAINS[table])
+    width = 2 + len(grains[table])
     columns = list(lake.columns(table))
     found = lake.rows(f"SELECT {', '.join(columns)} FROM {table}")
     groups = {row[:width]: dict(zip(columns[width:], row[width:], strict=True)) for row in found}

@@ -1,7 +1,6 @@
--- The charges that one table counts once the fold is written, and the smallest count of a changed group. Grain: one row.
--- Parameters: $1 the snapshot in which the table is read, $2 false when its content is ignored.
+-- The charges that one rollup's table counts, and its smallest group. Grain: one row.
 SELECT
-    (SELECT coalesce(sum(charge_rows), 0) FROM {table} AT (VERSION => $1) WHERE $2)
-        - (SELECT coalesce(sum(charge_rows), 0) FROM current_{table})
-        + (SELECT coalesce(sum(charge_rows), 0) FROM folded_{table}) AS counted_rows,
-    (SELECT coalesce(min(charge_rows), 0) FROM folded_{table}) AS fewest_rows
+    '{table}' AS table_name,
+    coalesce(sum(charge_rows), 0) AS counted_rows,
+    coalesce(min(charge_rows), 1) AS fewest_rows
+FROM {table}
