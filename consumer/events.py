@@ -67,3 +67,10 @@ class ObjectVersion:
     etag: str | None
     size_bytes: int
     last_modified: datetime | None = field(default=None, compare=False)
+
+
+class Gone:
+    """The store's answer that a key has no current version."""
+
+
+GONE = Gone()

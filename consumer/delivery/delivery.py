@@ -17,14 +17,14 @@ from billstream.common.settings import RemovalPolicy
 from billstream.consumer.commit.ledger import LedgerEntry, State
 from billstream.consumer.commit.outcome import Outcome, Result
 from billstream.consumer.commit.unit import Unit
-from billstream.consumer.decide.decision import SETTLED, Gone, Verdict, decide, meant, same_version
+from billstream.consumer.decide.decision import SETTLED, Verdict, decide, meant, same_version
 from billstream.consumer.decide.history import settled_before
 from billstream.consumer.delivery.entries import Lines
 from billstream.consumer.delivery.history import Line, loads_without_delivery, manifest_of, parts_of
 from billstream.consumer.delivery.parts import NotYet, Part, awaiting, check_age, look_at
 from billstream.consumer.delivery.staging import Brought, basis_of, bring, fetch_manifest
 from billstream.consumer.delivery.standing import comes_late, digest_of, time_digits
-from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.events import Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.layouts.manifest import MAX_BYTES, Manifest, read_manifest
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, Released
 from billstream.consumer.s3.head import HeadRequests, Refused

@@ -8,9 +8,9 @@ from billstream.common.errors import Poison
 from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.consumer.commit.ledger import State
-from billstream.consumer.decide.decision import Gone, same_version
+from billstream.consumer.decide.decision import same_version
 from billstream.consumer.delivery.history import Line, versions_of
-from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.events import FILE_BUCKET, EventKind, Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.fetch import Released
 from billstream.consumer.s3.head import HeadRequests, Refused, Reply
 

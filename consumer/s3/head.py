@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from billstream.common.errors import Poison, ServiceUnavailable
-from billstream.consumer.decide.decision import Gone
-from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.events import Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.fetch import FETCHES_AT_ONCE, Released
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from billstream.common.aws import NO_ANSWER, unanswered
 from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
-from billstream.consumer.decide.decision import GONE, Gone
-from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.events import GONE, Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import DELETE_MARKER, MISSING, Ownership, code_of, translated
 
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from billstream.consumer.decide.decision import Gone
-from billstream.consumer.events import FILE_BUCKET, ObjectEvent, ObjectVersion
+from billstream.consumer.events import FILE_BUCKET, Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.objects import Fetched, ObjectStore
 
 

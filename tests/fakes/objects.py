@@ -9,8 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from billstream.common.errors import ObjectMissing
-from billstream.consumer.decide.decision import GONE, Gone
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.events import GONE, EventKind, Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.listing import Listed
 from billstream.consumer.s3.objects import Fetched
 

@@ -12,8 +12,7 @@ import pytest
 from botocore.config import Config
 
 from billstream.common.errors import Fatal, ObjectMissing, Poison
-from billstream.consumer.decide.decision import GONE
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import Ownership
 from billstream.consumer.s3.objects import ObjectStore, S3Objects
 from tests.fakes.objects import FakeBucket

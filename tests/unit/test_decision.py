@@ -14,10 +14,10 @@ from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy, Settings
 from billstream.consumer.commit.ledger import LedgerEntry, State
-from billstream.consumer.decide.decision import GONE, Answer, Order, Verdict, decide, meant, order, same_version
+from billstream.consumer.decide.decision import Answer, Order, Verdict, decide, meant, order, same_version
 from billstream.consumer.decide.step import LedgerWriter, Step, with_content
 from billstream.consumer.decode import PlainText, StagedLoad, Tabular
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, Prepared
 
 CREATED, REMOVED = EventKind.CREATED, EventKind.REMOVED

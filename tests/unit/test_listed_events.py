@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billstream.common.lake import ProcessedKey
-from billstream.consumer.decide.decision import GONE, Answer, Verdict, decide
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.decide.decision import Answer, Verdict, decide
+from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.listing import Listed
 from billstream.consumer.sqs.envelope import read_body
 from billstream.consumer.sqs.notifications import body
