@@ -15,8 +15,8 @@ from billstream.cli.terminal import AsJson, exit_code, interruptible, progress, 
 from billstream.cli.verify import Repairs, mend, prove
 from billstream.cli.verify import report as verify_report
 from billstream.common.runtime import process_name
-from billstream.consumer.backfill.feed import Fed
-from billstream.consumer.backfill.sweep import settle
+from billstream.consumer.backfill.backfill import BackfillResult
+from billstream.consumer.backfill.sweep import reconcile
 from billstream.consumer.sqs.redrive import FASTEST, Redrive
 
 app = typer.Typer(rich_markup_mode=None)
@@ -81,7 +81,7 @@ def replay(  # noqa: PLR0913 - each is an option of the command
     stop = interruptible()
     result = carry_out(Order(chosen, origin, via_queue, dry_run), wiring.settings_with_logs(), stop)
     replay_report.tell(result, stopped=stop.requested, as_json=as_json)
-    raise typer.Exit(exit_code(stop, fine=not isinstance(result, Fed) or result.complete))
+    raise typer.Exit(exit_code(stop, fine=not isinstance(result, BackfillResult) or result.complete))
 
 
 @app.command()
@@ -94,7 +94,7 @@ def sweep(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
         if dry_run:
             foresee_sweep(sweeping, as_json=as_json)
             return
-        fed = settle(sweeping, wiring.operator_feed(settings, lake, stop, role="sweep"))
+        fed = reconcile(sweeping, wiring.operator_feed(settings, lake, stop, role="sweep"))
     replay_report.tell(fed, stopped=stop.requested, as_json=as_json)
     raise typer.Exit(exit_code(stop, fine=fed.complete))
 

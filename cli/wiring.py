@@ -13,8 +13,8 @@ from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
 from billstream.common.runtime import Stop, configure_logs, process_name
 from billstream.common.settings import Settings
-from billstream.consumer.backfill.feed import Feed
-from billstream.consumer.backfill.sweep import Sweep, settle
+from billstream.consumer.backfill.backfill import Backfill
+from billstream.consumer.backfill.sweep import Sweep, reconcile
 from billstream.consumer.commit.breaker import Breaker
 from billstream.consumer.decide.step import LedgerWriter
 from billstream.consumer.decode import Staging
@@ -110,11 +110,11 @@ def local_intake(settings: Settings, lake: Lake) -> Intake:
     return intake(settings, lake, LocalObjects(), role="load", breaker=Breaker(consecutive=0, share=1))
 
 
-def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Feed:
+def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Backfill:
     """For events that a command makes, of objects and of local files. A person is watching: nothing has to break."""
     store = RoutedObjects(objects(settings), LocalObjects())
     settling = intake(settings, lake, store, role=role, breaker=Breaker(consecutive=0, share=1))
-    return Feed(settling, settings, stop)
+    return Backfill(settling, settings, stop)
 
 
 def objects(settings: Settings) -> S3Objects:
@@ -181,7 +181,7 @@ def worker(settings: Settings, lake: Lake, stop: Stop) -> Worker:
 
 def _sweeping(settings: Settings, lake: Lake, settling: Intake, stop: Stop) -> Periodic:
     sweeping = sweep(settings, lake, stop)
-    return Periodic(settings.sweep_seconds, lambda: settle(sweeping, Feed(settling, settings, stop)))
+    return Periodic(settings.sweep_seconds, lambda: reconcile(sweeping, Backfill(settling, settings, stop)))
 
 
 def queue_depth(settings: Settings) -> tuple[Depth | None, str | None]:

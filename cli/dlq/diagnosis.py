@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
-from billstream.consumer.backfill.replay import foreseen
+from billstream.consumer.backfill.replay import expected_verdict
 from billstream.consumer.decide.decision import Verdict
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.sqs.dead_letters import DeadLetter
@@ -76,7 +76,7 @@ def _case(
     event: ObjectEvent, held: "dict[str, ProcessedKey]", reasons: dict[str, str | None], layouts: "Layouts"
 ) -> Case:
     key = held.get(scope_id(event.scope))
-    verdict = foreseen(event, key, layouts)
+    verdict = expected_verdict(event, key, layouts)
     unsettled = verdict in {Verdict.LOAD, Verdict.REMOVE, Verdict.AWAIT, Verdict.ASK}
     return Case(
         event_name=event.event_name,

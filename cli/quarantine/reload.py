@@ -10,7 +10,7 @@ from billstream.consumer.s3.fetch import MISSING_ATTEMPTS
 
 if TYPE_CHECKING:
     from billstream.cli.quarantine.listing import Quarantined
-    from billstream.consumer.backfill.feed import Feed
+    from billstream.consumer.backfill.backfill import Backfill
     from billstream.consumer.commit.outcome import Outcome
 
 EVENT_NAME = "ObjectCreated:Reload"
@@ -27,7 +27,7 @@ class Reloaded:
 
 
 def reload_objects(
-    items: Sequence["Quarantined"], feed: "Feed", progress: Callable[[int], None] = lambda _: None
+    items: Sequence["Quarantined"], feed: "Backfill", progress: Callable[[int], None] = lambda _: None
 ) -> list[Reloaded]:
     """Load what the store has now of each object, in the place of what was loaded of it before.
 

@@ -5,7 +5,7 @@ from typing import Any
 from billstream.cli.replay.results import Foreseen, Result, Sent
 from billstream.cli.report import WORDS
 from billstream.cli.terminal import add_row, out, say, table, write_json
-from billstream.consumer.backfill.feed import Fed
+from billstream.consumer.backfill.backfill import BackfillResult
 
 _VERDICTS = {
     "load": "would be read and loaded, unless the content is the same",
@@ -32,7 +32,7 @@ def tell(result: Result, *, stopped: bool, as_json: bool) -> None:
         say("Stopped before the end. What was done stays done: the same command goes on from there.", style="yellow")
 
 
-def fed(result: Fed) -> None:
+def fed(result: BackfillResult) -> None:
     """What became of the events that were settled in this process."""
     if not result.outcomes:
         say("Nothing to do: the ledger has it all.")
@@ -45,7 +45,7 @@ def fed(result: Fed) -> None:
     if result.rejected:
         add_row(counts, "records that do not fit (see `billstream quarantine list`)", f"{result.rejected:,}")
     out.print(counts)
-    for outcome in result.unsettled:
+    for outcome in result.unprocessed:
         say(f"{outcome.event.scope}: not settled, the same command tries it again: {outcome.reason}", style="red")
 
 
@@ -54,7 +54,7 @@ def _plain(result: Result) -> dict[str, Any]:
         return {"objects": result.objects, "bytes": result.size_bytes, "verdicts": dict(result.verdicts)}
     if isinstance(result, Sent):
         return {"notifications": result.notices, "local_files_left_out": result.left_out}
-    unsettled = [{"scope": outcome.event.scope, "reason": outcome.reason} for outcome in result.unsettled]
+    unsettled = [{"scope": outcome.event.scope, "reason": outcome.reason} for outcome in result.unprocessed]
     return {
         "outcomes": dict(result.outcomes),
         "rows": result.rows,

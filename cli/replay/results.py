@@ -1,9 +1,9 @@
-"""What a replay may come to; one that is settled in this process comes to a `consumer.feeding.Fed`."""
+"""What a replay may come to; one that is settled in this process comes to a `consumer.backfill.backfill.BackfillResult`."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from billstream.consumer.backfill.feed import Fed
+from billstream.consumer.backfill.backfill import BackfillResult
 
 
 @dataclass
@@ -23,4 +23,4 @@ class Sent:
     left_out: int = 0
 
 
-Result = Fed | Foreseen | Sent
+Result = BackfillResult | Foreseen | Sent

@@ -7,8 +7,8 @@ from billstream.cli import wiring
 from billstream.cli.replay.order import Order, Origin
 from billstream.cli.replay.results import Foreseen, Result, Sent
 from billstream.cli.terminal import progress
-from billstream.consumer.backfill.feed import Fed, Feed
-from billstream.consumer.backfill.replay import FromLedger, FromListing, Source, foresee
+from billstream.consumer.backfill.backfill import Backfill, BackfillResult
+from billstream.consumer.backfill.replay import FromLedger, FromListing, Source, expected_verdicts
 from billstream.consumer.events import FILE_BUCKET, ObjectEvent
 from billstream.consumer.sqs.notifications import Notifications
 
@@ -51,14 +51,14 @@ def foresee_replay(source: Source, lake: "Lake", layouts: "Layouts", stop: "Stop
             break
         found.objects += len(page)
         found.size_bytes += sum(candidate.event.size_bytes or 0 for candidate in page)
-        found.verdicts.update(verdict.value for verdict in foresee(lake, page, layouts))
+        found.verdicts.update(verdict.value for verdict in expected_verdicts(lake, page, layouts))
         told(len(page))
     return found
 
 
-def replay_directly(source: Source, feed: Feed, told: Told) -> Fed:
+def replay_directly(source: Source, feed: Backfill, told: Told) -> BackfillResult:
     """Settle every candidate in this process, until told to stop."""
-    fed = Fed()
+    fed = BackfillResult()
     for outcomes in feed.run(_events(source, feed.stop)):
         fed.add(outcomes)
         told(len(outcomes))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from billstream.cli.verify.finding import Check, Cure, Finding
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
-from billstream.consumer.backfill.paging import append
-from billstream.consumer.s3.listing import Bucket, Listed
+from billstream.consumer.backfill.temporary_table import append_rows
+from billstream.consumer.s3.listing import Bucket, ListedObject
 
 if TYPE_CHECKING:
     from billstream.common.lake import Lake
@@ -31,7 +31,7 @@ def read_bucket(lake: "Lake", bucket: Bucket, interest: "Interest", progress: Ca
     return count
 
 
-def _insert(lake: "Lake", page: Sequence[Listed], interest: "Interest") -> None:
+def _insert(lake: "Lake", page: Sequence[ListedObject], interest: "Interest") -> None:
     scopes = [listed.created(_EVENT).scope for listed in page]
     columns: dict[str, list[Any]] = {
         "scope_id": [scope_id(scope) for scope in scopes],
@@ -42,7 +42,7 @@ def _insert(lake: "Lake", page: Sequence[Listed], interest: "Interest") -> None:
         "modified": [listed.modified for listed in page],
         "included": [interest.includes(listed.key) for listed in page],
     }
-    append(lake, "verify_listed", columns)
+    append_rows(lake, "verify_listed", columns)
 
 
 def bucket_findings(lake: "Lake", snapshot_id: int, bucket: str, began: datetime) -> Iterator[Finding]:

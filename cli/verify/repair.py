@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from billstream.cli.verify.proof import Proof
     from billstream.common.lake import Lake
-    from billstream.consumer.backfill.feed import Feed
+    from billstream.consumer.backfill.backfill import Backfill
 
 ROUNDS = 3
 """One mended thing may bring another to light: a claim that is put right, that the rows behind it are not there."""
@@ -37,7 +37,7 @@ class Repairs:
     """Mends the lake with `feed`, in the name of `author`."""
 
     lake: "Lake"
-    feed: "Feed"
+    feed: "Backfill"
     author: str
 
     def mend(self, findings: Sequence[Finding]) -> list[Outcome]:

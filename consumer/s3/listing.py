@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedObject:
     """The current version of one object, as the listing has it. `etag` is without quotes."""
 
     bucket: str
@@ -53,7 +53,7 @@ class Bucket:
     name: str
     page_size: int = 1000  # S3's own limit
 
-    def pages(self, prefix: str = "") -> Iterator[list[Listed]]:
+    def pages(self, prefix: str = "") -> Iterator[list[ListedObject]]:
         """Every object below `prefix`, at most `page_size` at a time, in the order of the keys' UTF-8 bytes.
 
         Raises:
@@ -70,9 +70,9 @@ class Bucket:
         except NO_ANSWER as error:
             raise unanswered(error, f"listing the bucket {self.name}") from error
 
-    def _listed(self, content: "ObjectTypeDef") -> Listed:
+    def _listed(self, content: "ObjectTypeDef") -> ListedObject:
         modified = content["LastModified"].astimezone(UTC)
-        return Listed(self.name, content["Key"], content["ETag"].strip('"'), content["Size"], modified)
+        return ListedObject(self.name, content["Key"], content["ETag"].strip('"'), content["Size"], modified)
 
     def _explained(self, error: ClientError) -> ServiceUnavailable | Fatal:
         code = code_of(error)

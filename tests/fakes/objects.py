@@ -10,7 +10,7 @@ from pathlib import Path
 
 from billstream.common.errors import ObjectMissing
 from billstream.consumer.events import GONE, EventKind, Gone, ObjectEvent, ObjectVersion
-from billstream.consumer.s3.listing import Listed
+from billstream.consumer.s3.listing import ListedObject
 from billstream.consumer.s3.objects import Fetched
 
 Sequencer = Callable[[int], str | None]
@@ -113,7 +113,7 @@ class FakeBucket:
 
     # -- the ports ---------------------------------------------------------------------------------------
 
-    def pages(self, prefix: str = "") -> Iterator[list[Listed]]:
+    def pages(self, prefix: str = "") -> Iterator[list[ListedObject]]:
         """The listing, an object a page; what happens between two pages shows in those that follow."""
         for key in sorted(key for key in self.keys if key.startswith(prefix)):
             current = self.keys.get(key, [])[-1:]
@@ -134,8 +134,8 @@ class FakeBucket:
         target.write_bytes(stored.content)
         return Fetched(target, stored.version)
 
-    def _listed(self, key: str, stored: Stored) -> Listed:
-        return Listed(self.name, key, stored.version.etag or "", stored.version.size_bytes, stored.modified)
+    def _listed(self, key: str, stored: Stored) -> ListedObject:
+        return ListedObject(self.name, key, stored.version.etag or "", stored.version.size_bytes, stored.modified)
 
     def _wanted(self, event: ObjectEvent, versions: list[Stored]) -> Stored | None:
         if event.version_id:

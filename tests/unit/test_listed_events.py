@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from billstream.common.lake import ProcessedKey
 from billstream.consumer.decide.decision import Answer, Verdict, decide
 from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.s3.listing import Listed
+from billstream.consumer.s3.listing import ListedObject
 from billstream.consumer.sqs.envelope import read_body
 from billstream.consumer.sqs.notifications import body
 from tests.unit.test_decision import World
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-LISTED = Listed("bucket", "k", "a", 1, TIME)
+LISTED = ListedObject("bucket", "k", "a", 1, TIME)
 CREATED = LISTED.created("ObjectCreated:Sweep")
 REMOVED = ObjectEvent(kind=EventKind.REMOVED, bucket="bucket", key="k", event_name="ObjectRemoved:Sweep")
 
@@ -77,7 +77,7 @@ class ListedWorld(World):
     def sweep(self) -> None:
         """What a sweep would make of the bucket as it is now."""
         if self.newest:
-            self.events.append(Listed("b", "k", str(self.newest.etag), 1, TIME).created("ObjectCreated:Sweep"))
+            self.events.append(ListedObject("b", "k", str(self.newest.etag), 1, TIME).created("ObjectCreated:Sweep"))
         else:
             self.events.append(
                 ObjectEvent(kind=EventKind.REMOVED, bucket="b", key="k", event_name="ObjectRemoved:Sweep")
