@@ -49,6 +49,11 @@ CREDENTIALS_REFUSED = frozenset(
 )
 """The codes with which AWS refuses whoever asks, whatever is asked for."""
 
+SET_CREDENTIALS = (
+    "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE, or attach a role; then start again."
+)
+"""The advice when no AWS credentials are configured."""
+
 _NOT_SET_UP = (
     NoCredentialsError,
     NoRegionError,
@@ -58,13 +63,20 @@ _NOT_SET_UP = (
 )
 
 
+def credentials_advice(code: str) -> str | None:
+    """Return the advice for an error code of AWS that refuses the credentials; None for every other code."""
+    if code not in CREDENTIALS_REFUSED:
+        return None
+    return (
+        "The AWS credentials are wrong or have expired. What is committed stays, and the rest follows after the next "
+        "start. Check them with `aws sts get-caller-identity`, renew them, and start again."
+    )
+
+
 def unanswered(error: Exception, doing: str) -> ServiceUnavailable | Fatal:
     """What one of `NO_ANSWER` means: nobody answered, or without credentials nobody was asked."""
     if isinstance(error, _NOT_SET_UP):
-        return Fatal(
-            f"{doing}: {error}. Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE, or attach "
-            "a role."
-        )
+        return Fatal(f"{doing}: {error}. {SET_CREDENTIALS}")
     return ServiceUnavailable(f"{doing}: {error}")
 
 
@@ -150,10 +162,7 @@ def s3_access() -> AwsAccess:
     session = _session()
     credentials = session.get_credentials()
     if credentials is None:
-        raise Fatal(
-            "The data path is on S3, but no AWS credentials were found. Set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or attach a role."
-        )
+        raise Fatal(f"The data path is on S3, but no AWS credentials were found. {SET_CREDENTIALS}")
     frozen = credentials.get_frozen_credentials()
     return AwsAccess(
         region=session.region_name or DEFAULT_REGION,

@@ -12,7 +12,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from billstream.common.aws import CREDENTIALS_REFUSED
+from billstream.common.aws import SET_CREDENTIALS, credentials_advice
 from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
 
 # The permission each call needs, where it is not simply the call's own name.
@@ -42,8 +42,8 @@ def _permission(error: ClientError) -> str:
 
 def _translate(error: ClientError, resource: str) -> BillstreamError:
     code = error_code(error)
-    if code in CREDENTIALS_REFUSED:
-        return Fatal(f"AWS does not accept the credentials in use. ({error})")
+    if advice := credentials_advice(code):
+        return Fatal(f"{advice} ({error})")
     if code in _DENIED:
         return Fatal(
             f"AWS denied a call on {resource}: the credentials in use need the permission {_permission(error)} "
@@ -67,10 +67,7 @@ def explained(resource: str) -> Iterator[None]:
     except ClientError as error:
         raise _translate(error, resource) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise Fatal(
-            "No AWS credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or attach "
-            "a role."
-        ) from error
+        raise Fatal(f"No AWS credentials were found. {SET_CREDENTIALS}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise ServiceUnavailable(f"No answer about {resource}. ({error})") from error
     except BotoCoreError as error:

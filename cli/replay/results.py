@@ -1,4 +1,4 @@
-"""What a replay may come to; one that is settled in this process comes to a `consumer.backfill.backfill.BackfillResult`."""
+"""The results of a replay; one that runs in this process has a `BackfillResult`."""
 
 from collections import Counter
 from dataclasses import dataclass, field

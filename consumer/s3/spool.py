@@ -10,23 +10,23 @@ from billstream.common.scratch import scratch_folder
 
 @dataclass(frozen=True)
 class SpoolSession:
-    """A folder of one round of work, gone when the round is over."""
+    """A folder for one round of work, deleted when the round is over."""
 
     folder: Path
 
     def file(self, load_id: str, suffix: str) -> Path:
-        """A path for one object; no text of a key or a header is ever part of it."""
+        """Return a path for one object; no text of a key or a header is ever part of it."""
         return self.folder / f"{load_id}.{suffix}"
 
 
 @dataclass(frozen=True)
 class Spool:
-    """Where the sessions live."""
+    """The parent folder of the sessions."""
 
     folder: Path
 
     @contextmanager
     def session(self) -> Iterator[SpoolSession]:
-        """A new, empty folder for as long as the context lasts; the next start removes that of a killed process."""
+        """Make an empty folder for as long as the context lasts; a killed process's is deleted at the next start."""
         with scratch_folder(self.folder, "round") as folder:
             yield SpoolSession(folder)

@@ -79,7 +79,7 @@ def test_a_refusal_is_the_objects_fault_or_ours_or_passes(
         ("InvalidRequest", OURS, "SSE-C"),
         ("AccessDenied", FOREIGN, "the bucket ours is not ours (BILLSTREAM_BUCKET is another)"),
         ("AccessDenied", OURS, "s3:GetObjectVersion"),
-        ("AccessDenied", OURS, "Without s3:ListBucket S3 says the same of an object that is not there"),
+        ("AccessDenied", OURS, "Without s3:ListBucket S3 answers the same for an object that does not exist"),
         ("ExpiredToken", OURS, "renew them"),
     ],
 )
