@@ -104,7 +104,7 @@ def _bucket_error(problem: str, code: str, bucket: str, ownership: Ownership) ->
     if ownership.is_ours(bucket):
         return Fatal(f"{problem}: {what}. Check BILLSTREAM_BUCKET, AWS_REGION and AWS_ENDPOINT_URL.")
     # A notification names it, and nobody has configured it: one message with a wrong name must not stop the process.
-    return Poison(f"{problem}: {what}.")
+    return Poison(f"{problem}: {what}. Correct what sends its notifications, or the access to it, {_RELOAD}.")
 
 
 def _status(error: ClientError) -> int:
