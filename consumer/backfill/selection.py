@@ -39,6 +39,7 @@ class Selection:
             return False
         if self.since is None and self.until is None:
             return True
+        # The upload may be months later than the days it is about: the partition is the better evidence.
         days = partition_days(key) or (Days(modified.date(), modified.date()) if modified else None)
         return days is not None and days.overlap(self.since, self.until)
 

@@ -83,6 +83,7 @@ def translated(  # noqa: PLR0911 - a table of cases
         return ServiceUnavailable(problem)
     if advice := credentials_advice(code):
         return Fatal(f"{problem}. {advice}")
+    # Before the question whose bucket it is: an archived object in our own bucket is no reason to stop.
     if advice := _ADVICE_ON_OBJECT.get(code):
         return Poison(f"{problem}: {advice}.")
     if code in _NO_BUCKET | _ELSEWHERE:
@@ -92,6 +93,7 @@ def translated(  # noqa: PLR0911 - a table of cases
             f"{problem}: the bucket {bucket} is not ours (BILLSTREAM_BUCKET is {ownership.bucket}). "
             f"Grant the consumer s3:GetObject on it, {_RELOAD}; or stop its notifications to this queue."
         )
+    # Unknown codes too: to go on would quarantine one object after another for a missing permission.
     return Fatal(
         f"{problem}. The object was not loaded, and its message returns to the queue. Check the permissions "
         "s3:GetObject, s3:GetObjectVersion, and kms:Decrypt if objects are encrypted with a KMS key. "

@@ -68,6 +68,7 @@ class Bucket:
                 yield [self._listed(content) for content in page.get("Contents", [])]
         except ClientError as error:
             code = code_of(error)
+            # A throttled page is asked for again by botocore; here its attempts are used up.
             if is_transient(error):
                 raise ServiceUnavailable(f"{doing}: {code}") from error
             if advice := credentials_advice(code):

@@ -101,6 +101,7 @@ class S3Objects:
         except NO_ANSWER as error:
             raise _unanswered(error, f"GET {event.scope}") from error
         etag = answer.get("ETag", "").strip('"')
+        # A proxy in between may answer 200 to anything; without an ETag the bytes have no version.
         if not etag:
             raise ServiceUnavailable(f"GET {event.scope}: the answer is not from S3.")
         # A body that ends early must not be loaded as if it were whole: its last rows would be missing without a trace.
@@ -160,6 +161,7 @@ def _real_version(version_id: str | None) -> str | None:
 
 
 def _unanswered(error: Exception, doing: str) -> Exception:
-    if isinstance(error, ParamValidationError):  # botocore did not even ask
+    # botocore sent no request: this name comes from a notification, so only its object is at fault.
+    if isinstance(error, ParamValidationError):
         return Poison(f"{doing}: no object of S3 can have this name: {error}")
     return unanswered(error, doing)

@@ -110,6 +110,7 @@ class DeadLetterQueue:
         Raises:
             ServiceUnavailable, Fatal: see `consumer.sqs.queue.translated`.
         """
+        # By message id: a message whose visibility ends during a long look is received a second time.
         seen: dict[str, DeadLetter] = {}
         try:
             while len(seen) < limit:
@@ -118,6 +119,7 @@ class DeadLetterQueue:
                 if len(seen) == before:  # there are no more, or the first ones are visible again
                     break
         finally:
+            # Else a redrive that follows at once finds the queue empty for as long as the messages stay hidden.
             self.release(list(seen.values()))
         return list(seen.values())
 

@@ -93,6 +93,7 @@ class Heartbeat:
                 log.warning("heartbeat_failed", messages=len(due), reason=str(error))
                 return
         self._forget(lost, "its receipt handle is not valid")
+        # The call took a while: a message that was processed during it must not be held again.
         with self._lock:
             for message in due:
                 if message.receipt_handle in self._held:

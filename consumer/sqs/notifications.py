@@ -45,6 +45,7 @@ def body(event: ObjectEvent) -> str:
             "object": {name: value for name, value in details.items() if value is not None},
         },
     }
+    # A member beside `s3`, not inside it: other readers of the queue take the notification for one of S3.
     if event.force:
         record[REPLAY_MARK] = {"force": True}
     return json.dumps({"Records": [record]})

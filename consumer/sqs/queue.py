@@ -103,6 +103,7 @@ class SqsQueue:
     def delete(self, messages: Sequence[Message]) -> None:
         """See `Queue`. SQS may refuse single messages of a batch: they are deleted in a second call."""
         for batch in batches(messages, BATCH):
+            # The call succeeds as a whole even if single messages fail: the answer has to be read.
             refused = self._delete(batch)
             if refused and (still := self._delete(refused)):
                 log.warning(
@@ -133,6 +134,7 @@ class SqsQueue:
 
     def _change_visibility(self, messages: Sequence[Message], seconds: int, doing: str) -> list[Message]:
         """Return the messages that SQS refused."""
+        # SQS refuses a whole call whose time-out is out of range.
         timeout = max(0, min(seconds, LONGEST_VISIBILITY))
         refused: list[Message] = []
         for batch in batches(messages, BATCH):
@@ -200,4 +202,5 @@ def translated(error: Exception, doing: str, needs: str = _NEEDS) -> ServiceUnav
         return Fatal(f"{doing}: {code}. {advice}")
     if code in _DENIED:
         return Fatal(f"{doing}: {code}. Grant {needs}, and start it again.")
+    # Unknown codes too: to stop for a new kind of throttling would be worse than to try again.
     return ServiceUnavailable(f"{doing}: {code or error}")

@@ -76,6 +76,7 @@ class Redrive:
                 handle = self.letters.client.start_message_move_task(**wanted)["TaskHandle"]
             except ClientError as error:
                 code = str(error.response.get("Error", {}).get("Code", "")).rsplit(".", 1)[-1]
+                # An emulator without move tasks, or a queue that is no dead-letter queue of any queue yet.
                 if code in _NO_MOVES | _NO_DEAD_LETTER_QUEUE:
                     log.info("move_task_not_available", reason=code, consequence="messages are sent and deleted")
                     return None
@@ -85,6 +86,7 @@ class Redrive:
     def _await_task(self, handle: str) -> int:
         cancelled = False
         while True:
+            # The task runs in SQS, with or without this process: a stop has to cancel it there.
             if self.stop.requested and not cancelled:
                 self.letters.client.cancel_message_move_task(TaskHandle=handle)
                 cancelled = True
@@ -120,6 +122,7 @@ class Redrive:
             for group in _within_one_call(letters):
                 sent += self._send(group)
         finally:
+            # Also after an error: what was sent before it would be sent twice at the next run.
             self.letters.delete(sent)
             self.letters.release([letter for letter in letters if letter not in sent])
         return len(sent)
