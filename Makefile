@@ -26,7 +26,7 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack demo test lint lock bench clean
+.PHONY: help setup setup-dev setup-localstack demo test lint docs lock bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,15 +38,20 @@ setup-localstack: $(LOCALSTACK_VENV)/setup.stamp ## Make .venv-localstack, for t
 demo: setup ## Show billstream at work: no AWS account, no containers
 	@$(BIN)/billstream demo
 
-test: setup-dev setup-localstack lint ## Run linters and all tests
+test: setup-dev setup-localstack lint docs ## Run linters and all tests, and build the documentation
 	@echo "==> tests"
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-lint: setup-dev ## Check style, formatting and types
-	@echo "==> ruff, mypy"
+lint: setup-dev ## Check style, formatting, layers and types
+	@echo "==> ruff, import-linter, mypy"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
+
+docs: setup-dev ## Build the documentation into build/docs; a broken link is an error
+	@echo "==> docs"
+	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q docs build/docs
 
 bench: setup-dev ## Run the benchmarks
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
@@ -62,7 +67,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 
 clean: ## Remove the environments, caches and build results (not var/)
 	rm -rf $(VENV) $(LOCALSTACK_VENV) $(UV_VENV) build dist *.egg-info
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One set of pins for all platforms and Python versions. The extra `demo` pins botocore exactly (through ministack), so

@@ -1,4 +1,5 @@
-"""The aggregator: snapshot, changes, aggregates, insights, files.
+"""The aggregator: snapshot → changes → aggregates → insights → targets.
 
-It folds what came and went in the lake into the aggregate tables, and publishes what they say.
+It folds the charges that were inserted into and deleted from the lake into the aggregate tables, and publishes insights
+from them.
 """

@@ -1,45 +1,44 @@
-"""One refresh: pin the newest snapshot, fold what changed since the watermark, move the watermark, in one commit.
+"""One refresh: pin the newest snapshot, fold the changes since the watermark, move the watermark, in one commit.
 
-Everything is read and computed before the write transaction opens, because on SQLite that one holds up every other
-writer. The claim makes this safe: the commit is refused if another refresh came between.
+Everything is read and computed before the write transaction opens, because on SQLite that transaction blocks every
+other writer. The claim makes this safe: the commit is refused when another refresh has committed in between.
 """
 
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING
 
+import duckdb
 import structlog
 
-from billstream.aggregator.changes import Span, read_delta, readable
-from billstream.aggregator.fold import Fold, drop_folded, fold, write_folded
-from billstream.aggregator.watermark import Sight, Watermark
+from billstream.aggregator.fold.changes import Span, feed_is_complete, read_delta
+from billstream.aggregator.fold.groups import Fold, drop_folded, fold, write_folded
+from billstream.aggregator.rollups import ROLLUPS, Rollups
+from billstream.aggregator.watermark import Position, Watermark
 from billstream.common.errors import Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
 from billstream.common.retries import redo_on_conflict
-
-if TYPE_CHECKING:
-    import duckdb
+from billstream.common.statements import statement
 
 log = structlog.get_logger(__name__)
 
 FIRST = "first refresh"
-ASKED = "asked for"
-EXPIRED = "snapshots behind the watermark have been expired"
-DIVERGED = "the aggregates did not count the rows that the lake has"
+ASKED = "requested"
+EXPIRED = "snapshots after the watermark have been expired"
+NEW_TABLE = "an aggregate table is new"
+DIVERGED = "the aggregates did not count the charges of the lake"
 
 MANY_SNAPSHOTS = 1000
-"""Snapshots without a change in the charges after which the watermark follows them nevertheless."""
+"""After this many snapshots without a changed charge the watermark moves nevertheless."""
 
 
 @dataclass(frozen=True)
 class RefreshReport:
-    """What a refresh found and did.
+    """The result of a refresh.
 
-    `snapshot_id` is the snapshot at which the aggregates are known to be true: at the watermark, or after it when
-    the charges have not changed since. `changed` tells whether the aggregates were written.
+    `snapshot_id` is the newest snapshot whose charges the aggregates hold: the watermark, or a later snapshot when the
+    charges have not changed since. `changed` is True when the aggregates were written.
     """
 
     snapshot_id: int
@@ -47,84 +46,46 @@ class RefreshReport:
     changed: bool
 
 
-def refresh_once(lake: Lake, *, now: datetime | None = None) -> RefreshReport:
-    """Bring the aggregates up to the newest snapshot; while the charges stay the same nothing is written.
+def refresh_once(lake: Lake, *, now: datetime | None = None, rollups: Rollups = ROLLUPS) -> RefreshReport:
+    """Fold all changes up to the newest snapshot into the aggregates; without changes nothing is written.
 
     Args:
         lake: open for writing.
         now: the time of the refresh, which is stored with it; default: the clock.
+        rollups: the aggregate tables.
 
     Raises:
-        Retryable: the lake does not answer, or others kept coming first for two minutes. Nothing was changed, or
+        Retryable: the lake does not answer, or other writers committed first for two minutes. Nothing was changed, or
             the commit's reply was lost; the next refresh finds out.
-        Fatal: a sum outgrew DECIMAL(38,18), or see `common.lake.failures`.
+        Fatal: a sum exceeded DECIMAL(38,18), the new aggregates would be wrong, or see `common.lake.failures`.
     """
-    return redo_on_conflict(lambda: _refresh(lake, now=now or datetime.now(UTC), reason=None))
+    return redo_on_conflict(lambda: _refresh(lake, rollups, now=now or datetime.now(UTC), reason=None))
 
 
-def rebuild(lake: Lake, *, now: datetime | None = None) -> RefreshReport:
-    """Compute the aggregates anew from every charge of the newest snapshot, in one commit.
+def rebuild(lake: Lake, *, now: datetime | None = None, rollups: Rollups = ROLLUPS) -> RefreshReport:
+    """Compute the aggregates from every charge of the newest snapshot, in one commit.
 
     Raises:
         Retryable, Fatal: as `refresh_once`.
     """
-    return redo_on_conflict(lambda: _refresh(lake, now=now or datetime.now(UTC), reason=ASKED))
+    return redo_on_conflict(lambda: _refresh(lake, rollups, now=now or datetime.now(UTC), reason=ASKED))
 
 
-def _refresh(lake: Lake, *, now: datetime, reason: str | None) -> RefreshReport:
-    """One attempt; `reason` is why everything is computed anew, None when the changes will do."""
+def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None) -> RefreshReport:
+    """One attempt. `reason` tells why everything is computed from all charges; None: the changes are enough."""
     started = time.monotonic()
-    sight = Sight.of(lake)
-    reason = reason or _reason_to_rebuild(lake, sight)
+    position = Position.read(lake)
+    reason = reason or _reason_to_rebuild(lake, rollups, position)
     with failpoint("read_changes"):
-        changes = read_delta(lake, Span(None if reason else sight.folded_snapshot, sight.newest))
-    if sight.watermark and not changes and not reason:
-        return RefreshReport(sight.newest, _follow_idly(lake, sight, sight.watermark), changed=False)
-    folded = fold(lake, version=sight.newest, anew=reason is not None)
-    if not folded.sound:
-        return _after_divergence(lake, now=now, reason=reason)
-    watermark = _watermark(sight, folded, reason=reason, now=now)
-    committed = lake.commit(
-        partial(_write, folded=folded, watermark=watermark),
-        claims=[sight.claim()],
-        author="aggregator",
-        message=f"{watermark.kind} to snapshot {watermark.snapshot_id}",
-    )
-    drop_folded(lake)
-    _say(watermark, committed, seconds=time.monotonic() - started)
-    return RefreshReport(sight.newest, watermark, changed=True)
-
-
-def _follow_idly(lake: Lake, sight: Sight, watermark: Watermark) -> Watermark:
-    """Leave the watermark where it is, unless it is so far behind that it keeps many snapshots from expiring."""
-    if sight.newest - watermark.snapshot_id < MANY_SNAPSHOTS:
-        return watermark
-    moved = replace(watermark, snapshot_id=sight.newest)
-    lake.commit(
-        moved.store, claims=[sight.claim()], author="aggregator", message=f"nothing new up to snapshot {sight.newest}"
-    )
-    log.info("watermark_moved", snapshot=moved.snapshot_id, previous_snapshot=watermark.snapshot_id)
-    return moved
-
-
-def _reason_to_rebuild(lake: Lake, sight: Sight) -> str | None:
-    if sight.watermark is None:
-        return FIRST
-    return None if readable(lake, Span(sight.watermark.snapshot_id, sight.newest)) else EXPIRED
-
-
-def _after_divergence(lake: Lake, *, now: datetime, reason: str | None) -> RefreshReport:
-    """Heal loudly; but when even a rebuild does not count what the lake has, stop."""
-    if reason:
-        raise Fatal("The aggregates computed from every charge do not count the charges of the snapshot they are of.")
-    log.error("aggregates_diverged", consequence="they are rebuilt from every charge")
-    return _refresh(lake, now=now, reason=DIVERGED)
-
-
-def _watermark(sight: Sight, folded: Fold, *, reason: str | None, now: datetime) -> Watermark:
-    return Watermark(
-        snapshot_id=sight.newest,
-        previous_snapshot_id=sight.folded_snapshot,
+        changes = read_delta(lake, rollups, Span(None if reason else position.folded_snapshot, position.newest))
+    if position.watermark and not changes and not reason:
+        return RefreshReport(position.newest, _follow_idly(lake, position, position.watermark), changed=False)
+    folded = fold(lake, rollups, version=position.newest, from_nothing=reason is not None)
+    if folded.miscounts:
+        return _after_miscounts(lake, rollups, folded, now=now, reason=reason)
+    watermark = Watermark(
+        snapshot_id=position.newest,
+        previous_snapshot_id=position.folded_snapshot,
         kind="rebuild" if reason else "refresh",
         reason=reason,
         rows_inserted=folded.rows_inserted,
@@ -133,13 +94,66 @@ def _watermark(sight: Sight, folded: Fold, *, reason: str | None, now: datetime)
         refreshed_at=now,
     )
 
+    def write(con: duckdb.DuckDBPyConnection) -> None:
+        write_folded(con, folded, loads_known=reason in {None, FIRST})
+        watermark.store(con)
 
-def _write(con: "duckdb.DuckDBPyConnection", *, folded: Fold, watermark: Watermark) -> None:
-    write_folded(con, folded, loads_known=watermark.reason in {None, FIRST})
-    watermark.store(con)
+    committed = lake.commit(
+        write,
+        claims=[position.claim()],
+        author="aggregator",
+        message=f"{watermark.kind} to snapshot {watermark.snapshot_id}",
+    )
+    drop_folded(lake, rollups)
+    _log_refreshed(watermark, committed, seconds=time.monotonic() - started)
+    return RefreshReport(position.newest, watermark, changed=True)
 
 
-def _say(watermark: Watermark, committed: int, *, seconds: float) -> None:
+def _follow_idly(lake: Lake, position: Position, watermark: Watermark) -> Watermark:
+    """Leave the watermark where it is, unless it is so far behind that it keeps many snapshots from expiring."""
+    if position.newest - watermark.snapshot_id < MANY_SNAPSHOTS:
+        return watermark
+    moved = replace(watermark, snapshot_id=position.newest)
+    message = f"no changed charges up to snapshot {position.newest}"
+    lake.commit(moved.store, claims=[position.claim()], author="aggregator", message=message)
+    log.info("watermark_moved", snapshot=moved.snapshot_id, previous_snapshot=watermark.snapshot_id)
+    return moved
+
+
+def _reason_to_rebuild(lake: Lake, rollups: Rollups, position: Position) -> str | None:
+    if position.watermark is None:
+        return FIRST
+    before, newest = position.watermark.snapshot_id, position.newest
+    if not feed_is_complete(lake, Span(before, newest)):
+        return EXPIRED
+    # A migration adds an aggregate as an empty table. Without this look it would stay empty until a charge changes.
+    if lake.rows(statement(__name__, "schema_versions"), [before, newest]) != [(1,)]:
+        filled = {
+            bool(lake.rows(f"SELECT 1 FROM {rollup.table} AT (VERSION => $1) LIMIT 1", [newest])) for rollup in rollups
+        }
+        if len(filled) > 1:
+            return NEW_TABLE
+    return None
+
+
+def _after_miscounts(lake: Lake, rollups: Rollups, folded: Fold, *, now: datetime, reason: str | None) -> RefreshReport:
+    """Rebuild instead of committing a wrong count, and log it; when a rebuild itself miscounts, stop.
+
+    Raises:
+        Fatal: the aggregates that were computed from every charge are wrong.
+    """
+    wrong = "; ".join(map(str, folded.miscounts))
+    drop_folded(lake, rollups)
+    if reason:
+        raise Fatal(
+            f"Rebuilt aggregates do not count every charge once: {wrong}. Nothing was written. This is a bug in "
+            "billstream; the charges are not affected."
+        )
+    log.error("aggregates_diverged", tables=wrong, consequence="the aggregates are rebuilt from every charge")
+    return _refresh(lake, rollups, now=now, reason=DIVERGED)
+
+
+def _log_refreshed(watermark: Watermark, committed: int, *, seconds: float) -> None:
     log.info(
         "aggregates_refreshed",
         kind=watermark.kind,

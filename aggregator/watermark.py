@@ -1,23 +1,21 @@
-"""How far the aggregates are: a row of the lake, and the claim that lets one refresh at a time move it."""
+"""The watermark: a row of the lake that names the snapshot the aggregates are at, and the claim that moves it."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from billstream.aggregator.statements import statement
+import duckdb
+
 from billstream.common.ids import new_id
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.guard import scope_id
-
-if TYPE_CHECKING:
-    import duckdb
+from billstream.common.statements import statement
 
 SCOPE_ID = scope_id("billstream:aggregates")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watermark:
-    """What the newest refresh did, and the snapshot whose charges the aggregates hold."""
+    """The snapshot whose charges the aggregates hold, and the result of the newest refresh."""
 
     snapshot_id: int
     previous_snapshot_id: int | None
@@ -28,8 +26,8 @@ class Watermark:
     groups_touched: int
     refreshed_at: datetime
 
-    def store(self, con: "duckdb.DuckDBPyConnection") -> None:
-        """Put it in the place of the one before, inside the open transaction."""
+    def store(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Replace the stored watermark, inside the open transaction."""
         values = [
             self.snapshot_id,
             self.previous_snapshot_id,
@@ -40,29 +38,36 @@ class Watermark:
             self.groups_touched,
             self.refreshed_at,
         ]
-        con.execute(statement("move_watermark"), values)
+        con.execute(statement(__name__, "move_watermark"), values)
 
 
 def read_watermark(lake: Lake, version: int) -> Watermark | None:
-    """The watermark as snapshot `version` has it; None before the first refresh."""
-    rows = lake.query(statement("watermark"), [version]).to_pylist()
+    """Return the watermark of snapshot `version`; None before the first refresh."""
+    rows = lake.query(statement(__name__, "watermark"), [version]).to_pylist()
     return Watermark(**rows[0]) if rows else None
 
 
+def missing_snapshots(lake: Lake, first: int, last: int) -> int:
+    """Return how many of the snapshots from `first` to `last`, both inclusive, have been expired."""
+    ((missing,),) = lake.rows(statement(__name__, "missing_snapshots"), [first, last])
+    return int(missing)
+
+
 @dataclass(frozen=True)
-class Sight:
-    """What a refresh sees before it decides: the claim to follow on, the newest snapshot, the watermark in it."""
+class Position:
+    """The state of the lake that a refresh starts from: the claim to replace, the newest snapshot, its watermark."""
 
     prev: str | None
     newest: int
     watermark: Watermark | None
 
     @classmethod
-    def of(cls, lake: Lake) -> "Sight":
-        """Look. The claim first: a snapshot pinned after it has whatever the claim's owner committed."""
-        held = lake.processed_keys([SCOPE_ID]).get(SCOPE_ID)
+    def read(cls, lake: Lake) -> "Position":
+        """Read the position."""
+        # The claim first: a snapshot read after it contains whatever the owner of the claim committed.
+        claimed = lake.processed_keys([SCOPE_ID]).get(SCOPE_ID)
         newest = lake.snapshot_id()
-        return cls(held.entry_id if held else None, newest, read_watermark(lake, newest))
+        return cls(claimed.entry_id if claimed else None, newest, read_watermark(lake, newest))
 
     @property
     def folded_snapshot(self) -> int | None:
@@ -70,5 +75,5 @@ class Sight:
         return self.watermark.snapshot_id if self.watermark else None
 
     def claim(self) -> Claim:
-        """The claim of a commit that follows on what was seen; the lake refuses it if another was first."""
+        """Return the claim of the next commit. The lake refuses it when another refresh has committed since."""
         return Claim(ProcessedKey(scope_id=SCOPE_ID, entry_id=new_id(), state="refreshed"), self.prev)

@@ -1,16 +1,16 @@
-"""`billstream …`: hears a signal to end before it loads what it works with, which takes a second."""
+"""`billstream …`: listens for signals before it loads its own code, which takes a second."""
 
 import sys
 
 from billstream.common.stop import Stop
 
-HEARING = frozenset({"consume", "aggregate"})
-"""The commands that run until they are told to end, and then end in good order with exit code 0."""
+LONG_RUNNING = frozenset({"consume", "aggregate"})
+"""The commands that run until a signal ends them, and then finish in-flight work and exit with code 0."""
 
 
 def run() -> None:
-    """The console command."""
-    stop = Stop().install() if HEARING.intersection(sys.argv[1:2]) else None
+    """Run the console command."""
+    stop = Stop().install() if LONG_RUNNING.intersection(sys.argv[1:2]) else None
 
     from billstream.cli import commands  # noqa: PLC0415 - only now, see above
 

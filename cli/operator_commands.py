@@ -1,36 +1,45 @@
-"""The commands of an operator who wants to know, or to put right, what became of files and messages; every one thin."""
+"""The commands with which an operator finds out what became of files and messages, and puts it right; each one thin."""
 
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from billstream.cli import quarantine, wiring
-from billstream.cli.dlq import diagnose
+from billstream.cli import quarantine, verify, wiring
 from billstream.cli.dlq import report as dlq_report
+from billstream.cli.helptext import examples
 from billstream.cli.replay import Order, Origin, carry_out, selection
 from billstream.cli.replay import report as replay_report
 from billstream.cli.sweeping import foresee_sweep
 from billstream.cli.terminal import AsJson, exit_code, interruptible, progress, write_json
-from billstream.cli.verify import Repairs, mend, prove
 from billstream.cli.verify import report as verify_report
 from billstream.common.runtime import process_name
 from billstream.consumer.backfill.backfill import BackfillResult
 from billstream.consumer.backfill.sweep import reconcile
+from billstream.consumer.dead_letters import diagnose
 from billstream.consumer.sqs.redrive import FASTEST, Redrive
 
 app = typer.Typer(rich_markup_mode=None)
 app.add_typer(quarantine.app, name="quarantine")
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
 
 
-@app.command()
+def _day(option: str) -> typer.models.OptionInfo:
+    """Return an option that takes a day."""
+    help_text = f"{option} day of the objects (UTC), e.g. 2026-03-31. Default: no limit."
+    return typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help=help_text)  # type: ignore[no-any-return]
+
+
+@app.command(epilog=examples("billstream dlq", "billstream dlq --limit 5 --json"))
 def dlq(
-    *, limit: Annotated[int, typer.Option(min=1, help="How many messages at most.")] = 20, as_json: AsJson = False
+    *, limit: Annotated[int, typer.Option(min=1, help="Messages shown at most, e.g. 5.")] = 20, as_json: AsJson = False
 ) -> None:
-    """What is in the dead-letter queue, and why. Nothing is taken out of it."""
+    """Show dead letters and their causes.
+
+    For each message: its events, what the ledger has of their objects, and what a redrive would do. Nothing is taken
+    out of the dead-letter queue.
+    """
     settings = wiring.settings_with_logs()
     letters = wiring.dead_letters(settings)
     with wiring.opened_lake(settings, read_only=True) as lake:
@@ -39,16 +48,23 @@ def dlq(
     dlq_report.letters(found, total=total, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples("billstream redrive --dry-run", "billstream redrive --limit 100 --rate 10"))
 def redrive(
     *,
     dry_run: DryRun = False,
-    rate: Annotated[int | None, typer.Option(min=1, max=FASTEST, help="Messages in a second at most.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="How many messages at most.")] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=1, max=FASTEST, help="Messages per second at most, e.g. 10. Default: no limit.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Messages moved at most, e.g. 100. Default: all.")] = None,
 ) -> None:
-    """Move the messages of the dead-letter queue back to the queue, to be tried again."""
+    """Move dead letters back to the queue.
+
+    The consumers then try them again. No message is lost if it is stopped early; one that is moved twice changes
+    nothing.
+    """
     settings = wiring.settings_with_logs()
     letters, queue = wiring.dead_letters(settings), wiring.queue(settings)
+    # SQS counts roughly: the number is for the forecast and the bar, never a bound of the loop.
     there = letters.count()
     count = min(there, limit) if limit else there
     if dry_run or not count:
@@ -62,31 +78,49 @@ def redrive(
     raise typer.Exit(exit_code(stop, fine=True))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "billstream replay --prefix exports/ --since 2026-03-01 --dry-run",
+        "billstream replay --state quarantined,missing",
+    )
+)
 def replay(  # noqa: PLR0913 - each is an option of the command
     *,
-    prefix: Annotated[str, typer.Option(help="Keys that begin so.")] = "",
-    since: Day = None,
-    until: Day = None,
-    partition: Annotated[str, typer.Option(help="Folders of the key, as year=2026/month=03.")] = "",
-    state: Annotated[str, typer.Option(help="Comma-separated states of the ledger, as quarantined,missing.")] = "",
-    origin: Annotated[Origin, typer.Option("--from", help="The bucket's listing, or the ledger.")] = Origin.LISTING,
-    via_queue: Annotated[bool, typer.Option("--via-queue", help="Have the consumers do it.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Load even what has not changed.")] = False,
+    prefix: Annotated[str, typer.Option(help="First characters of the keys, e.g. exports/. Default: all keys.")] = "",
+    since: Annotated[datetime | None, _day("First")] = None,
+    until: Annotated[datetime | None, _day("Last")] = None,
+    partition: Annotated[
+        str, typer.Option(help="Folders in the keys, e.g. year=2026/month=03. Default: all folders.")
+    ] = "",
+    state: Annotated[
+        str, typer.Option(help="Ledger states, comma-separated, e.g. quarantined,missing. Default: all states.")
+    ] = "",
+    origin: Annotated[Origin, typer.Option("--from", help="Source of the objects, e.g. ledger.")] = Origin.LISTING,
+    via_queue: Annotated[bool, typer.Option("--via-queue", help="Let the consumers process them.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Reload objects even if they have not changed.")] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have objects decided about once more, as if S3 had announced them now. What is settled changes nothing."""
+    """Reprocess objects.
+
+    Processes objects as if S3 had just announced them; what has been processed already changes nothing. An object's
+    days are those of its partition, or the day of its last change. With --state, objects that were not loaded are
+    tried again. Exit code 1 if some could not be processed.
+    """
     chosen = selection(prefix, since, until, partition, state, force=force)
     stop = interruptible()
     result = carry_out(Order(chosen, origin, via_queue, dry_run), wiring.settings_with_logs(), stop)
-    replay_report.tell(result, stopped=stop.requested, as_json=as_json)
+    replay_report.result(result, stopped=stop.requested, as_json=as_json)
     raise typer.Exit(exit_code(stop, fine=not isinstance(result, BackfillResult) or result.complete))
 
 
-@app.command()
+@app.command(epilog=examples("billstream sweep --dry-run", "billstream sweep"))
 def sweep(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-    """Compare the bucket with the ledger, and settle what no notification told of."""
+    """Load what notifications have missed.
+
+    Compares the bucket's listing with the ledger, and processes every difference: objects that are new, changed or
+    gone. Exit code 1 if some could not be processed.
+    """
     settings = wiring.settings_with_logs()
     stop = interruptible()
     with wiring.opened_lake(settings, read_only=dry_run) as lake:
@@ -95,30 +129,35 @@ def sweep(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
             foresee_sweep(sweeping, as_json=as_json)
             return
         fed = reconcile(sweeping, wiring.operator_feed(settings, lake, stop, role="sweep"))
-    replay_report.tell(fed, stopped=stop.requested, as_json=as_json)
+    replay_report.result(fed, stopped=stop.requested, as_json=as_json)
     raise typer.Exit(exit_code(stop, fine=fed.complete))
 
 
-@app.command()
-def verify(
+@app.command("verify", epilog=examples("billstream verify", "billstream verify --s3 --repair"))
+def verify_command(
     *,
     s3: Annotated[bool, typer.Option("--s3", help="Also compare the bucket with the ledger.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what is found, and verify again.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what is found, then verify again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prove that charges, ledger, claims and aggregates agree. Exit code 1 if they do not."""
+    """Prove that ledger, charges and totals agree.
+
+    Compares, at one snapshot, the rows and sums of every load with the ledger, the ledger with the catalog's claims,
+    and every aggregate with its charges. Exit code 1 if anything differs.
+    """
     settings = wiring.settings_with_logs()
     bucket = wiring.bucket(settings) if s3 else None
     with wiring.opened_lake(settings, read_only=not repair) as lake:
+        # A proof only reads: `verify` without --repair has the lake read-only, so it can do no harm.
         interest = wiring.interest(settings)
-        proof = prove(lake, interest, bucket)
-        if repair and not proof.agrees:
-            verify_report.found(proof, as_json=as_json)
+        found = verify.prove(lake, interest, bucket)
+        if repair and not found.agrees:
+            verify_report.repairing(found, as_json=as_json)
             feed = wiring.operator_feed(settings, lake, interruptible(), role="verify")
-            repairs = Repairs(lake, feed, process_name("verify"))
-            proof = mend(proof, repairs, lambda: prove(lake, interest, bucket))
+            repairs = verify.repairs(lake, feed, process_name("verify"))
+            found = verify.mend(found, repairs, lambda: verify.prove(lake, interest, bucket))
     if as_json:
-        write_json(proof.as_json())
+        write_json(found.as_json())
     else:
-        verify_report.proof(proof)
-    raise typer.Exit(0 if proof.agrees else 1)
+        verify_report.verification(found)
+    raise typer.Exit(0 if found.agrees else 1)

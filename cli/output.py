@@ -1,4 +1,4 @@
-"""Result sets for people and for programs: a table, JSON, CSV, Arrow or Parquet."""
+"""Results for people and for programs: a table, JSON, CSV, Arrow or Parquet; and texts of strangers made harmless."""
 
 import csv
 import datetime as dt
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,18 +18,22 @@ from rich.table import Table
 from rich.text import Text
 
 from billstream.common.errors import Fatal
+from billstream.common.texts import decimal_text
 
 WIDE = 10_000
-"""Columns of an output that is no terminal: whoever reads it later folds it, or greps it line by line."""
+"""Columns of an output that is not a terminal: its reader folds it later, or greps it line by line."""
+
+ELLIPSIS = "…"
+MIN_WIDTH = 8  # characters of a column, however narrow the terminal is
 
 
 def console() -> Console:
-    """Standard output for people: as wide as the terminal; never folded into a file or a pipe."""
+    """Return standard output for people: as wide as the terminal; never folded into a file or a pipe."""
     return Console(soft_wrap=True, highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 class Format(StrEnum):
-    """How a result set is written to standard output."""
+    """The form of a result on standard output."""
 
     TABLE = "table"
     JSON = "json"
@@ -39,9 +43,10 @@ class Format(StrEnum):
 
 
 def write_result(result: pa.Table, form: Format) -> None:
-    """Write a result set to standard output.
+    """Write a result to standard output.
 
-    Decimals keep every digit they have: in JSON they are strings, as a JSON number is a float to most readers.
+    Decimals keep every digit: in JSON they are strings, because most readers take a JSON number for a float; in CSV
+    they also keep the zeros of their scale.
 
     Raises:
         Fatal: a binary format would go to a terminal.
@@ -50,11 +55,11 @@ def write_result(result: pa.Table, form: Format) -> None:
         _write_binary(result, form)
     elif form is Format.JSON:
         names = _unique(result.column_names)
-        rows = [dict(zip(names, map(_plain, row), strict=True)) for row in _rows(result)]
+        rows = [dict(zip(names, map(plain, row), strict=True)) for row in _rows(result)]
         json.dump(rows, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
     elif form is Format.CSV:
-        _write_csv(result, sys.stdout)
+        _write_csv(result)
     else:
         _write_table(result)
 
@@ -71,34 +76,94 @@ def _write_binary(result: pa.Table, form: Format) -> None:
     sys.stdout.buffer.write(sink.getvalue())
 
 
-def _write_csv(result: pa.Table, target: TextIO) -> None:
-    """Every cell to the letter, for programs: what a spreadsheet would take for a formula is not defused.
+def _write_csv(result: pa.Table) -> None:
+    """Write every cell to the letter, for programs.
 
-    An apostrophe before it would change values such as -1.5, and whoever reads the file back could not tell.
+    Formulas of spreadsheets are not defused: an apostrophe in front would change values such as -1.5.
     """
-    writer = csv.writer(target, lineterminator="\n")
+    # Arrow's writer turns small decimals into 1E-18 and knows no maps; DuckDB's has no JSON in cells and no RFC 3339.
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(result.column_names)
     for row in _rows(result):
-        writer.writerow(["" if cell is None else _text(cell) for cell in row])
+        writer.writerow([_csv_cell(cell) for cell in row])
+
+
+def _csv_cell(value: Any) -> str:  # noqa: ANN401 - whatever DuckDB has
+    if value is None:
+        return ""
+    return f"{value:f}" if isinstance(value, Decimal) else _text(value)
+
+
+# -- a table -------------------------------------------------------------------------------------------------
 
 
 def _write_table(result: pa.Table) -> None:
+    """Show a result on a terminal of any width: columns that do not fit are elided in the middle and counted."""
+    out = console()
+    cells = [["" if cell is None else _text(cell) for cell in row] for row in _rows(result)]
+    names = [printable(name, None) for name in result.column_names]
+    columns, widest = _fitting(names, cells, out.width)
+    if None in columns and len(cells) == 1:
+        # One record that is too wide: one value a line shows all of it.
+        _write_record(out, names, cells[0])
+        return
     table = Table(show_lines=False, header_style="bold")
-    for field in result.schema:
-        number = pa.types.is_decimal(field.type) or pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        table.add_column(shown(field.name), justify="right" if number else "left", overflow="fold")
-    for row in _rows(result):
-        table.add_row(*("" if cell is None else shown(_text(cell)) for cell in row))
-    console().print(table)
+    for column in columns:
+        if column is None:
+            table.add_column(ELLIPSIS)
+            continue
+        kind = result.schema.field(column).type
+        number = pa.types.is_decimal(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        justify: Literal["right", "left"] = "right" if number else "left"
+        table.add_column(shown(names[column]), justify=justify, overflow="fold", max_width=widest)
+    for row in cells:
+        table.add_row(*(ELLIPSIS if column is None else shown(row[column]) for column in columns))
+    out.print(table)
+    if None in columns:
+        out.print(f"{len(names):,} columns ({len(columns) - 1:,} shown)")
+
+
+def _write_record(out: Console, names: Sequence[str], cells: Sequence[str]) -> None:
+    record = Table(show_header=False, box=None, pad_edge=False)
+    record.add_column(style="bold", no_wrap=True)
+    record.add_column(overflow="fold")
+    for name, cell in zip(names, cells, strict=True):
+        record.add_row(shown(name), shown(cell))
+    out.print(record)
+
+
+def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> tuple[list[int | None], int | None]:
+    """Choose the columns that fit into `width` characters, as many from the left as from the right.
+
+    Returns:
+        Their positions, with None for the elided ones; and the widest that a column may be, None for any width.
+    """
+    wanted = [
+        max([len(name), *(len(line) for row in rows for line in row[position].split("\n"))])
+        for position, name in enumerate(names)
+    ]
+    # A border and two blanks for each column, and the last border. A single column always fits: its cells fold.
+    if len(names) <= 1 or sum(wanted) + 3 * len(names) + 1 <= width:
+        return list(range(len(names))), None
+    # Four columns side by side tell more than one in full: wider cells fold.
+    widest = max(MIN_WIDTH, width // 4 - 4)
+    room, first, last = width - 5, 0, len(names)  # beside the last border and the column of the ellipsis
+    while first < last:
+        from_left = first <= len(names) - last
+        room -= 3 + min(widest, wanted[first if from_left else last - 1])
+        if room < 0 and first > 0:
+            break
+        first, last = (first + 1, last) if from_left else (first, last - 1)
+    return [*range(first), *([None] if first < last else []), *range(last, len(names))], widest
 
 
 def _rows(result: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """The cells of each row by position: two columns may have one name."""
+    """Yield the cells of each row by position: two columns may have the same name."""
     yield from zip(*(column.to_pylist(maps_as_pydicts="strict") for column in result.columns), strict=True)
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """The names, each repeated one with its number."""
+    """Return the names, each repeated one with its number."""
     found: dict[str, None] = {}
     for number, name in enumerate(names, 1):
         new = name
@@ -108,13 +173,16 @@ def _unique(names: Sequence[str]) -> list[str]:
     return list(found)
 
 
+# -- texts ---------------------------------------------------------------------------------------------------
+
+
 def shown(text: str) -> Text:
-    """A text of a stranger, for a cell or lines of its own: no markup, nothing that a terminal takes for a command."""
+    """Return a stranger's text for a cell or lines of its own: no markup, no commands to the terminal."""
     return Text(_lines(text))
 
 
 def marked(text: str) -> str:
-    """A text of a stranger, where markup is read: taken literally, and nothing that a terminal takes for a command."""
+    """Return a stranger's text for a place where markup is read: taken literally, no commands to the terminal."""
     return escape(_lines(text))
 
 
@@ -123,31 +191,32 @@ def _lines(text: str) -> str:
 
 
 def printable(text: str | None, longest: int | None = 500) -> str:
-    """A text of a stranger as one line that a terminal cannot take for a command; long ones are cut."""
+    """Return a stranger's text as one line without commands to the terminal; a longer one is cut."""
     text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text or "")
-    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}{ELLIPSIS}"
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB has
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB or a command has
+    """Return a value as JSON can hold it: decimals as strings, times as RFC 3339."""
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
     if isinstance(value, Decimal):
         return decimal_text(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)  # JSON has no word for it
     if isinstance(value, dt.datetime | dt.date | dt.time):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+        return _moment(value)
+    # JSON has no word for a number that is not finite, and none for other types.
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return value if isinstance(value, str | int | float | bool | None) and finite else str(value)
+
+
+def _moment(value: dt.datetime | dt.date | dt.time) -> str:
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat()
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
-    plain = _plain(value)
-    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
-
-
-def decimal_text(value: Decimal) -> str:
-    """Every digit, no exponent, no zeros behind the last digit that counts."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    one = plain(value)
+    return one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)

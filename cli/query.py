@@ -15,7 +15,7 @@ _MAINTENANCE = re.compile(
 
 
 def read_only(lake: Lake, query: str) -> pa.Table:
-    """The result of a query that can change nothing.
+    """Return the result of a query that can change nothing.
 
     Raises:
         Fatal: it is not one SELECT, or DuckDB refuses it; the text is DuckDB's.
@@ -26,9 +26,11 @@ def read_only(lake: Lake, query: str) -> pa.Table:
         raise Fatal(str(error)) from error
     # No EXPLAIN either: `EXPLAIN ANALYZE COPY` writes a file.
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise Fatal("`billstream sql` runs one SELECT; the lake is changed by loading files only.")
+        raise Fatal(
+            "`billstream sql` runs one SELECT; nothing was run. To change the lake, load files: billstream load --help"
+        )
     if _MAINTENANCE.search(query):
-        raise Fatal("`billstream sql` reads; it does not run DuckLake's maintenance.")
+        raise Fatal("`billstream sql` only reads, so it runs no maintenance of DuckLake; nothing was run.")
     try:
         return lake.engine.execute(statements[0]).to_arrow_table()
     except duckdb.Error as error:

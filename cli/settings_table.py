@@ -1,4 +1,4 @@
-"""The settings as a table, made from their own definition."""
+"""The settings as a table, made from their definition."""
 
 from collections.abc import Iterator
 from enum import Enum
@@ -10,13 +10,13 @@ from billstream.common.settings import Settings
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """(variable, default, meaning) of every setting."""
+    """Yield (variable, default, meaning) of every setting."""
     for name, field in Settings.model_fields.items():
         yield f"BILLSTREAM_{name.upper()}", _text(field.default), field.description or ""
 
 
 def markdown() -> str:
-    """The README's table."""
+    """Return the table of settings for the documentation."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for variable, default, meaning in rows():
         shown = f"`{default}`" if default else ""
@@ -25,7 +25,7 @@ def markdown() -> str:
 
 
 def current(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """(variable, value, meaning) of every setting as it is now; secrets are masked."""
+    """Yield (variable, current value, meaning) of every setting; secrets are masked."""
     for name, field in Settings.model_fields.items():
         yield f"BILLSTREAM_{name.upper()}", _text(getattr(settings, name)), field.description or ""
 

@@ -1,4 +1,4 @@
-"""`billstream sweep --dry-run`: what a sweep would settle."""
+"""`billstream sweep --dry-run`: show how the bucket and the ledger differ."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,16 +10,17 @@ from billstream.consumer.backfill.sweep import Difference, FoundDifference, Swee
 EXAMPLES = 20
 _WORDS = {
     Difference.UNKNOWN: "in the bucket, unknown to the ledger",
-    Difference.CHANGED: "in the bucket in another version than the ledger has",
+    Difference.CHANGED: "in the bucket, in another version than in the ledger",
     Difference.GONE: "in the ledger, gone from the bucket",
-    Difference.FREED: "skipped as a copy of what is not in force any more",
+    Difference.FREED: "skipped as a copy of content that is no longer active",
 }
 
 
 def foresee_sweep(sweep: Sweep, *, as_json: bool) -> None:
-    """Say how the bucket and the ledger differ, with the first files of each kind."""
+    """Show the number of differences, and the first files of each kind."""
     counts: Counter[Difference] = Counter()
     examples: list[FoundDifference] = []
+    # A bucket may differ in millions of objects: counts and the first examples are kept, no list.
     for one in sweep.differences():
         counts[one.difference] += 1
         if counts[one.difference] <= EXAMPLES:
@@ -31,7 +32,10 @@ def foresee_sweep(sweep: Sweep, *, as_json: bool) -> None:
     elif not counts:
         say(f"The bucket {sweep.bucket.name} and the ledger agree.")
     else:
-        _table(counts)
+        rows = table()
+        for difference, count in sorted(counts.items()):
+            add_row(rows, _WORDS[difference], f"{count:,}")
+        out.print(rows)
         say("Nothing was changed.")
 
 
@@ -42,10 +46,3 @@ def _plain(sweep: Sweep, counts: Counter[Difference], examples: Sequence[FoundDi
         "examples": [{"difference": one.difference.value, "scope": one.event.scope} for one in examples],
         "finished": not sweep.stop.requested,
     }
-
-
-def _table(counts: Counter[Difference]) -> None:
-    rows = table()
-    for difference, count in sorted(counts.items()):
-        add_row(rows, _WORDS[difference], f"{count:,}")
-    out.print(rows)

@@ -1,1 +1,1 @@
-"""What the consumer and the aggregator truly share: settings, errors, the lake and its ledger."""
+"""The shared parts of consumer and aggregator: settings, errors, the lake and its claim guard."""

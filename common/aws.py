@@ -1,4 +1,4 @@
-"""AWS clients: one place that knows endpoints, credentials, time-outs and retries.
+"""AWS clients, with their endpoints, credentials, time-outs and retries.
 
 Endpoints follow what the users of each tool expect: `AWS_ENDPOINT_URL` (and `AWS_ENDPOINT_URL_S3` and so on)
 as boto3 reads them; else, with `USE_LOCALSTACK=1`, LocalStack at `LOCALSTACK_HOST` as localstack-client
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 
 NO_ANSWER = (BotoCoreError, ResponseParserError, HTTPError)
-"""What boto3 raises when there is no answer, or none that can be read. A `ClientError` is an answer."""
+"""Exceptions of boto3 for a missing or unreadable answer. A `ClientError` is an answer."""
 
 CREDENTIALS_REFUSED = frozenset(
     {
@@ -47,12 +47,10 @@ CREDENTIALS_REFUSED = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""The codes with which AWS refuses whoever asks, whatever is asked for."""
+"""Error codes by which AWS refuses the credentials themselves, whatever the request."""
 
-SET_CREDENTIALS = (
-    "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE, or attach a role; then start again."
-)
-"""The advice when no AWS credentials are configured."""
+SET_CREDENTIALS = "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or AWS_PROFILE, or attach a role."
+"""The advice when no credentials are configured."""
 
 _NOT_SET_UP = (
     NoCredentialsError,
@@ -63,18 +61,16 @@ _NOT_SET_UP = (
 )
 
 
-def credentials_advice(code: str) -> str | None:
-    """Return the advice for an error code of AWS that refuses the credentials; None for every other code."""
-    if code not in CREDENTIALS_REFUSED:
-        return None
-    return (
-        "The AWS credentials are wrong or have expired. What is committed stays, and the rest follows after the next "
-        "start. Check them with `aws sts get-caller-identity`, renew them, and start again."
+def credentials_refused(doing: str, code: object) -> Fatal:
+    """Return the error for a refusal whose code is one of `CREDENTIALS_REFUSED`."""
+    return Fatal(
+        f"{doing}: {code}. The AWS credentials are wrong or have expired. What is committed stays, and the rest "
+        "follows after the next start. Check them with `aws sts get-caller-identity`, renew them, and start again."
     )
 
 
 def unanswered(error: Exception, doing: str) -> ServiceUnavailable | Fatal:
-    """What one of `NO_ANSWER` means: nobody answered, or without credentials nobody was asked."""
+    """Translate one of `NO_ANSWER`: the service did not answer, or there were no credentials to ask it with."""
     if isinstance(error, _NOT_SET_UP):
         return Fatal(f"{doing}: {error}. {SET_CREDENTIALS}")
     return ServiceUnavailable(f"{doing}: {error}")
@@ -82,7 +78,7 @@ def unanswered(error: Exception, doing: str) -> ServiceUnavailable | Fatal:
 
 @dataclass(frozen=True)
 class AwsAccess:
-    """What another library (DuckDB's httpfs) must know to reach the same S3 as boto3 does."""
+    """Region, credentials and endpoint, so that DuckDB's httpfs reaches the same S3 as boto3."""
 
     region: str
     access_key: str = field(repr=False)
@@ -92,12 +88,12 @@ class AwsAccess:
 
     @property
     def endpoint_host(self) -> str | None:
-        """`host:port` of a custom endpoint, None for AWS itself."""
+        """Return `host:port` of a custom endpoint, None for AWS itself."""
         return urlsplit(self.endpoint_url).netloc if self.endpoint_url else None
 
     @property
     def use_ssl(self) -> bool:
-        """Whether the endpoint speaks TLS."""
+        """Return whether the endpoint uses TLS."""
         return not (self.endpoint_url or "").startswith("http://")
 
 
@@ -106,7 +102,7 @@ def _uses_localstack() -> bool:
 
 
 def endpoint_url(service: str) -> str | None:
-    """The endpoint that `service` is reached at, None for AWS itself."""
+    """Return the URL of a service, None for AWS itself."""
     for variable in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"):
         if url := os.environ.get(variable, "").strip():
             return url
@@ -122,6 +118,7 @@ def _session() -> boto3.Session:
 
 
 def _config(service: str, *, read_timeout: float) -> Config:
+    # Emulators serve one host name, so buckets are in the path; AWS itself wants them in the host name.
     return Config(
         connect_timeout=5,
         read_timeout=read_timeout,
@@ -132,7 +129,7 @@ def _config(service: str, *, read_timeout: float) -> Config:
 
 
 def s3_client() -> "S3Client":
-    """A client for S3."""
+    """Return a client for S3."""
     session = _session()
     return session.client(
         "s3",
@@ -143,7 +140,7 @@ def s3_client() -> "S3Client":
 
 
 def sqs_client() -> "SQSClient":
-    """A client for SQS; its read time-out leaves room for the longest long poll (20 s)."""
+    """Return a client for SQS; its read time-out is longer than the longest long poll (20 s)."""
     session = _session()
     return session.client(
         "sqs",
@@ -154,7 +151,7 @@ def sqs_client() -> "SQSClient":
 
 
 def s3_access() -> AwsAccess:
-    """Region, endpoint and the credentials of this moment, for DuckDB's own S3 reader and writer.
+    """Return region, endpoint and the current credentials, for DuckDB's own S3 client.
 
     Raises:
         Fatal: no AWS credentials are configured.
@@ -163,6 +160,7 @@ def s3_access() -> AwsAccess:
     credentials = session.get_credentials()
     if credentials is None:
         raise Fatal(f"The data path is on S3, but no AWS credentials were found. {SET_CREDENTIALS}")
+    # Those of a role expire, and DuckDB renews nothing: `Storage.prepare` asks again before each write.
     frozen = credentials.get_frozen_credentials()
     return AwsAccess(
         region=session.region_name or DEFAULT_REGION,

@@ -1,8 +1,8 @@
-"""The kinds of failure billstream knows, told apart by class and never by text.
+"""The kinds of failure, distinguished by class and never by text.
 
-* `Retryable`: the world is at fault and may recover. The message goes back to the queue.
+* `Retryable`: a service or another writer is at fault and may recover. The message goes back to the queue.
 * `Poison`: the input is at fault and stays so. It is quarantined with its reason, then acknowledged.
-* `Fatal`: we, or our configuration, are at fault. The process stops; the message reappears by itself.
+* `Fatal`: billstream or its configuration is at fault. The process stops; the message reappears by itself.
 
 Vendor exceptions are translated into these where the vendor is called, and nowhere else. An exception of any
 other class is treated as fatal.
@@ -10,11 +10,11 @@ other class is treated as fatal.
 
 
 class BillstreamError(Exception):
-    """Base of every error billstream raises on purpose; its text tells the operator what to do."""
+    """Base of all errors of billstream; the text tells the operator what to do."""
 
 
 class Retryable(BillstreamError):  # noqa: N818 - it names an outcome, not a thing
-    """Trying the same again later may succeed; nothing has been changed."""
+    """A later attempt may succeed; nothing was changed."""
 
 
 class Poison(BillstreamError):  # noqa: N818
@@ -22,7 +22,7 @@ class Poison(BillstreamError):  # noqa: N818
 
 
 class Fatal(BillstreamError):  # noqa: N818
-    """Going on would be wrong: a bug, a missing permission, a schema this version does not know."""
+    """Work cannot go on: a bug, a missing permission, or a schema that this version does not know."""
 
 
 class WriteConflict(Retryable):
@@ -30,7 +30,7 @@ class WriteConflict(Retryable):
 
 
 class ClaimRefused(WriteConflict):
-    """The catalog refused a commit, because a scope in it has moved on since the ledger was read."""
+    """The catalog refused a commit, because a scope in it has changed since the ledger was read."""
 
 
 class CatalogUnavailable(Retryable):
@@ -42,8 +42,8 @@ class NoRoom(Retryable):
 
 
 class ServiceUnavailable(Retryable):
-    """S3 or SQS throttled, failed or did not answer."""
+    """S3 or SQS throttled the request, failed, or did not answer."""
 
 
 class ObjectMissing(BillstreamError):  # noqa: N818
-    """The object or the version that a notification names is not there (any more)."""
+    """The object version that a notification names does not exist, or no longer exists."""

@@ -1,4 +1,4 @@
-"""The named retry policies: what is tried again, how long, with how much jitter. tenacity does the work."""
+"""The retry policies by name: which errors are retried, for how long, with how much jitter."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,33 +14,44 @@ log = structlog.get_logger(__name__)
 
 
 def redo_on_conflict(unit: Callable[[], T]) -> T:
-    """Redo a unit that lost a race: at once, then with growing jitter up to 2 s, for two minutes at most.
+    """Repeat a unit that lost a race: at once, then with growing jitter up to 2 s, for two minutes at most.
 
-    The unit must look at the ledger anew each time it is called.
+    Args:
+        unit: reads the ledger again each time it is called; what it read before is out of date.
+
+    Raises:
+        WriteConflict: it still loses after two minutes.
     """
+    # Random waits: consumers that collide and then wait for the same time would collide again.
     return Retrying(
         retry=retry_if_exception_type(WriteConflict),
         wait=wait_random_exponential(multiplier=0.02, max=2),
         stop=stop_after_delay(120),
-        before_sleep=_say("unit_redone"),
+        before_sleep=lambda state: log.info("unit_redone", **_attempt(state)),
         reraise=True,
     )(unit)
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """Call a dependency that may still be starting: every few seconds, for two minutes at most."""
+    """Call a dependency that may still be starting: every few seconds, for two minutes at most.
+
+    Raises:
+        Retryable: it does not answer after two minutes.
+    """
     return Retrying(
         retry=retry_if_exception_type((CatalogUnavailable, NoRoom, ServiceUnavailable)),
         wait=wait_random_exponential(multiplier=0.5, max=5),
         stop=stop_after_delay(120),
-        before_sleep=_say("dependency_awaited"),
+        before_sleep=lambda state: log.info("dependency_awaited", **_attempt(state)),
         reraise=True,
     )(call)
 
 
-def _say(event: str) -> Callable[[RetryCallState], None]:
-    def say(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        log.info(event, attempt=state.attempt_number, wait_seconds=round(state.upcoming_sleep, 3), reason=str(error))
-
-    return say
+def _attempt(state: RetryCallState) -> dict[str, object]:
+    """Return what a log event tells of a failed attempt."""
+    error = state.outcome.exception() if state.outcome else None
+    return {
+        "attempt": state.attempt_number,
+        "wait_seconds": round(state.upcoming_sleep, 3),
+        "reason": str(error),
+    }

@@ -1,4 +1,4 @@
-"""What a long-running process needs of its operating system: signals (see `common.stop`), names, logs."""
+"""The name and the log of a process. Its signals are in `common.stop`."""
 
 import logging
 import os
@@ -8,18 +8,15 @@ import sys
 import structlog
 
 from billstream.common.settings import LogFormat, Settings
-from billstream.common.stop import Stop
-
-__all__ = ["Stop", "configure_logs", "process_name"]
 
 
 def process_name(role: str) -> str:
-    """A name for this process in ledger and logs: role, host, process id."""
+    """Return the name of this process in ledger and logs: role, host, process id."""
     return f"{role}@{socket.gethostname()}:{os.getpid()}"
 
 
 def configure_logs(settings: Settings) -> None:
-    """Structured events to standard error: JSON for machines, coloured lines for a terminal."""
+    """Send structured log events to standard error: JSON for machines, coloured lines for a terminal."""
     as_json = settings.log_format is LogFormat.JSON or (
         settings.log_format is LogFormat.AUTO and not sys.stderr.isatty()
     )
@@ -39,5 +36,6 @@ def configure_logs(settings: Settings) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # The configuration does not change after the start.
         cache_logger_on_first_use=True,
     )

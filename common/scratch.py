@@ -1,7 +1,7 @@
-"""Scratch folders: each belongs to one process, and whoever starts next removes what a dead one has left.
+"""Scratch folders: each belongs to one process, and the next process that starts removes those of dead ones.
 
-A folder's owner holds a lock beside it for as long as it lives, and the operating system lets go of the lock when the
-owner dies, by whatever death.
+The owner of a folder holds a lock beside it as long as it lives; the operating system releases the lock when the owner
+dies, however it dies.
 """
 
 import errno
@@ -23,11 +23,11 @@ log = structlog.get_logger(__name__)
 
 
 class ScratchFolder:
-    """A new, empty folder of this process; everything in it may be lost at any time.
+    """A new, empty folder of this process; its content is lost when the process ends.
 
     Args:
-        parent: where scratch folders are; made if it is not there.
-        purpose: how the folder's name begins.
+        parent: folder of all scratch folders; created if it does not exist.
+        purpose: beginning of the folder's name.
     """
 
     def __init__(self, parent: Path, purpose: str) -> None:
@@ -35,11 +35,11 @@ class ScratchFolder:
         self._lock = FileLock(_lock_of(self.path), thread_local=False)
         with needing_room("making scratch space"):
             parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()  # first of all: a folder that nobody holds is taken for that of a dead process
+            self._lock.acquire()  # first: a folder without a locked lock counts as that of a dead process
             self.path.mkdir()
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it; a second time does nothing."""
+        """Remove the folder with its content; a second call does nothing."""
         shutil.rmtree(self.path, ignore_errors=True)
         _lock_of(self.path).unlink(missing_ok=True)
         self._lock.release()
@@ -47,7 +47,7 @@ class ScratchFolder:
 
 @contextmanager
 def scratch_folder(parent: Path, purpose: str) -> Iterator[Path]:
-    """A scratch folder for as long as the context lasts."""
+    """Provide a scratch folder while the context lasts."""
     scratch = ScratchFolder(parent, purpose)
     try:
         yield scratch.path
@@ -57,10 +57,10 @@ def scratch_folder(parent: Path, purpose: str) -> Iterator[Path]:
 
 @contextmanager
 def needing_room(doing: str) -> Iterator[None]:
-    """Name a full disk by its class.
+    """Translate the errors of a full disk.
 
     Raises:
-        NoRoom: there is no space left for what the context writes.
+        NoRoom: there is no space for what the context writes.
     """
     try:
         yield
@@ -71,22 +71,23 @@ def needing_room(doing: str) -> Iterator[None]:
 
 
 def remove_leftovers(parent: Path, rescue: Callable[[Path], None] = lambda _: None) -> None:
-    """Remove the scratch folders of processes that are no more.
+    """Remove the scratch folders of processes that have ended.
 
     Args:
-        parent: where scratch folders are.
-        rescue: is given each folder before it is removed.
+        parent: folder of all scratch folders.
+        rescue: called with each folder before it is removed.
     """
     for lock in parent.glob(f"*{_LOCK}"):
         folder = lock.with_name(lock.name.removesuffix(_LOCK))
         try:
             with FileLock(lock, timeout=0):
+                # The lock is ours now, so its owner is dead, and no second process removes the folder with us.
                 rescue(folder)
                 shutil.rmtree(folder, ignore_errors=True)
                 lock.unlink(missing_ok=True)
         except Timeout:
-            continue  # its owner lives
-        log.info("scratch_removed", folder=str(folder), reason="the process that it belonged to is no more")
+            continue  # its owner is alive
+        log.info("scratch_removed", folder=str(folder), reason="its process has ended")
 
 
 def _lock_of(folder: Path) -> Path:

@@ -1,7 +1,7 @@
-"""The one settings object: read once at start from the environment, frozen, each field with its sentence.
+"""The settings: read once at start from the environment, then frozen. Each has a sentence, a default and an example.
 
-The README's table of settings is generated from this class (`billstream settings --markdown`), and a test
-compares the two.
+The documented table of settings is generated from this class (`billstream settings --markdown`), and a test compares
+the two.
 """
 
 from enum import StrEnum
@@ -19,14 +19,14 @@ MEBIBYTE = 1024 * 1024
 
 
 class RemovalPolicy(StrEnum):
-    """What an `ObjectRemoved` event does to the rows of the object."""
+    """Policy for the rows of an object that is removed from the bucket."""
 
     RETRACT = "retract"
     KEEP = "keep"
 
 
 class DuplicatePolicy(StrEnum):
-    """What happens to an object whose content is in force under another key already."""
+    """Policy for an object whose content is already active under another key."""
 
     WARN = "warn"
     SKIP = "skip"
@@ -34,7 +34,7 @@ class DuplicatePolicy(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How log events are written to standard error."""
+    """Format of the log events on standard error."""
 
     AUTO = "auto"
     JSON = "json"
@@ -46,151 +46,183 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="BILLSTREAM_",
-        env_ignore_empty=True,  # compose files and shells set a variable to nothing and mean: not at all
+        env_ignore_empty=True,  # compose files and shells set a variable to nothing to mean that it is not set
         frozen=True,
         extra="ignore",
     )
 
     home: Path = Field(
         Path("var"),
-        description="Folder of the embedded default: catalog, data, insights and spool live under it unless set apart.",
+        description="Folder of a lake on one host; catalog, data, insights and spool are in it unless set "
+        "separately. Example: `/var/lib/billstream`.",
     )
     catalog: SecretStr | None = Field(
         None,
-        description="The DuckLake catalog: a file path (SQLite) or `postgresql://user:password@host:port/database`. "
-        "Default: `catalog.sqlite` under the home.",
+        description="DuckLake catalog: the path of an SQLite file, or a PostgreSQL URL. Default: `catalog.sqlite` "
+        "in the home. Example: `postgresql://user:password@host:5432/database`.",
     )
     data_path: str | None = Field(
         None,
-        description="Where the lake's Parquet files live: a folder or `s3://bucket/prefix/`. "
-        "Default: `data` under the home. Fixed once the lake is made.",
+        description="Folder or S3 prefix of the lake's Parquet files; cannot be changed after `billstream init`. "
+        "Default: `data` in the home. Example: `s3://lake/data/`.",
     )
     insights_dir: Path | None = Field(
-        None, description="Where the aggregator publishes insights. Default: `insights` under the home."
+        None,
+        description="Folder that the aggregator writes insights to. Default: `insights` in the home. Example: "
+        "`/srv/www/insights`.",
     )
     spool_dir: Path | None = Field(
         None,
-        description="Local scratch space for objects being loaded. Default: `spool` under the home. "
-        "Safe to lose at any time.",
+        description="Local folder for objects that are being loaded; its content may be deleted at any time. "
+        "Default: `spool` in the home. Example: `/scratch/billstream`.",
     )
     profiles_dir: Path | None = Field(
-        None, description="Folder with profiles of your own (`*.toml`); they are tried before the built-in ones."
+        None,
+        description="Folder with profiles of your own (`*.toml`), tried before the built-in ones. Example: "
+        "`/etc/billstream/profiles`.",
     )
     exports_dir: Path | None = Field(
-        None, description="Folder with export layouts of your own (`*.toml`); they are tried before the built-in ones."
+        None,
+        description="Folder with export layouts of your own (`*.toml`), tried before the built-in ones. Example: "
+        "`/etc/billstream/exports`.",
     )
     export_layouts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("all",),
         min_length=1,
-        description="Comma-separated names of the export layouts in use: their parts are loaded when a manifest says "
-        "that the delivery is complete. `all`, or `none`.",
+        description="Comma-separated names of the export layouts in use, `all`, or `none`; the parts of such an "
+        "export are loaded when its manifest reports the delivery as complete. Example: `aws_cur`.",
     )
 
     queue_url: str | None = Field(
-        None, description="URL of the SQS queue to consume. Default: the URL of the queue named by the next setting."
+        None,
+        description="URL of the SQS queue. Default: the URL of the queue that `BILLSTREAM_QUEUE_NAME` names. "
+        "Example: `https://sqs.eu-central-1.amazonaws.com/123456789012/billstream`.",
     )
     queue_name: str = Field(
         "billstream",
-        description="Name of the queue; `billstream init --aws` makes it and its dead-letter queue, `<name>-dlq`.",
+        description="Name of the SQS queue; `billstream init --aws` creates it, and its dead-letter queue "
+        "`<name>-dlq`. Example: `billing-events`.",
     )
     bucket: str = Field(
-        "billing", description="The S3 bucket that billing files land in; `billstream init --aws` makes it."
+        "billing",
+        description="S3 bucket of the billing files; `billstream init --aws` creates it. Example: `acme-billing`.",
     )
     include: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*.csv", "*.csv.gz", "*.csv.zst", "*.csv.bz2", "*.csv.xz", "*.tsv", "*.tsv.gz", "*.zip", "*.parquet"),
         min_length=1,
-        description="Comma-separated shell patterns of the keys that are billing files; others are acknowledged "
-        "and counted.",
+        description="Comma-separated shell patterns for the keys of billing files; other objects are acknowledged "
+        "and counted. Example: `exports/*.csv.gz`.",
     )
     on_removed: RemovalPolicy = Field(
         RemovalPolicy.RETRACT,
-        description="What happens to an object's rows when it is removed from the bucket: `retract` or `keep`.",
+        description="Policy when an object is removed from the bucket: `retract` deletes its rows, `keep` keeps "
+        "them. Example: `keep`.",
     )
 
     on_duplicate_content: DuplicatePolicy = Field(
         DuplicatePolicy.WARN,
-        description="What happens to an object whose content is loaded under another key already: `warn` loads and "
-        "reports it, `skip` does not load it, `load` loads it without a word.",
+        description="Policy when another active object has the same content: `warn` loads it and logs a warning, "
+        "`skip` does not load it, `load` loads it silently. Example: `skip`.",
     )
     breaker_consecutive: int = Field(
         25,
         ge=0,
-        description="The consumer stops when so many objects in a row cannot be loaded; 0 never stops it.",
+        description="Objects in a row that cannot be loaded before the consumer stops; `0` turns this off. "
+        "Example: `100`.",
     )
     breaker_share: float = Field(
         0.5,
         ge=0,
         le=1,
-        description="The consumer stops when more than this share of the last 100 objects cannot be loaded; "
-        "1 never stops it.",
+        description="Share of the last 100 objects that cannot be loaded, above which the consumer stops; `1` "
+        "turns this off. Example: `0.2`.",
     )
 
     poll_seconds: int = Field(
         5,
         ge=0,
         le=20,
-        description="How long one receive waits for a message; also how long a stop may take to be heard.",
+        description="Seconds that one receive waits for messages, at most 20. Example: `20`.",
     )
-    batch_files: int = Field(200, ge=1, le=5000, description="A micro-batch is committed at this many files,")
-    batch_bytes: int = Field(256 * MEBIBYTE, ge=1, description="or at this many bytes of objects,")
+    batch_files: int = Field(
+        200, ge=1, le=5000, description="Files after which a micro-batch is committed. Example: `50`."
+    )
+    batch_bytes: int = Field(
+        256 * MEBIBYTE,
+        ge=1,
+        description="Bytes of objects after which a micro-batch is committed. Example: `67108864` for 64 MiB.",
+    )
     batch_seconds: float = Field(
-        2.0, gt=0, le=300, description="or when its first message has waited this many seconds."
+        2.0,
+        gt=0,
+        le=300,
+        description="Seconds after the first message when a micro-batch is committed, however small it is. "
+        "Example: `0.5`.",
     )
     max_receives: int = Field(
         12,
         ge=1,
         le=1000,
-        description="After this many receives of one message SQS moves it to the dead-letter queue "
-        "(used by `init --aws`).",
+        description="Receives of one message after which SQS moves it to the dead-letter queue; applied by "
+        "`billstream init --aws`. Example: `5`.",
     )
 
     sweep_seconds: float = Field(
         0,
         ge=0,
-        description="Seconds between two sweeps of a running consumer: it lists the bucket and settles what no "
-        "notification told of. 0 never does; one consumer of a fleet is enough.",
+        description="Seconds between two sweeps of a running consumer, which find objects without a notification; "
+        "`0` turns them off, and one consumer of a fleet is enough. Example: `86400`.",
     )
     grace_seconds: float = Field(
         30.0,
         ge=0,
-        description="After SIGTERM, what is open may take so many seconds more; then it is abandoned, and comes again.",
+        description="Seconds to finish in-flight work after SIGTERM; unfinished messages return to the queue. "
+        "Example: `10`.",
     )
     aggregate_seconds: float = Field(
-        15.0, gt=0, description="Seconds between two refreshes of aggregates and insights."
+        15.0, gt=0, description="Seconds between two refreshes of aggregates and insights. Example: `300`."
     )
 
     memory_limit: str = Field(
-        "2GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$", description="How much memory DuckDB may use in one process."
+        "2GB",
+        pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$",
+        description="Memory that DuckDB may use in one process, as a number with a unit. Example: `512MB`.",
     )
-    threads: int = Field(0, ge=0, description="Threads DuckDB may use in one process; 0 means one for each core.")
+    threads: int = Field(
+        0, ge=0, description="Threads that DuckDB may use in one process; `0` means one per core. Example: `4`."
+    )
     log_level: str = Field(
-        "info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
+        "info",
+        pattern="^(debug|info|warning|error)$",
+        description="Least severe log events that are written: `debug`, `info`, `warning` or `error`. Example: "
+        "`warning`.",
     )
     log_format: LogFormat = Field(
         LogFormat.AUTO,
-        description="`json`, `console`, or `auto`: JSON unless standard error is a terminal.",
+        description="Format of log events: `json`, `console`, or `auto`, which is JSON unless standard error is a "
+        "terminal. Example: `json`.",
     )
 
     @cached_property
     def catalog_url(self) -> str:
-        """The catalog with its default filled in. May hold a password: never log it."""
+        """Return the catalog, or its default. It may contain a password: never log it."""
         if self.catalog is None:
             return str(self.home / "catalog.sqlite")
         return self.catalog.get_secret_value()
 
     @cached_property
     def data_location(self) -> str:
-        """The data path with its default filled in."""
+        """Return the data path, or its default."""
         return self.data_path or str(self.home / "data")
 
     @cached_property
     def insights(self) -> Path:
-        """The folder of the published insights."""
+        """Return the folder of the published insights."""
         return self.insights_dir or self.home / "insights"
 
     @cached_property
     def spool(self) -> Path:
-        """The folder for objects being loaded."""
+        """Return the folder for objects that are being loaded."""
         return self.spool_dir or self.home / "spool"
 
     @field_validator("include", "export_layouts", mode="before")
@@ -199,7 +231,7 @@ class Settings(BaseSettings):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     def includes(self, key: str) -> bool:
-        """Whether a key is one of a billing file."""
+        """Return whether a key is included: one of the patterns matches it, whatever the case of its letters."""
         name = key.casefold()
         return not key.endswith("/") and any(fnmatchcase(name, pattern.casefold()) for pattern in self.include)
 
@@ -208,7 +240,7 @@ class Settings(BaseSettings):
         """Read the environment.
 
         Raises:
-            Fatal: a variable has a value that is not understood; the text names each of them.
+            Fatal: a variable has an invalid value; the text names each such variable.
         """
         try:
             return cls()

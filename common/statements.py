@@ -1,19 +1,19 @@
-"""SQL texts that stand in files of their own, in the folder `sql` beside the code that runs them."""
+"""SQL texts in files of their own, in the folder `sql` beside the code that runs them."""
 
 from functools import cache
 from importlib.resources import files
 
 
 def statement(module: str, name: str, /, **identifiers: str | int) -> str:
-    """Return the text of `sql/<name>.sql` beside a module, its braces filled in with identifiers of ours.
+    """Return the text of `sql/<name>.sql` beside a module, with its placeholders in braces filled in.
 
     Args:
         module: the `__name__` of the module that runs it.
-        name: the file's name; with a slash where the folder has folders.
-        identifiers: names from code only, never from a file, a key or a message.
+        name: name of the file without `.sql`; it may name a subfolder, as in `fold/moved`.
+        identifiers: names of tables and columns that the code defines, never text from a file, a key or a message.
 
     Raises:
-        KeyError: the text has a brace that no identifier was given for.
+        KeyError: the text has a placeholder without an identifier.
     """
     return _text(module.rpartition(".")[0], name).format_map(identifiers)
 

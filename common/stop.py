@@ -1,4 +1,4 @@
-"""Told to end: signals, heard from the first moment on. Imports nothing but Python's own, to be there at once."""
+"""Signals to stop. Imports only the standard library, so that a process handles them from its first moment."""
 
 import os
 import select
@@ -8,17 +8,17 @@ from collections.abc import Callable
 from types import FrameType
 
 LAST_SECONDS = 5.0
-"""How long giving up may take when the grace period has passed."""
+"""Seconds for the last call (see `on_abandon`) after the grace period."""
 
 
 class Stop:
-    """Set by SIGTERM or SIGINT: finish what is open, then end.
+    """A request to stop, made by SIGTERM or SIGINT: finish the in-flight work, then end.
 
-    What takes longer than the grace period is abandoned, and the process ends with exit code 0 all the same. A second
-    signal ends it at once. In either case what is open reappears by itself: that is what the queue is for.
+    Work that takes longer than the grace period is abandoned, and the process ends with exit code 0 all the same. A
+    second signal ends it at once. In both cases unfinished messages return to the queue by themselves.
 
-    The signals are heard by a thread of their own, so that a main thread that is busy in a library, or waits for a
-    network, cannot keep the process from ending.
+    A thread of its own handles the signals, so that a main thread that is busy in a library, or waits for a network,
+    cannot keep the process from ending.
     """
 
     def __init__(self, grace_seconds: float = 30.0) -> None:
@@ -27,7 +27,7 @@ class Stop:
         self._abandon: Callable[[], None] = lambda: None
 
     def install(self) -> "Stop":
-        """Listen to the signals. Only from the main thread. The grace period may be set until one is heard."""
+        """Handle the signals from now on; call it in the main thread. The grace period may change until one arrives."""
         heard, told = os.pipe()
         os.set_blocking(told, False)
         signal.set_wakeup_fd(told)
@@ -37,11 +37,11 @@ class Stop:
         return self
 
     def on_abandon(self, call: Callable[[], None]) -> None:
-        """Have `call` called, in another thread and for a few seconds at most, should the grace period pass."""
+        """Set what is called when the grace period ends: in another thread, for `LAST_SECONDS` at most."""
         self._abandon = call
 
     def _listen(self, pipe: int) -> None:
-        os.read(pipe, 1)
+        os.read(pipe, 1)  # Python writes the number of each signal into the pipe, whatever the main thread does
         self._event.set()
         impatient, _, _ = select.select([pipe], [], [], self.grace_seconds)
         if impatient:
@@ -53,17 +53,17 @@ class Stop:
 
     @property
     def requested(self) -> bool:
-        """Whether it is time to end."""
+        """Return whether a stop was requested."""
         return self._event.is_set()
 
     def request(self) -> None:
-        """Ask for the end from within."""
+        """Request a stop from within the process."""
         self._event.set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, or less when the end is asked for. Returns `requested`."""
+        """Sleep until the time is over or a stop is requested. Returns `requested`."""
         return self._event.wait(seconds)
 
 
 def _leave_it_to_the_listener(_number: int, _frame: FrameType | None) -> None:
-    """A signal reaches the pipe only if Python has a handler for it."""
+    """Do nothing: a signal reaches the pipe only if Python has a handler for it."""

@@ -1,64 +1,44 @@
-"""What the work on events is done with: the lake, the store, and the rest of a consumer's tools."""
+"""The tools that the road works with: the lake, the object store, and the policies of this process."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING
 
-import structlog
-
-from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
 from billstream.common.settings import DuplicatePolicy
-from billstream.consumer.commit.ledger import State
-from billstream.consumer.delivery.exports import Exports
-
-if TYPE_CHECKING:
-    from billstream.common.lake import Lake
-    from billstream.consumer.commit.breaker import Breaker
-    from billstream.consumer.commit.unit import Unit
-    from billstream.consumer.decide.step import LedgerWriter
-    from billstream.consumer.decode import Staged, Staging
-    from billstream.consumer.profiles import ProfileRegistry
-    from billstream.consumer.s3.objects import ObjectStore
-    from billstream.consumer.s3.spool import Spool
-
-log = structlog.get_logger(__name__)
+from billstream.consumer.commit.breaker import Breaker
+from billstream.consumer.commit.ledger import EntryBuilder
+from billstream.consumer.decode import Staging
+from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.s3.fetch import Spool
+from billstream.consumer.s3.objects import ObjectStore
 
 
 @dataclass(frozen=True)
 class Context:
-    """The tools of one process; not for use by two threads at a time."""
+    """The tools of one process. Not for use by two threads at a time.
 
-    lake: "Lake"
-    objects: "ObjectStore"
-    profiles: "ProfileRegistry"
-    spool: "Spool"
-    staging: "Staging"
-    writer: "LedgerWriter"
-    breaker: "Breaker"
-    on_duplicate_content: DuplicatePolicy
-    clock: Callable[[], datetime]
-    exports: Exports = field(default_factory=Exports)
+    Args:
+        lake: the tables, and the one way to commit.
+        objects: the store that events are about.
+        profiles: how a header becomes columns of charges.
+        spool: local disk for objects on their way into the lake.
+        staging: decodes objects into Parquet files of the data path.
+        entries: writes ledger entries in the name of this consumer.
+        breaker: stops the process when too much cannot be loaded; None where a person watches.
+        layouts: the exports whose parts and manifests are known by their keys.
+        on_duplicate_content: what happens to an object whose content is active under another key.
+        group_files: how many parts of a delivery are on the local disk at a time.
+        group_bytes: how large these may be together, in bytes as stored.
+    """
 
-    def commit(self, unit: "Unit", staged: "Staged") -> int:
-        """Commit a unit with the rows that are staged for it, unless too much of late could not be loaded.
-
-        Returns:
-            The snapshot's id.
-
-        Raises:
-            Retryable: see `Lake.commit`; decide the whole unit anew.
-            Fatal: the breaker stops it; nothing stays staged.
-        """
-        try:
-            self.breaker.check(unit.poisoned)
-        except Fatal:
-            for entry in unit.entries:
-                if entry.state is State.QUARANTINED:
-                    log.warning("object_unreadable", scope=entry.scope, reason=entry.reason)
-            self.staging.discard(staged)
-            raise
-        unit.staged_paths = staged.paths
-        snapshot = unit.commit(self.lake, self.writer.consumer_id)
-        self.breaker.record(unit.poisoned)
-        return snapshot
+    lake: Lake
+    objects: ObjectStore
+    profiles: ProfileRegistry
+    spool: Spool
+    staging: Staging
+    entries: EntryBuilder
+    breaker: Breaker | None = None
+    layouts: Layouts = field(default_factory=Layouts)
+    on_duplicate_content: DuplicatePolicy = DuplicatePolicy.WARN
+    group_files: int = 200
+    group_bytes: int = 256 * 1024 * 1024

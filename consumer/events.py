@@ -10,6 +10,9 @@ FILE_BUCKET = "file:"
 MESSAGE_BUCKET = "message:"
 """The bucket of messages that nobody can read; their keys are digests of their bodies."""
 
+EXPORT_BUCKET = "export:"
+"""The bucket of ledger entries about a delivery as a whole; their keys are `bucket/export/period`."""
+
 
 class EventKind(StrEnum):
     """What a message may report."""
@@ -26,6 +29,7 @@ class ObjectEvent:
     `key` is decoded. `version_id` is None in an unversioned bucket. `etag` is without quotes. `sequencer`
     orders events of one key, compared as hexadecimal numbers of equal length. `attempt` counts the receives
     of the message that brought the event, from 1. `force` loads what the store has now, whatever the ledger says.
+    `part` marks a part of an export's delivery, whose rows come and go with its manifest.
     """
 
     kind: EventKind
@@ -39,13 +43,14 @@ class ObjectEvent:
     event_time: datetime | None = None
     attempt: int = 1
     force: bool = False
+    part: bool = False
     body: str | None = None
     problem: str | None = None
 
     @property
     def scope(self) -> str:
         """What a load of this object replaces: the object itself."""
-        if self.bucket in {FILE_BUCKET, MESSAGE_BUCKET}:
+        if self.bucket in {FILE_BUCKET, MESSAGE_BUCKET, EXPORT_BUCKET}:
             return f"{self.bucket}//{self.key}"
         return f"s3://{self.bucket}/{self.key}"
 
@@ -74,3 +79,21 @@ class Gone:
 
 
 GONE = Gone()
+
+
+class Later(Exception):  # noqa: N818 - it names an outcome, not a thing
+    """The event cannot be processed now, so its message goes back to the queue.
+
+    A value where it is the end of one event of a batch; raised where it is the end of a whole delivery.
+
+    Args:
+        reason: why, for logs and operators.
+        unavailable: the object store as a whole does not answer.
+        missing: the part of the delivery that is not there, where that is the reason.
+    """
+
+    def __init__(self, reason: str, *, unavailable: bool = False, missing: "ObjectEvent | None" = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.unavailable = unavailable
+        self.missing = missing

@@ -1,7 +1,7 @@
-"""The loop: receive, settle, acknowledge. This is the one place where a message is acknowledged.
+"""The loop: receive, process, acknowledge. This is the one place where a message is acknowledged.
 
-A message is deleted only when every event in it is settled, and an event is settled only by a commit. Whatever
-ends the process in between, the queue brings the message again, and the ledger tells what had been done.
+A message is deleted only when every event in it has been processed, and only a commit processes an event. Whatever
+ends the process in between, the queue delivers the message again, and the ledger knows what was done.
 """
 
 import random
@@ -9,25 +9,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import structlog
 
 from billstream.common.errors import Retryable, ServiceUnavailable
 from billstream.common.failpoints import failpoint
+from billstream.common.settings import Settings
+from billstream.common.stop import Stop
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.intake import Intake
+from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.sqs.batching import Batching, ReceivedMessage
 from billstream.consumer.sqs.envelope import Reading
 from billstream.consumer.sqs.heartbeat import Heartbeat
 from billstream.consumer.sqs.queue import Message, Queue
-
-if TYPE_CHECKING:
-    from billstream.common.runtime import Stop
-    from billstream.common.settings import Settings
-    from billstream.consumer.intake import Intake
-    from billstream.consumer.layouts.interest import Interest
 
 LONGEST_BACKOFF = 900  # seconds
 LONGEST_WAIT = 60
@@ -37,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Summary:
-    """What a run of the worker did."""
+    """The counts of one run of the worker."""
 
     messages: int = 0
     files: int = 0
@@ -46,15 +43,15 @@ class Summary:
 
 
 class Worker:
-    """Takes messages from a queue until it is told to stop.
+    """Takes messages from a queue until a stop is requested.
 
     Args:
         queue: where the messages are.
-        intake: settles events.
+        intake: processes events.
         settings: how large a micro-batch is.
         stop: says when to end.
-        interest: tells which keys are ours; what the settings include, when it is left out.
-        periodic: what else is to be done now and then, between two batches; not while a queue is drained.
+        interest: tells which keys are ours; by default those that the settings include.
+        periodic: tasks that are due now and then, between two batches; not while a queue is drained.
         clock: seconds that never go back.
         jitter: a random number from 0 to 1.
     """
@@ -62,11 +59,11 @@ class Worker:
     def __init__(  # noqa: PLR0913 - what it works with
         self,
         queue: Queue,
-        intake: "Intake",
-        settings: "Settings",
-        stop: "Stop",
+        intake: Intake,
+        settings: Settings,
+        stop: Stop,
         *,
-        interest: "Interest | None" = None,
+        interest: Interest | None = None,
         periodic: Sequence[Periodic] = (),
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
@@ -87,7 +84,7 @@ class Worker:
         """Work until a stop is requested, or with `drain` until the queue is empty.
 
         Raises:
-            Fatal: going on would be wrong; what was received comes again.
+            Fatal: to go on would be wrong; received messages return to the queue.
         """
         self._stop.on_abandon(self._abandon)
         with self._heartbeat.beating():
@@ -96,7 +93,7 @@ class Worker:
                     self._intake.recover()
                     batch = self._batching.batch(hurried=drain, probing=self._failures > 0)
                     if batch:
-                        self._settle_or_return(batch)
+                        self._process_or_return(batch)
                     elif drain and self._queue.depth().total == 0:
                         break
                     self._do_what_is_due(drain=drain)
@@ -106,33 +103,33 @@ class Worker:
                     self._failures = 0
         return self.summary
 
-    # -- settling ----------------------------------------------------------------------------------------
+    # -- processing --------------------------------------------------------------------------------------
 
-    def _settle_or_return(self, batch: Sequence[ReceivedMessage]) -> None:
+    def _process_or_return(self, batch: Sequence[ReceivedMessage]) -> None:
         if self._stop.requested:
             self._release([received.message for received in batch], 0)
-            log.info("batch_returned", messages=len(batch), reason="told to stop before it was begun")
+            log.info("batch_returned", messages=len(batch), reason="a stop was requested before the batch began")
             return
         started = self._clock()
         self._count_ignored(batch)
         wanted = [(received, event) for received in batch for event in self._wanted(received.reading)]
         try:
-            outcomes = self._intake.settle([event for _, event in wanted])
+            outcomes = self._intake.process([event for _, event in wanted])
         except Retryable:
             self._release([received.message for received in batch], self._backoff(self._failures + 1))
             raise
-        unsettled = {
+        unfinished = {
             received.message.receipt_handle
             for (received, _), outcome in zip(wanted, outcomes, strict=True)
             if not outcome.acknowledge
         }
         self._report(batch, outcomes)
-        self._acknowledge([d.message for d in batch if d.message.receipt_handle not in unsettled])
+        self._acknowledge([d.message for d in batch if d.message.receipt_handle not in unfinished])
         for received in batch:
-            if received.message.receipt_handle in unsettled:
+            if received.message.receipt_handle in unfinished:
                 self._release([received.message], self._backoff(received.message.receive_count))
         seconds = round(self._clock() - started, 3)
-        log.info("batch_settled", messages=len(batch), events=len(outcomes), seconds=seconds)
+        log.info("batch_processed", messages=len(batch), events=len(outcomes), seconds=seconds)
         if outage := next((outcome.reason for outcome in outcomes if outcome.unavailable), None):
             raise ServiceUnavailable(outage)
 
@@ -155,9 +152,9 @@ class Worker:
             self._queue.release(messages, seconds)
 
     def _abandon(self) -> None:
-        """Show what is open to others; called in another thread, just before the process ends."""
+        """Return in-flight messages to the queue. Called in another thread, just before the process ends."""
         messages = self._heartbeat.let_go_all()
-        log.warning("batch_abandoned", messages=len(messages), reason="the grace period has passed")
+        log.warning("batch_abandoned", messages=len(messages), reason="the grace period is over")
         self._queue.release(messages, 0)
 
     def _do_what_is_due(self, *, drain: bool) -> None:
@@ -168,7 +165,7 @@ class Worker:
     # -- waiting -----------------------------------------------------------------------------------------
 
     def _backoff(self, attempt: int) -> int:
-        """Seconds until the next attempt: doubling from 2, at most a quarter of an hour, with jitter."""
+        """Return the seconds until the next attempt: doubling from 2, at most a quarter of an hour, with jitter."""
         longest = min(2.0 ** min(attempt, 20), LONGEST_BACKOFF)
         return round(longest * (0.5 + self._jitter() / 2))
 
@@ -178,7 +175,7 @@ class Worker:
         log.warning("consumer_waiting", reason=str(error), seconds=seconds, failures=self._failures)
         self._stop.wait(seconds)
 
-    # -- telling -----------------------------------------------------------------------------------------
+    # -- reporting ---------------------------------------------------------------------------------------
 
     def _count_ignored(self, batch: Sequence[ReceivedMessage]) -> None:
         for received in batch:

@@ -17,8 +17,8 @@ from billstream.aggregator.rollups import ROLLUPS
 from billstream.aggregator.verify import verify
 from billstream.cli import wiring
 from billstream.common.lake import Lake
-from billstream.common.runtime import Stop
 from billstream.common.settings import Settings
+from billstream.common.stop import Stop
 from billstream.consumer.worker import Summary
 from tests.e2e.billing import BillingFile, expected_totals
 from tests.e2e.commands import Billstream

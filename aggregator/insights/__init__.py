@@ -1,1 +1,1 @@
-"""Insights: what the aggregates and the ledger say, as values."""
+"""Insights: the declared SQL models are run in order, and each section turns its models' rows into a value."""

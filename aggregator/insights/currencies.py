@@ -1,25 +1,23 @@
-"""From the daily aggregates to currencies: what was charged, and which days are covered."""
+"""Currencies: the costs of each period, and the days that each currency covers."""
 
 from collections import defaultdict
 
-from billstream.aggregator.insights.periods import Periods, in_order
+from billstream.aggregator.insights.models import Model, Reading
+from billstream.aggregator.insights.periods import in_order
+from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.values import Costs, Currency, PeriodName
-from billstream.aggregator.statements import statement
-from billstream.common.lake import Lake
+
+COSTS = Model(__name__, "costs", "billing_currency, period", needs=("days", "periods"))
+COVERAGE = Model(__name__, "coverage", "billing_currency", needs=("days",))
 
 
-def store_periods(lake: Lake, periods: Periods) -> None:
-    """Make the temporary table of periods that the statements join with."""
-    first_days = [period.first_day for period in periods.values()]
-    last_days = [period.last_day for period in periods.values()]
-    lake.rows(statement("insight_periods"), [list(periods), first_days, last_days])
-
-
-def read_currencies(lake: Lake) -> tuple[Currency, ...]:
-    """Every currency, from the temporary tables of days and periods; the one with the most charges first."""
+def read_currencies(reading: Reading) -> tuple[Currency, ...]:
+    """Return every currency, the one with the most charges first."""
     costs: dict[str | None, dict[PeriodName, Costs]] = defaultdict(dict)
-    for row in lake.query(statement("insight_costs")).to_pylist():
-        currency, period = row.pop("currency"), row.pop("period")
-        costs[currency][period] = Costs(**row)
-    coverage = lake.query(statement("insight_coverage")).to_pylist()
-    return tuple(Currency(costs=in_order(costs[row["currency"]]), **row) for row in coverage)
+    for row in reading.rows(COSTS):
+        measures = {name: row[name] for name in Costs.model_fields}
+        costs[row["currency"]][row["period"]] = Costs(**measures)
+    return tuple(Currency(costs=in_order(costs[row["currency"]]), **row) for row in reading.rows(COVERAGE))
+
+
+CURRENCIES = Section(__name__, "currencies", tuple[Currency, ...], read_currencies, (COSTS, COVERAGE))

@@ -1,61 +1,66 @@
-"""From the aggregates to meters and quantities: what was used or charged, over time and by whom."""
+"""Meters: each cost and each main quantity over time, and the names with the largest amounts."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from billstream.aggregator.insights.periods import TREND_DAYS, Periods, in_order
+from billstream.aggregator.insights.models import Model, Reading, Rows
+from billstream.aggregator.insights.periods import TREND_DAYS, in_order
 from billstream.aggregator.insights.ratios import change, share
-from billstream.aggregator.insights.values import Consumption, DayAmount, Meter, PeriodName, Ranked, Ranking
-from billstream.aggregator.statements import statement
-from billstream.common.lake import Lake
+from billstream.aggregator.insights.section import Section
+from billstream.aggregator.insights.values import DayAmount, Meter, Ranked, Ranking
 
 TOP = 10
 DIMENSIONS = ("service", "user", "region", "service_tier", "resource_type")
 
-Rows = Sequence[Mapping[str, Any]]
+
+def _amounts_from(reading: Reading) -> list[object]:
+    """The snapshot, and the first day of the rankings; None while there are no charges: then no day is chosen."""
+    window = reading.periods.get("previous_30_days")
+    return [reading.version, window and window.first_day]
 
 
-def read_meters(lake: Lake, periods: Periods, *, version: int) -> tuple[Meter, ...]:
-    """Every meter, from the temporary tables of days and periods and from the aggregates of snapshot `version`."""
-    lake.rows(statement("insight_meters"))
-    lake.rows(statement("insight_amounts"), [version, periods["previous_30_days"].first_day])
-    trend_start = periods["all_time"].last_day - timedelta(days=TREND_DAYS - 1)
-    days = _by_meter(lake.query(statement("insight_trend"), [trend_start]).to_pylist())
-    amounts = _by_meter(lake.query(statement("insight_meter_amounts")).to_pylist())
-    names = _by_meter(lake.query(statement("insight_rankings"), [TOP]).to_pylist())
-    meters = lake.query("SELECT * FROM insight_meters ORDER BY meter").to_pylist()
-    return tuple(_meter(row, amounts[row["meter"]], days[row["meter"]], names[row["meter"]]) for row in meters)
+def _trend_from(reading: Reading) -> list[object]:
+    last_day = reading.extent["last_day"]
+    return [last_day and last_day - timedelta(days=TREND_DAYS - 1)]
 
 
-def read_consumption(lake: Lake) -> tuple[Consumption, ...]:
-    """Every unit with its quantities, from the temporary tables of days and periods."""
-    units: dict[str, Rows] = defaultdict(list)
-    for row in lake.query(statement("insight_consumption")).to_pylist():
-        units[row["unit"]] = [*units[row["unit"]], row]
-    return tuple(
-        Consumption(unit=unit, charge_rows=rows[0]["charge_rows"], amounts=_amounts(rows))
-        for unit, rows in units.items()
-    )
+METER_LIST = Model(__name__, "meters", "meter", needs=("days",))
+AMOUNTS = Model(
+    __name__, "amounts", "meter, dimension, name, charge_day", needs=("days", "meters"), given=_amounts_from
+)
+TREND = Model(__name__, "trend", "meter, charge_day", needs=("amounts",), given=_trend_from)
+METER_AMOUNTS = Model(__name__, "meter_amounts", "meter, period", needs=("amounts", "periods"))
+RANKINGS = Model(__name__, "rankings", "meter, dimension, place", needs=("amounts", "periods"), given=lambda _: [TOP])
 
 
-def _meter(row: Mapping[str, Any], amounts: Rows, days: Rows, names: Rows) -> Meter:
-    by_period = _amounts(amounts)
-    rankings = [
-        _ranking(dimension, [name for name in names if name["dimension"] == dimension], by_period.get("last_30_days"))
-        for dimension in DIMENSIONS
-    ]
-    return Meter(
-        kind=row["kind"],
-        measure=row["measure"],
-        currency=row["currency"],
-        unit=row["unit"],
-        amounts=by_period,
-        daily=tuple(DayAmount(day=day["day"], amount=day["amount"]) for day in days),
-        rankings=tuple(ranking for ranking in rankings if ranking.entries),
-    )
+def read_meters(reading: Reading) -> tuple[Meter, ...]:
+    """Return every meter: costs first, then quantities, the one with the most charges first."""
+    days, names = _by_meter(reading.rows(TREND)), _by_meter(reading.rows(RANKINGS))
+    amounts = _by_meter(reading.rows(METER_AMOUNTS))
+    meters = []
+    for row in sorted(reading.rows(METER_LIST), key=lambda row: row["meter"]):
+        number = row["meter"]
+        by_period = in_order({entry["period"]: entry["amount"] for entry in amounts[number]})
+        whole = by_period.get("last_30_days")
+        rankings = [
+            _ranking(dimension, [name for name in names[number] if name["dimension"] == dimension], whole)
+            for dimension in DIMENSIONS
+        ]
+        meters.append(
+            Meter(
+                kind=row["kind"],
+                measure=row["measure"],
+                currency=row["currency"],
+                unit=row["unit"],
+                amounts=by_period,
+                daily=tuple(DayAmount(day=day["day"], amount=day["amount"]) for day in days[number]),
+                rankings=tuple(ranking for ranking in rankings if ranking.entries),
+            )
+        )
+    return tuple(meters)
 
 
 def _ranking(dimension: Any, names: Rows, whole: Decimal | None) -> Ranking:  # noqa: ANN401 - pydantic checks it
@@ -79,12 +84,13 @@ def _ranked(name: Mapping[str, Any], whole: Decimal | None) -> Ranked:
     )
 
 
-def _amounts(rows: Rows) -> dict[PeriodName, Decimal]:
-    return in_order({row["period"]: row["amount"] for row in rows})
-
-
 def _by_meter(rows: Rows) -> Mapping[int, Rows]:
     groups: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[row["meter"]].append(row)
     return groups
+
+
+METERS = Section(
+    __name__, "meters", tuple[Meter, ...], read_meters, (METER_LIST, AMOUNTS, TREND, METER_AMOUNTS, RANKINGS)
+)

@@ -1,4 +1,4 @@
-"""The periods that amounts are given for. They end with the last charge day: what the clock says does not matter."""
+"""The periods that amounts are given for. They end with the last charge day, not with the day of the clock."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ Periods = dict[PeriodName, Period]
 
 
 def periods_between(first_day: date, last_day: date) -> Periods:
-    """Every period of a lake whose charges run from `first_day` to `last_day`."""
+    """Return every period of a lake whose charges run from `first_day` to `last_day`."""
     window = timedelta(days=WINDOW_DAYS)
     month = Period(first_day=last_day.replace(day=1), last_day=last_day)
     return {
@@ -28,12 +28,12 @@ def periods_between(first_day: date, last_day: date) -> Periods:
 
 
 def in_order(by_period: Mapping[PeriodName, T]) -> dict[PeriodName, T]:
-    """The same, in the order in which the periods are declared: equal insights give equal files."""
+    """Return the same entries in the order in which the periods are declared: equal insights give equal files."""
     return {name: by_period[name] for name in get_args(PeriodName) if name in by_period}
 
 
 def _same_days_last_month(month: Period) -> Period:
-    """Days 1 to n of the month before; all of them when it has fewer than n."""
+    """Return days 1 to n of the month before; all of them when it has fewer than n."""
     end_of_last = month.first_day - timedelta(days=1)
     return Period(
         first_day=end_of_last.replace(day=1), last_day=end_of_last.replace(day=min(month.last_day.day, end_of_last.day))

@@ -6,14 +6,14 @@ SIX_DECIMALS = Decimal("0.000001")
 
 
 def share(amount: Decimal, whole: Decimal | None) -> Decimal | None:
-    """`amount` as a part of `whole`, to six decimals; None unless the whole is positive."""
+    """Return `amount` as a part of `whole`, to six decimals; None unless the whole is positive."""
     if whole is None or whole <= 0:
         return None
     return _quotient(amount, whole)
 
 
 def change(amount: Decimal, before: Decimal | None) -> Decimal | None:
-    """How much more than `before`, as a ratio to it, to six decimals; None unless `before` is positive."""
+    """Return the increase over `before` as a ratio to it, to six decimals; None unless `before` is positive."""
     if before is None or before <= 0:
         return None
     with localcontext(prec=80):

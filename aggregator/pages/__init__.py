@@ -1,1 +1,1 @@
-"""Pages: insights as files for people. Pure rendering; nothing here reads the lake or the clock."""
+"""The pages: pure rendering of insights, without the lake."""

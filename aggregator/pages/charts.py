@@ -1,4 +1,4 @@
-"""The geometry of a chart of days. Positions are percentages, so that the chart fits any width and its text stays."""
+"""The geometry of a chart of days. Positions are percentages: the chart fits any width, its text keeps its size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,16 +51,16 @@ class Chart:
 
 
 def day_label(day: date) -> str:
-    """Day and month, as in 5 Jul."""
+    """Return day and month, such as 5 Jul."""
     return f"{day.day} {day:%b}"
 
 
 def chart_of(daily: Sequence[DayAmount], last_day: date) -> Chart:
-    """The days up to `last_day`: at most 92, from the first that has an amount, and at least 30.
+    """Return the chart of the days up to `last_day`: at most 92, from the first with an amount, and at least 30.
 
     Args:
-        daily: the amounts of some days, at least one; others have none.
-        last_day: where the chart ends.
+        daily: the days that have an amount, at least one, in order.
+        last_day: the day at the right end of the chart.
     """
     earliest = min(daily[0].day, last_day - timedelta(days=WINDOW_DAYS - 1))
     first_day = max(earliest, last_day - timedelta(days=TREND_DAYS - 1))
@@ -104,6 +104,7 @@ class _Scale:
     @classmethod
     def of(cls, amounts: Sequence[Decimal]) -> "_Scale":
         low, high = min([Decimal(0), *amounts]), max([Decimal(0), *amounts])
+        # A chart of nothing but zeros still needs a height to divide by.
         if low == high:
             high = Decimal(1)
         return cls(low * HEADROOM, high * HEADROOM, _step(high - low))
@@ -117,7 +118,7 @@ class _Scale:
 
 
 def _step(extent: Decimal) -> Decimal:
-    """The smallest round number that divides `extent` into at most five."""
+    """Return the smallest round number that divides `extent` into at most five steps."""
     least = extent / MOST_STEPS
     size = Decimal(1).scaleb(least.adjusted())
     return next(step * size for step in STEPS if step * size >= least)

@@ -10,40 +10,45 @@ COMPACT = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "G"), (Decimal(10) ** 6,
 
 
 def money(value: Decimal | None) -> str:
-    """An amount to the cent; one that is smaller than a cent, to two significant digits."""
+    """Return an amount rounded to the cent; one smaller than a cent, to two significant digits."""
     return NOTHING if value is None else _signed(f"{_rounded(value):,f}")
 
 
 def quantity(value: Decimal | None) -> str:
-    """As `money`, but without decimals that say nothing: quantities are whole more often than not."""
+    """Return an amount like `money`, without trailing zeros: most quantities are whole."""
     text = money(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def difference(value: Decimal | None) -> str:
-    """As `money`, with a sign in front."""
+    """Return an amount like `money`, with its sign."""
     text = money(value)
     return f"+{text}" if value is not None and value > 0 else text
 
 
 def count(value: int) -> str:
-    """A whole number."""
+    """Return a whole number with thousands separators."""
     return _signed(f"{value:,d}")
 
 
+def counted(value: int, noun: str) -> str:
+    """Return a number with its noun: 1 charge, 1,200 charges."""
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+
+
 def percent(ratio: Decimal | None) -> str:
-    """0.256 as 25.6 %."""
+    """Return a ratio as a percentage: 0.256 is 25.6 %."""
     return NOTHING if ratio is None else _signed(f"{ratio * 100:,.1f}\N{NARROW NO-BREAK SPACE}%")
 
 
 def percent_change(ratio: Decimal | None) -> str:
-    """As `percent`, with a sign in front."""
+    """Return a ratio like `percent`, with its sign."""
     text = percent(ratio)
     return f"+{text}" if ratio is not None and ratio > 0 else text
 
 
 def compact(value: Decimal) -> str:
-    """A round number for an axis: 1500 as 1.5k."""
+    """Return a round number for an axis: 1500 is 1.5k."""
     for size, letter in COMPACT:
         if abs(value) >= size:
             return _signed(f"{(value / size).normalize():f}{letter}")
@@ -51,6 +56,7 @@ def compact(value: Decimal) -> str:
 
 
 def _rounded(value: Decimal) -> Decimal:
+    # Amounts have up to 38 digits, more than the default context keeps.
     with localcontext(prec=80, rounding=ROUND_HALF_EVEN):
         if value == 0:
             return Decimal("0.00")

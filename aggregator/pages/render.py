@@ -1,13 +1,14 @@
-"""From insights to the texts of the files that are published."""
+"""Render insights to the texts of the files that are published."""
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from billstream.aggregator.insights.section import Section
+from billstream.aggregator.insights.sections import SECTIONS
 from billstream.aggregator.insights.values import Insights
 from billstream.aggregator.pages import charts, numbers, restated, text, view
 
@@ -23,32 +24,44 @@ SHOWN_GAPS = 20
 SHOWN_RESTATEMENTS = 20
 
 
-def render(insights: Insights) -> dict[str, str]:
-    """The text of each file by its name. `insights.json`, which marks the others as complete, comes last."""
-    context = {"insights": insights, "meters": view.meter_views(insights), "periods": view.PERIODS}
+def render(insights: Insights, sections: Sequence[Section] = SECTIONS) -> dict[str, str]:
+    """Return the text of each file by its name.
+
+    `insights.json` comes last: a reader, and the next publication, take it as the sign that the others are complete.
+
+    Args:
+        insights: the values; they have a field for each section.
+        sections: the sections of both pages, in their order.
+    """
+    context = {
+        "insights": insights,
+        "meters": view.meter_views(insights),
+        "periods": view.PERIODS,
+        "sections": [(section, getattr(insights, section.name)) for section in sections],
+    }
     return {
-        SCHEMA_NAME: json.dumps(json_schema(), indent=2) + "\n",
+        SCHEMA_NAME: json.dumps(json_schema(type(insights)), indent=2) + "\n",
         MARKDOWN_NAME: _markdown_pages().get_template("insights.md.j2").render(context),
         HTML_NAME: _html_pages().get_template("dashboard.html.j2").render(context),
         JSON_NAME: insights.model_dump_json(indent=2) + "\n",
     }
 
 
-def json_schema() -> dict[str, object]:
-    """The JSON Schema of `insights.json`."""
-    schema = Insights.model_json_schema(mode="serialization")
+def json_schema(insights: type[Insights] = Insights) -> dict[str, object]:
+    """Return the JSON Schema of `insights.json`."""
+    schema = insights.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 @cache
 def _html_pages() -> Environment:
-    """Whatever a template puts out is escaped, unless it is a template itself."""
+    """The HTML templates. Every value they print is escaped; only the output of macros is not escaped again."""
     return _pages(Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True))
 
 
 @cache
 def _markdown_pages() -> Environment:
-    """Whatever a template puts out is escaped: Markdown's own signs stand in the templates alone."""
+    """The Markdown templates. Every value they print is escaped; only the templates contain Markdown's own signs."""
     return _pages(
         Environment(
             autoescape=False,  # noqa: S701 - finalize escapes for Markdown
@@ -75,7 +88,9 @@ def _pages(environment: Environment) -> Environment:
 
 
 def _template(name: str) -> str:
-    return (files("billstream.aggregator") / "templates" / name).read_text(encoding="utf-8")
+    # A section's template is beside its module, so that a new section changes no other file: "package:file".
+    package, _, file = name.rpartition(":")
+    return (files(package or "billstream.aggregator") / "templates" / file).read_text(encoding="utf-8")
 
 
 def _filters() -> dict[str, Callable[..., object]]:
@@ -84,6 +99,7 @@ def _filters() -> dict[str, Callable[..., object]]:
         "quantity": numbers.quantity,
         "difference": numbers.difference,
         "number": numbers.count,
+        "counted": numbers.counted,
         "percent": numbers.percent,
         "percent_change": numbers.percent_change,
         "visible": text.visible,
@@ -92,14 +108,9 @@ def _filters() -> dict[str, Callable[..., object]]:
         "unit": view.unit_label,
         "span": view.span,
         "day": charts.day_label,
-        "moment": _moment,
+        "moment": view.moment,
         "restated_day": restated.day,
         "restated_quantities": restated.quantities,
         "restated_groups": restated.groups_changed,
         "decision": restated.decision,
     }
-
-
-def _moment(moment: datetime) -> str:
-    """A moment to the minute, in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Words of strangers on our pages: file names, users and services may hold anything."""
+"""Make the text of others safe to show: file names, users and services may contain any character."""
 
 import re
 import unicodedata
@@ -15,20 +15,20 @@ _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~&#$@!]|:(?=//)|(?<=www)\.", re.IGNORECA
 
 
 def visible(text: str | None) -> str:
-    """`text` on one line, with nothing hidden in it: control and direction characters are shown as signs."""
+    """Return `text` on one line; control and direction characters are replaced by visible signs."""
     if text is None:
         return NOT_NAMED
     return "".join(_seen(character) for character in text) if text.strip() else EMPTY
 
 
 def shorten(text: str) -> str:
-    """At most 80 characters; of a longer text, its beginning and its end."""
+    """Return at most 80 characters; of a longer text, its beginning and its end."""
     half = LONGEST // 2 - 1
     return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
 
 
 def markdown(text: str) -> str:
-    """`text` so that Markdown shows it as it is, also in a table: no markup, no HTML, no link."""
+    """Return `text` escaped so that Markdown shows it unchanged, also in a table: no markup, no HTML, no link."""
     return _MARKDOWN.sub(lambda match: f"\\{match[0]}", "".join(_seen(character) for character in text))
 
 

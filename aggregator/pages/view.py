@@ -1,7 +1,8 @@
-"""What both pages show and in which words: chosen here, so that the templates only lay it out."""
+"""The content and the wording of both pages; the templates only lay it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from billstream.aggregator.insights.ratios import change
@@ -45,14 +46,14 @@ NO_UNIT = "No unit"
 
 @dataclass(frozen=True)
 class Comparison:
-    """An amount, the one to hold it against, and the change as a ratio."""
+    """An amount, the one that it is compared with, and the change as a ratio."""
 
     amount: Decimal | None
     before: Decimal | None
 
     @property
     def change(self) -> Decimal | None:
-        """None unless both are there and the one before is positive."""
+        """The change; None unless both amounts exist and the one before is positive."""
         return None if self.amount is None else change(self.amount, self.before)
 
 
@@ -71,46 +72,46 @@ class MeterView:
 
     @property
     def month(self) -> Comparison:
-        """The month to date against the same days of the month before."""
+        """The month to date compared with the same days of the month before."""
         return compared(self.meter.amounts, "month_to_date", "same_days_last_month")
 
     @property
     def window(self) -> Comparison:
-        """The last 30 days against the 30 days before."""
+        """The last 30 days compared with the 30 days before."""
         return compared(self.meter.amounts, "last_30_days", "previous_30_days")
 
     def shown(self, amount: Decimal | None) -> str:
-        """An amount of this meter, rounded."""
+        """Return an amount of this meter, rounded."""
         return quantity(amount) if self.meter.kind == "quantity" else money(amount)
 
 
 def compared(amounts: Mapping[PeriodName, Decimal], period: PeriodName, before: PeriodName) -> Comparison:
-    """Two periods of one meter or unit."""
+    """Return the comparison of two periods of one meter or unit."""
     return Comparison(amounts.get(period), amounts.get(before))
 
 
 def meter_views(insights: Insights) -> tuple[MeterView, ...]:
-    """Every meter, in the order of the insights."""
+    """Return the view of every meter, in the order of the insights."""
     return tuple(_view(f"meter-{place}", meter, insights) for place, meter in enumerate(insights.meters, start=1))
 
 
 def currency_label(currency: str | None) -> str:
-    """A currency's code, or words for charges without one."""
+    """Return a currency's code, or words for charges without one."""
     return NO_CURRENCY if currency is None else visible(currency)
 
 
 def unit_label(unit: str | None) -> str:
-    """A unit's name, or words for quantities without one."""
+    """Return a unit's name, or words for quantities without one."""
     return visible(unit) if unit else NO_UNIT
 
 
 def consumption_month(consumption: Consumption) -> Comparison:
-    """A unit's month to date against the same days of the month before."""
+    """Return a unit's month to date compared with the same days of the month before."""
     return compared(consumption.amounts, "month_to_date", "same_days_last_month")
 
 
 def span(period: Period) -> str:
-    """A period in words: 1 to 18 Jul 2025."""
+    """Return a period in words: 1 to 18 Jul 2025."""
     first, last = period.first_day, period.last_day
     if first == last:
         return f"{day_label(last)} {last.year}"
@@ -120,8 +121,13 @@ def span(period: Period) -> str:
     return f"{day_label(first)}{year} to {day_label(last)} {last.year}"
 
 
+def moment(time: datetime) -> str:
+    """Return a time to the second, in UTC: 2025-07-18 06:30:00 UTC."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def bar_percentage(ranked: Ranked, ranking: Ranking) -> float:
-    """How long a name's bar is, where the largest amount of the ranking is 100; none for negative amounts."""
+    """Return the length of a name's bar: 100 for the largest amount of the ranking, 0 for negative amounts."""
     amounts = [entry.amount for entry in (*ranking.entries, ranking.others) if entry]
     largest = max(amounts)
     return round(float(ranked.amount / largest * 100), 2) if largest > 0 < ranked.amount else 0.0
@@ -136,7 +142,7 @@ def _view(anchor: str, meter: Meter, insights: Insights) -> MeterView:
         measure=MEASURES[meter.measure],
         costs=_costs(meter, insights),
         chart=chart_of(meter.daily, insights.last_charge_day) if meter.daily and insights.last_charge_day else None,
-        rankings=tuple((TITLES[ranking.dimension], ranking) for ranking in meter.rankings if _says_something(ranking)),
+        rankings=tuple((TITLES[ranking.dimension], ranking) for ranking in meter.rankings if _names_something(ranking)),
     )
 
 
@@ -153,6 +159,6 @@ def _costs(meter: Meter, insights: Insights) -> Costs | None:
     return next(entry.costs["all_time"] for entry in insights.currencies if entry.currency == meter.currency)
 
 
-def _says_something(ranking: Ranking) -> bool:
-    """Not when no charge names any: that is a column the files do not have."""
+def _names_something(ranking: Ranking) -> bool:
+    """False when no charge names any: then the files do not have this column."""
     return any(entry.name is not None for entry in ranking.entries)

@@ -1,4 +1,4 @@
-"""`billstream changes`: what restatements and new files changed between two snapshots."""
+"""`billstream changes`: the costs that restatements and new files changed between two snapshots."""
 
 from billstream.cli.changes.commands import app
 

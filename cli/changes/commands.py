@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from billstream.aggregator.intervals import Point, interval_between, read_point
-from billstream.aggregator.restatements import read_restatements
+from billstream.aggregator.restatements.comparison import read_restatements
+from billstream.aggregator.restatements.intervals import Point, interval_between, read_point
 from billstream.cli import wiring
 from billstream.cli.changes import report
+from billstream.cli.helptext import examples
 from billstream.cli.terminal import AsJson
 from billstream.common.errors import Fatal
 
@@ -17,16 +18,22 @@ app = typer.Typer(rich_markup_mode=None)
 WHEN = "SNAPSHOT|TIME"
 
 
-@app.command()
+@app.command(epilog=examples("billstream changes --since 24h", "billstream changes --since 2026-03-01 --restated-only"))
 def changes(
     *,
-    since: Annotated[str, typer.Option(metavar=WHEN, help="A snapshot's id, an ISO 8601 time, or an age as 24h, 7d.")],
-    until: Annotated[str | None, typer.Option(metavar=WHEN, help="Where it ends; default: now.")] = None,
-    restated_only: Annotated[bool, typer.Option("--restated-only", help="Leave out what new files brought.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many differences at most, the largest first.")] = 50,
+    since: Annotated[
+        str, typer.Option(metavar=WHEN, help="Begin: a snapshot's id, an ISO 8601 time, or an age, e.g. 24h or 7d.")
+    ],
+    until: Annotated[str | None, typer.Option(metavar=WHEN, help="End, in the same forms. Default: now.")] = None,
+    restated_only: Annotated[bool, typer.Option("--restated-only", help="Leave out new files.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Differences shown at most, the largest first, e.g. 10.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What restatements and new files changed, by day, service and account, with the file that caused it."""
+    """Show which costs changed, and by which file.
+
+    Compares two snapshots of the lake by day, service and account, and names the file behind each difference. Restated
+    costs come before those of new files.
+    """
     now = datetime.now(UTC)
     beginning = _point("--since", since, now)
     end = _point("--until", until, now) if until is not None else None

@@ -1,13 +1,13 @@
-"""What `billstream changes` tells."""
+"""Show restated costs."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from rich.table import Table
 
-from billstream.aggregator.insights.values import CostDifference, QuantityDifference, Restatement, Restatements
-from billstream.cli.output import decimal_text
-from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.aggregator.restatements.values import CostDifference, QuantityDifference, Restatement, Restatements
+from billstream.cli.terminal import add_row, out, say, table, utc, write_json
+from billstream.common.texts import counted, decimal_text
 
 TITLES = {"restated": "Restated", "new": "New files"}
 COSTS = ("billed before", "after", "difference", "effective difference")
@@ -16,13 +16,13 @@ QUANTITY = "quantity"
 
 
 def tell(found: Restatements, *, cut: bool, as_json: bool) -> None:
-    """Totals, then the differences, restatements first."""
+    """Show the totals, then the differences, restatements first."""
     if as_json:
         write_json(found.model_dump(mode="json"))
         return
-    say(f"from snapshot {found.from_snapshot_id} ({found.since:%Y-%m-%d %H:%M:%S} UTC) to {found.to_snapshot_id}")
+    say(f"from snapshot {found.from_snapshot_id} ({utc(found.since)}) to {found.to_snapshot_id}")
     if cut:
-        say(f"The snapshots before {found.from_snapshot_id} have been expired: what changed earlier cannot be told.")
+        say(f"Snapshots before {found.from_snapshot_id} have expired: earlier changes are not included.")
     if not found.totals:
         say("No charges changed.")
         return
@@ -41,7 +41,7 @@ def _totals(found: Restatements) -> None:
         add_row(made, TITLES[total.kind], *cells, *_costs(total))
     out.print(made)
     if any(total.groups_equal for total in found.totals):
-        say("equal: days, services and accounts that were written anew with the same costs and quantities")
+        say("equal: days, services and accounts that were rewritten with the same costs and quantities")
 
 
 def _differences(title: str, entries: Sequence[Restatement]) -> None:
@@ -49,6 +49,7 @@ def _differences(title: str, entries: Sequence[Restatement]) -> None:
         return
     say("")
     say(title, style="bold")
+    # The file is the cause, so it leads: an operator who sees a difference asks first who sent it.
     by_file: dict[str, list[Restatement]] = {}
     for entry in entries:
         by_file.setdefault(entry.file, []).append(entry)
@@ -57,8 +58,9 @@ def _differences(title: str, entries: Sequence[Restatement]) -> None:
 
 
 def _file(members: Sequence[Restatement]) -> None:
-    """A file's differences under its name: names of files are long, and a table would fold them."""
+    """Show a file's differences under its name, which is too long for a column."""
     say(f"{members[0].file} ({_decision(members[0])})")
+    # Most bills have costs only; an empty column would cost the width that the names need.
     used = any(entry.quantities for entry in members)
     made = _table("", "day", "service", "account", "currency", ROWS, *COSTS, *([QUANTITY] if used else []))
     for entry in members:
@@ -91,8 +93,8 @@ def _quantities(quantities: Sequence[QuantityDifference]) -> str:
 def _decision(entry: Restatement) -> str:
     if entry.processed_at is None:
         return "not in the ledger"
-    again = f", {entry.decisions} times" if entry.decisions > 1 else ""
-    return f"{entry.state} {entry.processed_at:%Y-%m-%d %H:%M}{again}"
+    again = f", {counted(entry.decisions, 'time')}" if entry.decisions > 1 else ""
+    return f"{entry.state} {utc(entry.processed_at)}{again}"
 
 
 def _amount(value: Decimal | None) -> str:

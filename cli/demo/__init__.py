@@ -1,5 +1,4 @@
-"""`billstream demo`: the whole of billstream on one machine, with a known truth to hold it against."""
+"""`billstream demo`: all of billstream on one machine, compared with samples whose totals are known.
 
-from billstream.cli.demo.run import run_demo
-
-__all__ = ["run_demo"]
+The samples (`samples/`), the AWS emulator and the supervisor of its processes are used by the demo and by tests only.
+"""

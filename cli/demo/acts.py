@@ -1,4 +1,4 @@
-"""What happens in a demo: sample files come and then real life does, or files of the reader's own come."""
+"""The acts of a demo: sample files and then typical incidents, or files of the reader's own."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from billstream.cli.demo.bucket import Bucket
 from billstream.cli.demo.findings import Findings
+from billstream.cli.demo.samples import Story, Truth
 from billstream.cli.demo.verdict import Check, true_to
-from billstream.cli.demo.waiting import wait_until_settled
+from billstream.cli.demo.waiting import wait_until_processed
 from billstream.cli.output import marked
-from billstream.cli.samples import Story, Truth
 from billstream.common.errors import Fatal
 
 REPEATED_NOTIFICATIONS = 3
 
 
 class Act(Protocol):
-    """Something to do to the bucket, and what must be true afterwards."""
+    """Work on the bucket, and the facts that must be true afterwards."""
 
     def play(self, bucket: Bucket, console: Console) -> None:
-        """Do it; return when all of it is in the lake."""
+        """Do the work; return when the lake has all of it."""
 
     def truth(self, bucket: Bucket) -> Truth | None:
-        """What the lake must hold, None if that is not known."""
+        """Return what the lake must hold, None if unknown."""
 
     def checks(self, bucket: Bucket, findings: Findings) -> list[Check]:
-        """Hold the findings against the truth."""
+        """Compare the findings with the truth."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """A season of sample files, and then what happens to billing files in real life."""
+    """A season of sample files, followed by typical incidents."""
 
     story: Story
 
@@ -44,8 +44,8 @@ class Samples:
         title = f"Uploading {count} billing files to s3://{bucket.name}"
         _with_progress(title, bucket.upload(self.story.deliveries()), count, console)
         _settle(bucket, console)
-        console.print("Now real life: a notification comes again, a file is restated, another one is removed,")
-        console.print("one is no CSV at all, and one has bad rows.")
+        console.print("Now typical incidents: a notification comes again, one file is restated, another is removed,")
+        console.print("one is not a CSV at all, and one has bad rows.")
         surprises = self.story.surprises()
         bucket.notify_again(surprises.notified_again, REPEATED_NOTIFICATIONS)
         for _ in bucket.upload([surprises.restated, surprises.corrupt, surprises.with_bad_rows]):
@@ -64,21 +64,21 @@ class Samples:
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """Files of the reader's own, below `folder`. What is in them is not known, so there is nothing to check."""
+    """Files of the reader's own, below `folder`. Their content is unknown, so there is nothing to check."""
 
     folder: Path
     paths: Sequence[Path]
 
     @classmethod
     def below(cls, folder: Path) -> "OwnFiles":
-        """Every file below the folder.
+        """Return every file below the folder.
 
         Raises:
-            Fatal: there is none.
+            Fatal: the folder has no files.
         """
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         if not paths:
-            raise Fatal(f"There are no files in {folder}.")
+            raise Fatal(f"There are no files in {folder}. Name a folder with billing files.")
         return cls(folder, paths)
 
     def play(self, bucket: Bucket, console: Console) -> None:
@@ -97,7 +97,7 @@ class OwnFiles:
 
 def _settle(bucket: Bucket, console: Console) -> None:
     with console.status("The consumer loads, the aggregator follows …"):
-        wait_until_settled(bucket.world)
+        wait_until_processed(bucket.world)
 
 
 def _with_progress(title: str, steps: Iterable[None], count: int, console: Console) -> None:

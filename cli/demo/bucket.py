@@ -1,4 +1,4 @@
-"""What the demo does to the bucket, and with it the books of what must be in the lake."""
+"""The demo's changes to the bucket, with the books of what the lake must hold."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from billstream.cli.aws_setup.failures import explained
+from billstream.cli.demo.samples import Books, SampleFile
 from billstream.cli.demo.world import World
-from billstream.cli.samples import Books, SampleFile
 from billstream.common.errors import Fatal
+from billstream.consumer.provision.failures import explained
 
 UPLOAD_THREADS = 8  # botocore keeps ten connections
 
 
 @dataclass
 class Bucket:
-    """The bucket of a world. It counts what is done to it and keeps the books."""
+    """The bucket of a world. It counts its changes and keeps the books."""
 
     world: World
     books: Books = field(default_factory=Books)
@@ -61,7 +61,7 @@ class Bucket:
         self.removals += 1
 
     def notify_again(self, key: str, times: int) -> None:
-        """Send the notification of an object that is there already again, as S3 may do at any time."""
+        """Send the notification of an existing object again, as S3 may do at any time."""
         with explained(f"object {key}"):
             head = self.world.s3.head_object(Bucket=self.name, Key=key)
         described = {"key": key, "size": head["ContentLength"], "eTag": head["ETag"].strip('"')}

@@ -1,16 +1,15 @@
-"""What is in the lake at the end, read from the lake itself."""
+"""The content of the lake at the end, read from the lake itself."""
 
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from billstream.cli.demo.world import World
+from billstream.common.statements import statement
 
 Totals = Mapping[str, tuple[int, Decimal | None]]
 """By billing currency: rows, and the exact sum of BilledCost. No currency is `""`."""
@@ -18,7 +17,7 @@ Totals = Mapping[str, tuple[int, Decimal | None]]
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A file, or with a line one record of it, that did not fit, and why."""
+    """A file, or one record of it (with its line), that did not fit, and the reason."""
 
     key: str
     line: int | None
@@ -27,9 +26,9 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Findings:
-    """The state of a lake: totals by currency twice over, decisions by ledger state, and what is in quarantine.
+    """The state of a lake: totals by currency from charges and from aggregates, ledger states, and the quarantine.
 
-    `duplicates` is what the consumer says in its log: what changes nothing leaves no line in the ledger.
+    `duplicates` is counted in the consumer's log: an event that changes nothing has no ledger entry.
     """
 
     charges: Totals
@@ -42,13 +41,13 @@ class Findings:
 
     @property
     def rows(self) -> int:
-        """All rows, of every currency."""
+        """The number of rows, of every currency."""
         return sum(rows for rows, _ in self.charges.values())
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """How far the aggregator is behind the consumer; an insights file that is not there yet has None."""
+    """The aggregator's progress compared with the consumer's; `published` is None before the first insights file."""
 
     charges: Totals
     aggregates: Totals
@@ -57,12 +56,12 @@ class Freshness:
 
     @property
     def caught_up(self) -> bool:
-        """Whether the aggregates hold exactly what the rows add up to, and the insights tell of them and the ledger."""
+        """True if the aggregates are exactly the sums of the rows, and the insights are as new as they."""
         return self.charges == self.aggregates and self.watermark is not None and self.watermark == self.published
 
 
 def look(world: World) -> Findings:
-    """Read it all."""
+    """Read the findings."""
     decisions = _rows(world, "decisions")
     return Findings(
         charges=_totals(world, "charges_by_currency"),
@@ -76,7 +75,7 @@ def look(world: World) -> Findings:
 
 
 def freshness(world: World) -> Freshness:
-    """Look how far the aggregator is."""
+    """Read the aggregator's progress."""
     rows = _rows(world, "watermark")
     return Freshness(
         charges=_totals(world, "charges_by_currency"),
@@ -99,7 +98,7 @@ def _event(line: str) -> object:
 
 
 def _published(path: Path) -> tuple[int, int] | None:
-    """The watermark, and the number of ledger lines, that the insights tell of."""
+    """Return the watermark and the number of ledger entries in the insights."""
     try:
         insights = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -112,9 +111,4 @@ def _totals(world: World, query: str) -> Totals:
 
 
 def _rows(world: World, query: str) -> list[tuple[Any, ...]]:
-    return world.lake.rows(_sql(query))
-
-
-@cache
-def _sql(name: str) -> str:
-    return (files("billstream.cli.demo") / "sql" / f"{name}.sql").read_text("utf-8")
+    return world.lake.rows(statement(__name__, query))

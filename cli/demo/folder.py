@@ -1,4 +1,4 @@
-"""The folder that a demo lives in: made afresh each time, and never at the expense of anybody's files."""
+"""The folder of a demo: created anew each time, and never in place of anybody's files."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def demo_folder(home: Path) -> Iterator[Path]:
     """Own `demo` under `home` for the length of the block. It is empty at first, and stays when the block ends.
 
     Raises:
-        Fatal: another demo runs there, or the folder holds something that no demo has made.
+        Fatal: another demo runs there, or the folder holds something that was not made by a demo.
     """
     home = home.absolute()
     home.mkdir(parents=True, exist_ok=True)

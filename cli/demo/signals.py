@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin end a demo the orderly way: as an exception, once."""
+"""Signals that end a demo in good order: as one exception."""
 
 import signal
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """Somebody asked the demo to end. No `Exception`: nothing on the way may take it for a failure to be handled."""
+    """A signal asked the demo to end. It is not an `Exception`, so that no handler takes it for a failure."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -16,13 +16,13 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell reports of a process that this signal has ended."""
+        """The exit code that a shell reports for a process ended by this signal."""
         return 128 + self.number
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the first ending signal into `Interrupted`; further ones do not disturb the tidying up.
+    """Turn the first ending signal into `Interrupted`; further ones do not disturb the clean-up.
 
     SIGINT is handled even where it was ignored, as it is for a shell's background jobs. For the main thread only.
     """

@@ -1,4 +1,4 @@
-"""What a demo tells its reader at the end."""
+"""The summary at the end of a demo."""
 
 import shlex
 from collections.abc import Sequence
@@ -9,14 +9,15 @@ from rich.table import Table
 
 from billstream.cli.demo.bucket import Bucket
 from billstream.cli.demo.findings import Findings, Quarantined
+from billstream.cli.demo.samples import Truth
 from billstream.cli.demo.surroundings import access
 from billstream.cli.demo.verdict import Check
 from billstream.cli.demo.world import World
 from billstream.cli.output import marked, printable
-from billstream.cli.samples import Truth
+from billstream.consumer.decide.states import State
 
 MOST_REASONS = 8
-RARE_STATES = ("unchanged", "stale", "kept", "skipped", "missing")
+RARE_STATES = (State.UNCHANGED, State.STALE, State.KEPT, State.SKIPPED, State.MISSING)
 EXAMPLES = (
     "SELECT billing_currency, service_name, sum(billed_cost) FROM charges GROUP BY ALL ORDER BY 3 DESC LIMIT 5",
     "SELECT state, count(*) FROM ledger GROUP BY ALL",
@@ -26,7 +27,7 @@ EXAMPLES = (
 def print_summary(
     console: Console, bucket: Bucket, findings: Findings, checks: Sequence[Check], truth: Truth | None
 ) -> None:
-    """The counts, what is in quarantine, the totals beside the truth if it is known, and where to go from here."""
+    """Print the counts, the quarantine, the totals beside the truth if it is known, and the next steps."""
     console.print(_counts(bucket, findings))
     _print_quarantine(console, findings)
     console.print(_totals(findings, truth))
@@ -37,7 +38,7 @@ def print_summary(
 
 
 def print_kept(console: Console, world: World) -> None:
-    """How to use what goes on running."""
+    """Print how to use the running demo."""
     console.print("\n[bold]The demo keeps running.[/] Point the AWS CLI, or a consumer of your own, at it:")
     for name, value in {**access(world.endpoint_url), "BILLSTREAM_HOME": str(world.folder)}.items():
         _print_code(console, f"export {name}={shlex.quote(value)}")
@@ -47,7 +48,7 @@ def print_kept(console: Console, world: World) -> None:
 
 
 def amount(value: Decimal | None) -> str:
-    """All digits of an exact amount, without the zeros at its end."""
+    """Return all digits of an exact amount, without the zeros at its end."""
     if value is None:
         return "-"
     text = f"{value:,f}"
@@ -55,18 +56,18 @@ def amount(value: Decimal | None) -> str:
 
 
 def _counts(bucket: Bucket, findings: Findings) -> Table:
-    """What was done and what came of it; what did not occur is left out."""
+    """Return what was done and its results; zero counts are left out."""
     counts = {
         "files uploaded": bucket.uploads,
-        "files that are no bills by their names": bucket.no_bills,
-        "files loaded": findings.decisions.get("loaded", 0) - findings.replaced,
+        "files that are not bills by their names": bucket.no_bills,
+        "files loaded": findings.decisions.get(State.LOADED, 0) - findings.replaced,
         "files replaced by a restatement": findings.replaced,
-        "files removed, their rows retracted": findings.decisions.get("removed", 0),
+        "files removed, their rows retracted": findings.decisions.get(State.REMOVED, 0),
         "notifications sent again": bucket.repeats,
         "duplicates ignored": findings.duplicates,
         "files in quarantine": len(findings.files),
         "records in quarantine": len(findings.records),
-        **{f"ledger lines: {state}": findings.decisions.get(state, 0) for state in RARE_STATES},
+        **{f"ledger entries: {state}": findings.decisions.get(state, 0) for state in RARE_STATES},
         "rows in the lake": findings.rows,
     }
     table = Table("What happened", "")
@@ -86,13 +87,13 @@ def _print_quarantine(console: Console, findings: Findings) -> None:
 
 
 def _reason(one: Quarantined) -> str:
-    """One line, in which a key or a cell of the file cannot play tricks on the terminal, nor fill it."""
+    """Return one line, in which a key or a cell of the file cannot command the terminal, nor fill it."""
     where = one.key if one.line is None else f"{one.key} line {one.line}"
     return printable(f"{where}: {one.reason}", 1000)
 
 
 def _totals(findings: Findings, truth: Truth | None) -> Table:
-    """One line for each currency that is expected or found."""
+    """Return a table with one line for each currency that is expected or found."""
     table = Table("Billed in", "Rows", *(["Written"] if truth else []), "In the lake", "Aggregated")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -109,12 +110,12 @@ def _print_next(console: Console, world: World) -> None:
     if dashboard.exists():
         console.print("\nThe insights: ", end="")
         _print_code(console, dashboard.as_uri(), indent="")
-    console.print("Ask the lake yourself:")
+    console.print("Query the lake yourself:")
     home = f"BILLSTREAM_HOME={shlex.quote(str(world.folder))}"
     for query in EXAMPLES:
         _print_code(console, f'{home} billstream sql "{query}"')
 
 
 def _print_code(console: Console, text: str, indent: str = "  ") -> None:
-    """A line that can be copied: never wrapped, never coloured in parts."""
+    """Print a line that can be copied: never wrapped, never coloured in parts."""
     console.print(f"{indent}[cyan]{marked(text)}[/]", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The environment of a demo: nothing that happens to be set around it may leak in.
+"""The environment of a demo: no variable that happens to be set around it may leak in.
 
 A laptop's environment may name a real catalog, a real bucket and real credentials. The demo touches none of them.
 """
@@ -16,7 +16,7 @@ SETTINGS = {
     "BILLSTREAM_BATCH_SECONDS": "0.5",
     "BILLSTREAM_AGGREGATE_SECONDS": "1",
     "BILLSTREAM_LOG_FORMAT": "json",
-    # Whatever the reader uploads: rather a full quarantine to look at than a consumer that has stopped.
+    # Whatever the reader uploads: a full quarantine to look at is better than a stopped consumer.
     "BILLSTREAM_BREAKER_CONSECUTIVE": "0",
     "BILLSTREAM_BREAKER_SHARE": "1",
 }
@@ -26,7 +26,7 @@ _FOREIGN = {"USE_LOCALSTACK", "LOCALSTACK_HOST", "HTTP_PROXY", "HTTPS_PROXY", "A
 
 @contextmanager
 def surroundings(folder: Path, endpoint_url: str) -> Iterator[None]:
-    """For the length of the block, this process and those it starts find the demo in their environment, only it."""
+    """Point the environment of this process and its children at the demo alone, for the length of the block."""
     before = dict(os.environ)
     _become({name: value for name, value in before.items() if not _foreign(name)} | _environment(folder, endpoint_url))
     try:
@@ -36,7 +36,7 @@ def surroundings(folder: Path, endpoint_url: str) -> Iterator[None]:
 
 
 def access(endpoint_url: str) -> dict[str, str]:
-    """What the AWS CLI, or any SDK, needs to reach the emulator; it takes any credentials."""
+    """Return the variables with which the AWS CLI or an SDK reaches the emulator; it accepts any credentials."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -67,7 +67,7 @@ def _become(environment: dict[str, str]) -> None:
 
 
 def _python_path() -> str:
-    """Where a child finds this very code, also when it is not installed."""
+    """Return the path on which a child finds this very code, also when it is not installed."""
     root = str(Path(__file__).resolve().parents[2])
     installed = root in sysconfig.get_paths().values()
     return os.pathsep.join(path for path in (os.environ.get("PYTHONPATH"), None if installed else root) if path)

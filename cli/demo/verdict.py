@@ -1,21 +1,21 @@
-"""Whether the lake holds the truth, to the last decimal."""
+"""The comparison of the lake with the truth, to the last decimal."""
 
 from dataclasses import dataclass
 
 from billstream.cli.demo.findings import Findings
-from billstream.cli.samples import Truth
+from billstream.cli.demo.samples import Truth
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold, as a sentence that says what was expected and what was found."""
+    """One fact that must hold, as a sentence with what was expected and what was found."""
 
     sentence: str
     holds: bool
 
 
 def consistent(findings: Findings, dead_letters: int) -> list[Check]:
-    """What must hold whatever was uploaded."""
+    """Return the checks that hold whatever was uploaded."""
     return [
         _equal("The aggregates match the rows, to the last decimal", findings.charges, findings.aggregates),
         _equal("The dead-letter queue is empty", 0, dead_letters),
@@ -23,14 +23,14 @@ def consistent(findings: Findings, dead_letters: int) -> list[Check]:
 
 
 def true_to(truth: Truth, findings: Findings, corrupt: str) -> list[Check]:
-    """What must hold when the truth about the uploaded files is known."""
+    """Return the checks against the known truth about the uploaded files."""
     billed = {currency: total for currency, (_, total) in findings.charges.items()}
     quarantined = [file.key for file in findings.files]
     return [
         _equal("The rows in the lake are those of the files", truth.rows, findings.rows),
         _equal("The totals match what was written into the files, to the last decimal", dict(truth.billed), billed),
         _equal("Every bad record is in quarantine", truth.rejected, len(findings.records)),
-        _equal("The file that is no CSV is in quarantine", [corrupt], quarantined),
+        _equal("The file that is not a CSV is in quarantine", [corrupt], quarantined),
     ]
 
 

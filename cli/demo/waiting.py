@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billstream.cli.aws_setup.failures import explained
 from billstream.cli.demo.findings import freshness
 from billstream.cli.demo.world import World
 from billstream.common.errors import Fatal, Retryable
+from billstream.consumer.provision.failures import explained
 
 POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 120.0
@@ -16,25 +16,25 @@ STABLE_POLLS = 3
 
 @dataclass(frozen=True)
 class Progress:
-    """How far something is. As long as `state` keeps changing, there is reason to wait."""
+    """The progress of a process. As long as `state` keeps changing, there is reason to wait."""
 
     done: bool
     state: object
 
 
-def wait_until_settled(world: World) -> None:
-    """Return once every message is dealt with, and aggregates and insights speak of what is in the lake then.
+def wait_until_processed(world: World) -> None:
+    """Return once every message is processed, and aggregates and insights are those of the lake.
 
     Raises:
-        Fatal: a process has ended, or nothing has moved for two minutes.
+        Fatal: a process has ended, or there was no progress for two minutes.
     """
     looks = [1] * STABLE_POLLS  # SQS counts roughly, so the queue must look empty several times in a row
-    _wait(world, "every message is dealt with", lambda: _drained(world, looks))
+    _wait(world, "every message is processed", lambda: _drained(world, looks))
     _wait(world, "the aggregates and insights have caught up", lambda: _caught_up(world))
 
 
 def queue_depth(world: World, url: str) -> int:
-    """How many messages the queue holds: waiting, in flight, or put off."""
+    """Return the number of messages in the queue: waiting, in flight and delayed."""
     with explained(f"queue {url}"):
         answer = world.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     return sum(int(value) for name, value in answer["Attributes"].items() if name.startswith("ApproximateNumberOf"))
@@ -61,5 +61,7 @@ def _wait(world: World, what: str, look: Callable[[], Progress]) -> None:
         if progress.state != state:
             state, deadline = progress.state, time.monotonic() + PATIENCE_SECONDS
         if time.monotonic() > deadline:
-            raise Fatal(f"For {PATIENCE_SECONDS:.0f} seconds nothing has moved until {what}. {world.log_ends()}")
+            raise Fatal(
+                f"No progress for {PATIENCE_SECONDS:.0f} seconds while waiting until {what}. {world.log_ends()}"
+            )
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""All that runs during a demo: the emulated AWS, a consumer, an aggregator; and all of it ends with the block."""
+"""The processes of a demo: the emulated AWS, a consumer, an aggregator; all end with the block."""
 
 import os
 import sys
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from billstream.cli.aws_setup import set_up_aws
+from billstream.cli.demo.emulator import Emulator
+from billstream.cli.demo.supervisor import SupervisedProcess
 from billstream.cli.demo.surroundings import surroundings
-from billstream.cli.emulator import Emulator
-from billstream.cli.leash import LeashedProcess
 from billstream.common import aws
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from billstream.consumer.provision import set_up_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,10 +37,10 @@ class World:
     s3: "S3Client"
     sqs: "SQSClient"
     lake: Lake
-    processes: dict[str, LeashedProcess]
+    processes: dict[str, SupervisedProcess]
 
     def check(self) -> None:
-        """Make sure that everything still runs.
+        """Check that every process still runs.
 
         Raises:
             Fatal: one of the processes has ended by itself; the text has the end of its log.
@@ -50,11 +50,11 @@ class World:
                 raise Fatal(f"`billstream {command}` has ended by itself. {self._log_end(command)}")
 
     def log(self, command: str) -> Path:
-        """Where a process writes what it does."""
+        """Return the path of a process's log."""
         return _log(self.folder, command)
 
     def log_ends(self) -> str:
-        """The last lines of each process's log."""
+        """Return the last lines of each process's log."""
         return "\n".join(self._log_end(command) for command in self.processes)
 
     def _log_end(self, command: str) -> str:
@@ -63,11 +63,11 @@ class World:
 
 @contextmanager
 def running_world(folder: Path) -> Iterator[World]:
-    """Start everything in `folder`, and stop it in the opposite order whatever happens in the block.
+    """Start all processes in `folder`, and stop them in reverse order whatever happens in the block.
 
     Raises:
         EmulatorError: the emulator is not installed or does not start.
-        BillstreamError: its resources, or the lake, could not be made.
+        BillstreamError: its resources, or the lake, could not be created.
     """
     with ExitStack() as stack:
         endpoint_url = _start_emulator(stack, folder / "aws")
@@ -99,10 +99,10 @@ def _start_emulator(stack: ExitStack, folder: Path) -> str:
     return emulator.endpoint_url
 
 
-def _start_processes(stack: ExitStack, folder: Path) -> dict[str, LeashedProcess]:
-    processes: dict[str, LeashedProcess] = {}
+def _start_processes(stack: ExitStack, folder: Path) -> dict[str, SupervisedProcess]:
+    processes: dict[str, SupervisedProcess] = {}
     for command in COMMANDS:
-        processes[command] = LeashedProcess(
+        processes[command] = SupervisedProcess(
             [sys.executable, "-P", "-m", "billstream.cli.main", command],
             env=os.environ,
             log=_log(folder, command),

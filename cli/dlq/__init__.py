@@ -1,5 +1,1 @@
-"""`billstream dlq` and `billstream redrive`: messages that were received in vain."""
-
-from billstream.cli.dlq.diagnosis import Case, Diagnosis, diagnose
-
-__all__ = ["Case", "Diagnosis", "diagnose"]
+"""`billstream dlq` and `billstream redrive`: what they show of the dead-letter queue."""

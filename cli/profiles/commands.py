@@ -6,83 +6,111 @@ from typing import Annotated
 
 import typer
 
+from billstream.cli.helptext import examples
 from billstream.cli.output import printable
 from billstream.cli.profiles import report
-from billstream.cli.profiles.bench import workbench
-from billstream.cli.profiles.catalogue import catalogue, named
-from billstream.cli.profiles.proposal import propose
-from billstream.cli.profiles.trial import try_file
 from billstream.cli.terminal import AsJson
 from billstream.common.errors import Fatal
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
+from billstream.consumer.trial.bench import workbench
+from billstream.consumer.trial.catalogue import catalogue, named
+from billstream.consumer.trial.proposal import propose
+from billstream.consumer.trial.trial import try_file
 
-app = typer.Typer(
-    help="How files are read: the profiles, what they make of a file, and a proposal for a new one.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A billing file on local disk.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A billing file on local disk, e.g. march.csv.")]
 
 
-@app.command("list")
+@app.callback()
+def profile() -> None:
+    """List, test and propose file profiles.
+
+    A profile maps the columns of a file to those of `charges`. Built-in ones know the formats of common vendors; your
+    own go into the folder that BILLSTREAM_PROFILES_DIR names. No lake is needed.
+    """
+
+
+@app.command("list", epilog=examples("billstream profile list", "billstream profile list --json"))
 def list_command(*, as_json: AsJson = False) -> None:
-    """The profiles, in the order in which they are tried."""
+    """List all profiles, in order of precedence.
+
+    On a terminal each profile has two lines; in a file or a pipe it is one line.
+    """
     settings = _settings()
     with workbench(settings) as bench:
         found = catalogue(bench.profiles, settings.profiles_dir)
     report.listed(found, as_json=as_json)
 
 
-@app.command()
-def show(name: Annotated[str, typer.Argument(metavar="NAME")], *, as_json: AsJson = False) -> None:
-    """When a profile fits a file, and what each column is made of."""
+@app.command(epilog=examples("billstream profile show focus"))
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a profile, e.g. focus.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a profile reads files.
+
+    Shows when the profile fits a file, and the source of each column of `charges`.
+    """
     settings = _settings()
     with workbench(settings) as bench:
         found = named(catalogue(bench.profiles, settings.profiles_dir), name)
     report.shown(found, as_json=as_json)
 
 
-@app.command("test")
+@app.command("test", epilog=examples("billstream profile test march.csv --key exports/march.csv"))
 def examine(
     file: File,
     *,
-    key: Annotated[str | None, typer.Option(help="The key it will have in the bucket. Default: its path.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The file's key in the bucket, e.g. exports/march.csv. Default: its path.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What a load of a file would do, and why; no lake is needed. Exit code 1 unless all of it would be loaded."""
-    path = _there(file)
+    """Show what loading a file would do.
+
+    Shows the profile that is used and why, an example of each column, the totals, and the records that would be
+    rejected. Nothing is loaded. Exit code 1 unless the whole file would be loaded.
+    """
+    path = _existing(file)
     with workbench(_settings()) as bench:
         trial = try_file(bench, path, str(path) if key is None else key)
     report.tried(trial, as_json=as_json)
     raise typer.Exit(0 if trial.fine else 1)
 
 
-@app.command()
+@app.command(epilog=examples("billstream profile new march.csv --name acme > profiles/acme.toml"))
 def new(
     file: File,
     *,
-    name: Annotated[str | None, typer.Option(help="The name of the profile. Default: after the file.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the new profile, e.g. acme. Default: made from the file's name.")
+    ] = None,
 ) -> None:
-    """Propose a profile for files such as this one, as TOML on standard output."""
-    path = _there(file)
+    """Propose a profile for a file.
+
+    Prints the profile as TOML. Lines marked CHECK are guesses: read them before you use the profile.
+    """
+    path = _existing(file)
     with workbench(_settings()) as bench:
         sys.stdout.write(propose(bench, path, name))
 
 
 def _settings() -> Settings:
-    """The settings of the environment; what a trial logs is of no interest unless somebody asks."""
+    """Return the settings of the environment, with logs set up; a trial's log is shown only to those who ask for it."""
     settings = Settings.from_environment()
     quiet = {"log_level": "warning"} if settings.log_level == "info" else {}
     configure_logs(settings.model_copy(update=quiet))
     return settings
 
 
-def _there(file: Path) -> Path:
+def _existing(file: Path) -> Path:
     if not file.is_file():
-        raise Fatal(f"There is no file {printable(str(file), None)}.")
+        raise Fatal(f"There is no file {printable(str(file), None)}. Check the path.")
     path = file.resolve()
+    # The path becomes the key that profiles match, and a key is text.
     try:
         str(path).encode()
     except UnicodeEncodeError as error:

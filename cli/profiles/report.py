@@ -1,4 +1,4 @@
-"""What the profile commands tell."""
+"""Show profiles, and what they make of a file."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,12 +6,13 @@ from typing import Any
 
 from rich.text import Text
 
-from billstream.cli.output import decimal_text, printable
-from billstream.cli.profiles.catalogue import Listed
-from billstream.cli.profiles.examples import Feeding
-from billstream.cli.profiles.trial import COSTS, Trial
-from billstream.cli.profiles.words import conditions, manner, origin
-from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.cli.output import printable
+from billstream.cli.terminal import add_row, on_terminal, out, say, table, write_json
+from billstream.common.texts import counted, decimal_text
+from billstream.consumer.trial.catalogue import Listed
+from billstream.consumer.trial.examples import Feeding
+from billstream.consumer.trial.trial import COSTS, Trial
+from billstream.consumer.trial.words import conditions, manner, origin
 
 SHOWN_REJECTS = 10
 _SHOWN_CELLS = 6
@@ -19,21 +20,27 @@ _SHOWN_CHARACTERS = 120
 
 
 def listed(found: Sequence[Listed], *, as_json: bool) -> None:
-    """The profiles, in the order in which they are tried."""
+    """Show the profiles in order of precedence: two columns on a terminal, one line a record in a file or a pipe."""
     if as_json:
         write_json([one.as_json() for one in found])
         return
+    if on_terminal():
+        # Conditions and paths do not fit into 80 columns beside the rest; `profile show` has them.
+        rows = table("profile", "files")
+        for one in found:
+            add_row(rows, one.profile.name, _title(one) if not one.own else f"{_title(one)} ({one.whose})")
+        out.print(rows)
+        say("If several fit, your own come first, then those that use most columns.")
+        say("For conditions and columns, run: billstream profile show NAME")
+        return
     rows = table("profile", "title", "whose", "fits when", "file")
     for one in found:
-        when = "; ".join(conditions(one.profile.match))
-        title = f"{one.profile.title}{'' if one.profile.refuse is None else ' (is refused)'}"
-        add_row(rows, one.profile.name, title, one.whose, when, one.path)
+        add_row(rows, one.profile.name, _title(one), one.whose, "; ".join(conditions(one.profile.match)), one.path)
     out.print(rows)
-    say("Of several that fit, your own come first, then those that use most columns of the header.")
 
 
 def shown(found: Sequence[Listed], *, as_json: bool) -> None:
-    """Each profile in full."""
+    """Show each profile in full."""
     if as_json:
         write_json([one.as_json() | one.profile.model_dump(mode="json", by_alias=True) for one in found])
         return
@@ -41,28 +48,32 @@ def shown(found: Sequence[Listed], *, as_json: bool) -> None:
         _profile(one)
 
 
+def _title(one: Listed) -> str:
+    return f"{one.profile.title}{'' if one.profile.refuse is None else ' (refused)'}"
+
+
 def _profile(one: Listed) -> None:
     profile = one.profile
     say(f"{profile.name}: {profile.title} ({one.whose}, {one.path})", style="bold")
     if one.extends:
-        say(f"extends {one.extends}; what follows is both together")
+        say(f"extends {one.extends}; both together are shown")
     for number, condition in enumerate(conditions(profile.match)):
         say(f"{'fits when' if number == 0 else '      and'} {condition}")
     if profile.refuse is not None:
-        say(f"such a file is refused: {profile.refuse}")
+        say(f"files with this profile are refused: {profile.refuse}")
         return
     if profile.scope == "delivery":
-        say("counts only as part of a delivery with a manifest")
+        say("used only for parts of a delivery with a manifest")
     for line in manner(profile.values):
         say(line)
-    rows = table("column", "made of")
+    rows = table("column", "source")
     for column, source in profile.columns.items():
         rows.add_row(column, Text(printable(origin(source), None)))
     out.print(rows)
 
 
 def tried(trial: Trial, *, as_json: bool) -> None:
-    """What a load of a file would do, and why."""
+    """Show what loading a file would do, and why."""
     if as_json:
         write_json(_as_json(trial))
         return
@@ -80,11 +91,11 @@ def tried(trial: Trial, *, as_json: bool) -> None:
 
 
 def _file(trial: Trial) -> None:
-    told = [f"{trial.size_bytes:,} bytes", trial.packed, trial.encoding]
-    told.append(f"{trial.parts} files" if trial.parts else None)
+    told = [counted(trial.size_bytes, "byte"), trial.packed, trial.encoding]
+    told.append(counted(trial.parts, "file") if trial.parts else None)
     told.append(f"delimiter {trial.delimiter!r}" if trial.delimiter else None)
     told.append(f"header on line {trial.header_line}" if trial.header_line else None)
-    told.append(f"{len(trial.header)} columns" if trial.header else None)
+    told.append(counted(len(trial.header), "column") if trial.header else None)
     say(f"{trial.path}: {', '.join(part for part in told if part)}", style="bold")
 
 
@@ -93,13 +104,13 @@ def _fits(trial: Trial) -> None:
         say(f"profile {trial.profile}: {trial.title}", style="bold")
     for fit in trial.fits:
         if fit.taken:
-            say(f"  {fit.profile} is taken: {fit.why}")
+            say(f"  {fit.profile} is used: {fit.why}")
         else:
             say(f"  {fit.profile} {'fits too, but' if fit.fits else 'does not fit:'} {fit.why}")
 
 
 def _columns(columns: Sequence[Feeding]) -> None:
-    rows = table("column of charges", "header", "example", "becomes")
+    rows = table("column of charges", "header", "example", "value")
     for one in columns:
         header = ", ".join(repr(name) for name in one.header[:_SHOWN_CELLS]) or one.how
         more = f" and {len(one.header) - _SHOWN_CELLS} more" if len(one.header) > _SHOWN_CELLS else ""
@@ -114,7 +125,7 @@ def _columns(columns: Sequence[Feeding]) -> None:
 def _becomes(one: Feeding) -> str:
     if one.value is not None:
         return _short(one.value)
-    return "nothing" if one.raw else "(empty in the first rows)"
+    return "no value" if one.raw else "(empty in the first rows)"
 
 
 def _short(text: str) -> str:
@@ -127,12 +138,12 @@ def _verdict(trial: Trial) -> None:
         say(f"Would not be loaded: {trial.refusal}", style="red")
         return
     days = f", charges of {load.first_charge_day} to {load.last_charge_day}" if load.first_charge_day else ""
-    say(f"Would be loaded: {load.rows_loaded:,} rows{days}.", style="green")
+    say(f"Would be loaded: {counted(load.rows_loaded, 'row')}{days}.", style="green")
     _totals(trial)
     if load.values_rounded:
-        say(f"Would be rounded to 18 decimals: {load.values_rounded:,} values.", style="yellow")
+        say(f"Would be rounded to 18 decimals: {counted(load.values_rounded, 'value')}.", style="yellow")
     if load.rows_rejected:
-        say(f"Would be rejected: {load.rows_rejected:,} rows.", style="red")
+        say(f"Would be rejected: {counted(load.rows_rejected, 'record')}.", style="red")
         _rejects(trial)
 
 

@@ -1,4 +1,4 @@
-"""`billstream quarantine`: what could not be loaded, why, and another try."""
+"""`billstream quarantine`: files, messages and records that could not be loaded."""
 
 from billstream.cli.quarantine.commands import app
 

@@ -5,56 +5,77 @@ from typing import Annotated
 import typer
 
 from billstream.cli import wiring
+from billstream.cli.helptext import examples
 from billstream.cli.quarantine import report
-from billstream.cli.quarantine.listing import named, quarantined
-from billstream.cli.quarantine.records import rejected_records
-from billstream.cli.quarantine.reload import reload_objects
 from billstream.cli.terminal import AsJson, exit_code, interruptible, progress
 from billstream.common.errors import Fatal
+from billstream.consumer.quarantine import named, quarantined, rejected_records, reload_objects
 
-app = typer.Typer(help="What could not be loaded, why, and another try.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+_KEY = "Key or object URI, e.g. s3://billing/march.csv."
 
 
-@app.command("list")
+@app.callback()
+def quarantine() -> None:
+    """List and reload what could not be loaded.
+
+    In quarantine are files that could not be read, records of a file that do not fit, and messages that are not
+    readable, each with its reason. Nothing is ever dropped without a trace.
+    """
+
+
+@app.command("list", epilog=examples("billstream quarantine list", "billstream quarantine list --json"))
 def list_command(*, as_json: AsJson = False) -> None:
-    """Objects and messages in quarantine, the newest first."""
+    """List what is in quarantine, the newest first.
+
+    On a terminal each entry has three lines; in a file or a pipe it is one line.
+    """
     settings = wiring.settings_with_logs()
     with wiring.opened_lake(settings, read_only=True) as lake:
         found = quarantined(lake)
     report.items(found, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples("billstream quarantine show exports/march.csv --limit 5"))
 def show(
-    name: Annotated[str, typer.Argument(metavar="KEY", help="A key, or s3://bucket/key.")],
+    name: Annotated[str, typer.Argument(metavar="KEY", help=_KEY)],
     *,
-    limit: Annotated[int, typer.Option(min=1, help="How many records at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Rejected records shown at most, e.g. 5.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Why an object is in quarantine, and its records that did not fit."""
+    """Show a file's reason and rejected records.
+
+    Each rejected record has its line in the file, the column, the value and the reason.
+    """
     settings = wiring.settings_with_logs()
     with wiring.opened_lake(settings, read_only=True) as lake:
         found = [(item, rejected_records(lake, item, limit)) for item in named(quarantined(lake), [name])]
     report.details(found, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples("billstream quarantine reload exports/march.csv", "billstream quarantine reload --all"))
 def reload(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys, or s3://bucket/key.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="KEY", help=_KEY)] = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Every object in quarantine.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Reload every object in quarantine.")] = False,
 ) -> None:
-    """Load objects again, in the place of what was loaded of them. Exit code 1 if some remain in quarantine."""
+    """Load objects in quarantine again.
+
+    Use it once the file, its profile or a permission was corrected: the current version of each object replaces what
+    was loaded of it. Exit code 1 if something of them stays in quarantine.
+    """
     if bool(names) == everything:
-        raise Fatal("Name the objects to load again, or say --all.")
+        raise Fatal("Name the objects to reload, or use --all; nothing was reloaded.")
     settings = wiring.settings_with_logs()
     stop = interruptible()
     with wiring.opened_lake(settings) as lake, progress() as bar:
         found = quarantined(lake)
         chosen = found if everything else named(found, names or [])
+        # A message has no object that could be read again.
         objects = [item for item in chosen if not item.is_message]
         task = bar.add_task("Loading", total=len(objects))
         feed = wiring.operator_feed(settings, lake, stop, role="reload")
         done = reload_objects(objects, feed, lambda n: bar.advance(task, n))
     report.reloaded(done, [item for item in chosen if item.is_message], left=len(objects) - len(done))
-    raise typer.Exit(exit_code(stop, fine=all(one.mended for one in done) and len(done) == len(chosen)))
+    raise typer.Exit(exit_code(stop, fine=all(one.complete for one in done) and len(done) == len(chosen)))

@@ -1,4 +1,4 @@
-"""What an operator asks of a replay."""
+"""The options of a replay as one value."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 from billstream.common.errors import Fatal
 from billstream.consumer.backfill.selection import Selection
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 
 
 class Origin(StrEnum):
-    """Where a replay learns of its objects."""
+    """The source of the objects of a replay."""
 
     LISTING = "listing"
     LEDGER = "ledger"
@@ -18,7 +18,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """Which objects, from where, and who is to do it."""
+    """One replay: its objects, their source, and who processes them."""
 
     selection: Selection
     origin: Origin = Origin.LISTING
@@ -27,20 +27,20 @@ class Order:
 
     @property
     def writes(self) -> bool:
-        """Whether this process is to change the lake."""
+        """True when this process changes the lake."""
         return not self.dry_run and not self.via_queue
 
 
 def selection(
     prefix: str, since: datetime | None, until: datetime | None, partition: str, states: str, *, force: bool
 ) -> Selection:
-    """The selection that the command's options ask for.
+    """Return the selection that the command's options describe.
 
     Raises:
-        Fatal: there is no such state, or the days are in the wrong order.
+        Fatal: a state is unknown, or the days are in the wrong order.
     """
     if since and until and since > until:
-        raise Fatal("--since is a later day than --until: no object is of both.")
+        raise Fatal("--since must not be after --until; nothing was replayed. Swap the two days.")
     return Selection(
         prefix=prefix,
         since=since.date() if since else None,
@@ -53,5 +53,5 @@ def selection(
 
 def _state(name: str) -> State:
     if name not in set(State):
-        raise Fatal(f"The ledger knows no state {name!r}; it knows {', '.join(State)}.")
+        raise Fatal(f"--state {name!r} is not a state of the ledger; nothing was replayed. Use: {', '.join(State)}.")
     return State(name)

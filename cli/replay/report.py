@@ -1,79 +1,76 @@
-"""What a replay, and a sweep, tell a person or a program."""
+"""Show the result of a replay or a sweep."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from billstream.cli.replay.results import Foreseen, Result, Sent
-from billstream.cli.report import WORDS
+from billstream.cli import words
 from billstream.cli.terminal import add_row, out, say, table, write_json
+from billstream.common.texts import counted
 from billstream.consumer.backfill.backfill import BackfillResult
-
-_VERDICTS = {
-    "load": "would be read and loaded, unless the content is the same",
-    "duplicate": "settled: nothing would change",
-    "unchanged": "unchanged: nothing would change",
-    "stale": "stale: a newer version is in force",
-    "remove": "would be removed",
-    "awaiting_manifest": "parts of deliveries: their manifests would bring them",
-}
+from billstream.consumer.backfill.execution import Foreseen, Sent
 
 
-def tell(result: Result, *, stopped: bool, as_json: bool) -> None:
-    """What came of it, and how to go on if it was ended early."""
+def result(found: BackfillResult | Foreseen | Sent, *, stopped: bool, as_json: bool) -> None:
+    """Show the result, and how to go on if it was stopped early."""
     if as_json:
-        write_json(_plain(result) | {"finished": not stopped})
+        write_json(_plain(found) | {"finished": not stopped})
         return
-    if isinstance(result, Foreseen):
-        _foreseen(result)
-    elif isinstance(result, Sent):
-        _sent(result)
+    if isinstance(found, Foreseen):
+        _foreseen(found)
+    elif isinstance(found, Sent):
+        _sent(found)
     else:
-        fed(result)
+        _fed(found)
     if stopped:
-        say("Stopped before the end. What was done stays done: the same command goes on from there.", style="yellow")
+        say(
+            "Stopped before the end. What was processed stays; to go on from there, run the same command again.",
+            style="yellow",
+        )
 
 
-def fed(result: BackfillResult) -> None:
-    """What became of the events that were settled in this process."""
-    if not result.outcomes:
-        say("Nothing to do: the ledger has it all.")
+def _fed(found: BackfillResult) -> None:
+    if not found.outcomes:
+        say("Nothing to do: the ledger has everything.")
         return
-    counts = table()
-    for label, count in sorted(result.outcomes.items()):
-        word = "not settled" if label == "released" else WORDS.get(label, label)
-        add_row(counts, word, f"{count:,}")
-    add_row(counts, "rows", f"{result.rows:,}")
-    if result.rejected:
-        add_row(counts, "records that do not fit (see `billstream quarantine list`)", f"{result.rejected:,}")
-    out.print(counts)
-    for outcome in result.unprocessed:
-        say(f"{outcome.event.scope}: not settled, the same command tries it again: {outcome.reason}", style="red")
+    # No message goes back to a queue here: "returned to the queue" would be wrong.
+    counts = {words.outcome(name) if name != "released" else "not processed": n for name, n in found.outcomes.items()}
+    rejected = {"rejected records (see `billstream quarantine list`)": found.rejected} if found.rejected else {}
+    _counts(dict(sorted(counts.items())) | {"rows": found.rows} | rejected)
+    for one in found.unprocessed:
+        say(f"{one.event.scope}: not processed: {one.reason} To try it again, run the same command.", style="red")
 
 
-def _plain(result: Result) -> dict[str, Any]:
-    if isinstance(result, Foreseen):
-        return {"objects": result.objects, "bytes": result.size_bytes, "verdicts": dict(result.verdicts)}
-    if isinstance(result, Sent):
-        return {"notifications": result.notices, "local_files_left_out": result.left_out}
-    unsettled = [{"scope": outcome.event.scope, "reason": outcome.reason} for outcome in result.unprocessed]
-    return {
-        "outcomes": dict(result.outcomes),
-        "rows": result.rows,
-        "rejected": result.rejected,
-        "unsettled": unsettled,  # the first of them; all are counted as `released`
-    }
-
-
-def _foreseen(result: Foreseen) -> None:
-    counts = table()
-    add_row(counts, "objects", f"{result.objects:,}")
-    add_row(counts, "bytes", f"{result.size_bytes:,}")
-    for verdict, count in sorted(result.verdicts.items()):
-        add_row(counts, _VERDICTS.get(verdict, verdict), f"{count:,}")
-    out.print(counts)
+def _foreseen(found: Foreseen) -> None:
+    counts = {"objects": found.objects, "bytes": found.size_bytes}
+    _counts(counts | {words.foreseen(verdict): count for verdict, count in sorted(found.verdicts.items())})
     say("Nothing was changed.")
 
 
-def _sent(result: Sent) -> None:
-    say(f"{result.notices:,} notifications sent; the consumers settle them.")
-    if result.left_out:
-        say(f"{result.left_out:,} local files left out: a queue is for objects. Leave out --via-queue for them.")
+def _sent(found: Sent) -> None:
+    say(f"{counted(found.notifications, 'notification')} sent; the consumers process them.")
+    if found.left_out:
+        say(
+            f"{counted(found.left_out, 'local file')} left out: a queue is for objects in S3. To process local files, "
+            "run it without --via-queue."
+        )
+
+
+def _counts(counts: Mapping[str, int]) -> None:
+    rows = table()
+    for word, count in counts.items():
+        add_row(rows, word, f"{count:,}")
+    out.print(rows)
+
+
+def _plain(found: BackfillResult | Foreseen | Sent) -> dict[str, Any]:
+    if isinstance(found, Foreseen):
+        return {"objects": found.objects, "bytes": found.size_bytes, "verdicts": dict(found.verdicts)}
+    if isinstance(found, Sent):
+        return {"notifications": found.notifications, "local_files_left_out": found.left_out}
+    return {
+        "outcomes": dict(found.outcomes),
+        "rows": found.rows,
+        "rejected": found.rejected,
+        # The first of them; all are counted as `released`.
+        "unprocessed": [{"scope": one.event.scope, "reason": one.reason} for one in found.unprocessed],
+    }

@@ -1,7 +1,6 @@
-"""`billstream verify`: the proof that charges, ledger, claims, aggregates and bucket agree; and what mends them."""
+"""`billstream verify`: the proof of the consumer and that of the aggregator together, and the repair of both."""
 
-from billstream.cli.verify.finding import Check, Finding
-from billstream.cli.verify.proof import Proof, prove
-from billstream.cli.verify.repair import Repairs, mend
+from billstream.cli.verify.proof import Verification, mend, prove, repairs
+from billstream.consumer.verify import Check, Finding
 
-__all__ = ["Check", "Finding", "Proof", "Repairs", "mend", "prove"]
+__all__ = ["Check", "Finding", "Verification", "mend", "prove", "repairs"]

@@ -1,21 +1,18 @@
-"""The aggregates against the charges of the snapshot that they are at."""
+"""Compare the aggregates with the charges of the snapshot that they are at."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from billstream.aggregator.verify import Difference, verify
-from billstream.cli.verify.finding import Check, Cure, Finding
 from billstream.common.errors import Fatal
+from billstream.common.lake import Lake
+from billstream.consumer.verify import Check, Cure, Finding
 
-if TYPE_CHECKING:
-    from billstream.common.lake import Lake
 
-
-def aggregate_findings(lake: "Lake") -> Iterator[Finding]:
-    """Every group that is not the sum of its charges; none before the first refresh."""
+def aggregate_findings(lake: Lake) -> Iterator[Finding]:
+    """Yield a finding for every group that is not the sum of its charges; before the first refresh there are none."""
     try:
         differences = verify(lake)
-    except Fatal as error:  # there is nothing left to compare with; the text says so
+    except Fatal as error:  # the snapshot has been expired: only a rebuild makes the aggregates verifiable again
         yield Finding(Check.AGGREGATES, str(error), Cure.REBUILD)
         return
     for difference in differences:
@@ -26,9 +23,9 @@ def _problem(difference: Difference) -> str:
     group = ", ".join(f"{name} {'is null' if value is None else value}" for name, value in difference.key.items())
     where = f"{difference.table} ({group})"
     if difference.stored is None:
-        return f"{where}: the group is not there, its charges are."
+        return f"{where}: the group is missing, but it has charges."
     if difference.recomputed is None:
-        return f"{where}: the group has no charges."
+        return f"{where}: the table has a row too many: no charges account for it."
     wrong = "; ".join(
         f"{name} is {_text(value)} and should be {_text(difference.recomputed[name])}"
         for name, value in difference.stored.items()

@@ -1,58 +1,52 @@
-"""The proof: one snapshot of the lake, looked at from every side."""
+"""The whole proof: charges, ledger, claims and bucket by `consumer.verify`, then aggregates by `aggregator.verify`."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+from billstream.aggregator.refresh import rebuild
 from billstream.cli.status import Refresh, read_refresh
 from billstream.cli.verify.aggregates import aggregate_findings
-from billstream.cli.verify.claims import claim_findings
-from billstream.cli.verify.finding import Check, Finding
-from billstream.cli.verify.listed import bucket_findings, read_bucket
-from billstream.cli.verify.loads import load_findings
-from billstream.common.lake.catalog import GUARD_TABLE
-from billstream.common.statements import statement
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from billstream.common.lake import Lake
-    from billstream.consumer.layouts.interest import Interest
-    from billstream.consumer.s3.listing import Bucket
+from billstream.common.lake import Lake
+from billstream.consumer import verify
+from billstream.consumer.backfill.backfill import Backfill
+from billstream.consumer.layouts.interest import Interest
+from billstream.consumer.s3.listing import Bucket
+from billstream.consumer.verify import Check, Finding, Proof, Repairs
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What was found. `bucket` names the bucket that was listed, None when none was."""
+class Verification:
+    """Both proofs. `refresh` is the refresh that made the aggregates, None before the first."""
 
-    snapshot_id: int
-    loads: int
-    rows: int
-    bucket: str | None
-    listed: int
+    proof: Proof
     refresh: Refresh | None
-    findings: tuple[Finding, ...] = field(default=())
+    aggregates: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, those about the aggregates last."""
+        return (*self.proof.findings, *self.aggregates)
 
     @property
     def agrees(self) -> bool:
-        """Whether everything that was looked at is as it should be."""
+        """True when everything that was compared agrees."""
         return not self.findings
 
     def count(self, check: Check) -> int:
-        """How many findings a part of the proof has."""
+        """Return the number of findings of one part of the proof."""
         return Counter(finding.check for finding in self.findings)[check]
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the verification as plain values."""
         return {
             "agrees": self.agrees,
-            "snapshot_id": self.snapshot_id,
-            "loads_in_force": self.loads,
-            "rows_in_force": self.rows,
-            "bucket": self.bucket,
-            "objects_listed": self.listed,
+            "snapshot_id": self.proof.snapshot_id,
+            "active_loads": self.proof.loads,
+            "active_rows": self.proof.rows,
+            "bucket": self.proof.bucket,
+            "objects_listed": self.proof.listed,
             "aggregates": {
                 "snapshot_id": self.refresh.snapshot_id if self.refresh else None,
                 "changes_behind": self.refresh.lag_loads if self.refresh else None,
@@ -62,51 +56,33 @@ class Proof:
 
 
 def prove(
-    lake: "Lake",
-    interest: "Interest",
-    bucket: "Bucket | None" = None,
-    progress: "Callable[[int], None]" = lambda _: None,
-) -> Proof:
-    """Look at everything; changes nothing.
+    lake: Lake,
+    interest: Interest,
+    bucket: Bucket | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Verification:
+    """Compare everything; change nothing. Arguments and errors are those of `consumer.verify.prove`."""
+    proof = verify.prove(lake, interest, bucket, progress)
+    return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)))
 
-    Args:
-        lake: open for reading at least.
-        interest: which keys of the bucket are billing files.
-        bucket: to be compared with the ledger; None leaves it out.
-        progress: told how many objects each page of the listing has.
+
+def repairs(lake: Lake, feed: Backfill, author: str) -> Repairs:
+    """Return the repairs of a lake, which end with a rebuild of its aggregates."""
+    return Repairs(lake, feed, author, rebuild)
+
+
+def mend(found: Verification, using: Repairs, prove_again: Callable[[], Verification]) -> Verification:
+    """Repair, and prove again, until everything agrees or no more can be repaired. Return the last verification.
 
     Raises:
-        Retryable: the catalog, the data path or S3 does not answer.
-        Fatal: the bucket cannot be listed.
+        Retryable: the lake or the store does not answer; run it again.
     """
-    began = datetime.now(UTC)
-    listed = read_bucket(lake, bucket, interest, progress) if bucket else 0
-    snapshot_id = _pin(lake)
-    in_force = "SELECT count(*), coalesce(sum(rows_loaded), 0)::BIGINT FROM verify_in_force WHERE state = 'loaded'"
-    loads, rows = lake.rows(in_force)[0]
-    return Proof(
-        snapshot_id=snapshot_id,
-        loads=loads,
-        rows=rows,
-        bucket=bucket.name if bucket else None,
-        listed=listed,
-        refresh=read_refresh(lake),
-        findings=tuple(_findings(lake, snapshot_id, bucket, began)),
-    )
+    newest = found
 
+    def again() -> tuple[Finding, ...]:
+        nonlocal newest
+        newest = prove_again()
+        return newest.findings
 
-def _pin(lake: "Lake") -> int:
-    """Fix what the proof is about. The catalog's table has no past, so what moves meanwhile is noted and left out."""
-    snapshot_id = lake.snapshot_id()
-    lake.rows(statement(__name__, "held", guard=GUARD_TABLE))
-    lake.rows(statement(__name__, "moving"), [snapshot_id, lake.snapshot_id()])
-    lake.rows(statement(__name__, "in_force"), [snapshot_id])
-    return snapshot_id
-
-
-def _findings(lake: "Lake", snapshot_id: int, bucket: "Bucket | None", began: datetime) -> Iterator[Finding]:
-    yield from load_findings(lake, snapshot_id)
-    yield from claim_findings(lake, snapshot_id, listed=bucket is not None)
-    if bucket:
-        yield from bucket_findings(lake, snapshot_id, bucket.name, began)
-    yield from aggregate_findings(lake)
+    verify.repair(found.findings, using, again)
+    return newest

@@ -1,8 +1,9 @@
-"""What the proof tells."""
+"""Show a proof."""
 
 from billstream.cli.terminal import say
-from billstream.cli.verify.finding import Check, Cure
-from billstream.cli.verify.proof import Proof
+from billstream.cli.verify.proof import Verification
+from billstream.common.texts import counted
+from billstream.consumer.verify import Check, Cure
 
 _TITLES = {
     Check.CHARGES: "charges and ledger",
@@ -12,37 +13,36 @@ _TITLES = {
 }
 
 
-def proof(made: Proof) -> None:
-    """Each finding with its file, then each part of the proof in a line."""
+def verification(made: Verification) -> None:
+    """Show each finding with its file, then one line for each part of the proof."""
     for finding in made.findings:
         say(f"{finding.scope or finding.check.value}: {finding.problem}", style="red")
-    say(f"snapshot {made.snapshot_id}: {made.loads:,} loads with {made.rows:,} rows in force")
+    proof = made.proof
+    say(f"snapshot {proof.snapshot_id}: {counted(proof.loads, 'active load')} with {counted(proof.rows, 'row')}")
     for check, title in _TITLES.items():
-        if check is not Check.BUCKET or made.bucket:
-            _part(made, check, title)
+        if check is Check.BUCKET and not proof.bucket:
+            continue
+        found = made.count(check)
+        verdict = f"differ in {counted(found, 'place')}" if found else "agree"
+        say(f"{title} {verdict}{_remark(made, check)}", style="red" if found else "green")
     if any(finding.cure is not Cure.NONE for finding in made.findings):
-        say("`billstream verify --repair` mends what can be mended.")
+        say("To repair what can be repaired, run: billstream verify --repair")
 
 
-def found(made: Proof, *, as_json: bool) -> None:
-    """What is about to be mended; a program is told only how it ended."""
+def repairing(made: Verification, *, as_json: bool) -> None:
+    """Show the findings that are about to be repaired; JSON has only the end."""
     if not as_json:
-        proof(made)
-        say("Mending …")
+        verification(made)
+        say("Repairing …")
 
 
-def _part(made: Proof, check: Check, title: str) -> None:
-    found = made.count(check)
-    verdict = f"differ in {found:,} places" if found else "agree"
-    say(f"{title} {verdict}{_remark(made, check)}", style="red" if found else "green")
-
-
-def _remark(made: Proof, check: Check) -> str:
+def _remark(made: Verification, check: Check) -> str:
     if check is Check.BUCKET:
-        return f" ({made.listed:,} objects in {made.bucket})"
+        return f" ({counted(made.proof.listed, 'object')} in {made.proof.bucket})"
     if check is not Check.AGGREGATES:
         return ""
     if made.refresh is None:
-        return " (they have never been refreshed)"
-    behind = f"{made.refresh.lag_loads:,} changes behind" if made.refresh.lag_loads else "up to date"
+        return " (never refreshed)"
+    lag = made.refresh.lag_loads
+    behind = f"{counted(lag, 'change')} behind" if lag else "up to date"
     return f" (at snapshot {made.refresh.snapshot_id}, {behind})"

@@ -1,4 +1,4 @@
-"""The lake: the sole owner of DuckDB connections, and the one way to change what is in it."""
+"""The lake: the only owner of DuckDB connections, and the only way to change the lake's tables."""
 
 from billstream.common.lake.guard import Claim, ProcessedKey
 from billstream.common.lake.lake import Lake, Write

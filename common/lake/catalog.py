@@ -1,11 +1,11 @@
-"""The two catalog databases a DuckLake of ours may have, and all in which they differ."""
+"""The two kinds of catalog database, SQLite and PostgreSQL, with all differences between them."""
 
 import json
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +20,12 @@ METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database
 GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
 LOCK_SECONDS = 60
 BUSY_MILLISECONDS = 10_000
+PASSWORD = "<password>"  # noqa: S105 - stands for one in a printed statement
 
 Row = tuple[str | None, ...]
 """A row of the guard's table, its columns in the order of `common.lake.guard.COLUMNS`."""
 
-# A server that has vanished without a word is given up after about a minute; the operating system would wait for hours.
+# A server that vanishes silently is given up after about a minute; the operating system would wait for hours.
 _IMPATIENCE = {
     "connect_timeout": "10",
     "keepalives_idle": "20",
@@ -37,7 +38,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def literal(text: str) -> str:
-    """`text` as an SQL string literal, for the statements that take no parameters (ATTACH, LOAD, CREATE SECRET)."""
+    """Quote a text as an SQL string literal, for statements without parameters (ATTACH, LOAD, CREATE SECRET)."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -46,37 +47,40 @@ def _sql(name: str) -> str:
 
 
 class Catalog(Protocol):
-    """Where DuckLake keeps its metadata, and where the claim guard lives."""
+    """The database with DuckLake's metadata and the claim guard."""
 
     @property
     def description(self) -> str:
-        """The catalog's address without its secrets."""
+        """Return the catalog's address without its secrets."""
 
     @property
     def extension(self) -> str:
-        """DuckDB's extension that reads and writes it."""
+        """Return the name of DuckDB's extension for it."""
 
     @property
     def host_local(self) -> bool:
-        """Whether only processes on this host can reach it."""
+        """Return whether only processes on this host can reach it."""
 
     def attach_sql(self, options: Sequence[str]) -> list[str]:
-        """The statements that attach the DuckLake as `lake`."""
+        """Return the statements that attach the DuckLake as `lake`."""
+
+    def connect_sql(self, options: Sequence[str]) -> list[str]:
+        """Return `attach_sql` for another program: it runs in any folder, and placeholders stand for passwords."""
 
     def exists(self) -> bool:
-        """Whether there may be a catalog already; False only when there surely is none."""
+        """Return whether a catalog may exist; False only when there is certainly none."""
 
     def make_room(self) -> None:
-        """Make what a new catalog needs to be created in."""
+        """Create what a new catalog needs, such as the folder of its file."""
 
     def install_guard(self, con: duckdb.DuckDBPyConnection, attach: Sequence[str]) -> None:
-        """Make the guard's table and trigger. The lake is attached to `con`, before and after."""
+        """Create the guard's table and trigger. The lake is attached to `con`, before and after."""
 
     def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
-        """Rows of the guard's table: those that the script `query` finds for these digests, by an index."""
+        """Return the rows of the guard's table that the script `query` finds for these digests, by an index."""
 
     def writing(self) -> AbstractContextManager[None]:
-        """Held around each write transaction."""
+        """Return a context to hold around each write transaction."""
 
 
 @dataclass(frozen=True)
@@ -87,43 +91,48 @@ class SqliteCatalog:
 
     @property
     def description(self) -> str:
-        """The file's path."""
+        """Return the path of the file."""
         return str(self.path)
 
     @property
     def extension(self) -> str:
-        """DuckDB's own SQLite."""
+        """Return DuckDB's own SQLite."""
         return "sqlite_scanner"
 
     @property
     def host_local(self) -> bool:
-        """A file belongs to its host."""
+        """Return True: other hosts cannot share the locks of a file."""
         return True
 
     def attach_sql(self, options: Sequence[str]) -> list[str]:
-        """One ATTACH; a reader that meets a writer waits for it."""
+        """Return one ATTACH; a reader waits for a writer up to `BUSY_MILLISECONDS`."""
         clauses = ", ".join([*options, f"META_BUSY_TIMEOUT {BUSY_MILLISECONDS}"])
         return [f"ATTACH {literal(f'ducklake:sqlite:{self.path}')} AS lake ({clauses})"]
 
+    def connect_sql(self, options: Sequence[str]) -> list[str]:
+        """Return the same ATTACH, by the file's absolute path."""
+        return SqliteCatalog(self.path.absolute()).attach_sql(options)
+
     def exists(self) -> bool:
-        """Whether the file is there."""
+        """Return whether the file exists."""
         return self.path.exists()
 
     def make_room(self) -> None:
-        """The file's folder."""
+        """Create the folder of the file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def install_guard(self, con: duckdb.DuckDBPyConnection, attach: Sequence[str]) -> None:
         """Run the guard's script, and switch to write-ahead logging, through Python's own SQLite.
 
-        DuckDB brings an SQLite library of its own. Two of them in one process must never have one file open
-        at a time: when either closes the file, the operating system drops the locks of both. Hence the lake
-        is detached while Python's is at work.
+        DuckDB contains an SQLite library of its own. Two of them in one process must never have the same file open:
+        when one closes the file, the operating system drops the locks of both. Therefore the lake is detached
+        while Python's library works.
         """
-        con.execute("USE memory")
+        con.execute("USE memory")  # the default database cannot be detached
         con.execute("DETACH lake")
         guard = sqlite3.connect(self.path, timeout=BUSY_MILLISECONDS / 1000)
         try:
+            # Readers must not wait for a writer. The mode is kept in the file, so it is set once.
             guard.execute("PRAGMA journal_mode = WAL")
             guard.executescript(f"BEGIN IMMEDIATE;\n{_sql('guard.sqlite.sql')}\nCOMMIT;")
         finally:
@@ -132,7 +141,7 @@ class SqliteCatalog:
             con.execute(statement)
 
     def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
-        """Ask SQLite itself: a scan through DuckDB would read the whole table."""
+        """Let SQLite itself search: a scan through DuckDB would read the whole table."""
         return con.execute(
             "SELECT * FROM sqlite_query(?, ?, params => row(?))",
             [METADATA, _sql(f"{query}.sqlite.sql"), json.dumps(list(digests))],
@@ -140,7 +149,7 @@ class SqliteCatalog:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One writer at a time: SQLite refuses a second one now and then, however long it is told to wait.
+        """Return a lock for one writer at a time: SQLite sometimes refuses a second one, whatever its busy time-out.
 
         Raises:
             CatalogUnavailable: another process has been writing for a minute.
@@ -166,7 +175,7 @@ class PostgresCatalog:
     options: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
-        """Without the password, wherever it may be printed."""
+        """Return a form without the password, as it may be printed anywhere."""
         return f"PostgresCatalog({self.description})"
 
     @classmethod
@@ -180,6 +189,7 @@ class PostgresCatalog:
             parts = urlsplit(url)
             port = parts.port or 5432
         except ValueError:
+            # `from None`: the text of the original error may contain the password.
             raise Fatal("BILLSTREAM_CATALOG is not a postgresql:// URL that can be read.") from None
         options = dict(parse_qsl(parts.query))
         host = options.pop("host", None) or parts.hostname
@@ -197,21 +207,21 @@ class PostgresCatalog:
 
     @property
     def description(self) -> str:
-        """The URL without password and options."""
+        """Return the URL without password and options."""
         return f"postgresql://{self.user}@{self.host}:{self.port}/{self.database}"
 
     @property
     def extension(self) -> str:
-        """DuckDB's client of PostgreSQL."""
+        """Return DuckDB's client of PostgreSQL."""
         return "postgres_scanner"
 
     @property
     def host_local(self) -> bool:
-        """A server is reached from anywhere."""
+        """Return False: a server can be reached from other hosts."""
         return False
 
     def attach_sql(self, options: Sequence[str]) -> list[str]:
-        """The credentials travel in a secret, so that no error text of DuckDB can show them."""
+        """Return the statements; the credentials are in a secret, so that no error text of DuckDB can show them."""
         secret = {
             "HOST": self.host,
             "PORT": str(self.port),
@@ -227,31 +237,37 @@ class PostgresCatalog:
             f"ATTACH {literal(target)} AS lake ({clauses})",
         ]
 
+    def connect_sql(self, options: Sequence[str]) -> list[str]:
+        """Return the same statements without the password, nor those that a URL may hold among its options."""
+        shown = tuple((name, PASSWORD if "password" in name else value) for name, value in self.options)
+        return replace(self, password=PASSWORD, options=shown).attach_sql(options)
+
     def exists(self) -> bool:
-        """Only asking tells."""
+        """Return True: only a connection can tell."""
         return True
 
     def make_room(self) -> None:
-        """The database is its owner's to make."""
+        """Do nothing: the administrator creates the database."""
 
     def install_guard(self, con: duckdb.DuckDBPyConnection, attach: Sequence[str]) -> None:  # noqa: ARG002 - the port's form
         """Run the guard's script on the server."""
         con.execute("CALL postgres_execute(?, ?)", [METADATA, _sql("guard.postgres.sql")])
 
     def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
-        """Ask PostgreSQL itself: a scan through DuckDB would read the whole table."""
+        """Let PostgreSQL itself search: a scan through DuckDB would read the whole table."""
+        # The query is passed on as a text, and DuckDB binds no values in it: only digests may become part of it.
         if any(not _DIGEST.match(digest) for digest in digests):
             raise ValueError("a digest is a SHA-256 in hexadecimal")
         sql = _sql(f"{query}.postgres.sql").replace("{digests}", literal(json.dumps(list(digests))))
         return con.execute("SELECT * FROM postgres_query(?, ?)", [METADATA, sql]).fetchall()
 
     def writing(self) -> AbstractContextManager[None]:
-        """PostgreSQL takes care of its writers."""
+        """Return an empty context: PostgreSQL coordinates its writers."""
         return nullcontext()
 
 
 def catalog_from_url(url: str) -> Catalog:
-    """The catalog that `BILLSTREAM_CATALOG` names.
+    """Return the catalog that `BILLSTREAM_CATALOG` names.
 
     Raises:
         Fatal: the value is a URL of another kind.

@@ -1,4 +1,4 @@
-"""DuckDB as we set it up: in memory, with our extensions and our limits."""
+"""DuckDB as billstream configures it: in memory, with its extensions and limits."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,23 +10,25 @@ from billstream.common.settings import Settings
 
 
 def start_engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:
-    """A new DuckDB that speaks UTC and fetches nothing from the network.
+    """Return a new DuckDB connection that uses UTC and downloads no extensions.
 
     Args:
-        settings: the limits.
-        spill: a folder of this engine alone. DuckDB names what it spills alike in every process, and two that spill
-            into one folder read each other's bytes.
-        extensions: what to load.
+        settings: limits of memory and threads.
+        spill: folder of this connection alone. DuckDB uses the same names for temporary files in every process, so
+            two that share a folder read each other's bytes.
+        extensions: names of the extensions to load.
 
     Raises:
         Fatal: an extension is missing or belongs to another version of DuckDB.
     """
     con = duckdb.connect(
         config={
+            # Extensions come from their wheels, in exactly our version; DuckDB must not download others.
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "memory_limit": settings.memory_limit,
             "temp_directory": str(spill),
+            # Rows of a load have no order; keeping one would make DuckDB hold large results in memory.
             "preserve_insertion_order": "false",
         }
     )
@@ -34,8 +36,8 @@ def start_engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> 
     con.execute("SET TimeZone = 'UTC'")
     if settings.threads:
         con.execute(f"SET threads = {settings.threads}")
-    # DuckLake redoes a commit whose snapshot number was taken by another: often, when many commit at once.
-    # About a second in all: what still fails then is redone as a whole, with a fresh look at the ledger.
+    # DuckLake repeats a commit whose snapshot number another commit has taken; that happens often when many commit at
+    # once. It gives up after about a second; then the whole unit is repeated, with a new look at the ledger.
     con.execute("SET ducklake_max_retry_count = 10")
     con.execute("SET ducklake_retry_wait_ms = 10")
     con.execute("SET ducklake_retry_backoff = 1.5")

@@ -1,4 +1,4 @@
-"""DuckDB's extensions, straight out of their wheels: nothing is downloaded and nothing is copied."""
+"""DuckDB's extensions, loaded from their wheels: nothing is downloaded or copied."""
 
 from collections.abc import Sequence
 from importlib.resources import as_file, files
@@ -10,7 +10,7 @@ from billstream.common.lake.catalog import literal
 
 
 def load_extensions(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
-    """Load extensions into `con`: DuckDB checks their signatures, a tenth of a second each, so only what is needed.
+    """Load extensions into `con`. Load only those needed: DuckDB takes 0.1 seconds to check the signature of each.
 
     Raises:
         Fatal: a wheel is missing or belongs to another version of DuckDB.

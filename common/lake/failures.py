@@ -1,8 +1,8 @@
-"""The one edge where DuckDB's exceptions become billstream's.
+"""Translation of DuckDB's exceptions into those of billstream.
 
-DuckDB reports what the catalog database or the object store said only in the text of its exceptions, so this
-is the one place where a text decides. Every mistake here is on the safe side: whatever is retryable is
-decided anew from the ledger, and what is not recognised is fatal.
+DuckDB reports errors of the catalog database and of the object store only in the text of its exceptions, so this is the
+only place where a text decides. A wrong decision here loses nothing: after a retryable error the unit is decided again
+from the ledger, and an unknown error is fatal.
 """
 
 import re
@@ -22,9 +22,9 @@ _NO_ROOM = re.compile(
     r"no space left|disk quota exceeded|file too large|database or disk is full|disk is full|not enough space",
     re.IGNORECASE,
 )
-_BAD_DISK = re.compile(r"disk i/o error", re.IGNORECASE)  # SQLite cannot make the files that it needs to read
+_BAD_DISK = re.compile(r"disk i/o error", re.IGNORECASE)  # SQLite cannot create the files that it needs to read
 _UNAVAILABLE = re.compile(
-    # DuckDB's last word when the connection went away inside a transaction is that it could not end it.
+    # When the connection is lost inside a transaction, DuckDB reports that it could not end the transaction.
     r"failed to execute query \"(?:begin|commit|rollback)|"
     r"could not connect|connection refused|unable to connect|server closed the connection|terminating connection|"
     r"connection (?:to server|timed out|reset|error)|the database system is|no connection to the server|"
@@ -35,10 +35,14 @@ _LONGEST_TEXT = 600
 
 
 def translate(error: duckdb.Error, doing: str) -> BillstreamError:
-    """Name the failure of `doing` by its class, with a text short enough for a log line.
+    """Translate an error into the class that decides what happens next, with a text short enough for a log line.
+
+    Args:
+        error: what DuckDB raised.
+        doing: what was being done; the text begins with it.
 
     Returns:
-        `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for all else.
+        `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for any other error.
     """
     text = str(error)
     if CLAIM_REFUSED in text:
@@ -56,7 +60,7 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:
 
 
 def _shorten(text: str) -> str:
-    """The end of a long text is where the cause stands; the middle is the SQL of a whole commit."""
+    """Cut the middle out of a long text: it is the SQL of a whole commit, and the cause is at the end."""
     flat = " ".join(text.split())
     half = _LONGEST_TEXT // 2
     return flat if len(flat) <= _LONGEST_TEXT else f"{flat[:half]} … {flat[-half:]}"

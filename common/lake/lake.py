@@ -1,4 +1,4 @@
-"""One process's hold on the lake: attach, read, and commit with claims."""
+"""One process's connection to the lake: attach, read, and commit with claims."""
 
 import contextlib
 import time
@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import duckdb
+import pyarrow as pa
 import structlog
 
 from billstream.common import retries
@@ -23,13 +24,10 @@ from billstream.common.lake.storage import LocalStorage, Storage, storage_from
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 log = structlog.get_logger(__name__)
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
-"""The body of a write transaction: it is given the connection, with the transaction open and `lake` in use."""
+"""The body of a write transaction. It receives the connection, with the transaction open and `lake` as default."""
 
 
 class Lake:
@@ -53,7 +51,7 @@ class Lake:
 
         Args:
             settings: where catalog and data are, and how much memory DuckDB may use.
-            create: make the lake where there is none, and bring an older one up to date.
+            create: create the lake if there is none, and migrate an older one.
             read_only: refuse every change.
 
         Raises:
@@ -77,15 +75,12 @@ class Lake:
         self.close()
 
     def close(self) -> None:
-        """Let go of the lake and of all scratch space."""
+        """Detach the lake and remove all scratch space."""
         self._disconnect()
         self._scratch.remove()
 
     def reconnect_if_lost(self) -> None:
-        """Attach anew if catalog or data path have been found not answering since the last time; else do nothing.
-
-        DuckDB finds its way back to a server by itself, but each transaction that a lost connection cuts off keeps its
-        place among the connections that it allows itself.
+        """Attach the lake again if the catalog or the data path did not answer since the last call; else do nothing.
 
         Raises:
             CatalogUnavailable: they still do not answer.
@@ -93,6 +88,8 @@ class Lake:
         """
         if not self._lost:
             return
+        # DuckDB reconnects to a server by itself, but each transaction that a lost connection cut off keeps its place
+        # in DuckDB's pool of connections, until the pool is full.
         self._disconnect()
         self._connect()
         self._attach(create=False)
@@ -106,18 +103,18 @@ class Lake:
 
     @property
     def data_path(self) -> str:
-        """Where the Parquet files are."""
+        """Return the folder or S3 prefix of the Parquet files."""
         return self._storage.location
 
     @property
     def scratch(self) -> Path:
-        """Where DuckDB spills what does not fit into memory."""
+        """Return the folder of DuckDB's temporary files."""
         return self._scratch.path
 
     # -- reading -----------------------------------------------------------------------------------------
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> "pa.Table":
-        """The result of a SELECT, as an Arrow table.
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the result of a SELECT as an Arrow table.
 
         Raises:
             Retryable, Fatal: see `common.lake.failures`.
@@ -126,26 +123,26 @@ class Lake:
             return self._con.execute(sql, parameters).to_arrow_table()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The result of a SELECT that is small, as tuples of Python values."""
+        """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""
         with self._translated("reading the lake"):
             return self._con.execute(sql, parameters).fetchall()
 
     def snapshot_id(self) -> int:
-        """The newest snapshot that a transaction begun now would see."""
+        """Return the id of the newest snapshot; a transaction that begins now sees it."""
         with self._translated("reading the newest snapshot"):
             row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
         return int(row[0]) if row else 0
 
     def processed_keys(self, scope_ids: Sequence[str]) -> dict[str, ProcessedKey]:
-        """What the catalog holds of these scopes, in one look-up by its index. Unknown scopes are absent.
+        """Return what the catalog knows of these scopes, in one look-up by its index. Unknown scopes are absent.
 
-        To be called outside a transaction and before it: whatever the answer shows as committed, a
-        transaction begun afterwards sees.
+        Call it before the transaction begins, not inside: a transaction that begins afterwards sees everything that
+        the answer shows as committed.
         """
         return {key.scope_id: key for key in self._guarded("processed_keys", scope_ids)}
 
     def same_content(self, digests: Sequence[str]) -> list[ProcessedKey]:
-        """The scopes whose rows in force come from a content with one of these SHA-256."""
+        """Return the scopes whose active rows come from a content with one of these SHA-256 digests."""
         return self._guarded("same_content", digests)
 
     def _guarded(self, query: str, digests: Sequence[str]) -> list[ProcessedKey]:
@@ -156,7 +153,7 @@ class Lake:
         return [processed_key(row) for row in found]
 
     def columns(self, table: str) -> dict[str, str]:
-        """The columns of a lake table with their DuckDB types, in order."""
+        """Return the columns of a table or view of the lake with their DuckDB types, in order."""
         rows = self.rows(
             "SELECT column_name, data_type FROM duckdb_columns() "
             "WHERE database_name = 'lake' AND table_name = ? ORDER BY column_index",
@@ -164,20 +161,31 @@ class Lake:
         )
         return dict(rows)
 
+    # -- working aside from the lake's tables ------------------------------------------------------------
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement that changes no table of the lake, such as CREATE TEMP TABLE. Raises what `query` raises."""
+        with self._translated("working on temporary tables"):
+            self._con.execute(sql, parameters)
+
     # -- writing -----------------------------------------------------------------------------------------
 
     @property
     def engine(self) -> duckdb.DuckDBPyConnection:
-        """DuckDB itself, for work on local files before any transaction opens."""
+        """The connection itself, for work on local files before any transaction opens. Its errors are DuckDB's."""
         return self._con
 
     def staging_path(self, name: str) -> str:
-        """Where to write a Parquet file that `add_charges` shall take over."""
+        """Return the path of a new Parquet file of charges, for a commit that adds it with `ducklake_add_data_files`.
+
+        Raises:
+            Fatal: the data path needs credentials and there are none.
+        """
         self._prepare_storage()
         return self._storage.staging_path(name)
 
     def discard(self, path: str) -> None:
-        """Remove a staged file that was not committed."""
+        """Remove a staged file that no commit has added."""
         self._storage.discard(path)
 
     def commit(self, write: Write, *, claims: Sequence[Claim], author: str, message: str) -> int:
@@ -187,12 +195,12 @@ class Lake:
             The id of the snapshot this commit made.
 
         Raises:
-            ClaimRefused: a claimed scope has moved on; look it up again and decide again.
+            ClaimRefused: a claimed scope has changed; look it up again and decide again.
             WriteConflict: another writer was first; redo the whole unit.
-            CatalogUnavailable: no answer; whether the commit happened is for the ledger to say.
+            CatalogUnavailable: no answer, so the commit may or may not have happened; the ledger tells.
         """
         with self._translated("committing to the lake"):
-            self._prepare_storage()
+            self._prepare_storage()  # before the lock: renewing credentials may take a while
             with self._catalog.writing(), self._transaction():
                 with failpoint("write"):
                     write(self._con)
@@ -259,27 +267,28 @@ class Lake:
             retries.redo_on_conflict(lambda: self._create(statements))
             return
         with self._translated(f"opening the lake at {where}"):
-            self._run(statements)
+            self._execute_all(statements)
             check_version(schema_version(self._con), where=where)
 
     def _create(self, statements: Sequence[str]) -> None:
-        """Make the lake or bring it up to date; two processes may try at once, and either may be first."""
+        """Create or migrate the lake; several processes may try at once, in any order."""
         self._catalog.make_room()
-        with self._translated(f"making the lake at {self._catalog.description}"), self._catalog.writing():
+        with self._translated(f"creating the lake at {self._catalog.description}"), self._catalog.writing():
             self._detach_quietly()
-            self._run(statements)
+            self._execute_all(statements)
             version = schema_version(self._con)
             if version == 0:
+                # Before the first table: no commit may ever happen without the guard.
                 self._catalog.install_guard(self._con, statements)
             with self._transaction():
                 applied = apply_migrations(self._con, version)
-            if applied:
+            if applied:  # DuckLake accepts options of committed tables only
                 apply_options(self._con)
         check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
         for migration in applied:
             log.info("schema_migrated", version=migration.version, name=migration.name)
 
-    def _run(self, statements: Sequence[str]) -> None:
+    def _execute_all(self, statements: Sequence[str]) -> None:
         for statement in statements:
             self._con.execute(statement)
 

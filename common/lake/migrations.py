@@ -1,4 +1,4 @@
-"""The schema of the lake: numbered scripts, applied once each, forward only."""
+"""The schema of the lake: numbered scripts, each applied once, in order."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """Every script of `common/lake/migrations`, in order."""
+    """Return every script of `common/lake/migrations`, in order."""
     scripts = (files("billstream.common.lake") / "migrations").iterdir()
     return sorted(
         Migration(int(match[1]), match[2], script.read_text())
@@ -31,7 +31,8 @@ def migrations() -> list[Migration]:
 
 
 def schema_version(con: duckdb.DuckDBPyConnection) -> int:
-    """The number of the newest script that the attached lake has had; 0 for a new lake."""
+    """Return the number of the newest script that was applied to the attached lake; 0 for a new lake."""
+    # A new lake has no such table, and selecting from it would raise.
     known = con.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'schema_version'"
     ).fetchone()
@@ -42,7 +43,7 @@ def schema_version(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def check_version(version: int, *, where: str) -> None:
-    """Refuse to touch a lake that this code does not know.
+    """Refuse a lake whose schema this code does not know.
 
     Raises:
         Fatal: the lake is older or newer than the code; the text says what to do.
@@ -58,12 +59,13 @@ def check_version(version: int, *, where: str) -> None:
     if version < newest:
         raise Fatal(
             f"The lake at {where} has schema version {version}; this billstream needs {newest}. "
-            "Run `billstream init`: it brings the lake up to date and keeps its data."
+            "Run `billstream init`: it migrates the lake and keeps its data."
         )
 
 
 def apply_migrations(con: duckdb.DuckDBPyConnection, version: int) -> list[Migration]:
     """Run, inside the open transaction, every script newer than `version`. Returns what was run."""
+    # In the transaction of the scripts: a lake has a version if and only if it has the tables of that version.
     con.execute(
         "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL, name VARCHAR, applied_at TIMESTAMPTZ)"
     )
@@ -75,5 +77,5 @@ def apply_migrations(con: duckdb.DuckDBPyConnection, version: int) -> list[Migra
 
 
 def apply_options(con: duckdb.DuckDBPyConnection) -> None:
-    """Set what DuckLake keeps per table; harmless to repeat."""
+    """Set DuckLake's options of each table; it may be repeated."""
     con.execute((files("billstream.common.lake") / "sql" / "options.sql").read_text())

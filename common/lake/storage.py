@@ -1,8 +1,8 @@
-"""Where the lake's Parquet files live: a local folder or an S3 prefix."""
+"""The data path of a lake: a local folder or an S3 prefix with its Parquet files."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -27,28 +27,31 @@ class Storage(Protocol):
 
     @property
     def location(self) -> str:
-        """What DuckLake is told as DATA_PATH; ends with a slash."""
+        """Return DuckLake's DATA_PATH; it ends with a slash."""
 
     @property
     def extensions(self) -> Sequence[str]:
-        """DuckDB's extensions that are needed to reach it."""
+        """Return the DuckDB extensions that are needed to reach it."""
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Make it reachable from `con`. Called again before each write, as credentials may have been renewed."""
+        """Make it reachable from `con`. Call it again before each write, as credentials may have been renewed."""
 
     def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> AbstractContextManager[None]:
-        """Keep files that were written after `since` (seconds of the epoch) in their places: held around a COMMIT.
+        """Protect files that were written after `since` (Unix time in seconds) from removal, during a COMMIT.
 
-        DuckLake removes what a transaction has written when its COMMIT fails. A lost reply is such a failure, though
-        the server may have committed; then the newest snapshot would name files that are gone, and no one could read
-        the tables any more. What really was refused leaves a few small files behind, which no snapshot names.
+        DuckLake removes the files of a transaction whose COMMIT fails. A lost reply is such a failure, although the
+        server may have committed; then the newest snapshot would refer to files that are gone, and the tables could no
+        longer be read. A commit that was really refused leaves a few small files behind that no snapshot refers to.
         """
 
     def discard(self, path: str) -> None:
-        """Remove a staged file that no commit refers to."""
+        """Remove a staged file that no commit has added."""
 
     def staging_path(self, name: str) -> str:
-        """A path for a new Parquet file of the table `charges`."""
+        """Return the path of a new Parquet file of the table `charges`."""
+
+    def connect_sql(self) -> list[str]:
+        """Return the statements with which another program reaches it; placeholders stand for secrets."""
 
 
 @dataclass(frozen=True)
@@ -59,27 +62,28 @@ class LocalStorage:
 
     @property
     def location(self) -> str:
-        """The absolute path."""
+        """Return the absolute path."""
         return f"{self.folder.absolute()}/"
 
     @property
     def extensions(self) -> Sequence[str]:
-        """None."""
+        """Return no extension."""
         return ()
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:  # noqa: ARG002 - the port's form
-        """Make the folder, and put back what a process kept that died while it committed."""
+        """Create the folder, and restore files that a process protected before it died in a commit."""
         (self.folder / CHARGES_FOLDER).mkdir(parents=True, exist_ok=True)
         remove_leftovers(self._keepsakes, rescue=self._put_back)
 
     @contextmanager
     def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
-        """See `Storage`. A second name keeps each file, so that it can be put back into its place."""
+        """See `Storage`. A hard link protects each file, so that it can be restored."""
+        # A folder of this process: when it dies in the COMMIT, the next process restores the files from it.
         with scratch_folder(self._keepsakes, "commit") as folder:
             for path in self._written(since - CLOCKS_DIFFER):
                 keepsake = folder / path.relative_to(self.folder)
                 keepsake.parent.mkdir(parents=True, exist_ok=True)
-                with suppress(FileNotFoundError):  # another process has taken its own file back
+                with suppress(FileNotFoundError):  # another process has removed its own file
                     keepsake.hardlink_to(path)
             try:
                 yield
@@ -96,19 +100,23 @@ class LocalStorage:
                 (self.folder / keepsake.relative_to(folder)).hardlink_to(keepsake)
 
     def _written(self, since: float) -> Iterator[Path]:
-        """The files that DuckLake itself has written of late."""
+        """Yield the files that DuckLake itself wrote after a time."""
         for path in (self.folder / "main").rglob(OF_DUCKLAKE):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime >= since:
                     yield path
 
     def discard(self, path: str) -> None:
-        """Unlink the file."""
+        """Delete the file."""
         Path(path).unlink(missing_ok=True)
 
     def staging_path(self, name: str) -> str:
-        """A file in the folder of the table."""
+        """Return a path in the folder of the table."""
         return f"{self.location}{CHARGES_FOLDER}/{name}.parquet"
+
+    def connect_sql(self) -> list[str]:
+        """Return no statement: a folder needs none."""
+        return []
 
 
 @dataclass
@@ -120,27 +128,28 @@ class S3Storage:
 
     @property
     def location(self) -> str:
-        """The prefix as a URL."""
+        """Return the prefix as a URL."""
         return self.url.rstrip("/") + "/"
 
     @property
     def extensions(self) -> Sequence[str]:
-        """DuckDB's client of S3."""
+        """Return DuckDB's client of S3."""
         return ("httpfs",)
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Hand boto3's credentials and endpoint to DuckDB, again whenever they have changed."""
+        """Give boto3's credentials and endpoint to DuckDB, again whenever they change."""
         access = aws.s3_access()
         if access == self._access:
             return
         con.execute(_secret(access))
-        self._access = access
+        self._access = access  # creating a secret is not free, and this runs before each write
 
     @contextmanager
     def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
-        """See `Storage`. A COMMIT reads and writes nothing here, so it need not know the way."""
-        with con.cursor() as aside:  # what the open transaction changes, the removal would not see
+        """See `Storage`. A COMMIT reads and writes no data files, so DuckDB gets an endpoint where nothing answers."""
+        with con.cursor() as aside:  # the removal does not see changes of the open transaction
             aside.execute(_secret(NOWHERE))
+            # The removal must fail at once, and not after DuckDB has tried four times.
             aside.execute("SET GLOBAL http_retries = 0")
             try:
                 yield
@@ -149,7 +158,7 @@ class S3Storage:
                 aside.execute(_secret(self._access or aws.s3_access()))
 
     def discard(self, path: str) -> None:
-        """Delete the object; an orphan that this cannot reach is left to the clean-up of orphaned files."""
+        """Delete the object; if that fails, the clean-up of orphaned files deletes it later."""
         bucket, _, key = path.removeprefix("s3://").partition("/")
         try:
             aws.s3_client().delete_object(Bucket=bucket, Key=key)
@@ -157,12 +166,18 @@ class S3Storage:
             log.warning("staged_file_left", path=path, reason=str(error))
 
     def staging_path(self, name: str) -> str:
-        """An object under the prefix of the table."""
+        """Return a URL under the prefix of the table."""
         return f"{self.location}{CHARGES_FOLDER}/{name}.parquet"
+
+    def connect_sql(self) -> list[str]:
+        """Return the secret with our region and endpoint, and without our keys."""
+        access = aws.s3_access()
+        token = "<session token>" if access.session_token else None
+        return [_secret(replace(access, access_key="<access key>", secret_key="<secret key>", session_token=token))]  # noqa: S106 - placeholders
 
 
 def _secret(access: aws.AwsAccess) -> str:
-    """The statement that tells DuckDB how to reach S3."""
+    """Return the statement that gives DuckDB the credentials and the endpoint of S3."""
     options = {"KEY_ID": access.access_key, "SECRET": access.secret_key, "REGION": access.region}
     if access.session_token:
         options["SESSION_TOKEN"] = access.session_token
@@ -173,5 +188,5 @@ def _secret(access: aws.AwsAccess) -> str:
 
 
 def storage_from(location: str) -> Storage:
-    """The storage that `BILLSTREAM_DATA_PATH` names."""
+    """Return the storage that `BILLSTREAM_DATA_PATH` names."""
     return S3Storage(location) if location.startswith("s3://") else LocalStorage(Path(location))

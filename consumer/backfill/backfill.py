@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.consumer.batches import batches
-from billstream.consumer.commit.outcome import Outcome, Result
+from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.events import ObjectEvent
 from billstream.consumer.intake import Intake
 
@@ -35,7 +35,7 @@ class BackfillResult:
             self.rows += outcome.rows_loaded
             self.rejected += outcome.rows_rejected
             # A store that is down fails every event of a large bucket: a list of all of them would fill the memory.
-            if outcome.result is Result.RELEASED and len(self.unprocessed) < MOST_LISTED:
+            if outcome.later and len(self.unprocessed) < MOST_LISTED:
                 self.unprocessed.append(outcome)
 
 
@@ -67,4 +67,4 @@ class Backfill:
             # Asked before the commit, not after it: a listing may take minutes to fill a batch.
             if self.stop.requested:
                 return
-            yield self.intake.settle(batch)
+            yield self.intake.process(batch)

@@ -1,17 +1,15 @@
 """Events for objects that were announced before, or never: from the bucket's listing, or from the ledger."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billstream.common.lake import Lake, ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
 from billstream.consumer.backfill.selection import Selection
 from billstream.consumer.backfill.temporary_table import read_pages
-from billstream.consumer.commit.ledger import State
 from billstream.consumer.decide.decision import Answer, Verdict, decide
-from billstream.consumer.decide.step import Step
-from billstream.consumer.delivery.order import of_part
+from billstream.consumer.decide.states import State
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.layouts.layout import PartOf
@@ -90,7 +88,7 @@ class FromLedger:
         """
         _select_states(self.lake, self.selection)
         # A copy, as the ledger grows while its objects are replayed.
-        self.lake.rows(statement(__name__, "replay_objects"))
+        self.lake.run(statement(__name__, "replay_objects"))
         for rows in read_pages(self.lake, "replay_objects"):
             candidates = []
             for row in rows:
@@ -120,9 +118,9 @@ def expected_verdict(
     event: ObjectEvent, held: ProcessedKey | None, layouts: Layouts, current: Answer = None
 ) -> Verdict:
     """Return the verdict that one event would get now. A part of a delivery waits for its manifest."""
-    step = Step(event, held, decide(event, held, current))
-    return of_part(step).verdict if isinstance(layouts.role(event.key), PartOf) else step.verdict
+    part = isinstance(layouts.role(event.key), PartOf)
+    return decide(replace(event, part=part), held, current)
 
 
 def _select_states(lake: Lake, selection: Selection) -> None:
-    lake.rows(statement(__name__, "replay_states"), [sorted(state.value for state in selection.states)])
+    lake.run(statement(__name__, "replay_states"), [sorted(state.value for state in selection.states)])

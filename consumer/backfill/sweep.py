@@ -67,8 +67,8 @@ class Sweep:
             Fatal: the bucket cannot be listed.
         """
         # The ledger is read before the listing begins: an object that arrives in between is not reported as gone.
-        self.lake.rows(statement(__name__, "sweep_known", guard=GUARD_TABLE), [self.bucket.name])
-        self.lake.rows("CREATE OR REPLACE TEMP TABLE sweep_listed (scope_id VARCHAR)")
+        self.lake.run(statement(__name__, "sweep_known", guard=GUARD_TABLE), [self.bucket.name])
+        self.lake.run("CREATE OR REPLACE TEMP TABLE sweep_listed (scope_id VARCHAR)")
         free = {scope_id(event.scope): event for event in freed(self.lake)}
         for page in self.bucket.pages():
             # Objects of pages that were not read are not gone: a sweep that ends early must not go on to that.
@@ -76,7 +76,7 @@ class Sweep:
                 return
             yield from self._differences_of(page, free)
             progress(len(page))
-        self.lake.rows(statement(__name__, "sweep_gone"))
+        self.lake.run(statement(__name__, "sweep_gone"))
         for rows in read_pages(self.lake, "sweep_gone"):
             for row in rows:
                 yield FoundDifference(
@@ -106,7 +106,7 @@ def reconcile(sweep: Sweep, backfill: Backfill) -> BackfillResult:
 
     Raises:
         Retryable: S3 or the catalog does not answer; the next sweep continues from there.
-        Fatal: the bucket cannot be listed, or see `Intake.settle`.
+        Fatal: the bucket cannot be listed, or see `Intake.process`.
     """
     result = BackfillResult()
     for outcomes in backfill.run(found.event for found in sweep.differences()):

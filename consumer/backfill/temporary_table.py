@@ -35,6 +35,6 @@ def append_rows(lake: Lake, table: str, columns: Mapping[str, Sequence[object]])
     # Through Arrow: as bound parameters, 1,000 rows take half a second.
     lake.engine.register("new_page", pa.table(dict(columns)))
     try:
-        lake.rows(f"INSERT INTO {table} BY NAME SELECT * FROM new_page")
+        lake.run(f"INSERT INTO {table} BY NAME SELECT * FROM new_page")
     finally:
         lake.engine.unregister("new_page")

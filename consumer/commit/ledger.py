@@ -1,37 +1,29 @@
-"""The ledger: one line for each decision about an object version, and never a change of a line."""
+"""The ledger: one entry for each decision about an object version; an entry never changes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from enum import StrEnum
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from billstream.common.ids import new_id
 from billstream.common.lake import Claim, ProcessedKey
 from billstream.common.lake.guard import scope_id
-
-
-class State(StrEnum):
-    """What became of an object version."""
-
-    LOADED = "loaded"
-    UNCHANGED = "unchanged"
-    STALE = "stale"
-    REMOVED = "removed"
-    KEPT = "kept"
-    SKIPPED = "skipped"
-    QUARANTINED = "quarantined"
-    MISSING = "missing"
-    AWAITING_MANIFEST = "awaiting_manifest"
-    DELIVERED = "delivered"
-    REPLACED = "replaced"
+from billstream.common.settings import RemovalPolicy
+from billstream.consumer.decide.decision import Verdict
+from billstream.consumer.decide.states import State
+from billstream.consumer.decide.step import Step
+from billstream.consumer.decode import Staged, StagedLoad
+from billstream.consumer.events import ObjectEvent
+from billstream.consumer.s3.fetch import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
-    """One line of the ledger; its fields are the columns of the lake table `ledger`, where they are explained."""
+    """One entry of the ledger. Its fields are the columns of the lake table `ledger`, where they are explained."""
 
     entry_id: str
     scope: str
@@ -66,9 +58,9 @@ class LedgerEntry:
         return scope_id(self.scope)
 
     def claim(self, held: ProcessedKey | None) -> Claim:
-        """The claim that makes this line the newest of its scope, if `held` still is."""
+        """Return the claim that makes this entry the newest of its scope, if `held` still is the newest."""
         # An unchanged object need not have been fetched: then its content is the one that was held.
-        in_force = self if self.content_sha256 and self.state in _TELL_CONTENT else held
+        active = self if self.content_sha256 and self.state in _TELL_CONTENT else held
         # A stale event leaves what is held as it is. A stale manifest is another thing: it is what the store has.
         overtaken = self.state is State.STALE and self.delivery_id is None
         identity = held if overtaken and held else self
@@ -81,7 +73,7 @@ class LedgerEntry:
                 version_id=identity.version_id,
                 etag=identity.etag,
                 sequencer=identity.sequencer,
-                content_sha256=in_force.content_sha256 if in_force and self.load_id else None,
+                content_sha256=active.content_sha256 if active and self.load_id else None,
             ),
             prev=held.entry_id if held else None,
         )
@@ -107,7 +99,7 @@ _SCHEMA = pa.schema({name: _TYPES.get(name, pa.string()) for name in _COLUMNS}).
 
 
 def insert_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry]) -> None:
-    """Write the lines, inside the open transaction."""
+    """Write the entries, inside the open transaction."""
     rows = [
         {
             **{name: getattr(entry, name) for name in _COLUMNS},
@@ -122,3 +114,130 @@ def insert_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry
         con.execute("INSERT INTO ledger BY NAME SELECT * FROM new_entries")
     finally:
         con.unregister("new_entries")
+
+
+STATE_OF: dict[Verdict, State] = {
+    Verdict.LOAD: State.LOADED,  # or QUARANTINED, or MISSING, where the object says so
+    Verdict.REMOVE: State.REMOVED,  # or KEPT, by policy or as a part of a delivery
+    Verdict.UNCHANGED: State.UNCHANGED,
+    Verdict.STALE: State.STALE,
+    Verdict.WITHDRAW: State.STALE,
+    Verdict.SKIP: State.SKIPPED,
+    Verdict.AWAIT: State.AWAITING_MANIFEST,
+    Verdict.QUARANTINE: State.QUARANTINED,
+}
+"""A verdict says what to do, a state what was done. `DUPLICATE`, `ASK` and `RELEASE` write no entry."""
+
+_WITHDRAWN = "The object was removed after the active rows were loaded, and before the version that cannot be loaded."
+_PART_OF_DELIVERY = "It is a part of a delivery, which stays as a whole."
+
+
+def no_row_fits(load: StagedLoad) -> str | None:
+    """Return why a load without a single good row is refused; None if rows fit, or if the file has no rows at all."""
+    if not load.rows_rejected or load.rows_loaded:
+        return None
+    first = load.rejected[0]
+    where = f"line {first.line}: " if first.line else ""
+    return f"No row of {load.rows_rejected} fits; the first, {where}{first.reason}"
+
+
+@dataclass(frozen=True)
+class EntryBuilder:
+    """Builds ledger entries in the name of one consumer.
+
+    Args:
+        consumer_id: who writes them.
+        on_removed: what a removal does to the rows of its object.
+        clock: the time, with its zone.
+    """
+
+    consumer_id: str
+    on_removed: RemovalPolicy = RemovalPolicy.RETRACT
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def of_step(self, step: Step, staged: Staged) -> LedgerEntry | None:  # noqa: C901 - a table of cases
+        """Return the entry that says what a verdict came to; None for an event that was processed before.
+
+        Args:
+            step: the event and its verdict.
+            staged: the rows of the batch; a file of it may have turned out to be unreadable.
+        """
+        state, columns = STATE_OF.get(step.verdict), dict[str, Any]()
+        load = staged.loads.get(step.load_id) if step.load_id else None
+        if state is None:
+            return None
+        match step.verdict:
+            case Verdict.LOAD:
+                poison = staged.poisoned.get(step.load_id or "") or (step.prepared.poison if step.prepared else None)
+                if step.prepared and step.prepared.missing:
+                    state, columns["reason"] = State.MISSING, step.prepared.missing
+                elif reason := poison or (no_row_fits(load) if load else None):
+                    state, columns["reason"] = State.QUARANTINED, reason
+            case Verdict.REMOVE if step.event.part and step.held and step.held.load_id:
+                # The rows of a part come and go with its manifest, whatever becomes of the object.
+                state, columns["reason"] = State.KEPT, _PART_OF_DELIVERY
+            case Verdict.REMOVE if self.on_removed is RemovalPolicy.KEEP:
+                state = State.KEPT
+            case Verdict.REMOVE:
+                columns["keeps_rows"] = False
+            case Verdict.WITHDRAW:
+                columns |= {"reason": _WITHDRAWN, "keeps_rows": self.on_removed is RemovalPolicy.KEEP}
+            case Verdict.SKIP:
+                columns |= {"reason": "the same content is loaded", "keeps_rows": False}
+            case Verdict.QUARANTINE:
+                columns["reason"] = step.event.problem
+        columns["duplicate_of"] = step.duplicate_of
+        return self.entry(step.event, step.held, state, prepared=step.prepared, load=load, **columns)
+
+    def entry(
+        self,
+        event: ObjectEvent,
+        held: ProcessedKey | None,
+        state: State,
+        *,
+        prepared: Prepared | None = None,
+        load: StagedLoad | None = None,
+        keeps_rows: bool = True,
+        **columns: Any,  # noqa: ANN401 - columns of the ledger
+    ) -> LedgerEntry:
+        """Return the entry about an event.
+
+        Args:
+            event: names object and version, and the version's place in the order of events.
+            held: the newest entry of the same scope when the event was decided; None for an unknown scope.
+            state: what was done.
+            prepared: the object as it was fetched, if it was; its version is then the one that counts.
+            load: its records, if it was decoded.
+            keeps_rows: the rows that were active stay so, unless `state` is loaded.
+            columns: columns of the ledger that say something else than event, object and load do.
+        """
+        before = held.load_id if held else None
+        entry_id = prepared.load_id if prepared else new_id()
+        version = prepared.version if prepared and prepared.version else event
+        told: dict[str, Any] = {
+            "entry_id": entry_id,
+            "scope": event.scope,
+            "bucket": event.bucket,
+            "key": event.key,
+            "load_id": entry_id if state is State.LOADED else before if keeps_rows else None,
+            "previous_load_id": before,
+            "version_id": version.version_id,
+            "etag": version.etag,
+            "size_bytes": version.size_bytes,
+            "sequencer": event.sequencer,
+            "content_sha256": prepared.content_sha256 if prepared else None,
+            "profile": prepared.tabular.profile if prepared and prepared.tabular else None,
+            "rows_rejected": load.rows_rejected if load else 0,
+            "event_name": event.event_name,
+            "event_time": event.event_time,
+        }
+        if state is State.LOADED and load:
+            told |= {
+                "rows_loaded": load.rows_loaded,
+                "values_rounded": load.values_rounded,
+                "billed_totals": load.billed_totals,
+                "first_charge_day": load.first_charge_day,
+                "last_charge_day": load.last_charge_day,
+            }
+        now, consumer_id = self.clock(), self.consumer_id
+        return LedgerEntry(state=state, processed_at=now, consumer_id=consumer_id, **(told | columns))

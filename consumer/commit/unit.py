@@ -1,4 +1,7 @@
-"""One unit of commit: the rows, the ledger lines and the claims that become true together."""
+"""One unit of commit: the rows, the ledger entries and the claims that become true together.
+
+Every change of `charges`, `ledger` and `rejected_rows` goes through here.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +11,8 @@ import pyarrow as pa
 
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
-from billstream.consumer.commit.ledger import LedgerEntry, State, insert_entries
+from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
+from billstream.consumer.decide.states import State
 from billstream.consumer.decode.rejects import RejectedRow
 
 _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason")
@@ -26,7 +30,15 @@ def retract_rows(con: duckdb.DuckDBPyConnection, load_ids: Sequence[str]) -> Non
 
 @dataclass
 class Unit:
-    """What one transaction does. `replaced` are the loads whose rows go, `staged_paths` the files that come."""
+    """The content of one transaction.
+
+    Args:
+        entries: the ledger entries.
+        claims: one for each entry; the catalog refuses the commit if a scope has moved on.
+        replaced: the loads whose rows are deleted.
+        staged_paths: the Parquet files whose rows are added.
+        rejected: the records that did not fit, by the entry of their object.
+    """
 
     entries: list[LedgerEntry] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
@@ -34,12 +46,12 @@ class Unit:
     staged_paths: list[str] = field(default_factory=list)
     rejected: list[tuple[LedgerEntry, Sequence[RejectedRow]]] = field(default_factory=list)
 
-    def add(self, entry: LedgerEntry, held: ProcessedKey | None, rejected: Sequence[RejectedRow]) -> None:
-        """Take up one ledger line with all that follows from it.
+    def add(self, entry: LedgerEntry, held: ProcessedKey | None, rejected: Sequence[RejectedRow] = ()) -> None:
+        """Add one ledger entry with all that follows from it.
 
         Args:
-            entry: the line.
-            held: what the catalog held of the scope when it was decided.
+            entry: the entry.
+            held: the newest entry of its scope when it was decided.
             rejected: the records of the object that did not fit.
         """
         self.entries.append(entry)
@@ -55,23 +67,31 @@ class Unit:
         tried = {State.LOADED, State.QUARANTINED}
         return [entry.state is State.QUARANTINED for entry in self.entries if entry.state in tried]
 
-    def commit(self, lake: Lake, author: str) -> int:
-        """Make it true, all or nothing. Returns the snapshot's id.
+    def commit(self, lake: Lake, author: str, message: str | None = None) -> int:
+        """Make it true, all or nothing.
+
+        Args:
+            lake: where.
+            author: who commits, for the snapshot.
+            message: why, for the snapshot; the default counts entries and loads.
+
+        Returns:
+            The snapshot's id.
 
         Raises:
-            Retryable: see `Lake.commit`; decide the whole unit anew.
+            Retryable: see `Lake.commit`; decide the whole unit again.
         """
-        return lake.commit(self._write, claims=self.claims, author=author, message=self._message())
-
-    def _message(self) -> str:
-        return f"{len(self.entries)} object versions, {len(self.replaced)} loads replaced or removed"
+        message = message or f"{len(self.entries)} object versions, {len(self.replaced)} loads replaced or removed"
+        return lake.commit(self._write, claims=self.claims, author=author, message=message)
 
     def _write(self, con: duckdb.DuckDBPyConnection) -> None:
         retract_rows(con, self.replaced)
         for path in self.staged_paths:
             con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
-        insert_entries(con, self.entries)
-        self._insert_rejected(con)
+        if self.entries:
+            insert_entries(con, self.entries)
+        if self.rejected:
+            self._insert_rejected(con)
 
     def _insert_rejected(self, con: duckdb.DuckDBPyConnection) -> None:
         rows = [
@@ -87,10 +107,7 @@ class Unit:
             for entry, rejected in self.rejected
             for row in rejected
         ]
-        if not rows:
-            return
-        table = pa.Table.from_pylist(rows, schema=_REJECTED)
-        con.register("new_rejected_rows", table)
+        con.register("new_rejected_rows", pa.Table.from_pylist(rows, schema=_REJECTED))
         try:
             con.execute("INSERT INTO rejected_rows BY NAME SELECT * FROM new_rejected_rows")
         finally:

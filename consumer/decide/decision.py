@@ -1,4 +1,4 @@
-"""What an event gets, decided from values alone: the event, what the ledger holds, what the store says.
+"""The verdict on an event, decided from values alone: the event, what the ledger holds, what the store says.
 
 | what is known | verdict |
 |---|---|
@@ -8,6 +8,7 @@
 | newer | load or remove |
 | one version, or a delete marker, is removed for good | ask the store: remove, or as if what is current were created |
 | no order can be told (sequencer equal or absent) | ask the store which version is current |
+| an object that would load, and is a part of a delivery | await its manifest |
 
 A sequencer compares within one key only, as text of equal length padded on the left with zeros
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
@@ -17,6 +18,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from billstream.common.lake import ProcessedKey
+from billstream.consumer.decide.states import ACTIVE, PROCESSED, State
 from billstream.consumer.events import EventKind, Gone, ObjectEvent, ObjectVersion
 
 
@@ -28,9 +30,9 @@ class Verdict(StrEnum):
     UNCHANGED = "unchanged"
     DUPLICATE = "duplicate"
     STALE = "stale"
-    WITHDRAW = "withdraw"  # stale, but newer than the rows that a version in quarantine has left in force
-    SKIP = "skip"  # its content is in force under another key
-    AWAIT = "awaiting_manifest"  # it is a part of a delivery, which its manifest will bring
+    WITHDRAW = "withdraw"  # stale, but newer than the rows that a version in quarantine has left active
+    SKIP = "skip"  # its content is active under another key
+    AWAIT = "awaiting_manifest"  # it is a part of a delivery, which its manifest will load
     QUARANTINE = "quarantine"  # the message itself is at fault
     ASK = "ask"  # the store knows which version is current
     RELEASE = "release"  # it cannot be decided now; the event has to come again
@@ -47,21 +49,17 @@ class Order(StrEnum):
 Answer = ObjectVersion | Gone | None
 """What the store says is current; None before it was asked."""
 
-ROWS_IN_FORCE = frozenset({"loaded", "unchanged", "kept"})
-OF_DELIVERIES = frozenset({"awaiting_manifest", "delivered", "replaced", "stale"})
-SETTLED = ROWS_IN_FORCE | OF_DELIVERIES | {"skipped", "quarantined"}  # what is missing may come back
-
 
 def decide(event: ObjectEvent, held: ProcessedKey | None, current: Answer = None) -> Verdict:
-    """The verdict on `event`. `Verdict.ASK` means: ask the store, then decide again with its answer."""
+    """Return the verdict on `event`. `Verdict.ASK` means: ask the store, then decide again with its answer."""
     if event.kind is EventKind.UNREADABLE:
         return Verdict.DUPLICATE if held else Verdict.QUARANTINE
-    if event.force and event.kind is EventKind.CREATED:
-        return Verdict.LOAD
     event = meant(event, current)
     if event.kind is EventKind.REMOVED:
-        return _decide_removed(event, held, current)
-    return _decide_created(event, held, current)
+        verdict = _decide_removed(event, held, current)
+    else:
+        verdict = Verdict.LOAD if event.force else _decide_created(event, held, current)
+    return _decide_part(verdict, event, held) if event.part else verdict
 
 
 def meant(event: ObjectEvent, current: Answer) -> ObjectEvent:
@@ -108,8 +106,8 @@ def _decide_created(  # noqa: PLR0911 - a table of cases
         return Verdict.STALE
     same = same_version(event, held)
     if standing is Order.NEWER:
-        return Verdict.UNCHANGED if same and held.state in ROWS_IN_FORCE else Verdict.LOAD
-    if same and held.state in SETTLED:
+        return Verdict.UNCHANGED if same and held.state in ACTIVE else Verdict.LOAD
+    if same and held.state in PROCESSED:
         return Verdict.DUPLICATE
     if not event.has_identity:
         return Verdict.LOAD
@@ -130,16 +128,27 @@ def _decide_removed(event: ObjectEvent, held: ProcessedKey | None, current: Answ
         return Verdict.ASK
     if held is None or standing is Order.NEWER:
         return Verdict.REMOVE
-    if held.state in {"removed", "kept"}:
+    if held.state in {State.REMOVED, State.KEPT}:
         return Verdict.DUPLICATE
     if current is None:
         return Verdict.ASK
     return Verdict.REMOVE if isinstance(current, Gone) else Verdict.STALE
 
 
+def _decide_part(verdict: Verdict, event: ObjectEvent, held: ProcessedKey | None) -> Verdict:
+    """Turn the verdict on an object into that on a part: the ledger notes it, and its manifest loads it."""
+    if verdict is Verdict.REMOVE and held is not None and held.state == State.MISSING:
+        # A sweep reports a part gone that its manifest misses: the manifest goes on waiting for it.
+        return Verdict.DUPLICATE
+    if verdict is not Verdict.LOAD:
+        return verdict
+    known = held is not None and held.state in PROCESSED
+    return Verdict.DUPLICATE if known and not event.has_identity and not event.force else Verdict.AWAIT
+
+
 def may_withdraw(event: ObjectEvent, held: ProcessedKey | None) -> bool:
-    """Whether a late removal may be of rows that are in force only because the newest version could not be loaded."""
-    waiting = held is not None and held.load_id is not None and held.state in {"quarantined", "missing"}
+    """Return whether a late removal may be of rows that are active only because the newest version cannot be loaded."""
+    waiting = held is not None and held.load_id is not None and held.state in {State.QUARANTINED, State.MISSING}
     return waiting and event.kind is EventKind.REMOVED and not _removes_one_version(event)
 
 

@@ -1,8 +1,8 @@
-"""Compressed streams taken apart while they are read: whole or not at all, and never without a bound.
+"""Compressed streams, decompressed while they are read: whole or not at all, and never without a bound.
 
-What a file is compressed with is told by its first bytes, never by its name. DuckDB 1.5 loads what it can of a
-truncated gzip stream without a word, and Python's own readers of bzip2 and xz ignore what follows a stream. Here an
-end that was cut off, a wrong byte, and bytes that do not belong there are all the same: damage.
+The first bytes of a file decide how it is compressed, never its name. DuckDB 1.5 loads what it can of a
+truncated gzip stream without an error, and Python's own readers of bzip2 and xz ignore what follows a stream. Here an
+end that was cut off, a wrong byte, and foreign bytes are all the same: damage.
 """
 
 import bz2
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     import io
 
 CHUNK = 1024 * 1024
-HEAD_BYTES = 512  # enough to tell what a file is
+HEAD_BYTES = 512  # enough to find out what a file is
 BOMB_BYTES = 256 * 1024 * 1024
 BOMB_RATIO = 250
-XZ_MEMORY = 192 * 1024 * 1024  # a stream names the memory it needs; what `xz -9` wrote asks for 65 MB
+XZ_MEMORY = 192 * 1024 * 1024  # a stream states the memory that it needs; one by `xz -9` needs 65 MB
 
 
 class Packing(StrEnum):
-    """What a file is packed with."""
+    """The formats that a file may be packed in."""
 
     GZIP = "gzip"
     ZSTD = "zstd"
@@ -65,25 +65,25 @@ _DAMAGE = (
 
 
 class Reader(Protocol):
-    """Bytes, from the first to the last."""
+    """A source of bytes, read from the first to the last."""
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; none when there are no more."""
 
 
 def packing(head: bytes) -> Packing | None:
-    """What a file that begins with `head` is packed with; None for everything else."""
+    """Return the format of a file that begins with `head`; None when it is not packed."""
     return next((kind for kind, magic in _MAGIC if magic.match(head)), None)
 
 
 def chunks(stream: Reader) -> Iterator[bytes]:
-    """What is left of `stream`, in pieces that fit into memory."""
+    """Yield the rest of `stream`, in pieces that fit into memory."""
     while chunk := stream.read(CHUNK):
         yield chunk
 
 
 class Budget:
-    """How much may still come out of one uploaded file, whatever layers and files it has in it.
+    """The bytes that may still come out of one uploaded file, whatever layers and files it contains.
 
     Args:
         size: of the file, in bytes.
@@ -100,15 +100,16 @@ class Budget:
             Poison: they are too many for the file.
         """
         self.spent += count
+        # Small files may unpack to a multiple of their size; only what is large and out of proportion is refused.
         if self.spent > BOMB_BYTES and self.spent > BOMB_RATIO * self._size:
             raise Poison(
-                f"The file decompresses to more than {BOMB_RATIO} times its size; this looks like a bomb. "
-                "Upload it uncompressed if it is not."
+                f"The file decompresses to more than {BOMB_RATIO} times its size, which looks like a bomb. "
+                "Nothing is loaded: upload it uncompressed if it is none."
             )
 
 
 def unpacked(raw: Reader, kind: Packing, budget: Budget) -> Reader:
-    """The content of a compressed stream. Reading it raises `Poison` where it is damaged or grows out of all bounds.
+    """Return the content of a compressed stream. Reading it raises `Poison` where it is damaged or grows beyond bounds.
 
     Args:
         raw: the stream, at its beginning.
@@ -119,12 +120,13 @@ def unpacked(raw: Reader, kind: Packing, budget: Budget) -> Reader:
 
 
 def unpacked_again(outer: Reader, budget: Budget) -> Reader:
-    """The content of what was found in a compressed file: unpacked where it is compressed itself, one level deep.
+    """Return the content of a decompressed file, decompressed once more where it is compressed itself.
 
     Raises:
-        Poison: it is an archive or a Parquet file.
+        Poison: the content is an archive or a Parquet file.
     """
     head, whole = peeked(outer)
+    # One level deep only: a chain of compressions is what bombs are made of.
     kind = packing(head)
     if kind is None:
         return whole
@@ -134,21 +136,21 @@ def unpacked_again(outer: Reader, budget: Budget) -> Reader:
 
 
 def peeked(stream: Reader) -> tuple[bytes, Reader]:
-    """The first bytes of a stream, and the stream with these before it again."""
+    """Return the first bytes of a stream, and a stream that begins with them again."""
     head = stream.read(HEAD_BYTES)
     return head, _Rejoined(head, stream)
 
 
 class Layer:
-    """One layer of compression, bounded, its errors in our words.
+    """One layer of compression: bounded, and its errors are `Poison`.
 
     Args:
         unpack: reads at most so many unpacked bytes.
-        name: what is unpacked, as reasons begin.
+        name: how reasons name what is unpacked; their first words.
         budget: of the uploaded file.
     """
 
-    closed = False  # what pyarrow asks of a stream
+    closed = False  # pyarrow reads this attribute of a stream
 
     def __init__(self, unpack: Callable[[int], bytes], name: str, budget: Budget) -> None:
         self._unpack = unpack
@@ -168,15 +170,16 @@ class Layer:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether an unpacker says that its input is damaged; the errors of a disk have a number."""
+    """Return whether an error means that the input is damaged; the errors of a disk have a number."""
     if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
         return error.errno in {None, errno.EINVAL}  # a zip archive that points before its own beginning
     return isinstance(error, _DAMAGE)
 
 
 def damaged(name: str, error: BaseException) -> Poison:
-    """The reason for a file that is damaged."""
-    return Poison(f"{name} is damaged: {str(error).rstrip('.') or type(error).__name__}. Upload the file again.")
+    """Return the reason for a file that is damaged."""
+    what = str(error).rstrip(".") or type(error).__name__
+    return Poison(f"{name} is damaged: {what}. Nothing is loaded: upload the file again.")
 
 
 class _Rejoined:
@@ -206,12 +209,12 @@ class _Decoder(Protocol):
 
 
 class _Streams:
-    """bzip2 or xz: one stream behind the other, and nothing else.
+    """Compressed streams of bzip2 or xz, one after the other, and nothing else.
 
     Args:
         raw: the compressed bytes.
         new: makes a decoder of one stream.
-        padding: what may stand behind a stream.
+        padding: bytes that may stand after a stream.
     """
 
     def __init__(self, raw: Reader, new: Callable[[], _Decoder], padding: bytes) -> None:
@@ -234,7 +237,7 @@ class _Streams:
                 return data
 
     def _following(self) -> bytes:
-        """The first bytes of the next stream, none if there is no other."""
+        """Return the first bytes of the next stream; none if there is no other."""
         data = self._decoder.unused_data.lstrip(self._padding)
         while not data and (read := self._raw.read(CHUNK)):
             data = read.lstrip(self._padding)

@@ -19,6 +19,7 @@ _MARK = b"\xef\xbb\xbf"
 _QUOTED = re.compile(rb'"[^"]*"')
 _QUOTED_OR_END = re.compile(rb'"[^"]*"|\r\n?|\n')
 _LINE_END = re.compile(rb"\r\n?|\n")
+_REMEDY = "No row of the file is loaded: upload it again with its header."
 
 
 class EmptyLine(Poison):
@@ -27,7 +28,7 @@ class EmptyLine(Poison):
 
 @dataclass(frozen=True)
 class Header:
-    """How the records of a file are split, and what the columns are called.
+    """The delimiter of a file and the names of its columns.
 
     `line` is where the header begins, 1-based; `start` and `end` are the offsets of its first byte and of the first
     byte behind its line.
@@ -41,22 +42,23 @@ class Header:
 
 
 def read_header(path: Path) -> Header | None:
-    """The first record of a plain UTF-8 file as its header, None when the file has nothing but blanks.
+    """Return the first record of a plain UTF-8 file as its header, None when the file has nothing but blanks.
 
     Raises:
         Poison: the first record is no header.
     """
     head = _head(path)
+    # A megabyte of blanks does not make a file empty: the rest is looked at, too.
     if not head.removeprefix(_MARK).strip() and _is_blank(path):
         return None
     return _header(head, 0, 1)
 
 
 def later_headers(path: Path) -> Iterator[Header]:
-    """What may be the header of a file that begins with a title: the records that begin in its first lines.
+    """Yield what may be the header of a file that begins with a title: the records that begin in its first lines.
 
-    Lines 2 to `PREAMBLE_LINES`, as far as they begin in the first `PREAMBLE_BYTES`; those that are blank or no
-    records are left out.
+    Lines 2 to `PREAMBLE_LINES`, as far as they begin in the first `PREAMBLE_BYTES`; lines that are blank or no records
+    are left out.
     """
     head = _head(path)
     line_ends = _LINE_END.finditer(head, 0, PREAMBLE_BYTES)
@@ -67,8 +69,8 @@ def later_headers(path: Path) -> Iterator[Header]:
             continue
 
 
-def first_line(head: bytes) -> bytes:
-    """The first record of a text with its line end; line ends inside quotes are part of it."""
+def first_record(head: bytes) -> bytes:
+    """Return the first record of a text with its line end; line ends inside quotes are part of it."""
     for found in _QUOTED_OR_END.finditer(head):
         if not found[0].startswith(b'"'):
             return head[: found.end()]
@@ -92,32 +94,28 @@ def _is_blank(path: Path) -> bool:
 
 
 def _header(head: bytes, start: int, line: int) -> Header:
-    record = first_line(head[start:])
+    """Return the record that begins at `start` as a header.
+
+    Raises:
+        Poison: it is no header: too long, too many columns, badly quoted, or empty.
+    """
+    record = first_record(head[start:])
     end = start + len(record)
     if len(head) == HEADER_BYTES and end == len(head) and record[-1:] not in (b"\n", b"\r"):
-        raise Poison(f"Line {line} does not end within {HEADER_BYTES} bytes: this is no header.")
+        raise Poison(f"Line {line} does not end within {HEADER_BYTES} bytes, so it is no header. {_REMEDY}")
     plain = record.removeprefix(_MARK) if start == 0 else record
-    delimiter = _delimiter(plain)
-    return Header(delimiter, _names(plain, delimiter, line), line, start, end)
-
-
-def _delimiter(record: bytes) -> str:
-    """The candidate that splits the record into most parts; the comma where none does."""
-    unquoted = _QUOTED.sub(b"", record)
-    return max(DELIMITERS, key=unquoted.count).decode()
-
-
-def _names(record: bytes, delimiter: str, line: int) -> tuple[str, ...]:
-    if record.count(delimiter.encode()) >= MAX_COLUMNS * 16:  # do not build what will be refused
-        raise Poison(f"Line {line} has far more than {MAX_COLUMNS} columns, which is as many as are read.")
-    text = record.decode("utf-8", "ignore")
+    # The candidate that splits the record into most cells; the comma where none does, as it is the first.
+    delimiter = max(DELIMITERS, key=_QUOTED.sub(b"", plain).count)
+    if plain.count(delimiter) >= MAX_COLUMNS * 16:  # do not build what will be refused
+        raise Poison(f"Line {line} has far more than {MAX_COLUMNS} columns, the most that are read. {_REMEDY}")
+    text = plain.decode("utf-8", "ignore")
     try:
-        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter.decode(), strict=True))
     except (csv.Error, StopIteration) as error:
-        raise Poison(f"Line {line} is no header: {error or 'it has no cells'}.") from error
-    names = [name.strip() for name in names]
+        raise Poison(f"Line {line} is no header: {error or 'it has no cells'}. {_REMEDY}") from error
+    names = tuple(cell.strip() for cell in cells)
     if len(names) > MAX_COLUMNS:
-        raise Poison(f"Line {line} has {len(names)} columns; at most {MAX_COLUMNS} are read.")
+        raise Poison(f"Line {line} has {len(names)} columns; at most {MAX_COLUMNS} are read. {_REMEDY}")
     if not any(names):
-        raise EmptyLine(f"Line {line} is empty: a billing file begins with its header.")
-    return tuple(names)
+        raise EmptyLine(f"Line {line} is empty: a billing file begins with its header. {_REMEDY}")
+    return Header(delimiter.decode(), names, line, start, end)

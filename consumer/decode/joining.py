@@ -1,4 +1,4 @@
-"""Texts written one behind the other, under the header of the first."""
+"""Texts written one after the other, under the header of the first."""
 
 from collections.abc import Iterable, Iterator
 from copy import copy
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.header import HEADER_BYTES, first_line
-from billstream.consumer.decode.lines import LineEnds
+from billstream.consumer.decode.encoding import LineEnds
+from billstream.consumer.decode.header import HEADER_BYTES, first_record
 
 _MARK = b"\xef\xbb\xbf"
 
@@ -19,7 +19,7 @@ class Part:
     Args:
         name: fit to be shown.
         line: of the text, the first that comes from this file.
-        omitted: how many lines of the file stand before that one and were left out: its header.
+        omitted: the number of lines of the file that stand before that one and were left out: its header.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Part:
 
 
 class Joined:
-    """Writes texts to a file; of all but the first, the header is left out.
+    """Writes texts to a file; the header of every text but the first is left out.
 
     Args:
         target: an empty file, open for writing.
@@ -52,6 +52,7 @@ class Joined:
         self._before = self._state()
         rest = iter(text)
         head = _head(rest)
+        # A byte order mark is text anywhere but at the beginning.
         if self._target.tell():
             head = head.removeprefix(_MARK)
         omitted = 0
@@ -63,6 +64,7 @@ class Joined:
             self._write(chunk)
 
     def _begin_part(self, name: str, omitted: bytes) -> None:
+        # A file that ends without a line end would run into the next one.
         if self._last not in b"\r\n":
             self._write(b"\n")
         lines = LineEnds()
@@ -70,7 +72,7 @@ class Joined:
         self.parts = (*self.parts, Part(name, self.ends.count + 1, lines.count))
 
     def take_back(self) -> None:
-        """Forget the text that was being written last."""
+        """Remove the text that was written last, so that it can be read again in another encoding."""
         start, self.ends, self._last, self.parts, self._header = self._before
         self._target.seek(start)
         self._target.truncate()
@@ -79,12 +81,13 @@ class Joined:
         return (self._target.tell(), copy(self.ends), self._last, self.parts, self._header)
 
     def _without_header(self, name: str, head: bytes) -> int:
-        """How many bytes of a text the header takes that is there already."""
-        header = first_line(head)
+        """Return the number of bytes to leave out: those of a header that the first text has written already."""
+        header = first_record(head)
         plain = header.removeprefix(_MARK).rstrip(b"\r\n")
         if not self._header:
             self._header, self._first = plain, name
             return 0
+        # The same columns in another order would put values into the wrong ones.
         if plain != self._header:
             raise Poison(f"{self._first} and {name} in the zip archive have different headers: upload them separately.")
         return len(header)
@@ -96,7 +99,7 @@ class Joined:
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:
-    """The first chunks of a text, enough to have its header in them."""
+    """Return the first chunks of a text, enough to contain its header."""
     head = b""
     while len(head) < HEADER_BYTES and (chunk := next(chunks, None)) is not None:
         head += chunk

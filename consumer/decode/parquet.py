@@ -1,8 +1,8 @@
 """Parquet files, checked from the first page to the last before DuckDB sees them.
 
 DuckDB answers a damaged Parquet file with errors of every class, some of which end its whole process state. So one pass
-with Arrow decodes every page first, within bounds, and says what is wrong in words. The metadata of row groups and of
-their columns is not asked for: Arrow 26 ends the process over some that are damaged.
+with Arrow decodes every page first, within bounds, and reports what is wrong. The metadata of row groups and of their
+columns is not read: Arrow 26 ends the process over some that are damaged.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,8 @@ MAX_DIGITS = 38
 _Array: TypeAlias = Any  # the stubs do not know what the arrays of each type have
 _ROWS = 64 * 1024
 _END_BYTES = 8  # the length of the footer, and "PAR1"
+_AGAIN = "Nothing is loaded: upload the file again."
+_FEWER = "Nothing is loaded: export fewer or narrower columns."
 _DAMAGE = (pa.ArrowException, ValueError, KeyError, OverflowError, MemoryError)
 
 
@@ -31,10 +33,10 @@ class Layout:
     """The columns of a Parquet file.
 
     Args:
-        names: what they are called.
+        names: their names.
         nested: for each, whether its cells are lists, maps or structures.
-        types: their types, in words; files of equal layout can be read in one scan.
-        binary_as_text: the columns of bytes hold nothing but UTF-8, as old writers wrote text.
+        types: their types as text; files of equal layout can be read in one scan.
+        binary_as_text: whether all columns of bytes contain UTF-8 only, the way old writers wrote text.
     """
 
     names: tuple[str, ...]
@@ -44,10 +46,10 @@ class Layout:
 
 
 def read_layout(path: Path) -> Layout:
-    """Check a Parquet file, and say what columns it has.
+    """Check a Parquet file, and return its columns.
 
     Raises:
-        Poison: it is damaged, encrypted, has too many columns, unfolds out of all bounds, or holds NUL.
+        Poison: it is damaged, encrypted, has too many columns, unfolds beyond bounds, or contains NUL.
     """
     _check_end(path)
     try:
@@ -62,7 +64,7 @@ def read_layout(path: Path) -> Layout:
 
 def _damaged(error: Exception) -> Poison:
     words = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
-    return Poison(f"The Parquet file is damaged: {words}. Upload the file again.")
+    return Poison(f"The Parquet file is damaged: {words}. {_AGAIN}")
 
 
 def _check_end(path: Path) -> None:
@@ -72,26 +74,29 @@ def _check_end(path: Path) -> None:
         stream.seek(max(size - _END_BYTES, 0))
         end = stream.read()
     if encrypted or end.endswith(b"PARE"):
-        raise Poison("The Parquet file is encrypted: upload it without encryption.")
+        raise Poison("The Parquet file is encrypted, so nothing is loaded: upload it without encryption.")
     if not end.endswith(b"PAR1") or size < _END_BYTES + 4:
-        raise Poison("The Parquet file is damaged: its end is missing. Upload the file again.")
+        raise Poison(f"The Parquet file is damaged: its end is missing. {_AGAIN}")
     footer = int.from_bytes(end[:4], "little")
     if footer > min(size, MAX_FOOTER_BYTES):
-        raise Poison(f"The Parquet file is damaged, or its footer has more than {MAX_FOOTER_BYTES} bytes: {footer}.")
+        raise Poison(f"The Parquet file is damaged, or its footer has more than {MAX_FOOTER_BYTES} bytes. {_AGAIN}")
 
 
 def _layout(path: Path) -> Layout:
+    # What the footer claims is compared with bounds before a page is decoded.
     with pq.ParquetFile(path) as file:
         schema, metadata = file.schema_arrow, file.metadata
         size = path.stat().st_size
         if not schema.names or not any(schema.names):
-            raise Poison("The Parquet file has no columns.")
+            raise Poison("The Parquet file has no columns, so nothing is loaded: export it again with its columns.")
         if metadata.num_columns > MAX_COLUMNS:
-            raise Poison(f"The Parquet file has {metadata.num_columns} columns; at most {MAX_COLUMNS} are read.")
+            found = f"The Parquet file has {metadata.num_columns} columns"
+            raise Poison(f"{found}; at most {MAX_COLUMNS} are read. {_FEWER}")
         _check_size(metadata.num_rows * metadata.num_columns, size)
         for field in schema:
             if pa.types.is_decimal(field.type) and field.type.precision > MAX_DIGITS:  # DuckDB would read a DOUBLE
-                raise Poison(f"Column {field.name[:60]!r} is {field.type}: more than {MAX_DIGITS} digits are not read.")
+                found = f"Column {field.name[:60]!r} is {field.type}"
+                raise Poison(f"{found}: more than {MAX_DIGITS} digits are not read. {_FEWER}")
         texts = [field.name for field in schema if _is_textual(field.type)]
     # A few bytes may stand for gigabytes of the same text: each text is kept once while they are counted.
     with pq.ParquetFile(path, read_dictionary=texts) as file:
@@ -105,7 +110,7 @@ def _layout(path: Path) -> Layout:
 
 
 def _read_through(file: pq.ParquetFile, size: int) -> bool:
-    """Decode every page; returns whether all bytes are UTF-8."""
+    """Decode every page, and return whether all columns of bytes are UTF-8."""
     cells, text, row, binary_as_text = 0, 0, 1, True
     for batch in file.iter_batches(_ROWS, use_threads=False):
         batch.validate(full=True)
@@ -116,20 +121,22 @@ def _read_through(file: pq.ParquetFile, size: int) -> bool:
                 _check_size(cells + text, size)
                 binary_as_text = binary_as_text and _is_text(leaf)
                 if _has_nul(leaf):
-                    raise Poison(
-                        f"Rows {row} to {row + batch.num_rows - 1}, column {name[:60]!r}: a text has a NUL in it."
-                    )
+                    rows = f"Rows {row} to {row + batch.num_rows - 1}"
+                    raise Poison(f"{rows}, column {name[:60]!r}: a text has a NUL in it. Export the file without it.")
         row += batch.num_rows
     return binary_as_text
 
 
 def _check_size(unfolded: int, size: int) -> None:
     if unfolded > BOMB_BYTES and unfolded > BOMB_RATIO * size:
-        raise Poison(f"The Parquet file unfolds to more than {BOMB_RATIO} times its size; this looks like a bomb.")
+        raise Poison(
+            f"The Parquet file unfolds to more than {BOMB_RATIO} times its size, which looks like a bomb. "
+            "Nothing is loaded: upload it as CSV if it is none."
+        )
 
 
 def _leaves(array: _Array) -> Iterator[_Array]:
-    """The arrays of plain values that an array is made of."""
+    """Yield the arrays of plain values that an array is made of."""
     if pa.types.is_map(array.type):
         yield from _leaves(array.keys)
         yield from _leaves(array.items)

@@ -1,8 +1,8 @@
 """Every file becomes plain UTF-8 text on local disk before DuckDB sees it; Parquet is checked and stays as it is.
 
 DuckDB 1.5 loads what it can of a truncated gzip stream without a word, and a byte that is not UTF-8 ends its whole
-process state. So one pass in Python, at the speed of the disk, checks both, and hashes the content on the way. Only
-what is not plain already is copied: what is compressed, has another encoding, or mixes the ends of its lines.
+process state. So one pass in Python, at the speed of the disk, checks both, and hashes the content on the way. Only a
+file that is not plain already is copied: one that is compressed, has another encoding, or mixes the ends of its lines.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.archive import Archive, Member
+from billstream.consumer.decode.archive import OFFICE_DOCUMENT, Archive, Member
 from billstream.consumer.decode.compression import (
     HEAD_BYTES,
     Budget,
@@ -27,9 +27,8 @@ from billstream.consumer.decode.compression import (
     unpacked,
     unpacked_again,
 )
-from billstream.consumer.decode.encoding import UTF8, WINDOWS, NotText, announced, is_windows, utf8
+from billstream.consumer.decode.encoding import UTF8, WINDOWS, LineEnds, NotText, announced, is_windows, unified, utf8
 from billstream.consumer.decode.joining import Joined, Part
-from billstream.consumer.decode.lines import LineEnds, unified
 from billstream.consumer.decode.parquet import Layout, read_layout
 
 log = structlog.get_logger(__name__)
@@ -39,12 +38,12 @@ _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 @dataclass(frozen=True)
 class PlainText:
-    """A file that is safe to read: UTF-8 without NUL, lines that end alike, decompressed; or a sound Parquet file.
+    """A file that is safe to read: plain UTF-8 without NUL, whose lines end alike, or a sound Parquet file.
 
-    `path` is the original where that is plain already; otherwise a file in the spool. `content_sha256` is that of
-    the original bytes, `size_bytes` their number. `encoding` is what the original was written in. `parts` are the
-    files of an archive, in the text's order. `parquet` is how a Parquet file is laid out, None for text. `spare` is
-    a path in the spool where a shorter copy may be written.
+    `path` is the original where that is plain already; otherwise a file in the spool. `content_sha256` is the hash of
+    the original bytes, `size_bytes` their number, `encoding` that of the original. `parts` are the files of an archive,
+    in the text's order. `parquet` describes the columns of a Parquet file, None for text. `spare` is a path in the
+    spool where a shorter copy may be written.
     """
 
     path: Path
@@ -57,7 +56,7 @@ class PlainText:
 
 
 def plain_text(original: Path, spool: Path) -> PlainText:
-    """Check, hash and where necessary decompress, transcode and join `original`.
+    """Check and hash `original`; where necessary, decompress, transcode and join it.
 
     Args:
         original: a local file; never changed.
@@ -65,14 +64,15 @@ def plain_text(original: Path, spool: Path) -> PlainText:
             may be taken as well.
 
     Raises:
-        Poison: damaged compression, a decompression bomb, another encoding, or NUL bytes; the text says where.
+        Poison: damaged compression, a decompression bomb, another encoding, or NUL bytes; the text names the place.
     """
     with original.open("rb") as raw:
         head = raw.read(HEAD_BYTES)
     kind = packing(head)
     if head.startswith(_OLE_MAGIC):
-        raise Poison("This is an Office document, such as an Excel workbook: export it as CSV and upload that.")
+        raise Poison(OFFICE_DOCUMENT)
     found = PlainText(original, "", original.stat().st_size, spare=spool.with_suffix(".records"))
+    # Parquet stays as it is: Arrow has checked every page, and DuckDB reads the columns that it needs.
     if kind is Packing.PARQUET:
         return replace(found, content_sha256=_digest(original), parquet=read_layout(original))
     if kind is None and announced(head) == UTF8 and (digest := _checked_as_it_is(original)):
@@ -90,10 +90,10 @@ def _digest(original: Path) -> str:
 
 
 def _checked_as_it_is(original: Path) -> str | None:
-    """The hash of a text that can be read where it is; None when a copy has to be made.
+    """Return the hash of a text that can be read where it is; None when a copy has to be made.
 
     Raises:
-        Poison: it is no text.
+        Poison: it is neither UTF-8 nor Windows-1252.
     """
     digest, ends = hashlib.sha256(), LineEnds()
     try:
@@ -109,7 +109,7 @@ def _checked_as_it_is(original: Path) -> str | None:
 
 
 def _copied(found: PlainText, kind: Packing | None, spool: Path) -> PlainText:
-    digest = _digest(found.path)
+    digest = _digest(found.path)  # of the upload, and not of the copy: the same upload is known by it again
     with _sources(found, kind) as sources, spool.open("wb") as target:
         joined = Joined(target)
         encodings = [_append(source, joined, alone=len(sources) == 1) for source in sources]
@@ -141,7 +141,7 @@ def _sources(found: PlainText, kind: Packing | None) -> Iterator[Sequence[Member
 
 
 def _append(source: Member, joined: Joined, *, alone: bool) -> str:
-    """Write one source to the text; returns its encoding.
+    """Write one source to the text, and return its encoding.
 
     Raises:
         Poison: it is no text, or damaged; the reason names the source unless it is the only one.
@@ -152,7 +152,8 @@ def _append(source: Member, joined: Joined, *, alone: bool) -> str:
         try:
             joined.append(source.name, utf8(chunks(stream), encoding, LineEnds()))
         except NotText as problem:
-            deque(chunks(stream), maxlen=0)  # of a damaged stream, the damage is the reason
+            # Read to the end: if the stream is damaged, the damage is the reason, and not the byte that it led to.
+            deque(chunks(stream), maxlen=0)
             if problem.encoding != UTF8 or not is_windows(chunks(source.open())):
                 raise Poison(str(problem)) from problem
             encoding = WINDOWS

@@ -5,10 +5,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from billstream.consumer.decode.tabular import Tabular
+from billstream.consumer.decode.tabular import Tabular
 
 MAX_KEPT_CHARACTERS = 10_000
 _CHUNK = 1024 * 1024
@@ -20,7 +18,7 @@ class RejectedRow:
     """One record that did not fit.
 
     `line` is where it begins, 1-based, in the decompressed file; None where it was not found, as in Parquet. In an
-    archive of several files it is a line of the one that the reason names.
+    archive of several files it is a line of the file that the reason names.
     """
 
     load_id: str
@@ -32,20 +30,20 @@ class RejectedRow:
 
     @property
     def raw_record(self) -> str:
-        """The record as text, cut to a bound."""
+        """The record as text, at most `MAX_KEPT_CHARACTERS` long."""
         return ",".join(cell or "" for cell in self.cells)[:MAX_KEPT_CHARACTERS]
 
 
 @dataclass(frozen=True)
 class Rejects:
-    """How many records were rejected, and the first of them."""
+    """The number of records that were rejected, and the first of them."""
 
     total: int = 0
     rows: tuple[RejectedRow, ...] = ()
 
 
 def lines_of(path: Path, positions: Sequence[int]) -> list[int]:
-    """The lines in which records begin, found by counting line ends in one pass over the file.
+    """Return the lines in which records begin, found by counting line ends in one pass over the file.
 
     Args:
         path: a plain text file.
@@ -58,6 +56,7 @@ def lines_of(path: Path, positions: Sequence[int]) -> list[int]:
             while read < position - 1 and (chunk := stream.read(min(_CHUNK, position - 1 - read))):
                 line += chunk.count(b"\n")
                 read += len(chunk)
+            # DuckDB may give the position of the line end that stands before the record.
             while (byte := stream.read(1)) in _LINE_ENDS:
                 line += byte == b"\n"
                 read += 1
@@ -66,23 +65,28 @@ def lines_of(path: Path, positions: Sequence[int]) -> list[int]:
     return lines
 
 
-def placed(file: "Tabular", rows: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:
-    """Rows with a line of the records, with the line of the file as it was uploaded."""
-    return tuple(row if row.line is None else _in_upload(file, row, row.line + file.first_line - 1) for row in rows)
+def placed(file: Tabular, rows: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:
+    """Return rows with the line of the file as it was uploaded, given those with a line of `file.path`."""
+    found = []
+    for row in rows:
+        if row.line is None:
+            found.append(row)
+            continue
+        line = row.line + file.first_line - 1
+        part = next((part for part in reversed(file.text.parts) if part.line <= line), None)
+        if part is None:
+            found.append(replace(row, line=line))
+        else:
+            line += part.omitted - part.line + 1
+            found.append(replace(row, line=line, reason=f"{part.name}: {row.reason}"))
+    return tuple(found)
 
 
-def _in_upload(file: "Tabular", row: RejectedRow, line: int) -> RejectedRow:
-    part = next((part for part in reversed(file.text.parts) if part.line <= line), None)
-    if part is None:
-        return replace(row, line=line)
-    return replace(row, line=line - part.line + part.omitted + 1, reason=f"{part.name}: {row.reason}")
+def locate(file: Tabular, rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...]:
+    """Return rejected records with their lines, found by walking the file once.
 
-
-def locate(file: "Tabular", rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...]:
-    """Find the lines of rejected records by walking the file once.
-
-    DuckDB decides which records are rejected, this only says where they stand: it looks for records with the
-    same cells. Of records that are equal, any order is as good as another.
+    DuckDB decides which records are rejected; this only finds records with the same cells. Of records that are equal,
+    any order is as good as another.
     """
     if not rows or file.text.parquet:
         return tuple(rows)
@@ -106,5 +110,5 @@ def locate(file: "Tabular", rows: Sequence[RejectedRow]) -> tuple[RejectedRow, .
     except csv.Error:
         pass  # a line number is a courtesy; the record is rejected with or without it
     finally:
-        csv.field_size_limit(limit)
+        csv.field_size_limit(limit)  # the limit is one for the whole process
     return placed(file, [replace(row, line=lines.get(index)) for index, row in enumerate(rows)])

@@ -1,36 +1,54 @@
-"""The SQL over files that are written alike."""
+"""The SQL over files that are written alike, and the questions that are asked of their records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
+from itertools import combinations
 
 import duckdb
 
+from billstream.common.errors import Poison
 from billstream.common.lake.catalog import literal
 from billstream.consumer.decode.parquet import Layout
-from billstream.consumer.decode.projection import BAD_MARK, Fault, Projection
+from billstream.consumer.decode.projection import BAD_MARK, Projection
 from billstream.consumer.decode.rejects import RejectedRow, Rejects, lines_of, placed
 from billstream.consumer.decode.tabular import Tabular
+from billstream.consumer.decode.values import time_value
+from billstream.consumer.profiles import Profile
+from billstream.consumer.profiles.model import NAMED_TIMES
 
 MAX_RECORD_BYTES = 2_000_000
 
 
-def likeness(file: Tabular) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
-    """Files of equal likeness can be read in one scan."""
+def load_macros(engine: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection the macros of `sql/macros.sql`, unless it has them: a lake that reconnects has a new one."""
+    if engine.execute("SELECT getvariable('decode_macros')").fetchone() != (True,):
+        # Not by `statement`, which would take the braces of patterns and structures for its own.
+        engine.execute(files("billstream.consumer.decode").joinpath("sql", "macros.sql").read_text(encoding="utf-8"))
+
+
+def scan_key(file: Tabular) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    """Return what files have in common that one scan can read together."""
     binding, layout = file.header_binding, file.text.parquet
     types = (*layout.types, str(layout.binary_as_text)) if layout else ()
     return (binding.profile.name, file.delimiter, binding.header, types)
 
 
-def path_list(paths: Sequence[str]) -> str:
-    """Texts as an SQL list of literals."""
-    return "[" + ", ".join(literal(path) for path in paths) + "]"
+def literals(texts: Sequence[str]) -> str:
+    """Return texts as an SQL list of literals."""
+    return "[" + ", ".join(literal(text) for text in texts) + "]"
 
 
 @dataclass
 class Scan:
     """The SQL over files that are written alike: same header, same profile, same delimiter.
 
-    `forms` are how their times are written; see `consumer.decode.times`.
+    Args:
+        files: the files, at least one.
+        types: the columns of `charges` with their DuckDB types.
+        number: the number of this scan in its statement; it names the tables of rejects.
+        exact: see `Projection`.
+        forms: how times are written; see `values.time_value`.
     """
 
     files: Sequence[Tabular]
@@ -43,115 +61,47 @@ class Scan:
         self.binding = self.files[0].header_binding
         self._projection = Projection(self.binding, self.types, exact=self.exact, forms=self.forms)
 
-    def time_cells(self) -> list[str]:
-        """The names of the cells that are read as times."""
-        return self._projection.time_cells
-
-    def marked_rows(self) -> str:
-        """Every record that is one, under its load id; a record that does not fit, under its marked load id."""
-        load_id = f"CASE WHEN {self._projection.bad()} THEN {literal(BAD_MARK)} || load_id ELSE load_id END AS load_id"
-        return f"SELECT {load_id}, {self._columns()} FROM {self.records()}"
-
-    def good_rows(self) -> str:
-        """The records that fit."""
-        return f"SELECT load_id, {self._columns()} FROM {self.records()} WHERE NOT ({self._projection.bad()})"
-
-    def another_kind(self, engine: duckdb.DuckDBPyConnection) -> str | None:
-        """Why the file is of another kind than its profile is for, None when no record says so."""
-        for fault in self._projection.faults():
-            if not fault.of_the_file:
-                continue
-            found = engine.execute(f"SELECT c{fault.position} FROM {self.reader()} WHERE {fault.condition} LIMIT 1")
-            if row := found.fetchone():
-                return f"{self.binding.header[fault.position or 0]} is {row[0]!r} in a record: {fault.reason}"
-        return None
-
-    def values_rounded(self, engine: duckdb.DuckDBPyConnection) -> int:
-        """How many values of the records that fit were rounded."""
-        row = engine.execute(
-            f"SELECT sum({self._projection.rounded()}) FROM {self.records()} WHERE NOT ({self._projection.bad()})"
-        ).fetchone()
-        return int(row[0] or 0) if row else 0
-
-    def value_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> Rejects:
-        """The records with a value that does not fit, `limit` of them listed; their lines are not known yet."""
-        faults = self._projection.faults()
-        cases = " ".join(f"WHEN {fault.condition} THEN {index}" for index, fault in enumerate(faults))
-        cells = ", ".join(self._projection.cells)
-        bad = f"FROM {self.records()} WHERE {self._projection.bad()}"
-        total = engine.execute(f"SELECT count(*) {bad}").fetchone()
-        found = engine.execute(f"SELECT load_id, CASE {cases} END, [{cells}] {bad} LIMIT {int(limit)}").fetchall()
-        rows = [self._rejected(load_id, faults[fault], values) for load_id, fault, values in found]
-        return Rejects(int(total[0]) if total else 0, tuple(rows))
-
-    def _rejected(self, load_id: str, fault: Fault, values: Sequence[str | None]) -> RejectedRow:
-        raw = values[fault.position] if fault.position is not None else None
-        reason = fault.reason or "is empty, but is required"
-        return RejectedRow(load_id, None, fault.column, raw, tuple(values), f"{fault.column} {reason}.")
-
-    def forget_rejects(self, engine: duckdb.DuckDBPyConnection) -> None:
-        """Empty what earlier scans of this number have left; DuckDB appends."""
+    def prepare(self, engine: duckdb.DuckDBPyConnection) -> None:
+        """Load the macros, and drop the rejects that an earlier scan of this number has left: DuckDB would append."""
+        load_macros(engine)
         for table in (f"rejected_{self.number}", f"scanned_{self.number}"):
             engine.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
-    def structural_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> dict[str, Rejects]:
-        """By load, the records that could not be split into the header's columns; `limit` of each listed.
+    # -- SQL ---------------------------------------------------------------------------------------------
 
-        Speaks of the rows that were read since `forget_rejects`. What DuckDB calls a line is the number of the
-        record: the line is found by the record's position.
-        """
-        if self.files[0].text.parquet:  # a row of Parquet always has its columns
-            return {}
-        files = {str(file.path): file for file in self.files}
-        records = (
-            "SELECT file_path, min(line_byte_position) AS position, arg_max(csv_line, length(csv_line)) AS record, "
-            "arg_min(error_message, line_byte_position) AS reason "
-            f"FROM temp.rejected_{self.number} JOIN temp.scanned_{self.number} USING (scan_id, file_id) "
-            "GROUP BY file_path, line"
-        )
-        totals = engine.execute(f"SELECT file_path, count(*) FROM ({records}) GROUP BY file_path").fetchall()
-        rejects = {}
-        for path, total in totals:
-            listed = engine.execute(
-                f"SELECT position, record, reason FROM ({records}) WHERE file_path = ? ORDER BY position LIMIT ?",
-                [path, limit],
-            ).fetchall()
-            lines = lines_of(files[path].path, [position for position, _, _ in listed])
-            load_id = files[path].load_id
-            rows = (
-                RejectedRow(load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))
-                for line, (_, record, reason) in zip(lines, listed, strict=True)
-            )
-            rejects[load_id] = Rejects(total, placed(files[path], rows))
-        return rejects
+    def marked_rows(self) -> str:
+        """Return every record under its load id; a record that does not fit, under its marked load id."""
+        load_id = f"CASE WHEN {self._projection.bad()} THEN {literal(BAD_MARK)} || load_id ELSE load_id END AS load_id"
+        return f"SELECT {load_id}, {', '.join(self._projection.columns)} FROM {self.records()}"
 
-    def _columns(self) -> str:
-        return ", ".join(self._projection.columns)
+    def good_rows(self) -> str:
+        """Return the records that fit."""
+        columns = ", ".join(self._projection.columns)
+        return f"SELECT load_id, {columns} FROM {self.records()} WHERE NOT ({self._projection.bad()})"
 
     def records(self) -> str:
-        """The files' records: their cells as text, their typed columns, and the load id of the file each comes from."""
+        """Return the records: their cells as text, their typed columns, and the load id of the file each comes from."""
         projection = self._projection
         loads = ", ".join(f"({literal(str(file.path))}, {literal(file.load_id)})" for file in self.files)
         return (
             f"(SELECT *, {projection.rescued()} AS rescued FROM "
+            # The load is found by the path that DuckDB names: several files are read in one scan.
             f"(SELECT *, {projection.typed_columns()} FROM {projection.with_operands(self.reader())} AS record "
             f"JOIN (VALUES {loads}) AS load(path, load_id) ON record.__path = load.path))"
         )
 
     def reader(self) -> str:
-        """The files' records, as text."""
+        """Return the records with their cells as text, and the path of their file."""
         nulls = ["", *self.binding.profile.values.nulls]
-        layout = self.files[0].text.parquet
-        paths = path_list([str(file.path) for file in self.files])
-        return self._csv(paths, nulls) if layout is None else self._parquet(paths, nulls, layout)
-
-    def _csv(self, paths: str, nulls: Sequence[str]) -> str:
+        paths = literals([str(file.path) for file in self.files])
+        if layout := self.files[0].text.parquet:
+            return self._parquet(paths, nulls, layout)
         columns = ", ".join(f"'{cell}': 'VARCHAR'" for cell in self._projection.cells)
         return (
             f"read_csv({paths}, columns = {{{columns}}}, "
             f"auto_detect = false, header = true, delim = {literal(self.files[0].delimiter)}, "
             "quote = '\"', escape = '\"', strict_mode = true, "
-            f"nullstr = {path_list(nulls)}, filename = '__path', hive_partitioning = false, "
+            f"nullstr = {literals(nulls)}, filename = '__path', hive_partitioning = false, "
             f"max_line_size = {MAX_RECORD_BYTES}, "
             # Not `ignore_errors`: it drops good records that stand behind a bad one.
             "store_rejects = true, rejects_limit = 0, "
@@ -159,8 +109,9 @@ class Scan:
         )
 
     def _parquet(self, paths: str, nulls: Sequence[str], layout: Layout) -> str:
-        """The cells as the texts that a CSV file would have; the columns are named by position."""
+        """Return the cells as the texts that a CSV file would have; the columns are named by position."""
         cells = self._projection.cells
+        # A hostile file may have a column named as the one that DuckDB adds for the path.
         path = "__path"
         while path in {name.casefold() for name in layout.names}:
             path += "_"
@@ -176,3 +127,124 @@ class Scan:
             f"hive_partitioning = false, binary_as_string = {str(layout.binary_as_text).lower()}) "
             f"AS file({', '.join(cells)}, __path))"
         )
+
+    # -- questions ---------------------------------------------------------------------------------------
+
+    def wrong_kind(self, engine: duckdb.DuckDBPyConnection) -> str | None:
+        """Return why the file is of another kind than its profile is for; None when no record shows it."""
+        for fault in self._projection.faults():
+            if not fault.of_the_file:
+                continue
+            found = engine.execute(f"SELECT c{fault.position} FROM {self.reader()} WHERE {fault.condition} LIMIT 1")
+            if row := found.fetchone():
+                return f"{self.binding.header[fault.position or 0]} is {row[0]!r} in a record: {fault.reason}"
+        return None
+
+    def values_rounded(self, engine: duckdb.DuckDBPyConnection) -> int:
+        """Return how many values of the records that fit were rounded."""
+        row = engine.execute(
+            f"SELECT sum({self._projection.rounded()}) FROM {self.records()} WHERE NOT ({self._projection.bad()})"
+        ).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def value_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> Rejects:
+        """Return the records with a value that does not fit, `limit` of them listed; their lines are not known yet."""
+        faults = self._projection.faults()
+        cases = " ".join(f"WHEN {fault.condition} THEN {index}" for index, fault in enumerate(faults))
+        cells = ", ".join(self._projection.cells)
+        bad = f"FROM {self.records()} WHERE {self._projection.bad()}"
+        total = engine.execute(f"SELECT count(*) {bad}").fetchone()
+        listed = engine.execute(f"SELECT load_id, CASE {cases} END, [{cells}] {bad} LIMIT {int(limit)}").fetchall()
+        rows = []
+        for load_id, index, values in listed:
+            fault = faults[index]
+            raw = values[fault.position] if fault.position is not None else None
+            reason = f"{fault.column} {fault.reason or 'is empty, but is required'}."
+            rows.append(RejectedRow(load_id, None, fault.column, raw, tuple(values), reason))
+        return Rejects(int(total[0]) if total else 0, tuple(rows))
+
+    def structural_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> dict[str, Rejects]:
+        """Return, by load, the records that do not split into the header's columns; `limit` of each listed.
+
+        Covers the rows that were read since `prepare`.
+        """
+        if self.files[0].text.parquet:  # a row of Parquet always has its columns
+            return {}
+        by_path = {str(file.path): file for file in self.files}
+        # DuckDB's `line` is the number of the record; the line is found by the record's position.
+        records = (
+            "SELECT file_path, min(line_byte_position) AS position, arg_max(csv_line, length(csv_line)) AS record, "
+            "arg_min(error_message, line_byte_position) AS reason "
+            f"FROM temp.rejected_{self.number} JOIN temp.scanned_{self.number} USING (scan_id, file_id) "
+            "GROUP BY file_path, line"
+        )
+        totals = engine.execute(f"SELECT file_path, count(*) FROM ({records}) GROUP BY file_path").fetchall()
+        rejects = {}
+        for path, total in totals:
+            file = by_path[path]
+            listed = engine.execute(
+                f"SELECT position, record, reason FROM ({records}) WHERE file_path = ? ORDER BY position LIMIT ?",
+                [path, limit],
+            ).fetchall()
+            lines = lines_of(file.path, [position for position, _, _ in listed])
+            rows = (
+                RejectedRow(file.load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))
+                for line, (_, record, reason) in zip(lines, listed, strict=True)
+            )
+            rejects[file.load_id] = Rejects(total, placed(file, rows))
+        return rejects
+
+    def time_forms(self, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+        """Return how the times of the one file are written: the forms of its profile that its cells do not rule out.
+
+        9/1/24 is the first of September or the ninth of January, and one cell does not show which; a 9/13/24 somewhere
+        in the file decides it for all its cells. A file without such a cell is refused: a guess would move costs by
+        months.
+
+        Raises:
+            Poison: cells may be read in two ways, and no other cell of the file decides which.
+        """
+        profile, cells = self.binding.profile, self._projection.time_cells
+        rivals = _rival_forms(profile)
+        if not rivals or not cells:
+            return profile.values.times
+        pairs = list(combinations(rivals, 2))
+        terms = []
+        for pair in pairs:
+            first, second = (time_value("cell", [form], "UTC") for form in pair)
+            terms += [
+                f"count(*) FILTER ({first} IS NOT NULL AND {second} IS NULL)",
+                f"count(*) FILTER ({second} IS NOT NULL AND {first} IS NULL)",
+                f"count(*) FILTER ({first} <> {second})",
+                f"min(cell) FILTER ({first} <> {second})",
+            ]
+        # One pass over the file, however many pairs there are.
+        source = f"(SELECT unnest([{', '.join(cells)}]) AS cell FROM {self.reader()})"
+        counts = engine.execute(f"SELECT {', '.join(terms)} FROM {source}").fetchall()[0]
+        excluded = set()
+        for index, (one, other) in enumerate(pairs):
+            only_one, only_other, differing, example = counts[4 * index : 4 * index + 4]
+            if not differing:
+                continue  # both forms read every cell alike, or no cell reads in both
+            # Cells that read in one form only are the evidence; it must be there for exactly one of the two.
+            if bool(only_one) == bool(only_other):
+                mixed = "its other dates fit both" if only_one else "no other date of the file decides which"
+                raise Poison(
+                    f"The date {example!r} may be read as {one} or as {other}, and {mixed}. The file is not loaded, as "
+                    "a guess would move costs by months. Choose one in a profile of your own: "
+                    f'extends = "{profile.name}", and times = ["{one}"] in [values].'
+                )
+            excluded.add(other if only_one else one)
+        return tuple(form for form in profile.values.times if form not in excluded)
+
+
+def certain_forms(profile: Profile) -> tuple[str, ...]:
+    """Return the time forms of a profile that cannot be mistaken for one another, in whatever file."""
+    rivals = _rival_forms(profile)
+    return tuple(form for form in profile.values.times if form not in rivals)
+
+
+def _rival_forms(profile: Profile) -> tuple[str, ...]:
+    """Return the strptime formats of a profile where it has several."""
+    formats = tuple(form for form in profile.values.times if form not in NAMED_TIMES)
+    return formats if len(formats) > 1 else ()

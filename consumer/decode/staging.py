@@ -1,4 +1,4 @@
-"""Many files at once into one Parquet file of rows, and what is to be said of each file.
+"""Many files at once into one Parquet file of rows, with counts and rejected rows for each file.
 
 The first pass is fast and strict: one scan over all files that are written alike, every value exact or marked.
 Only a file with a marked row is read a second time, carefully: what fits is kept, digits beyond the 18th
@@ -10,31 +10,27 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from billstream.common.errors import Poison
+from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.failures import translate
-from billstream.consumer.decode.forms import forms_of, plain_forms
 from billstream.consumer.decode.projection import BAD_MARK
 from billstream.consumer.decode.rejects import RejectedRow, Rejects, locate
-from billstream.consumer.decode.scan import Scan, likeness, path_list
+from billstream.consumer.decode.scan import Scan, certain_forms, literals, scan_key
 from billstream.consumer.decode.tabular import Tabular
-
-if TYPE_CHECKING:
-    from billstream.common.lake import Lake
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 MAX_REJECTED_ROWS = 10_000  # listed for one file; all are counted
-# DuckDB's exceptions over what is in a file: what it cannot split or cast, and costs whose sum does not fit.
-_OF_THE_FILE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+# DuckDB's exceptions over the content of a file: what it cannot split or cast, and costs whose sum does not fit.
+_CONTENT_ERRORS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
 
 
 @dataclass(frozen=True)
 class StagedLoad:
-    """What became of the records of one file."""
+    """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected."""
 
     rows_loaded: int = 0
     values_rounded: int = 0
@@ -43,6 +39,10 @@ class StagedLoad:
     billed_totals: dict[str, Decimal] = field(default_factory=dict)
     first_charge_day: date | None = None
     last_charge_day: date | None = None
+
+    def with_rejects(self, rejects: Rejects) -> "StagedLoad":
+        """Return the load with more rejected rows."""
+        return replace(self, rejected=(*self.rejected, *rejects.rows), rows_rejected=self.rows_rejected + rejects.total)
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Staged:
     poisoned: dict[str, str] = field(default_factory=dict)
 
     def take(self, other: "Staged") -> None:
-        """Add what another staging brought."""
+        """Add the files and loads of another staging."""
         self.paths += other.paths
         self.loads |= other.loads
         self.poisoned |= other.poisoned
@@ -63,7 +63,7 @@ class Staged:
 class Staging:
     """Decodes files with the lake's own DuckDB."""
 
-    def __init__(self, lake: "Lake") -> None:
+    def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._types = lake.columns("charges")
 
@@ -92,9 +92,8 @@ class Staging:
             self.discard(staged)
             return
         path = self._lake.staging_path(name)
-        chosen = ", ".join(literal(load_id) for load_id in kept)
-        rows = f"read_parquet({path_list(staged.paths)}, union_by_name = true, hive_partitioning = false)"
-        self._write(f"SELECT * FROM {rows} WHERE load_id IN ({chosen})", path)
+        rows = f"read_parquet({literals(staged.paths)}, union_by_name = true, hive_partitioning = false)"
+        self._write(f"SELECT * FROM {rows} WHERE list_contains({literals(kept)}, load_id)", path)
         self.discard(staged)
         staged.paths = [path]
 
@@ -105,38 +104,37 @@ class Staging:
         staged.paths = []
 
     def _unreadable(self, files: Sequence[Tabular]) -> dict[str, str]:
-        """Parquet files that DuckDB cannot even begin to read, with the reason.
+        """Return the Parquet files that DuckDB cannot even begin to read, with the reason.
 
-        It says so with errors of every class, also those that it has for its own bugs, so each file is tried alone.
+        DuckDB reports them with errors of every class, also those that it has for its own bugs, so each file is tried
+        alone.
         """
         reasons = {}
         for file in files:
             try:
-                self._engine.execute(f"SELECT * FROM {Scan([file], self._types, number=0).reader()} LIMIT 0")
+                self._lake.engine.execute(f"SELECT * FROM {Scan([file], self._types, number=0).reader()} LIMIT 0")
             except duckdb.Error as error:
-                reasons[file.load_id] = f"DuckDB cannot read the Parquet file: {str(error).splitlines()[0]}"
+                reasons[file.load_id] = _unreadable_reason("Parquet file", error)
         return reasons
 
     # -- the two passes ----------------------------------------------------------------------------------
 
     def _stage_or_halve(self, files: Sequence[Tabular], name: str) -> Staged:
         try:
-            return self._stage(files, name)
+            staged = self._strict_pass(files, name)
+            suspects = [file for file in files if BAD_MARK + file.load_id in staged.loads]
+            if not suspects:
+                return staged
+            # The rows of the suspects are dropped here, and staged again by the careful pass.
+            self.keep_only(staged, {f.load_id for f in files} - {f.load_id for f in suspects}, f"{name}-clean")
         except Poison as poison:
+            # DuckDB names no file in most errors, so the culprit is found by halving.
             if len(files) == 1:
                 return Staged(poisoned={files[0].load_id: str(poison)})
-        middle = len(files) // 2
-        staged = self._stage_or_halve(files[:middle], f"{name}a")
-        staged.take(self._stage_or_halve(files[middle:], f"{name}b"))
-        return staged
-
-    def _stage(self, files: Sequence[Tabular], name: str) -> Staged:
-        staged = self._strict_pass(files, name)
-        suspects = [file for file in files if BAD_MARK + file.load_id in staged.loads]
-        if not suspects:
+            middle = len(files) // 2
+            staged = self._stage_or_halve(files[:middle], f"{name}a")
+            staged.take(self._stage_or_halve(files[middle:], f"{name}b"))
             return staged
-        clean = {file.load_id for file in files} - {file.load_id for file in suspects}
-        self.keep_only(staged, clean, f"{name}-clean")
         for file in suspects:
             try:
                 staged.take(self._careful_pass(file, f"{name}-{file.load_id}"))
@@ -145,104 +143,94 @@ class Staging:
         return staged
 
     def _strict_pass(self, files: Sequence[Tabular], name: str) -> Staged:
+        """Decode all files in one statement. A load with marked rows is listed under its marked load id, too."""
+        engine = self._lake.engine
+        alike = [list(group) for _, group in groupby(sorted(files, key=scan_key), key=scan_key)]
         scans = [
-            Scan(alike, self._types, number=number, forms=plain_forms(alike[0].header_binding.profile))
-            for number, alike in enumerate(
-                list(group) for _, group in groupby(sorted(files, key=likeness), key=likeness)
-            )
+            Scan(group, self._types, number=number, forms=certain_forms(group[0].header_binding.profile))
+            for number, group in enumerate(alike)
         ]
         path = self._lake.staging_path(name)
         for scan in scans:
-            scan.forget_rejects(self._engine)
-        facts = self._write(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path)
-        loads = {file.load_id: StagedLoad() for file in files} | facts
+            scan.prepare(engine)
+        written = self._write(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path)
+        loads = {file.load_id: StagedLoad() for file in files} | written
         for scan in scans:
-            for load_id, rejects in scan.structural_rejects(self._engine, MAX_REJECTED_ROWS).items():
-                loads[load_id] = _with_rejects(loads[load_id], rejects)
-        staged = Staged([path], loads)
-        if not any(load.rows_loaded for load in loads.values()):
-            self.discard(staged)
-        return staged
+            for load_id, rejects in scan.structural_rejects(engine, MAX_REJECTED_ROWS).items():
+                loads[load_id] = loads[load_id].with_rejects(rejects)
+        return self._without_empty_file(Staged([path], loads))
 
     def _careful_pass(self, file: Tabular, name: str) -> Staged:
-        scan = self._careful_scan(file)
-        path = self._lake.staging_path(name)
-        scan.forget_rejects(self._engine)
-        load = self._write(scan.good_rows(), path).get(file.load_id, StagedLoad())
-        structural = scan.structural_rejects(self._engine, MAX_REJECTED_ROWS).get(file.load_id, Rejects())
-        values = scan.value_rejects(self._engine, MAX_REJECTED_ROWS)
-        load = _with_rejects(load, structural)
-        load = _with_rejects(load, replace(values, rows=locate(file, values.rows)))
-        load = replace(load, values_rounded=scan.values_rounded(self._engine))
-        staged = Staged([path], {file.load_id: load})
-        if not load.rows_loaded:
-            self.discard(staged)
-        return staged
+        """Decode one file with suspicious rows: round, and list every row that does not fit.
 
-    def _careful_scan(self, file: Tabular) -> Scan:
+        Raises:
+            Poison: the file is of another kind than its profile is for, or its dates are ambiguous.
+        """
+        engine = self._lake.engine
         scan = Scan([file], self._types, number=0, exact=False)
-        scan.forget_rejects(self._engine)
+        scan.prepare(engine)
         try:
-            if why := scan.another_kind(self._engine):
+            if why := scan.wrong_kind(engine):
                 raise Poison(why)
-            forms = forms_of(scan, self._engine)
+            scan = replace(scan, forms=scan.time_forms(engine))
         except duckdb.Error as error:
             raise self._failure(error) from error
-        return Scan([file], self._types, number=0, exact=False, forms=forms)
+        path = self._lake.staging_path(name)
+        scan.prepare(engine)  # the questions above have read the file, and left rejects
+        load = self._write(scan.good_rows(), path).get(file.load_id, StagedLoad())
+        structural = scan.structural_rejects(engine, MAX_REJECTED_ROWS).get(file.load_id, Rejects())
+        values = scan.value_rejects(engine, MAX_REJECTED_ROWS)
+        load = load.with_rejects(structural).with_rejects(replace(values, rows=locate(file, values.rows)))
+        load = replace(load, values_rounded=scan.values_rounded(engine))
+        return self._without_empty_file(Staged([path], {file.load_id: load}))
+
+    def _without_empty_file(self, staged: Staged) -> Staged:
+        if not any(load.rows_loaded for load in staged.loads.values()):
+            self.discard(staged)
+        return staged
 
     # -- DuckDB ------------------------------------------------------------------------------------------
 
-    @property
-    def _engine(self) -> duckdb.DuckDBPyConnection:
-        return self._lake.engine
-
     def _write(self, select: str, path: str) -> dict[str, StagedLoad]:
-        """Write rows to a staged file, which is there as a whole or not at all. Returns what is in it, by load id."""
-        try:
-            self._engine.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
-            return self._facts(path)
-        except duckdb.Error as error:
-            self._lake.discard(path)
-            raise self._failure(error) from error
+        """Write rows to a staged file, which exists as a whole or not at all.
 
-    @staticmethod
-    def _failure(error: duckdb.Error) -> Exception:
-        # An error of no class of its own is one of a library that DuckDB reads with, Parquet's Thrift above all.
-        if isinstance(error, _OF_THE_FILE) or type(error) is duckdb.Error:
-            return Poison(f"DuckDB cannot read the file: {str(error).splitlines()[0]}")
-        return translate(error, "decoding files")
-
-    def _facts(self, path: str) -> dict[str, StagedLoad]:
-        """Counts, totals and days of each load in a staged file; of marked rows, counts alone."""
-        facts: dict[str, StagedLoad] = {}
+        Returns:
+            Counts, totals and days of each load in it; of marked rows, counts alone.
+        """
+        # The facts are read from the file that was written: they are what a commit adds.
         fits = f"FILTER (NOT starts_with(load_id, {literal(BAD_MARK)}))"
-        sql = (
+        facts = (
             f"SELECT load_id, coalesce(billing_currency, ?), count(*), sum(billed_cost) {fits}, "
             f"(min(charge_period_start) {fits})::DATE, (max(charge_period_start) {fits})::DATE "
             f"FROM read_parquet({literal(path)}, hive_partitioning = false) GROUP BY ALL ORDER BY ALL"
         )
-        for load_id, currency, rows, billed, first, last in self._engine.execute(sql, [NO_CURRENCY]).fetchall():
-            facts[load_id] = _add_currency(facts.get(load_id, StagedLoad()), currency, rows, billed, first, last)
-        return facts
+        try:
+            self._lake.engine.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
+            found = self._lake.engine.execute(facts, [NO_CURRENCY]).fetchall()
+        except duckdb.Error as error:
+            self._lake.discard(path)
+            raise self._failure(error) from error
+        loads: dict[str, StagedLoad] = {}
+        for load_id, currency, rows, billed, first, last in found:
+            load = loads.get(load_id, StagedLoad())
+            days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
+            loads[load_id] = replace(
+                load,
+                rows_loaded=load.rows_loaded + rows,
+                billed_totals=load.billed_totals if billed is None else {**load.billed_totals, currency: billed},
+                first_charge_day=min(days, default=None),
+                last_charge_day=max(days, default=None),
+            )
+        return loads
+
+    @staticmethod
+    def _failure(error: duckdb.Error) -> Exception:
+        # An error of no class of its own is one of a library that DuckDB reads with, Parquet's Thrift above all.
+        if isinstance(error, _CONTENT_ERRORS) or type(error) is duckdb.Error:
+            return Poison(_unreadable_reason("file", error))
+        return translate(error, "decoding files")
 
 
-def _with_rejects(load: StagedLoad, rejects: Rejects) -> StagedLoad:
-    return replace(
-        load,
-        rejected=(*load.rejected, *rejects.rows),
-        rows_rejected=load.rows_rejected + rejects.total,
-    )
-
-
-def _add_currency(
-    load: StagedLoad, currency: str, rows: int, billed: Decimal | None, first: date | None, last: date | None
-) -> StagedLoad:
-    totals = load.billed_totals if billed is None else {**load.billed_totals, currency: billed}
-    days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
-    return replace(
-        load,
-        rows_loaded=load.rows_loaded + rows,
-        billed_totals=totals,
-        first_charge_day=min(days, default=None),
-        last_charge_day=max(days, default=None),
-    )
+def _unreadable_reason(what: str, error: duckdb.Error) -> str:
+    first = str(error).splitlines()[0].rstrip(".")
+    return f"DuckDB cannot read the {what}: {first}. No row of it is loaded: repair the file and upload it again."

@@ -1,6 +1,6 @@
-"""One file, opened as far as it can be without reading its records."""
+"""One file, opened as far as it can be without reading its records: its header, its profile, where its records end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,20 +8,24 @@ from pathlib import Path
 import structlog
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.body import without_surroundings
 from billstream.consumer.decode.header import EmptyLine, Header, later_headers, read_header
 from billstream.consumer.decode.plaintext import PlainText
 from billstream.consumer.profiles import Binding, ProfileRegistry
 
 log = structlog.get_logger(__name__)
 
+TAIL_BYTES = 64 * 1024
+"""So many bytes at the end of a file are searched for footers."""
+
+_CHUNK = 1024 * 1024
+
 
 @dataclass(frozen=True)
 class Tabular:
-    """A file whose profile is known; `binding` is None for a file without anything in it.
+    """A file whose profile is known; `binding` is None for a file that is empty.
 
-    `records` is a file that begins with the header and ends with the last record, where the text itself does not:
-    it is the text from line `first_line` on.
+    `records` is a copy that begins with the header and ends with the last record, where the text itself does not;
+    its first line is line `first_line` of the text.
     """
 
     load_id: str
@@ -36,7 +40,7 @@ class Tabular:
         """The binding of a file that has a header.
 
         Raises:
-            ValueError: it has none, so there is nothing in it to scan.
+            ValueError: the file is empty, so there is nothing in it to scan.
         """
         if self.binding is None:
             raise ValueError("a file without a header is not scanned")
@@ -56,12 +60,12 @@ class Tabular:
 def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: str = "") -> Tabular:
     """Find the header of `text` and its profile.
 
-    The header is the first record of the file; where no profile fits that, the first of the records in its first
-    lines that one fits. So a title above the header does no harm, and a row of values is never taken for a header.
+    The header is the first record of the file; where no profile fits it, the first of the records in the first lines
+    that a profile fits. So a title above the header does no harm, and a row of values is never taken for a header.
 
     Args:
         load_id: the load that the file becomes.
-        text: what `plain_text` made of it.
+        text: the file, made readable by `plain_text`.
         profiles: those to choose from.
         key: the object's key, for profiles that ask for one.
 
@@ -77,33 +81,35 @@ def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: 
             return Tabular(load_id, text, ",", None)
         binding = bind(header)
     except Poison as poison:
+        # Perhaps a title stands above the header. If not, the reason is that of the likeliest header.
         header, binding = _below_titles(text.path, bind, poison)
     footers: tuple[str, ...] = binding.profile.values.footers
-    records = without_surroundings(text.path, header, footers, text.spare)
+    records = header_and_records(text.path, header, footers, text.spare)
     if header.line > 1:
         log.info("preamble_left_out", load_id=load_id, lines=header.line - 1)
     return Tabular(load_id, text, header.delimiter, binding, records, header.line)
-
-
-def _bound(profiles: ProfileRegistry, key: str, header: Header) -> Binding:
-    try:
-        return profiles.bind(header.names, key)
-    except Poison as poison:
-        told = f"Line {header.line}: {poison}"
-        raise (Poison(told) if len(header.names) > 1 else _Title(told)) from poison
 
 
 class _Title(Poison):
     """A line with a single cell is no header, but most likely a title."""
 
 
+def _bound(profiles: ProfileRegistry, key: str, header: Header) -> Binding:
+    try:
+        return profiles.bind(header.names, key)
+    except Poison as poison:
+        reason = f"Line {header.line}: {poison}"
+        raise (Poison(reason) if len(header.names) > 1 else _Title(reason)) from poison
+
+
 def _below_titles(path: Path, bind: Callable[[Header], Binding], first: Poison) -> tuple[Header, Binding]:
-    """The header below the first line.
+    """Return the header below the first line, with its binding.
 
     Raises:
-        Poison: there is none; the reason speaks of the first line that is neither empty nor a title.
+        Poison: there is no header; the reason is about the first line that is neither empty nor a title.
     """
     likeliest = first
+    # A title is no reason to show: the first line that looks like a header is what the uploader has to repair.
     for header in later_headers(path):
         try:
             return header, bind(header)
@@ -111,3 +117,62 @@ def _below_titles(path: Path, bind: Callable[[Header], Binding], first: Poison) 
             if isinstance(likeliest, _Title | EmptyLine) and not isinstance(poison, _Title):
                 likeliest = poison
     raise likeliest
+
+
+def header_and_records(path: Path, header: Header, footers: Sequence[str], spare: Path | None) -> Path:
+    """Return the file itself if it begins with its header and ends with a record, else a copy at `spare` that does.
+
+    Raises:
+        ValueError: a copy is needed, and there is no spare path.
+    """
+    end = end_of_records(path, header, footers)
+    with path.open("rb") as source:
+        source.seek(end)
+        rest = source.read(TAIL_BYTES)
+        # DuckDB skips empty lines itself, unless there is but one column: then an empty line might be a value.
+        harmless = not rest or (not rest.strip(b"\r\n") and len(header.names) > 1)
+        if header.start == 0 and harmless:
+            return path
+        if spare is None:
+            raise ValueError("a file with a preamble or a footer needs a spare path")
+        source.seek(header.start)
+        with spare.open("wb") as target:
+            left = end - header.start
+            while left > 0 and (chunk := source.read(min(left, _CHUNK))):
+                target.write(chunk)
+                left -= len(chunk)
+    return spare
+
+
+def end_of_records(path: Path, header: Header, footers: Sequence[str]) -> int:
+    """Return the offset behind the last record: only blank lines and footers follow it.
+
+    Only the last `TAIL_BYTES` are looked at.
+
+    Args:
+        path: a plain text file.
+        header: where the records begin.
+        footers: how the first cell of a footer may begin, in any case.
+    """
+    start = max(header.end, path.stat().st_size - TAIL_BYTES)
+    with path.open("rb") as stream:
+        stream.seek(start)
+        tail = stream.read()
+    words = tuple(word.casefold() for word in footers)
+    end = len(tail)
+    while end > 0:
+        last = tail[max(end - 2, 0) : end]
+        line_end = end - (2 if last == b"\r\n" else last[-1:] in {b"\n", b"\r"})
+        line_start = max(tail.rfind(b"\n", 0, line_end), tail.rfind(b"\r", 0, line_end)) + 1
+        if line_start == 0 and start > header.end:
+            break  # the line begins before the tail, so it is not known as a whole
+        line = tail[line_start:line_end]
+        # A line with an odd number of quotes may be the end of a cell of several lines.
+        if line.strip() and (
+            not words
+            or line.count(b'"') % 2
+            or not line.decode("utf-8", "ignore").lstrip(' \t"').casefold().startswith(words)
+        ):
+            break
+        end = line_start
+    return start + end

@@ -1,283 +1,297 @@
-"""One manifest settled: all parts of its delivery come, and all of the one before go, in one commit.
+"""The work on one manifest: all parts of its delivery are loaded, and all of the one before go, in one commit.
 
-A sibling of `consumer.round.Round`. Whatever is not as it should be leaves the delivery before in force.
+Whatever is not as it should be leaves the delivery before active.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import datetime
 
-import structlog
-
-from billstream.common import retries
-from billstream.common.errors import Poison, WriteConflict
+from billstream.common.errors import Poison
 from billstream.common.ids import new_id
+from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy
-from billstream.consumer.commit.ledger import LedgerEntry, State
-from billstream.consumer.commit.outcome import Outcome, Result
+from billstream.consumer.commit.ledger import LedgerEntry
+from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.commit.unit import Unit
-from billstream.consumer.decide.decision import SETTLED, Verdict, decide, meant, same_version
-from billstream.consumer.decide.history import settled_before
-from billstream.consumer.delivery.entries import Lines
-from billstream.consumer.delivery.history import Line, loads_without_delivery, manifest_of, parts_of
-from billstream.consumer.delivery.parts import NotYet, Part, awaiting, check_age, look_at
-from billstream.consumer.delivery.staging import Brought, basis_of, bring, fetch_manifest
-from billstream.consumer.delivery.standing import comes_late, digest_of, time_digits
-from billstream.consumer.events import Gone, ObjectEvent, ObjectVersion
+from billstream.consumer.context import Context
+from billstream.consumer.decide.decision import Verdict, decide, meant, same_version
+from billstream.consumer.decide.lookups import processed_before
+from billstream.consumer.decide.states import PROCESSED, State
+from billstream.consumer.decode import Staged
+from billstream.consumer.delivery.history import ObjectName, loads_without_delivery, manifest_of, parts_of
+from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
+from billstream.consumer.delivery.parts import Part, awaiting, check_age, read_parts
+from billstream.consumer.delivery.staging import StagedParts, basis_of, fetch_manifest, stage_parts
+from billstream.consumer.events import EXPORT_BUCKET, EventKind, Gone, Later, ObjectEvent, ObjectVersion
+from billstream.consumer.layouts.layout import ManifestOf
 from billstream.consumer.layouts.manifest import MAX_BYTES, Manifest, read_manifest
-from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, Released
-from billstream.consumer.s3.head import HeadRequests, Refused
+from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, ask_current
 
-if TYPE_CHECKING:
-    from datetime import datetime
+Held = ProcessedKey | None
+"""The newest entry of a scope when the attempt began; None for a scope that the ledger does not know."""
 
-    from billstream.common.lake import ProcessedKey
-    from billstream.consumer.context import Context
-    from billstream.consumer.layouts.layout import ManifestOf
-
-log = structlog.get_logger(__name__)
+Changes = list[tuple[LedgerEntry, Held]]
+"""Ledger entries, that of the manifest first, each with what was held of its scope. Empty: processed before."""
 
 
-@dataclass
-class DeliveryRound:
-    """The work on one event of a manifest."""
+class Delivery:
+    """The work on one event of a manifest. See `consumer.process.Work`.
 
-    context: "Context"
-    event: ObjectEvent
-    role: "ManifestOf"
-    _brought: Brought = field(default_factory=Brought)
+    Args:
+        context: the tools.
+        event: the event of the manifest.
+        role: the export and the period that the manifest is of, and how to read it.
+    """
 
-    def settle(self) -> Outcome:
-        """Decide, bring, commit; all of it again when another consumer was first.
+    def __init__(self, context: Context, event: ObjectEvent, role: ManifestOf) -> None:
+        self._context = context
+        self._event = event
+        self._role = role
+        self._done = StagedParts()
 
-        Raises:
-            Retryable: the catalog or the data path does not answer, or a disk is full.
-            Fatal: going on would be wrong.
-        """
+    @property
+    def staged(self) -> Staged:
+        """The rows of the parts that are staged so far."""
+        return self._done.staged
+
+    def plan(self) -> tuple[Unit, list[Outcome]]:
+        """Decide, and stage what the delivery needs. See `Work`."""
+        scopes = [self._event.scope, self._role.place.scope(self._event.bucket)]
+        held, active = map(self._held(scopes).get, scopes)
         try:
-            return self._redone()
-        except WriteConflict:
-            self._discard()
-            raise
-        except BaseException:
-            # The commit may have happened all the same, so the staged files must stay.
-            if self._brought.staged.paths:
-                log.warning("staged_files_left", paths=self._brought.staged.paths)
-            raise
-
-    def _redone(self) -> Outcome:
-        try:
-            return retries.redo_on_conflict(self._attempt)
-        except WriteConflict:
-            if not self._brought.prepared:
-                raise
-            # To bring a large delivery may have taken all the patience there is: its commit gets as much again.
-            return retries.redo_on_conflict(self._attempt)
-
-    def _attempt(self) -> Outcome:
-        scopes = [self.event.scope, self.role.place.scope(self.event.bucket)]
-        found = self.context.lake.processed_keys([scope_id(scope) for scope in scopes])
-        held, in_force = (found.get(scope_id(scope)) for scope in scopes)
-        lines = Lines(self.event, self.role.place, held, self.context.clock(), self.context.writer.consumer_id)
-        try:
-            return self._decided(lines, held, in_force)
+            changes = self._decide(held, active)
         except Poison as poison:
-            return self._commit([lines.manifest(State.QUARANTINED, reason=str(poison))], {self.event.scope: held})
-        except NotYet as not_yet:
-            return self._later(lines, held, not_yet)
+            changes = [self._manifest(self._event, held, State.QUARANTINED, reason=str(poison))]
+        except Later as later:
+            if later.unavailable or self._event.attempt < MISSING_ATTEMPTS:
+                self._discard()
+                return Unit(), [Outcome(self._event, later=later)]
+            changes = self._given_up(later, held)
+        if not changes or changes[0][0].state is not State.DELIVERED:
+            self._discard()  # rows that an attempt before has staged: these entries load nothing
+        unit = Unit()
+        for entry, before in changes:
+            load = self.staged.loads.get(entry.entry_id)
+            unit.add(entry, before, load.rejected if load else ())
+        return unit, [Outcome(self._event, tuple(entry for entry, _ in changes))]
 
     # -- deciding ----------------------------------------------------------------------------------------
 
-    def _decided(self, lines: Lines, held: "ProcessedKey | None", in_force: "ProcessedKey | None") -> Outcome:
-        verdict, event = decide(self.event, held), self.event
+    def _decide(self, held: Held, active: Held) -> Changes:
+        event, verdict = self._event, decide(self._event, held)
         if verdict is Verdict.ASK:
-            reply = self._current()
-            event = meant(event, reply)
-            verdict = decide(event, held, reply)
-        if verdict is Verdict.STALE and settled_before(self.context.lake, [event]):
+            current = self._current()
+            event = meant(event, current)
+            verdict = decide(event, held, current)
+        if verdict is Verdict.STALE and processed_before(self._context.lake, [event]):
             verdict = Verdict.DUPLICATE
         if verdict is Verdict.DUPLICATE:
-            return self._duplicate()
-        lines = replace(lines, event=event)
+            return []
         if verdict is Verdict.STALE:
-            return self._commit([lines.manifest(State.STALE)], {event.scope: held})
+            return [self._manifest(event, held, State.STALE)]
         if verdict is Verdict.REMOVE:
-            return self._remove(lines, held, in_force)
-        # Also one whose text has not changed: a delivery may overwrite the parts of the one before.
-        return self._deliver(lines, held, in_force)
+            return self._remove(event, held, active)
+        # Also a manifest whose text has not changed: a delivery may overwrite the parts of the one before.
+        return self._deliver(event, held, active)
 
-    def _current(self) -> ObjectVersion | Gone:
-        (reply,) = HeadRequests(self.context.objects).ask([self.event])
-        if isinstance(reply, Released):
-            raise NotYet(reply)
-        if isinstance(reply, Refused):
-            raise Poison(reply.reason)
-        return reply
+    def _deliver(self, event: ObjectEvent, held: Held, active: Held) -> Changes:
+        version, manifest = self._read(event)
+        event = replace(event, version_id=version.version_id, etag=version.etag, size_bytes=version.size_bytes)
+        time = manifest.time or version.last_modified or event.event_time or self._context.entries.clock()
+        # An event of no version about a manifest that is processed has nothing to add to the ledger.
+        known = held is not None and held.state in PROCESSED and held.state != State.QUARANTINED
+        silent = known and not self._event.has_identity and not event.force
 
-    def _later(self, lines: Lines, held: "ProcessedKey | None", not_yet: NotYet) -> Outcome:
-        """Another try; after a few of them, quarantine, and a line about the part that everything waits for."""
-        why = not_yet.why
-        if why.unavailable or self.event.attempt < MISSING_ATTEMPTS:
-            self._discard()
-            return Outcome(self.event, Result.RELEASED, reason=why.reason, unavailable=why.unavailable)
-        entry = lines.manifest(State.QUARANTINED, reason=why.reason)
-        if not_yet.part is None:
-            return self._commit([entry], {self.event.scope: held})
-        if not_yet.part.scope == self.event.scope:
-            return self._commit([lines.manifest(State.MISSING, reason=why.reason)], {self.event.scope: held})
-        missing = self._held([not_yet.part.scope])
-        lines_of_both = [entry, lines.not_there(not_yet.part, missing.get(not_yet.part.scope), entry)]
-        return self._commit(lines_of_both, {self.event.scope: held, **missing})
-
-    # -- delivering --------------------------------------------------------------------------------------
-
-    def _deliver(self, lines: Lines, held: "ProcessedKey | None", in_force: "ProcessedKey | None") -> Outcome:
-        version, manifest = self._read()
-        time = manifest.time or version.last_modified or self.event.event_time or lines.now
-        digits = time_digits(time)
-        if in_force and comes_late(digits, in_force, force=self.event.force):
-            reason = "A newer delivery is in force." if in_force.load_id else "A newer delivery was removed."
-            newer = in_force.load_id or in_force.entry_id
-            entry = lines.manifest(State.STALE, version, reason=reason, delivery_id=newer)
-            given_up = awaiting(manifest, self.event, self.context.lake)
-            others = [lines.replaced(line, key, newer, reason) for line, key in given_up]
-            return self._nothing_new([entry, *others], {self.event.scope: held, **{k[0].scope: k[1] for k in given_up}})
-        parts = look_at(manifest, self.event, self.context.lake, self.context.objects)
+        if active and comes_late(time_digits(time), active, force=event.force):
+            return [] if silent else self._late(event, manifest, held, active)
+        parts = read_parts(manifest, event, self._context.lake, self._context.objects)
         digest = digest_of(part.named_version for part in parts)
-        if in_force and in_force.load_id and in_force.content_sha256 == digest and not self.event.force:
-            entry = lines.manifest(State.UNCHANGED, version, delivery_id=in_force.load_id)
-            return self._nothing_new([entry], {self.event.scope: held})
-        if not self.event.force:
+        if active and active.load_id and active.content_sha256 == digest and not event.force:
+            unchanged = self._manifest(event, held, State.UNCHANGED, delivery_id=active.load_id)
+            return [] if silent else [unchanged]
+        if not event.force:
             check_age(parts, version.last_modified)
-        self._bring(parts)
+
+        new = [part for part in parts if event.force or not part.active]
+        if self._done.basis != basis_of(new):  # else an attempt before has staged the same
+            self._discard()
+            self._done = stage_parts(new, self._context, force=event.force)
         self._check_manifest(version)
-        return self._replace(lines, held, in_force, version, parts, time=time, digest=digest)
+        return self._replace(event, held, active, parts, time=time, digest=digest)
 
-    def _nothing_new(self, entries: Sequence[LedgerEntry], claimed: "dict[str, ProcessedKey | None]") -> Outcome:
-        """The lines of a manifest that moves no rows; none for an event of no version about a settled manifest."""
-        held = claimed[self.event.scope]
-        known = held is not None and held.state in SETTLED and held.state != State.QUARANTINED
-        if known and not self.event.has_identity and not self.event.force:
-            return self._duplicate()
-        return self._commit(entries, claimed)
-
-    def _read(self) -> tuple[ObjectVersion, Manifest]:
-        """What is current of the manifest, whichever version the event is about: a newer one tells of newer parts."""
+    def _read(self, event: ObjectEvent) -> tuple[ObjectVersion, Manifest]:
+        """Read the current manifest, whichever version the event is about: a newer one names newer parts."""
         current = self._current()
         if isinstance(current, Gone):
-            raise NotYet(Released(f"The manifest {self.event.key} is not there."), self.event)
+            raise Later(f"The manifest {event.key} is not there.", missing=event)
         if current.size_bytes > MAX_BYTES:
             raise Poison(f"The manifest has {current.size_bytes:,} bytes; more than {MAX_BYTES:,} are not read.")
-        pinned = replace(self.event, version_id=current.version_id, etag=current.etag)
-        version, content = fetch_manifest(pinned, self.context)
-        return version, read_manifest(content, self.event.key, self.role)
-
-    def _bring(self, parts: Sequence[Part]) -> None:
-        """Have the parts staged that are not in force; what an attempt before has staged is used again if it holds."""
-        new = [part for part in parts if self.event.force or not part.in_force]
-        if self._brought.basis != basis_of(new):
-            self._discard()
-            self._brought = bring(new, self.context, force=self.event.force)
+        pinned = replace(event, version_id=current.version_id, etag=current.etag)
+        version, content = fetch_manifest(pinned, self._context)
+        return version, read_manifest(content, event.key, self._role)
 
     def _check_manifest(self, read: ObjectVersion) -> None:
-        """A manifest that was overwritten while its parts were fetched may have had them overwritten, too."""
+        """Refuse a manifest that was overwritten while its parts were fetched: they may have been, too."""
         current = self._current()
-        same = isinstance(current, ObjectVersion) and (
-            same_version(current, read)
-            or (
-                read.etag is None
-                and (current.size_bytes, current.last_modified) == (read.size_bytes, read.last_modified)
+        if isinstance(current, ObjectVersion):
+            # A local file has no version but its size and its time.
+            unnamed = read.etag is None and (current.size_bytes, current.last_modified) == (
+                read.size_bytes,
+                read.last_modified,
             )
-        )
-        if not same:
-            raise NotYet(Released("The manifest was replaced while its delivery was read."))
+            if unnamed or same_version(current, read):
+                return
+        raise Later("The manifest was replaced while its delivery was read.")
+
+    # -- the entries -------------------------------------------------------------------------------------
 
     def _replace(
-        self,
-        lines: Lines,
-        held: "ProcessedKey | None",
-        in_force: "ProcessedKey | None",
-        version: ObjectVersion,
-        parts: Sequence[Part],
-        *,
-        time: "datetime",
-        digest: str,
-    ) -> Outcome:
-        delivery_id = new_id()
-        scope_line = lines.delivered(delivery_id, in_force, time, digits=time_digits(time), digest=digest)
-        entries = [lines.manifest(State.DELIVERED, version, delivery_id=delivery_id), scope_line]
-        claimed = {self.event.scope: held, scope_line.scope: in_force}
+        self, event: ObjectEvent, held: Held, active: Held, parts: Sequence[Part], *, time: datetime, digest: str
+    ) -> Changes:
+        """Return the entries that put a delivery in the place of the one before."""
+        delivery_id, builder = new_id(), self._context.entries
+        delivered = builder.entry(
+            self._of_scope(sequencer=time_digits(time), event_time=time),
+            active,
+            State.DELIVERED,
+            entry_id=delivery_id,
+            load_id=delivery_id,
+            content_sha256=digest,
+            delivery_id=delivery_id,
+        )
+        changes: Changes = [
+            self._manifest(event, held, State.DELIVERED, delivery_id=delivery_id),
+            (delivered, active),
+        ]
         for part in parts:
-            load = self._brought.load(part)
-            brought = self._brought.prepared.get(part.event.scope)
-            entries.append(
-                lines.loaded(part, *load, delivery_id) if load else lines.unchanged(part, brought, delivery_id)
+            prepared = self._done.prepared.get(part.event.scope)
+            load = self._done.load(part)
+            version = prepared.version if prepared and prepared.version else part.version
+            # The part's own event may have told a sequencer; it stays the one of that very version.
+            same = part.held is not None and part.held.etag is not None and part.held.etag == version.etag
+            about = replace(
+                part.event,
+                version_id=version.version_id,
+                etag=version.etag,
+                size_bytes=version.size_bytes,
+                sequencer=part.held.sequencer if same and part.held else None,
+                event_time=version.last_modified,
             )
-            claimed[part.event.scope] = part.held
-        before = parts_of(self.context.lake, in_force.load_id) if in_force and in_force.load_id else []
-        before += loads_without_delivery(self.context.lake, self.event.bucket, self.role)
-        gone = [line for line in before if line.scope not in claimed]
-        self._take_out(gone, lines, entries, claimed, delivery_id, "The delivery that took its place does not have it.")
-        return self._commit(entries, claimed)
+            if load:
+                entry = builder.entry(
+                    about, part.held, State.LOADED, prepared=load[0], load=load[1], delivery_id=delivery_id
+                )
+            else:
+                content = part.held.content_sha256 if part.held else None
+                entry = builder.entry(
+                    about, part.held, State.UNCHANGED, content_sha256=content, delivery_id=delivery_id
+                )
+            changes.append((entry, part.held))
+        before = parts_of(self._context.lake, active.load_id) if active and active.load_id else []
+        before += loads_without_delivery(self._context.lake, event.bucket, self._role)
+        claimed = {entry.scope for entry, _ in changes}
+        gone = [name for name in before if name.scope not in claimed]
+        return changes + self._take_out(gone, delivery_id, "The delivery that took its place does not have it.")
 
-    def _take_out(
+    def _late(self, event: ObjectEvent, manifest: Manifest, held: Held, active: ProcessedKey) -> Changes:
+        """Return the entries of a delivery older than the active one; parts that wait for it wait in vain."""
+        reason = "A newer delivery is active." if active.load_id else "A newer delivery was removed."
+        newer = active.load_id or active.entry_id
+        late = self._manifest(event, held, State.STALE, reason=reason, delivery_id=newer)
+        waiting = awaiting(manifest, event, self._context.lake)
+        return [late, *((self._replaced(name, key, newer, reason), key) for name, key in waiting)]
+
+    def _remove(self, event: ObjectEvent, held: Held, active: Held) -> Changes:
+        """Return the entries of a removed manifest: that of the active delivery takes it away, any other nothing."""
+        delivery_id = active.load_id if active else None
+        maker = manifest_of(self._context.lake, delivery_id) if delivery_id else None
+        if active is None or delivery_id is None or maker is None or maker.scope != event.scope:
+            return [self._manifest(event, held, State.REMOVED)]
+        if self._context.entries.on_removed is RemovalPolicy.KEEP:
+            return [self._manifest(event, held, State.KEPT, delivery_id=delivery_id)]
+        # The scope keeps the time of what was removed, so that older deliveries stay too late for ever.
+        withdrawn = self._context.entries.entry(
+            self._of_scope(sequencer=active.sequencer),
+            active,
+            State.REMOVED,
+            keeps_rows=False,
+            reason="Its manifest was removed.",
+        )
+        changes = [self._manifest(event, held, State.REMOVED, delivery_id=delivery_id), (withdrawn, active)]
+        gone = parts_of(self._context.lake, delivery_id)
+        return changes + self._take_out(gone, delivery_id, "The manifest of its delivery was removed.")
+
+    def _given_up(self, later: Later, held: Held) -> Changes:
+        """Return the entries after the last try: quarantine, and one about the part that everything waits for."""
+        if later.missing and later.missing.scope == self._event.scope:
+            return [self._manifest(self._event, held, State.MISSING, reason=later.reason)]
+        quarantined = self._manifest(self._event, held, State.QUARANTINED, reason=later.reason)
+        if later.missing is None:
+            return [quarantined]
+        before = self._held([later.missing.scope]).get(later.missing.scope)
+        missing = self._context.entries.entry(
+            replace(later.missing, version_id=None, etag=None, size_bytes=None),
+            before,
+            State.MISSING,
+            reason=f"The manifest {self._event.key} names it, and it is not there.",
+            delivery_id=quarantined[0].entry_id,
+        )
+        return [quarantined, (missing, before)]
+
+    def _take_out(self, gone: Sequence[ObjectName], delivery_id: str, reason: str) -> Changes:
+        """Return the entries of objects whose rows go with the delivery before."""
+        newest = self._held([name.scope for name in gone])
+        return [
+            (self._replaced(name, key, delivery_id, reason), key)
+            for name in gone
+            if (key := newest.get(name.scope)) and key.load_id
+        ]
+
+    def _manifest(
         self,
-        gone: Sequence[Line],
-        lines: Lines,
-        entries: list[LedgerEntry],
-        claimed: "dict[str, ProcessedKey | None]",
-        delivery_id: str | None,
-        reason: str,
-    ) -> None:
-        standing = self._held([line.scope for line in gone])
-        for line in gone:
-            key = standing.get(line.scope)
-            if key and key.load_id:
-                entries.append(lines.replaced(line, key, delivery_id, reason))
-                claimed[line.scope] = key
+        event: ObjectEvent,
+        held: Held,
+        state: State,
+        *,
+        reason: str | None = None,
+        delivery_id: str | None = None,
+    ) -> tuple[LedgerEntry, Held]:
+        """Return the entry of the manifest's object, which has no rows of its own."""
+        entries = self._context.entries
+        return entries.entry(event, held, state, keeps_rows=False, reason=reason, delivery_id=delivery_id), held
 
-    # -- removing ----------------------------------------------------------------------------------------
+    def _replaced(self, name: ObjectName, held: ProcessedKey, delivery_id: str, reason: str) -> LedgerEntry:
+        """Return the entry of an object that lost its rows. What is known of its version stays known."""
+        about = name.event(self._event.event_name)
+        about = replace(about, version_id=held.version_id, etag=held.etag, sequencer=held.sequencer)
+        entries = self._context.entries
+        return entries.entry(about, held, State.REPLACED, keeps_rows=False, reason=reason, delivery_id=delivery_id)
 
-    def _remove(self, lines: Lines, held: "ProcessedKey | None", in_force: "ProcessedKey | None") -> Outcome:
-        """To remove the manifest of the delivery in force is to remove the delivery; any other one, nothing."""
-        delivery_id = in_force.load_id if in_force else None
-        maker = manifest_of(self.context.lake, delivery_id) if delivery_id else None
-        if in_force is None or delivery_id is None or maker is None or maker.scope != self.event.scope:
-            return self._commit([lines.manifest(State.REMOVED)], {self.event.scope: held})
-        if self.context.writer.on_removed is RemovalPolicy.KEEP:
-            entry = lines.manifest(State.KEPT, delivery_id=delivery_id)
-            return self._commit([entry], {self.event.scope: held})
-        entries = [lines.manifest(State.REMOVED, delivery_id=delivery_id), lines.withdrawn(in_force)]
-        claimed = {self.event.scope: held, lines.scope: in_force}
-        gone = parts_of(self.context.lake, delivery_id)
-        self._take_out(gone, lines, entries, claimed, delivery_id, "The manifest of its delivery was removed.")
-        return self._commit(entries, claimed)
+    def _of_scope(self, *, sequencer: str | None, event_time: datetime | None = None) -> ObjectEvent:
+        """Return the event as one about the scope of the deliveries: an export and a period."""
+        return ObjectEvent(
+            kind=EventKind.CREATED,
+            bucket=EXPORT_BUCKET,
+            key=self._role.place.scope_key(self._event.bucket),
+            event_name=self._event.event_name,
+            sequencer=sequencer,
+            event_time=event_time,
+        )
 
-    # -- committing --------------------------------------------------------------------------------------
+    # -- the rest ----------------------------------------------------------------------------------------
 
-    def _held(self, scopes: Sequence[str]) -> "dict[str, ProcessedKey]":
-        found = self.context.lake.processed_keys([scope_id(scope) for scope in scopes])
+    def _current(self) -> ObjectVersion | Gone:
+        (answer,) = ask_current(self._context.objects, [self._event])
+        if isinstance(answer, Later | Poison):
+            raise answer
+        return answer
+
+    def _held(self, scopes: Sequence[str]) -> dict[str, ProcessedKey]:
+        found = self._context.lake.processed_keys([scope_id(scope) for scope in scopes])
         return {scope: found[scope_id(scope)] for scope in scopes if scope_id(scope) in found}
 
-    def _commit(self, entries: Sequence[LedgerEntry], claimed: "dict[str, ProcessedKey | None]") -> Outcome:
-        """Make the lines true, the first of which is the manifest's, with all that follows from them.
-
-        What an attempt before has staged is of no use to lines that deliver nothing.
-        """
-        if entries[0].state is not State.DELIVERED:
-            self._discard()
-        unit = Unit()
-        for entry in entries:
-            load = self._brought.staged.loads.get(entry.entry_id)
-            unit.add(entry, claimed.get(entry.scope), load.rejected if load else ())
-        snapshot = self.context.commit(unit, self._brought.staged)
-        return Outcome(self.event, Result.SETTLED, entries[0], also=tuple(entries[1:])).committed(snapshot)
-
-    def _duplicate(self) -> Outcome:
-        self._discard()
-        return Outcome(self.event, Result.DUPLICATE)
-
     def _discard(self) -> None:
-        self.context.staging.discard(self._brought.staged)
-        self._brought = Brought()
+        self._context.staging.discard(self.staged)
+        self._done = StagedParts()

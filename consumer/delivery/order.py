@@ -1,69 +1,60 @@
-"""Manifests take their turns after all else of a batch: what the batch brings of their parts is remembered by then."""
+"""The order of deliveries and their manifests: which is newer, which come first, and which come once more."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
-from billstream.consumer.commit.ledger import State
-from billstream.consumer.commit.outcome import Outcome
-from billstream.consumer.decide.decision import SETTLED, Verdict
-from billstream.consumer.decide.step import Step
-from billstream.consumer.delivery.delivery import DeliveryRound
-from billstream.consumer.delivery.history import Line, manifest_of, manifests_waiting
+from billstream.consumer.context import Context
+from billstream.consumer.delivery.history import manifest_of, manifests_waiting
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.layouts.layout import ManifestOf, PartOf
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS
 
-if TYPE_CHECKING:
-    from billstream.consumer.context import Context
-
 _NEVER = datetime.min.replace(tzinfo=UTC)
 ARRIVED = "ObjectCreated:PartArrived"
+"""The event of a manifest in quarantine, when the part that it waited for has come."""
 
 
 @dataclass
-class Turn:
-    """One event of a manifest, and the indices of the events of the batch that it settles."""
+class ManifestTurn:
+    """One event of a manifest, and the indices of the events of the batch that it ends."""
 
     event: ObjectEvent
     role: ManifestOf
     indices: list[int] = field(default_factory=list)
 
-    def settle(self, events: Sequence[ObjectEvent], context: "Context") -> dict[int, Outcome]:
-        """Settle the manifest; returns the outcomes of the events of the batch, by index."""
-        outcome = DeliveryRound(context, self.event, self.role).settle()
-        outcomes = {index: outcome.seen_from(events[index]) for index in self.indices}
-        if not any(events[index].scope == self.event.scope for index in self.indices):
-            outcome.log()  # nobody else will
-        return outcomes
 
+def comes_late(time: str, held: ProcessedKey, *, force: bool) -> bool:
+    """Return whether a delivery is older than the newest one of its scope.
 
-def take_turns(events: Sequence[ObjectEvent], context: "Context") -> tuple[list[int], list[Turn]]:
-    """Part a batch: the indices of the events that rounds settle, and the turns of the manifests.
-
-    To load a part of the delivery in force again is to load its delivery again: a part has no commit of its own.
+    Args:
+        time: when it was made, see `time_digits`.
+        held: the newest delivery; without a load its rows have been taken out.
+        force: load an old delivery where none is active. It never puts an older one in the place of a newer one:
+            whoever replays a whole bucket forces every manifest in it.
     """
-    ordinary: list[int] = []
-    turns: list[Turn] = []
-    forced: dict[str, Turn] = {}
-    for index, event in enumerate(events):
-        turn = _turn(event, context)
-        if turn is None:
-            ordinary.append(index)
-            continue
-        known = forced.setdefault(turn.event.scope, turn) if turn.event.force else turn
-        known.indices.append(index)
-        if known is turn:
-            turns.append(turn)
-    return ordinary, newest_first(turns)
+    late = held.sequencer is not None and time < held.sequencer
+    return late and (held.load_id is not None or not force)
 
 
-def newest_first(turns: list[Turn]) -> list[Turn]:
-    """The turns, those of the newest manifests first: of many deliveries of one month only one is to be brought.
+def time_digits(time: datetime) -> str:
+    """Return a time as text of fixed length that sorts as the time does: microseconds since 1970, in hexadecimal."""
+    return f"{max(int(time.timestamp() * 1_000_000), 0):016X}"
 
-    Where two are about one manifest, or one is about a removal, they stay as they were told.
+
+def digest_of(parts: Iterable[tuple[str, str]]) -> str:
+    """Return the SHA-256 of the parts of a delivery: keys, each with a name of the object's version; in any order."""
+    return hashlib.sha256(json.dumps(sorted(parts)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def newest_first(turns: list[ManifestTurn]) -> list[ManifestTurn]:
+    """Return the turns, the newest manifests first: of many deliveries of one month only one is to be loaded.
+
+    Where two are about one manifest, or one is about a removal, they stay in the order in which they came.
     """
     created = all(turn.event.kind is EventKind.CREATED for turn in turns)
     if not created or len({turn.event.scope for turn in turns}) < len(turns):
@@ -71,65 +62,33 @@ def newest_first(turns: list[Turn]) -> list[Turn]:
     return sorted(turns, key=lambda turn: turn.event.event_time or _NEVER, reverse=True)
 
 
-def turns_of_arrived(entry_ids: Sequence[str], context: "Context") -> list[Turn]:
-    """The turns of manifests in quarantine that waited for parts that have now come.
-
-    Args:
-        entry_ids: the ledger's lines that had told of these parts as missing.
-        context: lends its tools.
-    """
-    waiting = manifests_waiting(context.lake, entry_ids)
-    standing = context.lake.processed_keys([scope_id(line.scope) for line, _ in waiting])
-    turns = []
-    for line, entry_id in waiting:
-        key = standing.get(scope_id(line.scope))
-        role = context.exports.layouts.role(line.key)
-        if isinstance(role, ManifestOf) and key and key.entry_id == entry_id:
-            turns.append(Turn(_anew(line, ARRIVED, attempt=MISSING_ATTEMPTS), role))
-    return turns
-
-
-def of_part(step: Step) -> Step:
-    """What a round does about a part of a delivery: it remembers that it came, or went. Its manifest does the rest."""
-    if step.verdict is Verdict.REMOVE:
-        # Of a part that its manifest misses, a sweep tells that it is gone: the manifest goes on waiting for it.
-        missed = step.held is not None and step.held.state == State.MISSING
-        return step.with_verdict(Verdict.DUPLICATE) if missed else step.of_delivery()
-    if step.verdict is not Verdict.LOAD:
-        return step
-    known = step.held is not None and step.held.state in SETTLED
-    nothing_new = known and not step.event.has_identity and not step.event.force
-    return step.with_verdict(Verdict.DUPLICATE if nothing_new else Verdict.AWAIT)
-
-
-def _turn(event: ObjectEvent, context: "Context") -> Turn | None:
-    role = context.exports.layouts.role(event.key) if event.kind is not EventKind.UNREADABLE else None
-    if isinstance(role, ManifestOf):
-        return Turn(event, role)
-    if isinstance(role, PartOf) and event.force and event.kind is EventKind.CREATED:
-        return _turn_of_part(event, role, context)
-    return None
-
-
-def _turn_of_part(event: ObjectEvent, part: PartOf, context: "Context") -> Turn | None:
+def turn_of_part(event: ObjectEvent, part: PartOf, context: Context) -> ManifestTurn | None:
+    """Return the turn of the manifest whose active delivery has this part; None if the part is not active."""
     scopes = (event.scope, part.place.scope(event.bucket))
     found = context.lake.processed_keys([scope_id(scope) for scope in scopes])
     held, delivery = (found.get(scope_id(scope)) for scope in scopes)
     if held is None or held.load_id is None or delivery is None or delivery.load_id is None:
         return None
-    line = manifest_of(context.lake, delivery.load_id)
-    role = context.exports.layouts.role(line.key) if line else None
-    if line is None or not isinstance(role, ManifestOf):
+    manifest = manifest_of(context.lake, delivery.load_id)
+    role = context.layouts.role(manifest.key) if manifest else None
+    if manifest is None or not isinstance(role, ManifestOf):
         return None
-    return Turn(_anew(line, event.event_name, attempt=event.attempt, force=True), role)
+    return ManifestTurn(manifest.event(event.event_name, attempt=event.attempt, force=True), role)
 
 
-def _anew(line: Line, event_name: str, *, attempt: int, force: bool = False) -> ObjectEvent:
-    return ObjectEvent(
-        kind=EventKind.CREATED,
-        bucket=line.bucket,
-        key=line.key,
-        event_name=event_name,
-        attempt=attempt,
-        force=force,
-    )
+def turns_of_arrived(entry_ids: Sequence[str], context: Context) -> list[ManifestTurn]:
+    """Return the turns of manifests in quarantine that waited for parts which have now come.
+
+    Args:
+        entry_ids: the ledger entries that had reported these parts as missing.
+        context: has the ledger and the layouts.
+    """
+    waiting = manifests_waiting(context.lake, entry_ids)
+    newest = context.lake.processed_keys([scope_id(manifest.scope) for manifest, _ in waiting])
+    turns = []
+    for manifest, entry_id in waiting:
+        key = newest.get(scope_id(manifest.scope))
+        role = context.layouts.role(manifest.key)
+        if isinstance(role, ManifestOf) and key and key.entry_id == entry_id:
+            turns.append(ManifestTurn(manifest.event(ARRIVED, attempt=MISSING_ATTEMPTS), role))
+    return turns

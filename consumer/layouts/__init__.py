@@ -1,1 +1,1 @@
-"""What a key means: a billing file, a part of an export, or the manifest of one. Pure; layouts are data."""
+"""The meaning of a key: a billing file, a part of an export, or the manifest of one. Pure; layouts are data."""

@@ -1,26 +1,25 @@
-"""Which objects are ours to decide about: billing files, and the parts and manifests of exports."""
+"""The objects that billstream processes: billing files, and the parts and manifests of exports."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from billstream.common.settings import Settings
-    from billstream.consumer.layouts.registry import Layouts
+from billstream.common.settings import Settings
+from billstream.consumer.layouts.registry import Layouts
 
 
 class Interest(Protocol):
-    """Tells by the key alone. The settings by themselves are such, without exports."""
+    """A choice of objects by their keys alone."""
 
     def includes(self, key: str) -> bool:
-        """Whether an object with this key is decided about; others are acknowledged and counted."""
+        """Return whether an object with this key is processed; others are acknowledged and counted."""
 
 
 @dataclass(frozen=True)
 class BillingFiles:
-    """What BILLSTREAM_INCLUDE lets through, and what has a role in a layout."""
+    """The objects that BILLSTREAM_INCLUDE lets through, and those that have a role in a layout."""
 
-    settings: "Settings"
-    layouts: "Layouts"
+    settings: Settings
+    layouts: Layouts
 
     def includes(self, key: str) -> bool:
         """See `Interest`."""

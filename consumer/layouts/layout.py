@@ -1,25 +1,19 @@
-"""What a layout may say: the keys of an export's parts and manifests, and how its manifests are to be read."""
+"""The words of a layout: the keys of an export's parts and manifests, and how its manifests are read."""
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from billstream.consumer.layouts.place import Place
-from billstream.consumer.layouts.template import Template, glob
+from billstream.consumer.layouts.template import Template, glob_pattern
 
 
-def _template(text: str) -> str:
-    Template.parse(text)
-    return text
-
-
-def _file_name(text: str) -> str:
+def _file_name(text: str) -> re.Pattern[str]:
     if not text or any(character in text for character in "/{}"):
         raise ValueError("a file's name has no slash and no braces")
-    return text
+    return re.compile(glob_pattern(text))
 
 
 def _path(text: str) -> str:
@@ -28,8 +22,9 @@ def _path(text: str) -> str:
     return text
 
 
-KeyTemplate = Annotated[str, AfterValidator(_template)]
-FileName = Annotated[str, AfterValidator(_file_name)]
+# Texts of a layout are compiled once, where they are read.
+KeyTemplate = Annotated[Template, BeforeValidator(Template.parse)]
+FileName = Annotated[re.Pattern[str], BeforeValidator(_file_name)]
 JsonPath = Annotated[str, AfterValidator(_path)]
 
 
@@ -45,11 +40,13 @@ class Parts(_Strict):
 
 
 class Manifests(_Strict):
-    """The files that say which parts belong together."""
+    """The files that list the parts that belong together."""
 
     keys: tuple[KeyTemplate, ...] = Field(min_length=1, description="Templates of their keys.")
     parts: JsonPath = Field(description="Where in the JSON the list of parts is: names with dots between them.")
-    key: JsonPath | None = Field(None, description="Where in an item of the list the part's key is; the item itself.")
+    key: JsonPath | None = Field(
+        None, description="Where in an item of the list the part's key is; without it, the item itself is the key."
+    )
     size: JsonPath | None = Field(None, description="Where in an item of the list the part's size in bytes is.")
     time: JsonPath | None = Field(None, description="Where in the JSON the time of the delivery is, in ISO 8601.")
 
@@ -63,30 +60,23 @@ class Layout(_Strict):
     parts: Parts
     manifests: Manifests
 
-    @cached_property
-    def _folders(self) -> tuple[Template, ...]:
-        return tuple(Template.parse(folder) for folder in self.parts.folders)
+    def part(self, key: str, manifest: Place | None = None) -> Place | None:
+        """Return the place of a part with this key, None if the key is not that of a part.
 
-    @cached_property
-    def _manifests(self) -> tuple[Template, ...]:
-        return tuple(Template.parse(key) for key in self.manifests.keys)
-
-    def part(self, key: str) -> Place | None:
-        """Where the key stands, if it is one of a part."""
-        return next(self._part_places(key), None)
-
-    def part_in(self, key: str, manifest: Place) -> Place | None:
-        """Where the key stands, if it is one of a part of the export and the period that a manifest is of."""
-        return next((place for place in self._part_places(key) if place.same_export(manifest)), None)
-
-    def _part_places(self, key: str) -> Iterator[Place]:
+        Args:
+            key: the key of an object.
+            manifest: the place of a manifest; only parts of its export and period count, if it is given.
+        """
+        # The name first: it costs least, and rules out most keys.
         folder, _, name = key.rpartition("/")
-        if any(glob(file, name) for file in self.parts.files):
-            yield from (place for template in self._folders if (place := template.match(folder)))
+        if not any(file.fullmatch(name) for file in self.parts.files):
+            return None
+        places = (place for template in self.parts.folders if (place := template.match(folder)))
+        return next((place for place in places if manifest is None or place.same_export(manifest)), None)
 
     def manifest(self, key: str) -> Place | None:
-        """Where the key stands, if it is one of a manifest."""
-        return next((place for template in self._manifests if (place := template.match(key))), None)
+        """Return the place of a manifest with this key, None if the key is not that of a manifest."""
+        return next((place for template in self.manifests.keys if (place := template.match(key))), None)
 
 
 @dataclass(frozen=True)

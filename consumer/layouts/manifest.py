@@ -1,7 +1,7 @@
-"""A manifest read as its layout says: which parts make up the delivery, and when it was made.
+"""A manifest, read the way its layout describes: the parts that make up the delivery, and the time when it was made.
 
-What it says is a stranger's word. It may only name parts of its own export and period: a manifest that names others
-would have their rows replaced.
+The content of a manifest is a claim. It may only name parts of its own export and period: one that names others would
+replace their rows.
 """
 
 import json
@@ -16,13 +16,14 @@ from billstream.consumer.layouts.layout import Layout, ManifestOf
 MAX_BYTES = 16 * 1024 * 1024
 MAX_PARTS = 10_000
 _SHOWN = 200
+_REMEDY = "Nothing of the delivery is loaded, earlier rows stay. Deliver the export again."
 
 
 @dataclass(frozen=True)
 class NamedPart:
-    """A part as a manifest names it, by its key in the manifest's bucket. `size_bytes` is None where it is not told.
+    """A part that a manifest names, by its key in the manifest's bucket. `size_bytes` is None where there is none.
 
-    `overwritten` tells that the next delivery will have the same key.
+    `overwritten` is true if the next delivery writes a part to the same key.
     """
 
     key: str
@@ -32,7 +33,7 @@ class NamedPart:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a manifest says. `time` is None where it does not tell."""
+    """The parts and the time of a delivery; `time` is None where neither the manifest nor its folder has one."""
 
     parts: tuple[NamedPart, ...]
     time: datetime | None
@@ -42,15 +43,15 @@ def read_manifest(content: bytes, key: str, role: ManifestOf) -> Manifest:
     """Read the manifest that has this key.
 
     Raises:
-        Poison: it is none, or names what it must not; the text says what is wrong.
+        Poison: the content is no manifest, or names a part that it must not; the text names the problem.
     """
     document = _document(content)
     layout = role.layout
     items = _at(document, layout.manifests.parts)
     if not isinstance(items, list) or not items:
-        raise Poison(f"The manifest names no parts: {layout.manifests.parts} is no list with items.")
+        raise Poison(f"The manifest names no parts: {layout.manifests.parts} is no list with items. {_REMEDY}")
     if len(items) > MAX_PARTS:
-        raise Poison(f"The manifest names {len(items):,} parts; more than {MAX_PARTS:,} are not read.")
+        raise Poison(f"The manifest names {len(items):,} parts; more than {MAX_PARTS:,} are not read. {_REMEDY}")
     parts = {part.key: part for part in (_part(item, key, role) for item in items)}
     return Manifest(tuple(parts.values()), _time(document, layout) or role.place.written_at)
 
@@ -59,27 +60,28 @@ def _document(content: bytes) -> Any:  # noqa: ANN401 - JSON
     try:
         return json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise Poison(f"The manifest is not JSON: {str(error)[:_SHOWN]}") from error
+        raise Poison(f"The manifest is not JSON: {str(error)[:_SHOWN]}. {_REMEDY}") from error
 
 
 def _part(item: object, manifest_key: str, role: ManifestOf) -> NamedPart:
     rules = role.layout.manifests
     name = _at(item, rules.key) if rules.key else item
     if not isinstance(name, str) or not name:
-        raise Poison(f"The manifest has a part without a name at {rules.parts}.")
+        raise Poison(f"The manifest has a part without a name at {rules.parts}. {_REMEDY}")
     size = _at(item, rules.size) if rules.size else None
+    # The first candidate in the manifest's own export and period is the part; the name alone decides nothing.
     for key in _candidates(_without_bucket(name), manifest_key):
-        if place := role.layout.part_in(key, role.place):
+        if place := role.layout.part(key, role.place):
             known = size if type(size) is int and size >= 0 else None  # a bool is an int
             return NamedPart(key, known, overwritten=place.delivery is None)
     raise Poison(
         f"The manifest names {name[:_SHOWN]!r}, which is no part of its own export and period "
-        f"({role.place.prefix}, {role.place.period})."
+        f"({role.place.prefix}, {role.place.period}). {_REMEDY}"
     )
 
 
 def _candidates(name: str, manifest_key: str) -> Iterator[str]:
-    """Keys that may be meant: the name itself, then that below each folder of the manifest, the outermost first.
+    """Yield keys that may be meant: the name itself, then the name below each folder of the manifest, outermost first.
 
     Exports get copied, into another bucket, below another prefix, onto a disk; the names in their manifests do not.
     """
@@ -104,7 +106,7 @@ def _time(document: object, layout: Layout) -> datetime | None:
 
 
 def _at(document: object, path: str) -> Any:  # noqa: ANN401 - JSON
-    """What stands at a path of names; None where there is nothing."""
+    """Return the value at a path of names; None where there is nothing."""
     names: Sequence[str] = path.split(".")
     for name in names:
         if not isinstance(document, dict):

@@ -1,10 +1,9 @@
-"""Where in an export's folders an object stands, and the scope that a delivery of it replaces."""
+"""The place of an object in an export's folders, and the scope that a delivery replaces."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-EXPORT_BUCKET = "export:"
-"""The bucket of ledger lines about a delivery as a whole; their keys are `bucket/export/period`."""
+from billstream.consumer.events import EXPORT_BUCKET
 
 
 @dataclass(frozen=True)
@@ -12,7 +11,7 @@ class Place:
     """An export, one of its billing periods, and the folder of one delivery, where the export has such folders.
 
     `prefix` is the key up to the export's own folders, with its last slash; empty at the root of a bucket. `period` is
-    `yyyy-mm` for a calendar month, however a vendor writes it.
+    `yyyy-mm` for a calendar month, in whatever way the vendor writes it; other periods are `yyyymmdd-yyyymmdd`.
     """
 
     prefix: str
@@ -20,20 +19,20 @@ class Place:
     delivery: str | None = None
 
     def same_export(self, other: "Place") -> bool:
-        """Whether both are of one export and one period."""
+        """Return whether both are in one export and one period."""
         return (self.prefix, self.period) == (other.prefix, other.period)
 
     def scope_key(self, bucket: str) -> str:
-        """The key of the ledger's lines about the deliveries of this export and period."""
+        """Return the key of the ledger's lines about the deliveries of this export and period."""
         return f"{bucket}/{self.prefix}{self.period}"
 
     def scope(self, bucket: str) -> str:
-        """What a delivery replaces as a whole."""
+        """Return the scope that a whole delivery replaces."""
         return f"{EXPORT_BUCKET}//{self.scope_key(bucket)}"
 
     @property
     def written_at(self) -> datetime | None:
-        """The time that the delivery's folder begins with, as in `2024-05-18T20:16:37.306Z-<id>`; None without one."""
+        """The time that the delivery's folder begins with, such as `2024-05-18T20:16:37Z-<id>`; None without one."""
         stamp, zone, _ = (self.delivery or "").partition("Z")
         try:
             return datetime.fromisoformat(f"{stamp}+00:00") if zone and "T" in stamp else None

@@ -1,12 +1,12 @@
-"""Templates of keys: a closed language that is matched segment by segment, from the end of the key, in linear time.
+"""Templates of keys: a closed language that becomes one regular expression, matched in linear time.
 
 | segment | stands for |
 |---|---|
-| `{export}` | the first segment of every template: any number of leading segments, none included |
+| `{export}` | the first segment of every template: any number of leading segments, also zero |
 | `{name}` | a segment that repeats the last one of the export |
 | `{delivery}` | one segment, the folder of one delivery |
 | `{yyyymmdd-yyyymmdd}` | one segment: the first and the last day of the period, or the day after the last |
-| `{yyyy-mm}`, `{yyyy}` and `{mm}` | the month of the period; a text may stand before them, as `BILLING_PERIOD=` |
+| `{yyyy-mm}`, `{yyyy}` and `{mm}` | the month of the period; a text may stand before them, such as `BILLING_PERIOD=` |
 | all else | itself; `*` in it is any text within the segment |
 
 Case counts in folders that stand for themselves, and nowhere else: AWS writes `BILLING_PERIOD=` and `billing_period=`.
@@ -14,134 +14,100 @@ Case counts in folders that stand for themselves, and nowhere else: AWS writes `
 
 import calendar
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from billstream.consumer.layouts.place import Place
 
 _PLACEHOLDER = re.compile(r"([^{}*]*)\{(yyyymmdd-yyyymmdd|yyyy-mm|yyyy|mm)\}")
-_WHOLE = frozenset({"{name}", "{delivery}"})
-_PERIODS = ({"yyyymmdd-yyyymmdd"}, {"yyyy-mm"}, {"yyyy", "mm"})
-
-
-@dataclass(frozen=True)
-class _Segment:
-    """One segment of a template; `period` is the part of the period that it names, `text` what stands before it."""
-
-    text: str
-    period: str | None = None
-
-    @classmethod
-    def of(cls, text: str) -> "_Segment":
-        placeholder = _PLACEHOLDER.fullmatch(text)
-        return cls(placeholder[1].casefold(), placeholder[2]) if placeholder else cls(text)
-
-    def fits(self, part: str, leading: Sequence[str], found: dict[str, str]) -> bool:
-        """Whether a segment of a key fits; what it stands for is noted in `found`."""
-        if self.period:
-            found[self.period] = part[len(self.text) :]
-            return part[: len(self.text)].casefold() == self.text
-        if self.text == "{delivery}":
-            found["delivery"] = part
-            return part != ""
-        if self.text == "{name}":
-            return bool(leading) and part == leading[-1]
-        return glob(self.text, part) if "*" in self.text else self.text == part
+# `[0-9]` and not `\d`, which other scripts' digits match. A year has four digits, a month after a hyphen two.
+_PERIODS = {
+    "yyyymmdd-yyyymmdd": r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})",
+    "yyyy-mm": r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})",
+    "yyyy": r"(?P<year>[0-9]{4})",
+    "mm": r"(?P<month>[0-9]{1,2})",
+}
+_SEGMENTS = {"{name}": "(?P<name>[^/]*)", "{delivery}": "(?P<delivery>[^/]+)"}
+_COMPLETE = (["yyyymmdd-yyyymmdd"], ["yyyy-mm"], ["mm", "yyyy"])
 
 
 @dataclass(frozen=True)
 class Template:
-    """One template; see the module."""
+    """One template: `pattern` matches its last `count` segments, those after `{export}`."""
 
     text: str
-    segments: tuple["_Segment", ...]
+    count: int
+    pattern: re.Pattern[str]
 
     @classmethod
     def parse(cls, text: str) -> "Template":
         """Read a template.
 
         Raises:
-            ValueError: it is none; the text says why.
+            ValueError: it is not valid; the error names the reason.
         """
         first, *segments = text.split("/")
         if first != "{export}" or not segments or not all(segments):
             raise ValueError(f"{text!r} must begin with {{export}}/ and have no empty segment")
+        parts, periods = [], []
         for segment in segments:
-            if ("{" in segment or "}" in segment) and segment not in _WHOLE and not _PLACEHOLDER.fullmatch(segment):
+            if segment in _SEGMENTS:
+                parts.append(_SEGMENTS[segment])
+            elif placeholder := _PLACEHOLDER.fullmatch(segment):
+                periods.append(placeholder[2])
+                parts.append(f"(?i:{re.escape(placeholder[1])}){_PERIODS[placeholder[2]]}")
+            elif "{" in segment or "}" in segment:
                 raise ValueError(f"{text!r} has a segment that is not understood: {segment!r}")
-        understood = tuple(_Segment.of(segment) for segment in segments)
-        periods = {segment.period for segment in understood if segment.period}
-        if periods not in _PERIODS:
+            else:
+                parts.append(glob_pattern(segment) if "*" in segment else re.escape(segment))
+        if sorted(periods) not in _COMPLETE:
             raise ValueError(f"{text!r} must name the period once, as one of {{yyyymmdd-yyyymmdd}}, {{yyyy-mm}}, …")
-        return cls(text, understood)
+        try:
+            return cls(text, len(segments), re.compile("/".join(parts)))
+        except re.error as error:  # a group that is there twice
+            raise ValueError(f"{text!r} has a placeholder twice: {error}") from error
 
     def match(self, key: str) -> Place | None:
-        """Where the key stands, if it fits."""
-        parts = key.split("/")
-        if len(parts) < len(self.segments) or _climbs(key, parts):
+        """Return the place that the key names, None if it does not match."""
+        # Split off from the end, so that the pattern never searches for the place where it begins.
+        tail = "/".join(key.rsplit("/", self.count)[-self.count :])
+        found = self.pattern.fullmatch(tail)
+        if found is None:
             return None
-        leading, tail = parts[: -len(self.segments)], parts[-len(self.segments) :]
-        found: dict[str, str] = {}
-        for segment, part in zip(self.segments, tail, strict=True):
-            if not segment.fits(part, leading, found):
-                return None
-        period = _period(found)
-        prefix = "".join(f"{part}/" for part in leading)
-        return Place(prefix, period, found.get("delivery")) if period else None
+        prefix, groups = key[: len(key) - len(tail)], found.groupdict()
+        if "name" in groups and not f"/{prefix}".endswith(f"/{groups['name']}/"):
+            return None
+        # No export has a folder that a file system would take for another one.
+        if "./" in f"{key}/" and not {".", ".."}.isdisjoint(key.split("/")):
+            return None
+        period = _period(groups)
+        return Place(prefix, period, groups.get("delivery")) if period else None
 
 
-def glob(pattern: str, text: str) -> bool:
-    """Whether `text` fits `pattern`, in which `*` is any text; case does not count."""
-    first, *rest = pattern.casefold().split("*")
-    text = text.casefold()
+def glob_pattern(pattern: str) -> str:
+    """Return a regular expression for a pattern in which `*` is any text within a segment; case does not count.
+
+    Each piece between stars is taken where it is found first, and is never tried elsewhere (an atomic group): however
+    many stars there are, no key makes the search go back.
+    """
+    first, *rest = (re.escape(piece) for piece in pattern.split("*"))
     if not rest:
-        return text == first
-    if not text.startswith(first):
-        return False
-    position = len(first)
-    for piece in rest[:-1]:
-        position = text.find(piece, position)
-        if position < 0:
-            return False
-        position += len(piece)
-    return text.endswith(rest[-1]) and len(text) - len(rest[-1]) >= position
+        return f"(?i:{first})"
+    pieces = "".join(f"(?>[^/]*?{piece})" for piece in rest[:-1])
+    return f"(?i:{first}{pieces}[^/]*{rest[-1]})"
 
 
-def _climbs(key: str, parts: Sequence[str]) -> bool:
-    """Whether a folder is one that a file system would take for another one."""
-    return "./" in f"{key}/" and not {".", ".."}.isdisjoint(parts)
-
-
-def _period(found: dict[str, str]) -> str | None:
+def _period(groups: dict[str, str]) -> str | None:
+    """Return the period that the groups name: `yyyy-mm` for a whole month, else its days; None for no dates."""
     try:
-        if days := found.get("yyyymmdd-yyyymmdd"):
-            return _of_days(days)
-        if month := found.get("yyyy-mm"):
-            year, _, number = month.partition("-")
-            return _month(year, number) if len(number) == len("mm") else None
-        return _month(found["yyyy"], found["mm"])
-    except (ValueError, KeyError):
+        if "first" not in groups:
+            return f"{date(int(groups['year']), int(groups['month']), 1):%Y-%m}"
+        first, last = (date(int(day[:4]), int(day[4:6]), int(day[6:])) for day in (groups["first"], groups["last"]))
+    except ValueError:
         return None
-
-
-def _month(year: str, month: str) -> str | None:
-    if (
-        not (year + month).isascii()
-        or not (year + month).isdigit()
-        or len(year) != len("yyyy")
-        or len(month) > len("mm")
-    ):
-        return None
-    return f"{date(int(year), int(month), 1):%Y-%m}"
-
-
-def _of_days(text: str) -> str | None:
-    if not re.fullmatch(r"[0-9]{8}-[0-9]{8}", text):
-        return None
-    first, last = (date(int(day[:4]), int(day[4:6]), int(day[6:])) for day in text.split("-"))
     if first > last:
         return None
     end = date(first.year, first.month, calendar.monthrange(first.year, first.month)[1])
+    # AWS names the day after the last one, Microsoft the last one.
     whole = first.day == 1 and (last == end or (last - end).days == 1)
-    return f"{first:%Y-%m}" if whole else text
+    return f"{first:%Y-%m}" if whole else f"{groups['first']}-{groups['last']}"

@@ -1,6 +1,6 @@
-"""A profile applied to one header: what each column of `charges` is made of, by position."""
+"""A profile applied to one header: the cells that each column of `charges` is made of, by position."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from billstream.consumer.profiles.model import Operand, Profile, Source
@@ -67,7 +67,7 @@ Value = Constant | Cell | First | Sum | Product | Switch | Tags
 
 @dataclass(frozen=True)
 class Binding:
-    """What feeds which column of `charges`, for files with one header."""
+    """The values of the columns of `charges`, for files with one header."""
 
     profile: Profile
     header: tuple[str, ...]
@@ -75,7 +75,7 @@ class Binding:
 
     @property
     def positions(self) -> dict[str, int]:
-        """Column of `charges` to the position of its cell, for columns that are one cell and nothing else."""
+        """The position of the cell of each column of `charges` that is one cell and nothing else."""
         return {
             column: value.position
             for column, value in self.values.items()
@@ -84,7 +84,7 @@ class Binding:
 
     @property
     def used(self) -> frozenset[int]:
-        """Positions of the header's columns that some column of `charges` is made of."""
+        """The positions of the header's columns that some column of `charges` is made of."""
         found = {cell.position for value in self.values.values() for cell in cells_of(value)}
         found |= {c.unless for value in self.values.values() for c in cells_of(value) if c.unless is not None}
         for value in self.values.values():
@@ -97,11 +97,12 @@ class Binding:
 
     @property
     def rescued(self) -> tuple[int, ...]:
-        """Positions of the cells that no column of `charges` holds as they are; they are kept as JSON.
+        """The positions of the cells that no column of `charges` contains unchanged; they are kept as JSON.
 
-        A cell that is only part of a sum, or whose text is mapped to another, cannot be told from the result, so it
+        A cell that is only part of a sum, or whose text is mapped to another, cannot be derived from the result, so it
         is kept as well.
         """
+        # A negative number or a mapped text has lost its original form.
         held: set[int] = set()
         for column, value in self.values.items():
             if isinstance(value, Cell) and not value.negative and self.profile.columns[column].mapping is None:
@@ -115,7 +116,7 @@ class Binding:
 
 
 def cells_of(value: Value) -> Iterator[Cell]:
-    """Every cell that a value is made of; those of tags aside."""
+    """Yield every cell that a value is made of, except those of tags."""
     if isinstance(value, Cell):
         yield value
     elif isinstance(value, First | Sum | Product):
@@ -126,7 +127,7 @@ def cells_of(value: Value) -> Iterator[Cell]:
 
 
 def bind(profile: Profile, header: Sequence[str], key: str = "") -> Binding | None:
-    """`profile` over one header, or None when it does not fit header or key."""
+    """Return `profile` over one header, or None when it does not fit header or key."""
     names = profile.names_in(header)
     if not profile.match.fits(names, key):
         return None
@@ -138,49 +139,34 @@ def bind(profile: Profile, header: Sequence[str], key: str = "") -> Binding | No
 
 
 def _bound(source: Source, header: Header) -> Value | None:
+    """Return the value of one column, None when the header lacks what it is made of."""
     if source.constant is not None:
         return Constant(source.constant)
-    if source.by:
-        return _switch(source, header)
-    if source.names or source.prefixed:
-        return _cell_or_tags(source, header)
-    return _expression(source, _cells(source.first or source.sum or source.product, header))
-
-
-def _expression(source: Source, cells: tuple[Cell, ...]) -> First | Sum | Product | None:
-    if source.product:
-        return Product((cells[0], cells[1])) if len(cells) == len(source.product) else None
-    if not cells:
-        return None
-    return First(cells) if source.first else Sum(cells)
-
-
-def _cell_or_tags(source: Source, header: Header) -> Cell | Tags | None:
-    position = header.position(source.names)
     if source.prefixed:
-        columns = _named_once(pair for pair in header.beginning_with(source.prefixed) if pair[0] != position)
+        position = header.position(source.names)
+        names: dict[str, int] = {}  # of two columns for one tag, the first counts
+        for index, name in header.beginning_with(source.prefixed):
+            if index != position:
+                names.setdefault(name, index)
+        columns = tuple((index, name) for name, index in names.items())
         return Tags(position, columns) if columns or position is not None else None
-    return Cell(position) if position is not None else None
-
-
-def _named_once(pairs: Iterable[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
-    names: dict[str, int] = {}
-    for position, name in pairs:
-        names.setdefault(name, position)
-    return tuple((position, name) for name, position in names.items())
-
-
-def _switch(source: Source, header: Header) -> Switch | None:
-    by = header.position(source.by)
-    otherwise = _whole_sum(source.otherwise, header) if isinstance(source.otherwise, tuple) else None
-    if by is None:
-        return None
-    cases = {text: _whole_sum(operands, header) for text, operands in source.cases.items()}
-    return Switch(by, cases, otherwise)
+    if source.names:
+        position = header.position(source.names)
+        return Cell(position) if position is not None else None
+    if source.by:
+        by = header.position(source.by)
+        otherwise = _whole_sum(source.otherwise, header) if isinstance(source.otherwise, tuple) else None
+        cases = {text: _whole_sum(operands, header) for text, operands in source.cases.items()}
+        return Switch(by, cases, otherwise) if by is not None else None
+    cells = _cells(source.first or source.sum or source.product, header)
+    value: First | Sum | Product | None = First(cells) if source.first else Sum(cells)
+    if source.product:
+        value = Product((cells[0], cells[1])) if len(cells) == len(source.product) else None
+    return value if cells else None
 
 
 def _whole_sum(operands: Sequence[Operand], header: Header) -> Sum | None:
-    """A sum that misses a cell would be a wrong number."""
+    """Return a sum, None when a cell of it is missing: it would be a wrong number."""
     cells = _cells(operands, header)
     return Sum(cells) if len(cells) == len(operands) else None
 

@@ -1,10 +1,10 @@
-"""What a profile may say. It is a closed vocabulary: nothing in a profile ever becomes SQL as it stands."""
+"""The words of a profile. They are a closed vocabulary: no text of a profile ever becomes SQL."""
 
 import re
 import zoneinfo
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -20,35 +20,36 @@ class _Strict(BaseModel):
 
 
 class Operand(_Strict):
-    """One cell of a record, as part of a small expression."""
+    """One cell of a record, as a term of an expression."""
 
-    names: tuple[str, ...] = Field(alias="from", min_length=1, description="Header names; the first that is there.")
+    names: tuple[str, ...] = Field(
+        alias="from", min_length=1, description="Header names; the first that the header has."
+    )
     amounts: str | None = Field(
         None, min_length=1, description="The cell is a JSON array of objects; their numbers of this name are added."
     )
-    negative: bool = Field(False, description="The number counts with its sign turned.")
+    negative: bool = Field(False, description="The number counts with the opposite sign.")
     unless: tuple[str, ...] = Field(
         (), description="Header names of a cell; the number counts as zero in a row where this has a value."
     )
 
 
-def _operand(given: object) -> object:
-    """A name or a list of names for short."""
+def _spelled_out(given: object) -> object:
+    """Return the table that a name or a list of names is short for."""
     if isinstance(given, str):
         return {"from": [given]}
     return {"from": given} if isinstance(given, list | tuple) else given
 
 
-OneOperand = Annotated[Operand, BeforeValidator(_operand)]
-Operands = Annotated[tuple[OneOperand, ...], Field(min_length=1)]
+OneOperand = Annotated[Operand, BeforeValidator(_spelled_out)]
 
 
 class Source(_Strict):
-    """Where one column of `charges` comes from: one of `from`, `first`, `sum`, `product`, `by` or `constant`."""
+    """The origin of one column of `charges`: one of `from`, `first`, `sum`, `product`, `by` or `constant`."""
 
-    names: tuple[str, ...] = Field((), alias="from", description="Header names, the first that is there is taken.")
+    names: tuple[str, ...] = Field((), alias="from", description="Header names; the first that the header has.")
     first: tuple[OneOperand, ...] = Field((), description="The first of these cells that has a value.")
-    sum: tuple[OneOperand, ...] = Field((), description="These cells added; an empty one counts nothing.")
+    sum: tuple[OneOperand, ...] = Field((), description="These cells added; an empty one adds nothing.")
     product: tuple[OneOperand, ...] = Field((), description="Two cells multiplied, exactly.")
     by: tuple[str, ...] = Field((), description="Header names of the cell that chooses among `cases`.")
     cases: dict[str, tuple[OneOperand, ...]] = Field(
@@ -57,18 +58,20 @@ class Source(_Strict):
     otherwise: tuple[OneOperand, ...] | str | None = Field(
         None, description="With `cases`, what is added for any other text; with `map`, the text for any other."
     )
-    constant: str | None = Field(None, description="The value of every row, when the file does not say it.")
-    default: str | None = Field(None, description="The value of a row whose cell has none.")
+    constant: str | None = Field(None, description="The value of every row, when the file has no column for it.")
+    default: str | None = Field(None, description="The value of a row whose cell is empty.")
     mapping: dict[str, str] | None = Field(
         None,
         alias="map",
-        description="Texts of the file, in any case, to texts of `charges`; an empty one is no value.",
+        description="Texts of the file, in any case, to texts of `charges`; an empty text is no value.",
     )
     never: dict[str, str] = Field(
         default_factory=dict,
-        description="Texts that no file of this kind has, with the reason why a file that has one is refused.",
+        description="Texts that no file of this kind has, each with the reason for refusing a file that has it.",
     )
-    prefixed: tuple[str, ...] = Field((), description="Tags: each column whose name begins so is one tag.")
+    prefixed: tuple[str, ...] = Field(
+        (), description="Tags: each column whose name begins with one of these is one tag."
+    )
     required: bool = Field(False, description="A row without a value here is rejected.")
 
     @field_validator("by", mode="before")
@@ -79,6 +82,7 @@ class Source(_Strict):
     @model_validator(mode="after")
     def _one_origin(self) -> "Source":
         tags = bool(self.names or self.prefixed)
+        # `from` and `prefixed` together are one origin: tags of a cell and of columns.
         origins = (tags, bool(self.first), bool(self.sum), bool(self.product), bool(self.by), self.constant is not None)
         if sum(origins) != 1:
             raise ValueError("give exactly one of `from`, `first`, `sum`, `product`, `by` and `constant`")
@@ -94,17 +98,25 @@ class Source(_Strict):
             raise ValueError("`never` goes with `from`")
         return self
 
+    @property
+    def header_names(self) -> tuple[str, ...]:
+        """Every header name that this may come from; none for a constant."""
+        operands = (*self.first, *self.sum, *self.product)
+        return self.names or self.by or tuple(name for operand in operands for name in operand.names)
+
 
 class Match(_Strict):
-    """When a profile fits a header."""
+    """The conditions under which a profile fits a header."""
 
     needs: tuple[str, ...] = Field((), description="Columns of `charges` that must have a source.")
-    one_of: tuple[tuple[str, ...], ...] = Field((), description="Sets of header names; one set must be wholly there.")
-    none: tuple[str, ...] = Field((), description="Header names that must not be there.")
+    one_of: tuple[tuple[str, ...], ...] = Field(
+        (), description="Sets of header names; the header must have all names of one set."
+    )
+    none: tuple[str, ...] = Field((), description="Header names that the header must not have.")
     keys: tuple[str, ...] = Field((), description="Patterns (*, ?) of the object's key; one must fit, in any case.")
 
     def fits(self, header: Header, key: str) -> bool:
-        """Whether header and key are as this says; `needs` aside."""
+        """Return whether header and key meet these conditions, except `needs`."""
         if self.one_of and not any(all(name in header for name in names) for names in self.one_of):
             return False
         if any(name in header for name in self.none):
@@ -113,22 +125,25 @@ class Match(_Strict):
 
 
 class Values(_Strict):
-    """How the cells of a file are written."""
+    """The way in which the cells of a file are written."""
 
-    nulls: tuple[str, ...] = Field((), description="Cells that mean no value, beside the empty cell.")
+    nulls: tuple[str, ...] = Field((), description="Cells that mean no value, besides the empty cell.")
     times: tuple[str, ...] = Field(
         ("iso",), min_length=1, description="iso, epoch_seconds, epoch_milliseconds, or formats such as %m/%d/%Y."
     )
     time_zone: str = Field("UTC", description="The zone of times without an offset, such as America/New_York.")
     symbols: tuple[str, ...] = Field((), description="Currency signs that may stand at a number, such as $.")
-    thousands: str = Field("", max_length=1, description="What groups the digits of a number by three.")
-    decimal_point: str = Field(".", pattern=r"^[.,]$", description="What stands before a number's decimals.")
-    footers: tuple[str, ...] = Field((), description="Last lines whose first cell begins so are no rows.")
+    thousands: str = Field("", max_length=1, description="The character that groups the digits of a number by three.")
+    decimal_point: str = Field(".", pattern=r"^[.,]$", description="The character before a number's decimals.")
+    footers: tuple[str, ...] = Field(
+        (), description="Last lines whose first cell begins with one of these are no rows."
+    )
     bracketed_names: bool = Field(False, description="A header name may be given as `Kosten (Cost)`.")
 
     @field_validator("times")
     @classmethod
     def _known_formats(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        # Only directives for which `decode.values` has a shape: a format without one would not be guarded.
         for form in given:
             if form in NAMED_TIMES:
                 continue
@@ -154,27 +169,20 @@ class Values(_Strict):
 
 
 class Profile(_Strict):
-    """One kind of billing file, or one kind of file that is none: see `refuse`."""
+    """One kind of billing file, or, with `refuse`, one kind of file that is no billing file."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
     match: Match
     values: Values = Values()
-    columns: dict[str, Source] = Field(default_factory=dict)
-    refuse: str | None = Field(None, min_length=1, description="Why such a file is no list of charges.")
+    columns: dict[str, Annotated[Source, BeforeValidator(_spelled_out)]] = Field(default_factory=dict)
+    refuse: str | None = Field(None, min_length=1, description="The reason why such a file is no list of charges.")
     scope: Literal["object", "delivery"] = Field(
         "object",
-        description="What rows replace: `object`, those of the same object, or of the same export and period where a "
-        "manifest lists the file; `delivery`, only the latter: a file that no manifest lists is quarantined.",
+        description="Rows that a file replaces: `object`, those of the same object, or of the same export and period "
+        "where a manifest lists the file; `delivery`, only the latter: a file that no manifest lists is quarantined.",
     )
     depth: int = Field(0, description="How many profiles this one extends; set by the registry.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _own_fields(cls, given: Any) -> Any:  # noqa: ANN401 - what TOML held
-        if isinstance(given, dict) and isinstance(given.get("columns"), dict):
-            return {**given, "columns": {name: _source(source) for name, source in given["columns"].items()}}
-        return given
 
     @model_validator(mode="after")
     def _needs_are_mapped(self) -> "Profile":
@@ -190,36 +198,28 @@ class Profile(_Strict):
         return self
 
     def names_in(self, header: Sequence[str]) -> Header:
-        """The names of a header, as this profile looks them up."""
+        """Return the names of a header, the way this profile looks them up."""
         return header_of(tuple(header), bracketed=self.values.bracketed_names)
 
     def fits(self, header: Sequence[str], key: str) -> bool:
-        """Whether [match] is as header and key are; what it needs aside."""
+        """Return whether header and key meet the conditions of [match], except `needs`."""
         return self.match.fits(self.names_in(header), key)
 
     def missing(self, header: Sequence[str], columns: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Those of `columns`, or else of the columns that this profile needs, that the header has no source for."""
+        """Return the columns that the header has no source for.
+
+        Args:
+            header: the names of a file's columns.
+            columns: the columns of `charges` in question; without it, those that this profile needs.
+        """
         names = self.names_in(header)
         asked = self.match.needs if columns is None else columns
-        return tuple(column for column in asked if not _has_source(self.columns[column], names))
-
-
-def _source(given: object) -> object:
-    """A header name, or a list of them, for short."""
-    if isinstance(given, str):
-        return {"from": [given]}
-    return {"from": given} if isinstance(given, list) else given
-
-
-def _has_source(source: Source, header: Header) -> bool:
-    if source.constant is not None:
-        return True
-    names = (
-        source.names
-        or source.by
-        or tuple(name for part in (*source.first, *source.sum, *source.product) for name in part.names)
-    )
-    return any(name in header for name in names)
+        sources = ((column, self.columns[column]) for column in asked)
+        return tuple(
+            column
+            for column, source in sources
+            if source.constant is None and not any(name in names for name in source.header_names)
+        )
 
 
 __all__ = ["NAMED_TIMES", "Match", "Operand", "Profile", "Source", "Values", "normalised"]

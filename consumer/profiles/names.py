@@ -1,4 +1,4 @@
-"""The names of a header, as profiles look them up."""
+"""The names of a header, the way profiles look them up."""
 
 import re
 import unicodedata
@@ -11,10 +11,10 @@ _BRACKETED = re.compile(r"\(([^()]+)\)\s*$")
 
 
 def normalised(name: str) -> str:
-    """A column name as profiles compare it: without case, spaces, underscores and punctuation.
+    """Return a column name without case, spaces, underscores and punctuation, the way profiles compare names.
 
-    `lineItem/UnblendedCost` and `line_item_unblended_cost` are the same. A name of nothing but these is compared
-    as it is.
+    `lineItem/UnblendedCost` and `line_item_unblended_cost` are the same. A name that has only such characters is
+    compared unchanged.
     """
     if name.isascii():
         plain = name.lower()
@@ -24,7 +24,7 @@ def normalised(name: str) -> str:
 
 
 class Header:
-    """Which position each name of a header has. Of equal names, the first counts.
+    """The position of each name of a header. Of equal names, the first counts.
 
     Args:
         names: the header's names, in order.
@@ -34,6 +34,7 @@ class Header:
     def __init__(self, names: Sequence[str], *, bracketed: bool = False) -> None:
         self.names = tuple(names)
         self._positions: dict[str, int] = {}
+        # Plain names first, so that a name in brackets never hides a column of that name.
         for index, name in enumerate(self.names):
             self._positions.setdefault(normalised(name), index)
         if bracketed:
@@ -45,11 +46,11 @@ class Header:
         return normalised(name) in self._positions
 
     def position(self, names: Iterable[str]) -> int | None:
-        """Where the first of `names` stands that is there; None when none is."""
+        """Return the position of the first of `names` that the header has; None when it has none of them."""
         return next((self._positions[n] for n in map(normalised, names) if n in self._positions), None)
 
     def beginning_with(self, prefixes: Sequence[str]) -> list[tuple[int, str]]:
-        """(position, rest of the name) of each name that begins with one of `prefixes`, in whatever case."""
+        """Return (position, rest of the name) for each name that begins with one of `prefixes`, in any case."""
         found = []
         for index, name in enumerate(self.names):
             prefix = next((p for p in prefixes if name[: len(p)].casefold() == p.casefold()), None)
@@ -60,5 +61,5 @@ class Header:
 
 @lru_cache(maxsize=4)
 def header_of(names: tuple[str, ...], *, bracketed: bool) -> Header:
-    """`Header(names)`, made once for all profiles that look at it: a header may be a megabyte long."""
+    """Return `Header(names)`, made once for all profiles that look at it: a header may be a megabyte long."""
     return Header(names, bracketed=bracketed)

@@ -2,28 +2,31 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from importlib.resources.abc import Traversable
 from typing import Any
 
 from pydantic import ValidationError
 
 from billstream.common.errors import Fatal
-from billstream.consumer.profiles.kinds import mismatch
-from billstream.consumer.profiles.model import Profile
+from billstream.consumer.profiles.model import Profile, Source
 
 _NEVER_NULL = "charge_period_start"
 _LARGEST = 1024 * 1024  # bytes
 _TABLES = ("match", "values", "columns")
+_TEXT, _NUMBER, _TIME = "VARCHAR", "DECIMAL(38,18)", "TIMESTAMP WITH TIME ZONE"
+_DECIMALS, _LIMIT = 18, Decimal(10) ** 20  # of a number
 
 
 @dataclass(frozen=True)
 class ReadProfile:
-    """A profile, and what its file and the files it extends said together."""
+    """A profile, and the content of its file together with that of the files that it extends."""
 
     profile: Profile
-    told: dict[str, Any]
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,34 @@ class _Script:
 
     path: Traversable
     text: str
-    told: dict[str, Any]
+    content: dict[str, Any]
+
+    @property
+    def base(self) -> str | None:
+        """The name of the profile that this one extends."""
+        base = self.content.get("extends")
+        if base is not None and not isinstance(base, str):
+            raise self.wrong("`extends` is the name of one profile", "extends")
+        return base
 
     def wrong(self, reason: str, *place: str) -> Fatal:
         line = _line(self.text, place)
         where = f"{self.path}, line {line}" if line else str(self.path)
-        return Fatal(f"The profile {where} is not valid{' at ' + '.'.join(place) if place else ''}: {reason}")
+        return Fatal(
+            f"The profile {where} is not valid{' at ' + '.'.join(place) if place else ''}: {reason}. "
+            "No file was read: repair the profile or move it away."
+        )
 
 
 def read_profiles(
     folder: Traversable, columns: Mapping[str, str], known: Mapping[str, ReadProfile]
 ) -> dict[str, ReadProfile]:
-    """The profiles of a folder's TOML files, by name.
+    """Return the profiles of a folder's TOML files, by name.
 
     Args:
-        folder: where the files are; others than *.toml are passed over.
+        folder: where the files are; others than *.toml are left out.
         columns: the columns of `charges` that a profile may fill, with their DuckDB types.
-        known: profiles of elsewhere that these may extend.
+        known: profiles from elsewhere that these may extend.
 
     Raises:
         Fatal: a file is not valid; the text names it, the line and the reason.
@@ -56,8 +70,10 @@ def read_profiles(
     paths = sorted((f for f in folder.iterdir() if f.name.endswith(".toml") and f.is_file()), key=lambda f: f.name)
     waiting = [_script(path) for path in paths]
     found: dict[str, ReadProfile] = {}
+    # A profile is read after the one it extends, so each round takes those whose base is not in a waiting file.
     while waiting:
-        ready = [one for one in waiting if _base_name(one) in {None, *found} or _base_name(one) not in _names(waiting)]
+        names = {script.content.get("name") for script in waiting}
+        ready = [script for script in waiting if script.base in {None, *found} or script.base not in names]
         if not ready:
             raise waiting[0].wrong("it extends itself, by way of others", "extends")
         for script in ready:
@@ -65,79 +81,99 @@ def read_profiles(
             if read.profile.name in found:
                 raise script.wrong(f"another file of this folder is named {read.profile.name!r} too", "name")
             found[read.profile.name] = read
-        waiting = [one for one in waiting if one not in ready]
+        waiting = [script for script in waiting if script not in ready]
     return dict(sorted(found.items()))
 
 
 def _script(path: Traversable) -> _Script:
     raw = path.read_bytes()
     if len(raw) > _LARGEST:
-        raise Fatal(f"The profile {path} is larger than {_LARGEST} bytes.")
+        raise Fatal(f"The profile {path} is larger than {_LARGEST} bytes. No file was read: move it away.")
     try:
         text = raw.decode("utf-8")
         return _Script(path, text, tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Fatal(f"The profile {path} is not valid TOML: {error}") from error
-
-
-def _base_name(script: _Script) -> str | None:
-    base = script.told.get("extends")
-    if base is not None and not isinstance(base, str):
-        raise script.wrong("`extends` is the name of one profile", "extends")
-    return base
-
-
-def _names(scripts: Iterable[_Script]) -> set[object]:
-    return {script.told.get("name") for script in scripts}
+        raise Fatal(
+            f"The profile {path} is not valid TOML: {error}. No file was read: repair the profile or move it away."
+        ) from error
 
 
 def _read(script: _Script, known: Mapping[str, ReadProfile], columns: Mapping[str, str]) -> ReadProfile:
-    base = _base_name(script)
+    """Return the profile of one file, checked against the columns of `charges`."""
+    base = script.base
     if base is not None and base not in known:
         raise script.wrong(f"there is no profile {base!r} to extend", "extends")
-    if "depth" in script.told:
-        raise script.wrong("it is not for a file to say", "depth")
-    told = _extended(known[base].told, script.told) if base else dict(script.told)
+    if "depth" in script.content:
+        raise script.wrong("`depth` is calculated, and no word of a profile", "depth")
+    content = _extended(known[base].content, script.content) if base else dict(script.content)
     depth = known[base].profile.depth + 1 if base else 0
     try:
-        profile = Profile.model_validate({**told, "depth": depth})
+        profile = Profile.model_validate({**content, "depth": depth})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         reason = first["msg"].removeprefix("Value error, ")
+        # An error of a whole table has no place; that of `needs` is found by its name.
         place = tuple(str(part) for part in first["loc"]) or (("match", "needs") if "needs" in reason else ())
         raise script.wrong(reason, *place) from error
-    _check(script, profile, columns)
-    return ReadProfile(profile, told)
-
-
-def _extended(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """What `own` says, and what `base` says beside it: table by table, the newer word counts."""
-    told = {**base, **own}
-    told.pop("extends", None)
-    for table in _TABLES:
-        mine, theirs = own.get(table, {}), base.get(table, {})
-        if isinstance(mine, dict) and isinstance(theirs, dict) and (mine or theirs):
-            told[table] = {**theirs, **mine}
-    return told
-
-
-def _check(script: _Script, profile: Profile, columns: Mapping[str, str]) -> None:
     if profile.refuse is not None:
-        return
+        return ReadProfile(profile, content)
     for column, source in profile.columns.items():
         if column not in columns:
             raise script.wrong("`charges` has no such column", "columns", column)
-        if mistake := mismatch(source, columns[column]):
+        if mistake := _mismatch(source, columns[column]):
             raise script.wrong(mistake, "columns", column)
     time = profile.columns.get(_NEVER_NULL)
     if time is None or not (time.required or time.constant):
-        raise script.wrong("it must be mapped with `required = true`: every charge has its day", "columns", _NEVER_NULL)
+        raise script.wrong("it must be mapped with `required = true`: every charge has a day", "columns", _NEVER_NULL)
+    return ReadProfile(profile, content)
+
+
+def _extended(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of `base`, in which each word of each table that `own` has too is replaced."""
+    content = {**base, **own}
+    content.pop("extends", None)
+    for table in _TABLES:
+        mine, theirs = own.get(table, {}), base.get(table, {})
+        if isinstance(mine, dict) and isinstance(theirs, dict) and (mine or theirs):
+            content[table] = {**theirs, **mine}
+    return content
+
+
+def _mismatch(source: Source, data_type: str) -> str | None:
+    """Return why `source` cannot feed a column of `data_type`, None when it can."""
+    counting = any(part.amounts or part.negative or part.unless for part in source.first)
+    arithmetic = bool(source.sum or source.product or source.by) or counting
+    if arithmetic and data_type != _NUMBER:
+        return (
+            f"`sum`, `product`, `by`, `amounts`, `negative` and `unless` make numbers, and this column is a {data_type}"
+        )
+    if (source.mapping is not None or source.never) and data_type != _TEXT:
+        return f"`map` and `never` are about texts, and this column is a {data_type}"
+    if source.prefixed and not data_type.startswith("MAP"):
+        return f"`prefixed` makes tags, and this column is a {data_type}"
+    for given in (source.constant, source.default):
+        if given is not None and not _is_value(given, data_type):
+            return f"{given!r} is no value of a {data_type}"
+    return None
+
+
+def _is_value(text: str, data_type: str) -> bool:
+    try:
+        if data_type == _NUMBER:
+            number = Decimal(text)
+            return number.is_finite() and abs(number) < _LIMIT and int(number.as_tuple().exponent) >= -_DECIMALS
+        if data_type == _TIME:
+            datetime.fromisoformat(text)
+            return True
+    except (InvalidOperation, ValueError):
+        return False
+    return data_type == _TEXT
 
 
 def _line(text: str, place: tuple[str, ...]) -> int | None:
-    """The line on which what is at `place` begins, or its table; None when the file does not have it.
+    """Return the line on which the word at `place` begins, or its table; None when the file does not have it.
 
-    `place` is as pydantic tells it: a table's name, a key, and more that is on the key's line.
+    `place` is a table's name, a key, and more that is on the key's line, the way pydantic reports a location.
     """
     best, table = None, ""
     for number, line in enumerate(text.splitlines(), start=1):
@@ -145,13 +181,8 @@ def _line(text: str, place: tuple[str, ...]) -> int | None:
             table = opened.group(1).replace('"', "").replace(" ", "")
             if place and table == ".".join(place[: table.count(".") + 1]):
                 best = best or number
-            continue
-        key = re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line)
-        if key and _is_at(table, key.group(1), place):
-            return number
+        elif key := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
+            path = tuple(part for part in (*table.split("."), *key.group(1).split(".")) if part)
+            if path and path == place[: len(path)]:
+                return number
     return best
-
-
-def _is_at(table: str, key: str, place: tuple[str, ...]) -> bool:
-    path = tuple(part for part in (*table.split("."), *key.split(".")) if part)
-    return bool(path) and path == place[: len(path)]

@@ -1,4 +1,4 @@
-"""The profiles at hand, and the one that fits a file."""
+"""The profiles of this installation, and the one that fits a file."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -16,7 +16,8 @@ log = structlog.get_logger(__name__)
 
 _SHOWN_NAMES = 12
 _LOGGED_NAMES = 50
-_REMEMBERED = 1000  # headers; thousands of files share a few
+_SHOWN_ORIGINS = 3
+_REMEMBERED = 1000  # headers
 
 
 class ProfileRegistry:
@@ -37,9 +38,13 @@ class ProfileRegistry:
         Raises:
             Fatal: a profile is not valid; the text names the file, the line and the reason.
         """
+        # These two are written by the load itself; no profile may fill them.
         known = {column: kind for column, kind in columns.items() if column not in {"load_id", "rescued"}}
         if folder is not None and not folder.is_dir():
-            raise Fatal(f"BILLSTREAM_PROFILES_DIR is {folder}, which is not a folder.")
+            raise Fatal(
+                f"BILLSTREAM_PROFILES_DIR is {folder}, which is not a folder. "
+                "No file was read: set it to a folder with profiles, or unset it."
+            )
         built_in = read_profiles(files("billstream.consumer.profiles") / "builtin", known, {})
         own = read_profiles(folder, known, built_in) if folder is not None else {}
         return cls([one.profile for one in own.values()], [one.profile for one in built_in.values()])
@@ -60,54 +65,54 @@ class ProfileRegistry:
         return tuple(profile.name for profile in self.profiles)
 
     def bind(self, header: Sequence[str], key: str = "") -> Binding:
-        """The profile that makes most columns of `charges` from the header.
+        """Return the profile that a file with this header gets, bound to the header.
 
-        A profile of the user's own that fits is preferred to any built-in one, one that names the object's key to one
-        that does not; of equals, the one that extends more others, then one that names the headers it is known by, then
-        the first by name.
+        A profile of the user's own that fits comes before any built-in one, one that names the object's key before one
+        that does not; then the one that uses most columns of the header; of equals, the one that extends more others,
+        then one that names the headers it is known by, then the first by name.
 
         Args:
             header: the names of the file's columns.
             key: the object's key, for profiles that ask for one.
 
         Raises:
-            Poison: no profile fits, or one that knows such files not to be charges.
+            Poison: no profile fits, or the one that fits refuses such files.
         """
-        known = (tuple(header), self._hinted(key))
-        if known not in self._bound:
-            if len(self._bound) >= _REMEMBERED:
-                self._bound.clear()
-            self._bound[known] = self._find(known[0], key)
-        return self._bound[known]
+        # Thousands of files share a few headers, and binding one to all profiles takes milliseconds.
+        names = tuple(header)
+        known = (names, self._asking_for(key))
+        if known in self._bound:
+            return self._bound[known]
+        fitting = self.fitting(names, key)
+        if not fitting:
+            raise Poison(self._nothing_fits(names, key))
+        chosen = fitting[0]
+        if chosen.profile.refuse is not None:
+            raise Poison(f"This is {chosen.profile.title}, not a list of charges: {chosen.profile.refuse}")
+        unknown = [name for index, name in enumerate(names) if index not in chosen.used and name]
+        if unknown:
+            # Once for each header in the life of a process: their cells are in `rescued`, and nothing is lost.
+            log.info(
+                "columns_rescued", profile=chosen.profile.name, columns=unknown[:_LOGGED_NAMES], count=len(unknown)
+            )
+        if len(self._bound) >= _REMEMBERED:
+            self._bound.clear()
+        self._bound[known] = chosen
+        return chosen
 
     def fitting(self, header: Sequence[str], key: str = "") -> list[Binding]:
-        """Every profile that fits, the one to take first; those that refuse are before all others of their rank."""
+        """Return every profile that fits, the best first; those that refuse are before all others of their rank."""
         ranks = ([bind(profile, header, key) for profile in rank] for rank in self._ranks)
         return [binding for rank in ranks for binding in sorted(filter(None, rank), key=_preference)]
 
-    def _hinted(self, key: str) -> frozenset[str]:
-        """The profiles that ask for a key such as this one."""
+    def _asking_for(self, key: str) -> frozenset[str]:
+        """Return the names of the profiles that ask for a key such as this one."""
         folded = key.casefold()
         return frozenset(
             profile.name
             for profile in self.profiles
             if any(fnmatchcase(folded, pattern.casefold()) for pattern in profile.match.keys)
         )
-
-    def _find(self, header: tuple[str, ...], key: str) -> Binding:
-        fitting = self.fitting(header, key)
-        if not fitting:
-            raise Poison(self._nothing_fits(header, key))
-        chosen = fitting[0]
-        if chosen.profile.refuse is not None:
-            raise Poison(f"This is {chosen.profile.title}, not a list of charges: {chosen.profile.refuse}")
-        unknown = [name for index, name in enumerate(header) if index not in chosen.used and name]
-        if unknown:
-            # Once for each header in the life of a process: their cells are in `rescued`, and nothing is lost.
-            log.info(
-                "columns_rescued", profile=chosen.profile.name, columns=unknown[:_LOGGED_NAMES], count=len(unknown)
-            )
-        return chosen
 
     def _nothing_fits(self, header: tuple[str, ...], key: str) -> str:
         shown = ", ".join(repr(name[:60]) for name in header[:_SHOWN_NAMES])
@@ -118,20 +123,26 @@ class ProfileRegistry:
         )
 
     def _nearest(self, header: tuple[str, ...], key: str) -> str:
-        """Which profile misses least, and what: a column that a vendor has dropped or renamed is named."""
-        lacking = [
-            (missing, profile)
-            for profile in self.profiles
-            if profile.fits(header, key) and 0 < len(missing := profile.missing(header)) < len(profile.match.needs)
-        ]
+        """Return a sentence on the profile that lacks least: it names a column that a vendor has dropped or renamed."""
+        lacking = []
+        for profile in self.profiles:
+            missing = profile.missing(header)
+            if profile.fits(header, key) and 0 < len(missing) < len(profile.match.needs):
+                fed = len(profile.columns) - len(profile.missing(header, tuple(profile.columns)))
+                lacking.append((len(missing), -fed, profile.name, profile, missing))
         if not lacking:
             return ""
-        missing, profile = min(lacking, key=lambda pair: (len(pair[0]), -_known(pair[1], header), pair[1].name))
-        wanted = "; ".join(f"{column} (from {_origins(profile, column)})" for column in missing)
-        return f"The nearest, {profile.name}, lacks {wanted}. "
+        *_, profile, missing = min(lacking, key=lambda entry: entry[:3])
+        wanted = []
+        for column in missing:
+            names = profile.columns[column].header_names
+            more = " or …" if len(names) > _SHOWN_ORIGINS else ""
+            wanted.append(f"{column} (from {' or '.join(names[:_SHOWN_ORIGINS])}{more})")
+        return f"The nearest, {profile.name}, lacks {'; '.join(wanted)}. "
 
 
 def _preference(binding: Binding) -> tuple[bool, bool, int, int, bool, str]:
+    # False sorts before True, and a larger number is wanted first.
     profile = binding.profile
     return (
         profile.refuse is None,
@@ -141,14 +152,3 @@ def _preference(binding: Binding) -> tuple[bool, bool, int, int, bool, str]:
         not profile.match.one_of,
         profile.name,
     )
-
-
-def _known(profile: Profile, header: tuple[str, ...]) -> int:
-    return len(profile.columns) - len(profile.missing(header, tuple(profile.columns)))
-
-
-def _origins(profile: Profile, column: str) -> str:
-    source = profile.columns[column]
-    names = source.names or source.by or tuple(part.names[0] for part in (*source.first, *source.sum, *source.product))
-    shown = " or ".join(names[:3])
-    return f"{shown} or …" if len(names) > 3 else shown  # noqa: PLR2004 - enough to know what is meant

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from billstream.common.aws import credentials_advice
+from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused
 from billstream.common.errors import Fatal, ObjectMissing, Poison, ServiceUnavailable
 
 MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
@@ -81,8 +81,8 @@ def translated(  # noqa: PLR0911 - a table of cases
         return ObjectMissing(f"{doing}: {code}")
     if is_transient(error):
         return ServiceUnavailable(problem)
-    if advice := credentials_advice(code):
-        return Fatal(f"{problem}. {advice}")
+    if code in CREDENTIALS_REFUSED:
+        return credentials_refused(doing, f"{code} (HTTP {_status(error)})")
     # Before the question whose bucket it is: an archived object in our own bucket is no reason to stop.
     if advice := _ADVICE_ON_OBJECT.get(code):
         return Poison(f"{problem}: {advice}.")

@@ -1,32 +1,49 @@
-"""Objects brought to local disk, checked and opened, before anything is decided about their rows."""
+"""Objects on local disk, checked and opened, before anything is decided about their rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TypeVar
 
 from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.ids import new_id
-from billstream.common.scratch import needing_room
+from billstream.common.scratch import needing_room, scratch_folder
 from billstream.consumer.decode import Tabular, open_tabular, plain_text
-from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.events import Gone, Later, ObjectEvent, ObjectVersion
+from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.s3.objects import ObjectStore
 
-if TYPE_CHECKING:
-    from billstream.consumer.profiles import ProfileRegistry
-    from billstream.consumer.s3.objects import ObjectStore
-    from billstream.consumer.s3.spool import SpoolSession
+T = TypeVar("T")
 
 MISSING_ATTEMPTS = 3
-"""After so many receives an object that is not there is written down as missing."""
+"""After so many receives of its message, an object that is not there is written down as missing."""
 
-FETCHES_AT_ONCE = 8
+REQUESTS_AT_ONCE = 8
+
+Current = ObjectVersion | Gone | Later | Poison
+"""The store's word on which version is current: that there is none, that it does not answer, or that it never will."""
+
+
+@dataclass(frozen=True)
+class Spool:
+    """Local scratch space for objects on their way into the lake. Everything in it may be lost at any time."""
+
+    folder: Path
+
+    @contextmanager
+    def session(self) -> Iterator[Path]:
+        """Make an empty folder for as long as the context lasts; the next start removes that of a killed process."""
+        with scratch_folder(self.folder, "round") as folder:
+            yield folder
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What fetching and opening an object brought: a `tabular` to load, or the reason why there is none.
+    """An object that was fetched and opened: a `tabular` to load, or the reason why there is none.
 
-    `load_id` names the load that the object becomes, and its line of the ledger.
+    `load_id` names the load that the object becomes, and its entry in the ledger.
     """
 
     load_id: str
@@ -37,88 +54,96 @@ class Prepared:
     missing: str | None = None
 
 
-@dataclass(frozen=True)
-class Released:
-    """The object cannot be had now; its event has to come again. `unavailable` if the store is away as a whole."""
+def ask_current(objects: ObjectStore, events: Sequence[ObjectEvent]) -> list[Current]:
+    """Ask the store which version is current of the key of each event, several at a time.
 
-    reason: str
-    unavailable: bool = False
+    Raises:
+        Fatal: we are not allowed to ask.
+    """
+
+    def head(event: ObjectEvent) -> ObjectVersion | Gone | Poison:
+        try:
+            return objects.current(event)
+        except Poison as poison:
+            return poison
+
+    return _at_once(head, events)
 
 
-class Preparation:
-    """Prepares each object of one round once, however often the round is redone.
+class Fetcher:
+    """Fetches and opens the objects of one batch, each once, however often the batch is decided again.
 
-    `of_delivery` says that a manifest lists these objects; some profiles count only such files.
+    Args:
+        objects: the store.
+        profiles: those that a file may have.
+        folder: local disk for the objects.
+        of_delivery: a manifest lists these objects; some profiles count only such files.
     """
 
     def __init__(
-        self,
-        objects: "ObjectStore",
-        profiles: "ProfileRegistry",
-        spool: "SpoolSession",
-        *,
-        of_delivery: bool = False,
+        self, objects: ObjectStore, profiles: ProfileRegistry, folder: Path, *, of_delivery: bool = False
     ) -> None:
-        self._of_delivery = of_delivery
         self._objects = objects
         self._profiles = profiles
-        self._spool = spool
-        self._done: dict[str, Prepared | Released] = {}
-        self._outage: str | None = None
+        self._folder = folder
+        self._of_delivery = of_delivery
+        self._fetched: dict[str, Prepared | Later] = {}
 
-    def prepare(self, events: Sequence[ObjectEvent]) -> list[Prepared | Released]:
+    def fetch(self, events: Sequence[ObjectEvent]) -> list[Prepared | Later]:
         """Fetch and open the objects of these events, several at a time.
 
         Raises:
             NoRoom: the disk of the spool is full.
             Fatal: we are not allowed to read one of them that is ours.
         """
-        new = [event for event in events if event.scope not in self._done]
-        with ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch") as pool:
-            self._done.update(zip([event.scope for event in new], pool.map(self._fetch, new), strict=True))
-        return [self._done[event.scope] for event in events]
+        new = [event for event in events if event.scope not in self._fetched]
+        self._fetched.update(zip([event.scope for event in new], _at_once(self._get, new), strict=True))
+        return [self._fetched[event.scope] for event in events]
 
     def forget(self, scopes: Sequence[str]) -> None:
-        """Fetch the objects of these scopes anew the next time they are asked for."""
+        """Fetch the objects of these scopes again the next time they are asked for."""
         for scope in scopes:
-            self._done.pop(scope, None)
+            self._fetched.pop(scope, None)
 
-    def _fetch(self, event: ObjectEvent) -> Prepared | Released:
-        # Each call to a store that is away takes many seconds; a whole round of them would take minutes.
-        if self._outage:
-            return Released(self._outage, unavailable=True)
-        with needing_room(f"fetching {event.scope}"):
-            return self._bring(event, new_id())
-
-    def _bring(  # noqa: PLR0911 - each way that it may end
-        self, event: ObjectEvent, load_id: str
-    ) -> Prepared | Released:
+    def _get(self, event: ObjectEvent) -> Prepared | Later:
+        """Fetch one object, read its text, find its profile. What was found until one of them failed is kept."""
+        load_id, version, content, tabular = new_id(), None, None, None
         try:
-            fetched = self._objects.fetch(event, self._spool.file(load_id, "object"))
+            with needing_room(f"fetching {event.scope}"):
+                # No text of a key or a header is ever part of a path.
+                fetched = self._objects.fetch(event, self._folder / f"{load_id}.object")
+                version = fetched.version
+                text = plain_text(fetched.path, self._folder / f"{load_id}.text")
+                content = text.content_sha256
+                tabular = open_tabular(load_id, text, self._profiles, event.key)
+            profile = tabular.binding.profile if tabular.binding else None
+            if profile and profile.scope == "delivery" and not self._of_delivery:
+                raise Poison(  # noqa: TRY301 - one more way in which a file is refused
+                    f"Files of the profile {profile.name} count only as parts of a delivery with a manifest, "
+                    "and no layout of exports knows this key."
+                )
         except ObjectMissing as error:
-            if event.attempt < MISSING_ATTEMPTS:
-                return Released(str(error))
-            return Prepared(load_id, missing=str(error))
-        except ServiceUnavailable as error:
-            self._outage = str(error)
-            return Released(self._outage, unavailable=True)
+            # A notification may overtake its object, so it gets a few tries before the ledger says missing.
+            return Later(str(error)) if event.attempt < MISSING_ATTEMPTS else Prepared(load_id, missing=str(error))
         except Poison as poison:
-            return Prepared(load_id, poison=str(poison))
-        try:
-            text = plain_text(fetched.path, self._spool.file(load_id, "text"))
-        except Poison as poison:
-            return Prepared(load_id, fetched.version, poison=str(poison))
-        try:
-            tabular = self._counting(open_tabular(load_id, text, self._profiles, event.key))
-        except Poison as poison:
-            return Prepared(load_id, fetched.version, text.content_sha256, poison=str(poison))
-        return Prepared(load_id, fetched.version, text.content_sha256, tabular)
+            return Prepared(load_id, version, content, poison=str(poison))
+        return Prepared(load_id, version, content, tabular)
 
-    def _counting(self, tabular: Tabular) -> Tabular:
-        binding = tabular.binding
-        if binding and binding.profile.scope == "delivery" and not self._of_delivery:
-            raise Poison(
-                f"Files of the profile {binding.profile.name} count only as parts of a delivery with a manifest, "
-                "and no layout of exports knows this key."
-            )
-        return tabular
+
+def _at_once(request: Callable[[ObjectEvent], T], events: Sequence[ObjectEvent]) -> list[T | Later]:
+    """Make a request for each event, eight at a time. A store that is found away is not asked again."""
+    outage: list[str] = []
+
+    def unless_away(event: ObjectEvent) -> T | Later:
+        # Each call to a store that is away takes many seconds; a whole batch of them would take minutes.
+        if not outage:
+            try:
+                return request(event)
+            except ServiceUnavailable as error:
+                outage.append(str(error))
+        return Later(outage[0], unavailable=True)
+
+    if not events:
+        return []
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="s3") as pool:
+        return list(pool.map(unless_away, events))

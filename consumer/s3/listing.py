@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from billstream.common.aws import NO_ANSWER, credentials_advice, unanswered
+from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, credentials_refused, unanswered
 from billstream.common.errors import Fatal, ServiceUnavailable
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import code_of, is_transient
@@ -71,8 +71,8 @@ class Bucket:
             # A throttled page is asked for again by botocore; here its attempts are used up.
             if is_transient(error):
                 raise ServiceUnavailable(f"{doing}: {code}") from error
-            if advice := credentials_advice(code):
-                raise Fatal(f"{doing}: {code}. {advice}") from error
+            if code in CREDENTIALS_REFUSED:
+                raise credentials_refused(doing, code) from error
             if code == "NoSuchBucket":
                 raise Fatal(
                     f"There is no bucket {self.name}, so nothing was listed. Set BILLSTREAM_BUCKET to the bucket "

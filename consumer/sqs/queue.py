@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 from botocore.exceptions import ClientError, ParamValidationError
 
-from billstream.common.aws import NO_ANSWER, credentials_advice, unanswered
+from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, credentials_refused, unanswered
 from billstream.common.errors import Fatal, ServiceUnavailable
 from billstream.common.settings import Settings
 from billstream.consumer.batches import batches
@@ -198,8 +198,8 @@ def translated(error: Exception, doing: str, needs: str = _NEEDS) -> ServiceUnav
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code in _ABSENT:
         return Fatal(f"{doing}: there is no such queue. Set BILLSTREAM_QUEUE_URL, or run `billstream init --aws`.")
-    if advice := credentials_advice(code):
-        return Fatal(f"{doing}: {code}. {advice}")
+    if code in CREDENTIALS_REFUSED:
+        return credentials_refused(doing, code)
     if code in _DENIED:
         return Fatal(f"{doing}: {code}. Grant {needs}, and start it again.")
     # Unknown codes too: to stop for a new kind of throttling would be worse than to try again.

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from billstream.cli import wiring
-from billstream.cli.files import find_files, load_files
 from billstream.common.settings import Settings
+from billstream.consumer.backfill.local_files import find_files, load_files
 
 COSTS = ("BilledCost", "EffectiveCost", "ConsumedQuantity")
 COLUMNS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SECONDS = 120
+SECONDS = 300  # far more than any command takes
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def consume_together(billstream: Billstream) -> None:
     consumers = [billstream.start("consume", "--drain") for _ in range(CONSUMERS)]
     for consumer in consumers:
         try:
-            assert consumer.wait(timeout=180) == 0, (billstream.home / "consume.log").read_text()[-4000:]
+            assert consumer.wait(timeout=600) == 0, (billstream.home / "consume.log").read_text()[-4000:]
         except subprocess.TimeoutExpired:
             consumer.kill()
             raise

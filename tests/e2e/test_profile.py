@@ -59,7 +59,7 @@ def test_a_profile_is_shown_as_it_stands_after_what_it_extends(billstream: Bills
 def test_a_file_is_tried_without_a_lake(billstream: Billstream, tmp_path: Path) -> None:
     told = billstream.run("profile", "test", written(tmp_path, BILL))
     assert "profile mine: bills of mine" in told
-    assert "mine is taken: a profile of your own; 3 of 4 header columns are used" in told
+    assert "mine is used: a profile of your own; 3 of 4 header columns are used" in told
     assert "focus does not fit: no source for" in told
     assert "'Team'" in told.partition("Kept as JSON in `rescued`:")[2]
     assert "Would be loaded: 2 rows, charges of 2026-03-01 to 2026-03-02." in told

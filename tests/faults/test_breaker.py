@@ -1,6 +1,7 @@
 """A deploy that makes every file unreadable must not pour a whole delivery into quarantine."""
 
 from tests.e2e.billing import billing_file
+from tests.faults.waiting import PATIENCE
 from tests.worlds import World
 
 LIMIT = 25
@@ -15,7 +16,7 @@ def test_a_consumer_stops_when_nothing_can_be_loaded_and_the_messages_stay(world
         world.aws.s3.put_object(Bucket=world.aws.bucket, Key=f"poison {number:02}.csv", Body=body)
 
     consumer = world.start("consume", "--drain", BILLSTREAM_BATCH_FILES="10")
-    consumer.communicate(timeout=60)
+    consumer.communicate(timeout=PATIENCE)
 
     assert consumer.returncode == 1
     assert "25 objects in a row cannot be loaded" in world.log()

@@ -16,7 +16,7 @@ from billstream.common.lake.catalog import literal
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import Settings
 from tests.e2e.billing import billing_file
-from tests.faults.waiting import until
+from tests.faults.waiting import PATIENCE, until
 from tests.servers.aws import AwsEnvironment
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
@@ -72,7 +72,7 @@ def test_a_server_that_goes_away_in_a_commit_is_waited_for(
     assert consumer.poll() is None
     assert proxy.seen["ReceiveMessage"] == received, "each receive brings a message nearer to the dead-letter queue"
     postgres.start()
-    consumer.communicate(timeout=90)
+    consumer.communicate(timeout=PATIENCE)
 
     assert consumer.returncode == 0, world.log()
     assert all("the catalog" in str(line["reason"]) for line in world.events("consumer_waiting"))
@@ -85,7 +85,7 @@ def test_a_commit_whose_reply_is_lost_counts_once_and_loses_no_file(world: World
     relay.lose_reply = True
 
     consumer = world.start("consume", "--drain")
-    consumer.communicate(timeout=90)
+    consumer.communicate(timeout=PATIENCE)
 
     assert consumer.returncode == 0, world.log()
     assert relay.lost == 1
@@ -116,15 +116,15 @@ def test_a_consumer_whose_commit_hangs_can_be_ended(world: World, relay: Relay) 
 
     def hang() -> None:
         hanging.set()
-        over.wait(30)
+        over.wait(PATIENCE)
 
     relay.before_commit = hang
     consumer = world.start("consume", "--drain", BILLSTREAM_GRACE_SECONDS="0.5")
-    assert hanging.wait(30), world.log()
+    assert hanging.wait(PATIENCE), world.log()
 
     consumer.terminate()
 
-    assert consumer.wait(timeout=10) == 0
+    assert consumer.wait(timeout=PATIENCE) == 0
     assert len(world.events("batch_abandoned")) == 1
     over.set()
     assert charged(world.lake) == billed(BEFORE)
@@ -139,7 +139,7 @@ def test_a_consumer_that_cannot_find_its_catalog_can_be_ended(world: World, post
 
     consumer.terminate()
 
-    assert consumer.wait(timeout=10) == 0
+    assert consumer.wait(timeout=PATIENCE) == 0
     postgres.start()
 
 
@@ -155,7 +155,7 @@ def test_an_aggregator_outlives_its_catalog(world: World, postgres: PostgresServ
     until(lambda: len(world.events("insights_published", "aggregate")) > 1, "the aggregator does not go on")
     aggregator.terminate()
 
-    assert aggregator.wait(timeout=30) == 0, world.log("aggregate")
+    assert aggregator.wait(timeout=PATIENCE) == 0, world.log("aggregate")
     assert world.events("lake_reconnected", "aggregate")
     assert verify(world.lake) == []
     assert charged(world.lake) == billed(AFTER)

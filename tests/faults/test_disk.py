@@ -9,7 +9,7 @@ import pytest
 from billstream.common.errors import NoRoom
 from billstream.common.scratch import needing_room
 from tests.e2e.billing import billing_file
-from tests.faults.waiting import until
+from tests.faults.waiting import PATIENCE, until
 from tests.servers.aws import AwsEnvironment
 from tests.servers.disks import SmallDisk, small_disk
 from tests.servers.proxy import Exchange, Proxy, Rule
@@ -54,7 +54,7 @@ def test_a_disk_that_is_full_all_of_a_sudden_is_waited_for(world: World, proxy: 
     assert consumer.poll() is None, world.log()
     assert filled.injected == 1
     disk.make_room()
-    consumer.communicate(timeout=60)
+    consumer.communicate(timeout=PATIENCE)
 
     assert consumer.returncode == 0, world.log()
     assert all("the disk is full" in str(line["reason"]) for line in world.events("consumer_waiting"))

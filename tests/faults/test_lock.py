@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.billing import billing_file
-from tests.faults.waiting import until
+from tests.faults.waiting import PATIENCE, until
 from tests.worlds import World
 
 FILES = [billing_file(f"{number}.csv", seed=number) for number in range(3)]
@@ -41,7 +41,7 @@ def test_a_consumer_waits_for_the_stranger_and_goes_on(world: World) -> None:
         until(lambda: world.events("unit_redone") or consumer.poll() is not None, "the consumer does not wait")
         assert consumer.poll() is None, world.log()
         assert world.lake.rows("SELECT count(*) FROM ledger") == [(0,)], "a reader is not held up"
-    consumer.communicate(timeout=60)
+    consumer.communicate(timeout=PATIENCE)
 
     assert consumer.returncode == 0, world.log()
     assert all("database is locked" in str(line["reason"]) for line in world.events("unit_redone"))

@@ -12,6 +12,7 @@ from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.s3.objects import S3Objects
 from billstream.consumer.sqs.queue import SqsQueue
 from tests.e2e.billing import billing_file
+from tests.faults.waiting import PATIENCE
 from tests.servers.proxy import Proxy, Rule, error, garbled, reset, silent, stalled, truncated
 from tests.worlds import World
 
@@ -44,7 +45,7 @@ SQS_FAULTS = {
 
 def consume(world: World) -> None:
     process = world.start("consume", "--drain")
-    process.communicate(timeout=90)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, world.log()
 
 
@@ -111,7 +112,8 @@ def test_a_silent_service_is_given_up_after_its_time_out(world: World, proxy: Pr
             S3Objects(client).fetch(event, tmp_path / "object")
 
         assert rule.injected == 1
-    assert S3Objects(client).fetch(event, tmp_path / "object").path.read_bytes() == FILES[0].body
+    patient = S3Objects(aws.s3_client())
+    assert patient.fetch(event, tmp_path / "object").path.read_bytes() == FILES[0].body
 
 
 def test_a_silent_queue_is_given_up_after_its_time_out(world: World, proxy: Proxy) -> None:
@@ -123,7 +125,8 @@ def test_a_silent_queue_is_given_up_after_its_time_out(world: World, proxy: Prox
         queue.depth()
 
     assert rule.injected == 1
-    assert queue.depth().total == 1  # S3's test event
+    patient = SqsQueue(aws.sqs_client(), world.aws.queue_url)
+    assert patient.depth().total == 1  # S3's test event
 
 
 def test_every_call_fails_now_and_then(fleet: World, proxy: Proxy) -> None:
@@ -137,7 +140,7 @@ def test_every_call_fails_now_and_then(fleet: World, proxy: Proxy) -> None:
     ]
     consumers = [fleet.start("consume", "--drain", BILLSTREAM_BATCH_FILES="5") for _ in range(2)]
     for consumer in consumers:
-        consumer.communicate(timeout=120)
+        consumer.communicate(timeout=PATIENCE)
         assert consumer.returncode == 0, fleet.log()
 
     assert all(rule.injected for rule in storm)

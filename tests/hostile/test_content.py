@@ -56,7 +56,7 @@ def bucket(house: House) -> Iterator[FakeBucket]:
     """After every test the lake has all its tables, and takes the next good file."""
     made = house.bucket()
     yield made
-    house.intake(made).settle([made.put("good.csv", GOOD)])
+    house.intake(made).process([made.put("good.csv", GOOD)])
     assert house.states(made, "good.csv") == ["loaded"]
     assert house.staged_files_left() == set()
 
@@ -64,7 +64,7 @@ def bucket(house: House) -> Iterator[FakeBucket]:
 def settled(house: House, bucket: FakeBucket, *contents: str | bytes) -> list[dict[str, Any]]:
     """The ledger's line of an object with each of these contents; a good one is settled with them, and is loaded."""
     events = [bucket.put(f"{number:03}.csv", content) for number, content in enumerate(contents)]
-    house.intake(bucket).settle([*events, bucket.put("beside.csv", GOOD)])
+    house.intake(bucket).process([*events, bucket.put("beside.csv", GOOD)])
     assert house.states(bucket, "beside.csv") == ["loaded"]
     return sorted((line for line in house.ledger(bucket) if line["key"] != "beside.csv"), key=lambda line: line["key"])
 
@@ -144,6 +144,10 @@ def test_json_of_any_depth_in_the_tags_is_kept(house: House, bucket: FakeBucket,
 # -- shapes ------------------------------------------------------------------------------------------------
 
 
+AGAIN = "No row of the file is loaded: upload it again with its header."
+ENDLESS = f"Line 1 does not end within 1048576 bytes, so it is no header. {AGAIN}"
+
+
 def test_a_header_of_a_billion_columns_is_refused_at_once(house: House, bucket: FakeBucket) -> None:
     columns = 3_000_000  # what is read of more would be the same
     found = reasons(
@@ -155,10 +159,10 @@ def test_a_header_of_a_billion_columns_is_refused_at_once(house: House, bucket: 
         b"a," * 5_000 + b"\n1,2\n",
         b'"' + b"a," * columns,
     )
-    assert found[0] == found[1] == "Line 1 does not end within 1048576 bytes: this is no header."
-    assert found[2] == "Line 1 has far more than 4096 columns, which is as many as are read."
-    assert found[3] == "Line 1 has 5001 columns; at most 4096 are read."
-    assert found[4] == "Line 1 does not end within 1048576 bytes: this is no header."
+    assert found[0] == found[1] == ENDLESS
+    assert found[2] == f"Line 1 has far more than 4096 columns, the most that are read. {AGAIN}"
+    assert found[3] == f"Line 1 has 5001 columns; at most 4096 are read. {AGAIN}"
+    assert found[4] == ENDLESS
 
 
 def test_a_line_of_two_megabytes_is_rejected_alone_with_its_line(house: House, bucket: FakeBucket) -> None:
@@ -172,7 +176,7 @@ def test_a_line_of_two_megabytes_is_rejected_alone_with_its_line(house: House, b
 
 
 def test_nothing_but_one_endless_line_is_no_header(house: House, bucket: FakeBucket) -> None:
-    assert reasons(house, bucket, b"x" * 2_500_000) == ["Line 1 does not end within 1048576 bytes: this is no header."]
+    assert reasons(house, bucket, b"x" * 2_500_000) == [ENDLESS]
 
 
 def test_records_of_the_wrong_width_are_listed_and_all_others_loaded(house: House, bucket: FakeBucket) -> None:
@@ -188,6 +192,9 @@ def test_records_of_the_wrong_width_are_listed_and_all_others_loaded(house: Hous
 
 
 # -- bytes -------------------------------------------------------------------------------------------------
+
+
+SAVE = "The file is not loaded: save it as UTF-8 and upload it again."
 
 
 def test_bytes_that_are_no_text_are_refused_with_their_line(house: House, bucket: FakeBucket) -> None:
@@ -208,9 +215,9 @@ def test_bytes_that_are_no_text_are_refused_with_their_line(house: House, bucket
         b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(20),
     )
     assert found[:3] == [
-        "Line 3, byte 75 of the text, is not UTF-8 text: NUL.",
-        "Line 4, byte 97 of the text, is not UTF-8 text: invalid start byte.",
-        "Line 4, byte 97 of the text, is not UTF-8 text: the file ends in the middle of a character.",
+        f"Line 3, byte 75 of the text, is not UTF-8 text: NUL. {SAVE}",
+        f"Line 4, byte 97 of the text, is not UTF-8 text: invalid start byte. {SAVE}",
+        f"Line 4, byte 97 of the text, is not UTF-8 text: the file ends in the middle of a character. {SAVE}",
     ]
     assert all("text" in reason or reason.startswith("Line ") for reason in found)
 
@@ -267,7 +274,7 @@ def test_bombs_of_every_kind_are_refused_and_leave_no_room_taken(
         single.getvalue(),
         archive.getvalue(),
     )
-    assert all("this looks like a bomb" in reason for reason in found), found
+    assert all("which looks like a bomb" in reason for reason in found), found
     assert not [path for path in house.settings.spool.rglob("*") if path.is_file() and path.stat().st_size > 100_000]
 
 
@@ -278,7 +285,10 @@ def test_an_archive_that_names_one_file_many_times_is_bounded(
     (reason,) = reasons(house, bucket, quine_like(900))
     assert "bomb" in reason or "verlapped" in reason
     assert reasons(house, house.bucket(), quine_like(5000)) == [
-        "The zip archive holds 5000 files; at most 1000 are read."
+        (
+            "The zip archive holds 5000 files; at most 1000 are read. "
+            "No file of it is loaded: upload its files in several archives."
+        )
     ]
 
 

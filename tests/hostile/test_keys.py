@@ -84,7 +84,7 @@ def test_keys_are_stored_unchanged_and_are_never_a_path(house: House) -> None:
     before = {path for path in house.settings.home.rglob("*") if path.is_file()}
     good = [bucket.put(key, bill(f"{number} USD")) for number, key in enumerate(KEYS)]
     bad = [bucket.put(worse(key), "no,header\n") for key in KEYS]
-    intake.settle([*good, *bad])
+    intake.process([*good, *bad])
     lines = {line["key"]: line for line in house.ledger(bucket)}
     assert lines.keys() == {event.key for event in [*good, *bad]}
     for number, key in enumerate(KEYS):
@@ -108,9 +108,9 @@ def test_similar_keys_are_different_objects(house: House) -> None:
         ("a/b.csv", "a//b.csv"),
     ]
     events = [bucket.put(key, bill(f"{number + 1} USD")) for number, key in enumerate(sum(similar, ()))]
-    intake.settle(events)
+    intake.process(events)
     assert house.states(bucket) == ["loaded"] * len(events)
-    outcomes = intake.settle(events)
+    outcomes = intake.process(events)
     assert {outcome.label for outcome in outcomes} == {"duplicate"}
     assert house.totals(bucket)["USD"] == sum(range(1, len(events) + 1))
 

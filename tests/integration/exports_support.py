@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from billstream.common.settings import RemovalPolicy
-from billstream.consumer.delivery.exports import Exports
 from billstream.consumer.events import ObjectEvent
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.registry import Layouts
@@ -81,8 +80,9 @@ class Site:
         self.intake = self.consumer(self.bucket)
 
     def consumer(self, objects: ObjectStore, **options: Any) -> Intake:  # noqa: ANN401 - of the intake
-        exports = Exports(LAYOUTS, self.group_files)
-        return self.house.intake(objects, exports=exports, on_removed=self.on_removed, **options)
+        return self.house.intake(
+            objects, layouts=LAYOUTS, group_files=self.group_files, on_removed=self.on_removed, **options
+        )
 
     # -- what the vendor does ----------------------------------------------------------------------------
 

@@ -11,17 +11,16 @@ from typing import Any
 
 from billstream.common.lake import Lake
 from billstream.common.settings import DuplicatePolicy, RemovalPolicy, Settings
-from billstream.consumer.commit.breaker import Breaker
-from billstream.consumer.commit.ledger import LedgerEntry
+from billstream.consumer.commit.ledger import EntryBuilder, LedgerEntry
 from billstream.consumer.commit.outcome import Outcome
-from billstream.consumer.decide.step import LedgerWriter
+from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging
-from billstream.consumer.delivery.exports import Exports
 from billstream.consumer.events import ObjectEvent
 from billstream.consumer.intake import Intake
+from billstream.consumer.layouts.registry import Layouts
 from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.objects import ObjectStore
-from billstream.consumer.s3.spool import Spool
 from tests.fakes.objects import FakeBucket
 
 START = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -62,21 +61,22 @@ class House:
         on_removed: RemovalPolicy = RemovalPolicy.RETRACT,
         on_duplicate_content: DuplicatePolicy = DuplicatePolicy.WARN,
         name: str = "consumer",
-        exports: Exports | None = None,
+        layouts: Layouts = Layouts(),  # noqa: B008 - frozen
+        group_files: int = 200,
     ) -> Intake:
         lake = lake or self.lake
-        return Intake(
+        context = Context(
             lake=lake,
             objects=objects,
             profiles=ProfileRegistry.load(None, columns=lake.columns("charges")),
             spool=Spool(self.settings.spool),
             staging=Staging(lake),
-            writer=LedgerWriter(name, on_removed),
-            breaker=Breaker(consecutive=0, share=1),
+            entries=EntryBuilder(name, on_removed, self.clock),
             on_duplicate_content=on_duplicate_content,
-            clock=self.clock,
-            exports=exports or Exports(),
+            layouts=layouts,
+            group_files=group_files,
         )
+        return Intake(context)
 
     def rival(self, objects: ObjectStore) -> Intake:
         """Another consumer with a hold of its own on the same lake."""

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from billstream.aggregator.intervals import interval_between, snapshot_time
 from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import RefreshReport, rebuild, refresh_once
-from billstream.aggregator.restatements import read_recent, read_restatements
+from billstream.aggregator.restatements.comparison import read_restatements
+from billstream.aggregator.restatements.intervals import interval_between, snapshot_time
+from billstream.aggregator.restatements.recent import RecentRestatements
 from billstream.aggregator.verify import verify
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
@@ -79,7 +80,7 @@ def test_restatements_are_told(lake: Lake) -> None:
     assert interval.after == before
     assert (entry.service, entry.file) == (ODD, f"s3://billing/{ODD[5:]}.csv")
     assert (entry.billed_difference, entry.rows_after) == (Decimal("0.000000000000000002"), 2)
-    assert read_recent(lake, NOW, version=interval.upto).largest == (entry,)
+    assert RecentRestatements(lake).read(NOW, version=interval.upto).largest == (entry,)
 
 
 def test_of_two_aggregators_one_folds(lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from billstream.aggregator import follower, publish
-from billstream.aggregator.folder import replace_files
-from billstream.aggregator.follower import follow
+from billstream.aggregator import loop, publish
+from billstream.aggregator.loop import follow
 from billstream.aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
 from billstream.aggregator.refresh import RefreshReport, refresh_once
+from billstream.aggregator.targets import folder
+from billstream.aggregator.targets.folder import replace_files
 from billstream.common.errors import CatalogUnavailable, Fatal, Retryable
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
@@ -126,7 +127,7 @@ def test_a_failure_while_rendering_leaves_the_old_files(
     def fail(_: object) -> dict[str, str]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(publish, "render", fail)
+    monkeypatch.setattr(folder, "render", fail)
     with pytest.raises(ZeroDivisionError):
         publish.publish(lake, settings, refresh_once(lake))
     assert published(settings) == before
@@ -223,7 +224,7 @@ def test_the_loop_waits_for_what_may_recover(lake: Lake, settings: Settings, mon
             raise answers.pop(0)
         return refresh_once(of)
 
-    monkeypatch.setattr(follower, "refresh_once", refresh)
+    monkeypatch.setattr(loop, "refresh_once", refresh)
     follow(lake, settings, Turns(None, None))
     assert not answers
     assert set(published(settings)) == set(FILE_NAMES)
@@ -233,6 +234,6 @@ def test_the_loop_ends_with_what_is_fatal(lake: Lake, settings: Settings, monkey
     def refresh(_: Lake) -> RefreshReport:
         raise Fatal("a bug")
 
-    monkeypatch.setattr(follower, "refresh_once", refresh)
+    monkeypatch.setattr(loop, "refresh_once", refresh)
     with pytest.raises(Fatal, match="a bug"):
         follow(lake, settings, threading.Event())

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from billstream.aggregator import fold, refresh
+from billstream.aggregator import refresh
+from billstream.aggregator.fold import groups
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.aggregator.rollups import ROLLUPS
 from billstream.aggregator.verify import Difference, verify
@@ -176,7 +177,7 @@ def test_maintenance_moves_rows_but_no_amounts(lake: Lake) -> None:
 
 
 def test_a_table_of_many_small_files_is_written_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold, "MANY_FILES", 3)
+    monkeypatch.setattr(groups, "MANY_FILES", 3)
     days = [DAY.replace(day=day) for day in range(1, 9)]
     for number, day in enumerate(days):
         commit_load(lake, f"load-{number}", [replace(CHARGE, charge_period_start=day)])

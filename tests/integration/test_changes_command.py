@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from billstream.aggregator.intervals import snapshot_time
 from billstream.aggregator.pages.render import json_schema
+from billstream.aggregator.restatements.intervals import snapshot_time
 from billstream.cli.commands import app
 from tests.integration.aggregator_support import Row, commit_load
 from tests.integration.operator_support import Commands, commands
@@ -47,7 +47,7 @@ def test_people_see_restatements_first_and_new_files_after_them(billstream: Comm
     assert "+0.2" in said[restated:new]
     assert "+1000" not in said[restated:new]
     assert "+1000" in said[new:]
-    assert "loaded 2025-07-01 12:00, 2 times" in said
+    assert "loaded 2025-07-01 12:00:00 UTC, 2 times" in said
     assert "equal: days, services and accounts" in said
     assert "[red]chat" in said
     assert "[bold]a.csv" in said
@@ -96,7 +96,7 @@ def test_a_beginning_that_has_been_expired_is_told(billstream: Commands) -> None
     first = first_load(billstream)
     billstream.lake.rows(f"CALL ducklake_expire_snapshots('lake', versions => [{first - 1}, {first}])")
 
-    assert f"The snapshots before {first + 1} have been expired" in billstream.run("changes", "--since", "7d")
+    assert f"Snapshots before {first + 1} have expired" in billstream.run("changes", "--since", "7d")
     assert "has been expired" in billstream.run("changes", "--since", str(first), expect=1)
 
 
@@ -106,7 +106,7 @@ def test_a_beginning_that_has_been_expired_is_told(billstream: Commands) -> None
         (("--since", "yesterday"), "--since 'yesterday' cannot be read: give a snapshot id"),
         (("--since", "0", "--until", "x"), "--until 'x' cannot be read"),
         (("--since", "99999"), "Snapshot 99999 does not exist yet"),
-        (("--since", "2", "--until", "1"), "is after the end"),
+        (("--since", "2", "--until", "1"), "--since must not be after --until"),
     ],
 )
 def test_what_cannot_be_answered_is_an_error_that_says_why(

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billstream.cli.verify.proof import prove
-from billstream.consumer.commit.outcome import Result
 from billstream.consumer.events import ObjectEvent
 from tests.fakes.objects import Sequencer, absent, constant, growing
 from tests.integration.exports_support import VENDORS, Site
@@ -58,10 +57,10 @@ class World:
         """Settle these events as one batch; what is given back comes again, until it is settled."""
         attempt = 1
         while events:
-            outcomes = self.site.intake.settle([again(event, attempt) for event in events])
+            outcomes = self.site.intake.process([again(event, attempt) for event in events])
             self.look()
             pairs = zip(events, outcomes, strict=True)
-            events = [event for event, outcome in pairs if outcome.result is Result.RELEASED]
+            events = [event for event, outcome in pairs if outcome.later]
             attempt += 1
 
     def sums(self) -> dict[str, Decimal]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.cli.files import find_files, load_files
 from billstream.cli.verify.proof import prove
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.consumer.events import ObjectEvent
 from tests.integration.exports_support import LAYOUTS, VENDORS, Site
 from tests.integration.intake_support import House, bill, labels
@@ -31,7 +31,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 @pytest.mark.parametrize("late", ["d1", "d2"])
 def test_of_two_consumers_with_two_manifests_of_one_month_the_newer_one_wins(house: House, late: str) -> None:
     site = Site(house, VENDORS["cur_new"])
-    site.intake.settle([site.deliver({"1": "1"}, "d0")[1]])
+    site.intake.process([site.deliver({"1": "1"}, "d0")[1]])
     manifests = {"d1": site.deliver({"1": "10", "2": "20"}, "d1")[1], "d2": site.deliver({"1": "100"}, "d2")[1]}
     first = manifests["d2" if late == "d1" else "d1"]
     rival = site.consumer(site.bucket, lake=house.stack.enter_context(Lake.open(house.settings)), name="rival")
@@ -40,10 +40,10 @@ def test_of_two_consumers_with_two_manifests_of_one_month_the_newer_one_wins(hou
     def overtake(call: str, event: ObjectEvent) -> None:
         if call == "fetch" and f"/{late}/r-1.csv" in event.key and not overtaken:
             overtaken.append("begun")
-            overtaken.extend(labels(rival.settle([first])))
+            overtaken.extend(labels(rival.process([first])))
 
     site.bucket.before = overtake
-    outcomes = site.intake.settle([manifests[late]])
+    outcomes = site.intake.process([manifests[late]])
 
     assert overtaken == ["begun", "delivered"]
     assert labels(outcomes) == ["stale" if late == "d1" else "delivered"]

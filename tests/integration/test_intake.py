@@ -13,13 +13,12 @@ from billstream.common.errors import Fatal, Poison, Retryable, ServiceUnavailabl
 from billstream.common.lake import Lake
 from billstream.common.settings import DuplicatePolicy, RemovalPolicy
 from billstream.consumer.commit.duplicates import freed
-from billstream.consumer.commit.outcome import Result
 from billstream.consumer.decode import staging
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from billstream.consumer.intake import Intake
-from billstream.consumer.s3.fetch import FETCHES_AT_ONCE
+from billstream.consumer.process import rounds
+from billstream.consumer.s3.fetch import REQUESTS_AT_ONCE
 from billstream.consumer.s3.objects import LocalObjects
-from billstream.consumer.settle import rounds
 from billstream.consumer.sqs.envelope import read_body
 from tests.fakes.objects import FakeBucket, absent, constant, growing
 from tests.integration.intake_support import House, again, bill, entry_of, labels
@@ -43,7 +42,7 @@ def test_a_new_object_is_loaded_and_the_ledger_says_all_of_it(house: House) -> N
     bucket = house.bucket()
     content = bill("1.50 USD", "-0.25 USD", "3 EUR", "x,1,1,USD,bob")
     event = bucket.put("2026/bill.csv", content)
-    (outcome,) = house.intake(bucket).settle([event])
+    (outcome,) = house.intake(bucket).process([event])
     (line,) = house.ledger(bucket)
     assert outcome.acknowledge
     assert outcome.snapshot_id == house.lake.snapshot_id()
@@ -84,7 +83,7 @@ def test_a_new_object_is_loaded_and_the_ledger_says_all_of_it(house: House) -> N
 
 def test_a_file_without_records_is_loaded_with_no_rows(house: House) -> None:
     bucket = house.bucket()
-    outcomes = house.intake(bucket).settle([bucket.put("empty.csv", b""), bucket.put("header.csv", bill())])
+    outcomes = house.intake(bucket).process([bucket.put("empty.csv", b""), bucket.put("header.csv", bill())])
     assert labels(outcomes) == ["loaded", "loaded"]
     assert [line["rows_loaded"] for line in house.ledger(bucket)] == [0, 0]
     assert house.totals(bucket) == {}
@@ -95,9 +94,9 @@ def test_a_duplicate_changes_nothing_at_all(house: House, *, versioned: bool) ->
     bucket = house.bucket(versioned=versioned)
     intake = house.intake(bucket)
     event = bucket.put("k.csv", bill("1 USD"))
-    intake.settle([event])
+    intake.process([event])
     snapshot, calls = house.lake.snapshot_id(), len(bucket.calls)
-    (outcome,) = intake.settle([again(event)])
+    (outcome,) = intake.process([again(event)])
     assert (outcome.label, outcome.acknowledge, outcome.entry) == ("duplicate", True, None)
     assert house.lake.snapshot_id() == snapshot
     assert len(bucket.calls) == calls, "a duplicate asked the store"
@@ -108,8 +107,8 @@ def test_a_duplicate_changes_nothing_at_all(house: House, *, versioned: bool) ->
 def test_a_new_version_replaces_the_rows_of_the_old_one(house: House, *, versioned: bool) -> None:
     bucket = house.bucket(versioned=versioned)
     intake = house.intake(bucket)
-    (first,) = intake.settle([bucket.put("k.csv", bill("1 USD", "2 EUR"))])
-    (second,) = intake.settle([bucket.put("k.csv", bill("5 USD"))])
+    (first,) = intake.process([bucket.put("k.csv", bill("1 USD", "2 EUR"))])
+    (second,) = intake.process([bucket.put("k.csv", bill("5 USD"))])
     assert labels([first, second]) == ["loaded", "loaded"]
     assert house.totals(bucket) == {"USD": Decimal(5)}
     assert entry_of(second).previous_load_id == entry_of(first).load_id
@@ -120,8 +119,8 @@ def test_a_new_version_replaces_the_rows_of_the_old_one(house: House, *, version
 def test_a_new_version_that_is_empty_takes_the_rows_away(house: House) -> None:
     bucket = house.bucket()
     intake = house.intake(bucket)
-    intake.settle([bucket.put("k.csv", bill("1 USD"))])
-    intake.settle([bucket.put("k.csv", b"")])
+    intake.process([bucket.put("k.csv", bill("1 USD"))])
+    intake.process([bucket.put("k.csv", b"")])
     assert house.totals(bucket) == {}
     assert [line["rows_loaded"] for line in house.view("active_loads", bucket)] == [0]
 
@@ -130,7 +129,7 @@ def test_a_new_version_that_is_empty_takes_the_rows_away(house: House) -> None:
 def test_a_new_version_with_the_same_content_changes_no_rows(house: House, *, versioned: bool) -> None:
     bucket = house.bucket(versioned=versioned)
     intake = house.intake(bucket)
-    outcomes = [outcome for _ in range(3) for outcome in intake.settle([bucket.put("k.csv", bill("1 USD"))])]
+    outcomes = [outcome for _ in range(3) for outcome in intake.process([bucket.put("k.csv", bill("1 USD"))])]
     assert labels(outcomes) == ["loaded", "unchanged", "unchanged"]
     loads = {entry_of(outcome).load_id for outcome in outcomes}
     assert loads == {entry_of(outcomes[0]).entry_id}
@@ -142,10 +141,10 @@ def test_unchanged_content_is_remembered_over_versions_that_were_not_fetched(hou
     bucket = house.bucket()
     intake = house.intake(bucket)
     first = bucket.put("k.csv", bill("1 USD"))
-    intake.settle([first])
-    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    intake.process([first])
+    intake.process([bucket.put("k.csv", bill("1 USD"))])
     multipart = replace(bucket.put("k.csv", bill("1 USD")), etag="an etag of another kind-2")
-    assert labels(intake.settle([multipart])) == ["unchanged"]
+    assert labels(intake.process([multipart])) == ["unchanged"]
 
 
 @pytest.mark.parametrize("versioned", [False, True])
@@ -153,10 +152,10 @@ def test_an_older_version_is_stale_and_remembered_once(house: House, *, versione
     bucket = house.bucket(versioned=versioned)
     intake = house.intake(bucket)
     old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
-    assert labels(intake.settle([new])) == ["loaded"]
-    assert labels(intake.settle([old])) == ["stale"]
-    assert labels(intake.settle([old])) == ["duplicate"]
-    assert labels(intake.settle([new])) == ["duplicate"]
+    assert labels(intake.process([new])) == ["loaded"]
+    assert labels(intake.process([old])) == ["stale"]
+    assert labels(intake.process([old])) == ["duplicate"]
+    assert labels(intake.process([new])) == ["duplicate"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
     assert house.states(bucket) == ["loaded", "stale"]
     (current,) = house.view("active_loads", bucket)
@@ -167,9 +166,9 @@ def test_an_event_of_an_overwritten_object_loads_what_is_there_and_the_next_even
     bucket = house.bucket()
     intake = house.intake(bucket)
     first, second = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
-    assert labels(intake.settle([first])) == ["loaded"]
+    assert labels(intake.process([first])) == ["loaded"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
-    assert labels(intake.settle([second])) == ["unchanged"]
+    assert labels(intake.process([second])) == ["unchanged"]
     assert [line["etag"] for line in house.ledger(bucket)] == [second.etag, second.etag]
 
 
@@ -182,7 +181,7 @@ def test_several_events_of_one_key_in_one_batch_are_settled_in_their_order(house
         bucket.remove("b.csv"),
         bucket.put("a.csv", bill("3 USD")),
     ]
-    outcomes = house.intake(bucket).settle(events)
+    outcomes = house.intake(bucket).process(events)
     assert labels(outcomes) == ["loaded", "loaded", "loaded", "duplicate", "removed", "loaded"]
     assert house.totals(bucket) == {"USD": Decimal(3)}
 
@@ -190,7 +189,7 @@ def test_several_events_of_one_key_in_one_batch_are_settled_in_their_order(house
 def test_many_objects_become_one_commit(house: House) -> None:
     bucket = house.bucket()
     before = house.lake.snapshot_id()
-    outcomes = house.intake(bucket).settle([bucket.put(f"{n}.csv", bill(f"{n} USD")) for n in range(30)])
+    outcomes = house.intake(bucket).process([bucket.put(f"{n}.csv", bill(f"{n} USD")) for n in range(30)])
     assert labels(outcomes) == ["loaded"] * 30
     assert {outcome.snapshot_id for outcome in outcomes} == {before + 1}
     assert house.totals(bucket) == {"USD": Decimal(sum(range(30)))}
@@ -198,7 +197,7 @@ def test_many_objects_become_one_commit(house: House) -> None:
 
 def test_nothing_to_settle_is_no_commit(house: House) -> None:
     before = house.lake.snapshot_id()
-    assert house.intake(house.bucket()).settle([]) == []
+    assert house.intake(house.bucket()).process([]) == []
     assert house.lake.snapshot_id() == before
 
 
@@ -221,7 +220,7 @@ HOSTILE_KEYS = [
 
 def test_hostile_keys_are_nothing_but_text(house: House) -> None:
     bucket = house.bucket()
-    outcomes = house.intake(bucket).settle([bucket.put(key, bill("1 USD")) for key in HOSTILE_KEYS])
+    outcomes = house.intake(bucket).process([bucket.put(key, bill("1 USD")) for key in HOSTILE_KEYS])
     assert labels(outcomes) == ["loaded"] * len(HOSTILE_KEYS)
     assert {line["key"] for line in house.ledger(bucket)} == set(HOSTILE_KEYS)
     assert house.totals(bucket) == {"USD": Decimal(len(HOSTILE_KEYS))}
@@ -238,7 +237,7 @@ def test_amortised_costs_are_not_taken_for_billed_ones(house: House) -> None:
         bucket.put("actual/2.csv", AZURE.format("unusedreservation ")),
         bucket.put("amortized/1.csv", AZURE.format("UnusedReservation")),
     ]
-    outcomes = intake.settle(events)
+    outcomes = intake.process(events)
     assert labels(outcomes) == ["loaded", "quarantined", "loaded"]
     reason = str(entry_of(outcomes[1]).reason)
     assert reason.startswith("ChargeType is 'unusedreservation ' in a record: only amortised costs have that."), reason
@@ -253,13 +252,13 @@ def test_a_removed_object_takes_its_rows_along(house: House, *, versioned: bool)
     bucket = house.bucket(versioned=versioned)
     intake = house.intake(bucket)
     create, remove = bucket.put("k.csv", bill("1 USD")), bucket.remove("k.csv")
-    assert labels(intake.settle([again(create, 3)])) == ["loaded" if versioned else "missing"]
-    (outcome,) = intake.settle([remove])
+    assert labels(intake.process([again(create, 3)])) == ["loaded" if versioned else "missing"]
+    (outcome,) = intake.process([remove])
     entry = entry_of(outcome)
     assert (entry.state, entry.load_id) == ("removed", None)
     assert (house.totals(bucket), house.view("active_loads", bucket)) == ({}, [])
-    assert labels(intake.settle([remove])) == ["duplicate"]
-    assert labels(intake.settle([create]))[0] in {"stale", "duplicate"}, "a late create came back"
+    assert labels(intake.process([remove])) == ["duplicate"]
+    assert labels(intake.process([create]))[0] in {"stale", "duplicate"}, "a late create came back"
     assert house.totals(bucket) == {}
 
 
@@ -267,14 +266,14 @@ def test_a_removal_may_keep_the_rows(house: House) -> None:
     bucket = house.bucket()
     intake = house.intake(bucket, on_removed=RemovalPolicy.KEEP)
     create = bucket.put("k.csv", bill("1 USD"))
-    intake.settle([create])
+    intake.process([create])
     remove = bucket.remove("k.csv")
-    assert labels(intake.settle([remove])) == ["kept"]
-    assert labels(intake.settle([remove])) == ["duplicate"]
+    assert labels(intake.process([remove])) == ["kept"]
+    assert labels(intake.process([remove])) == ["duplicate"]
     assert house.totals(bucket) == {"USD": Decimal(1)}
     assert len(house.view("active_loads", bucket)) == 1
-    assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["unchanged"]
-    assert labels(intake.settle([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
+    assert labels(intake.process([bucket.put("k.csv", bill("1 USD"))])) == ["unchanged"]
+    assert labels(intake.process([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
 
 
@@ -282,9 +281,9 @@ def test_a_removal_before_its_create_leaves_a_tombstone(house: House) -> None:
     bucket = house.bucket(versioned=True)
     intake = house.intake(bucket)
     create, remove = bucket.put("k.csv", bill("1 USD")), bucket.remove("k.csv")
-    assert labels(intake.settle([remove, create])) == ["removed", "stale"]
+    assert labels(intake.process([remove, create])) == ["removed", "stale"]
     assert house.totals(bucket) == {}
-    assert labels(intake.settle([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
+    assert labels(intake.process([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
 
 
@@ -294,16 +293,16 @@ def test_a_late_removal_takes_the_rows_that_a_file_in_quarantine_has_left_in_for
 ) -> None:
     bucket = house.bucket()
     intake = house.intake(bucket, on_removed=policy)
-    assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
+    assert labels(intake.process([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
     removal, bad = bucket.remove("k.csv"), bucket.put("k.csv", "no,header\n1,2\n")
-    assert labels(intake.settle([bad])) == ["quarantined"]
+    assert labels(intake.process([bad])) == ["quarantined"]
     assert house.totals(bucket) == {"USD": Decimal(1)}, "nobody has told of the removal yet"
-    assert labels(intake.settle([removal])) == ["stale"]
+    assert labels(intake.process([removal])) == ["stale"]
     assert house.totals(bucket) == left
     assert {load["key"] for load in house.view("active_loads", bucket)} == ({"k.csv"} if left else set())
     assert [line["state"] for line in house.view("latest_entries", bucket)] == ["quarantined"]
-    assert labels(intake.settle([removal])) == ["duplicate"]
-    assert labels(intake.settle([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
+    assert labels(intake.process([removal])) == ["duplicate"]
+    assert labels(intake.process([bucket.put("k.csv", bill("2 USD"))])) == ["loaded"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
 
 
@@ -311,9 +310,9 @@ def test_a_removal_from_before_the_rows_in_force_takes_nothing(house: House) -> 
     bucket = house.bucket()
     intake = house.intake(bucket)
     removal, good = bucket.remove("k.csv"), bucket.put("k.csv", bill("1 USD"))
-    assert labels(intake.settle([good])) == ["loaded"]
-    assert labels(intake.settle([bucket.put("k.csv", "no,header\n1,2\n")])) == ["quarantined"]
-    assert labels(intake.settle([removal])) == ["stale"]
+    assert labels(intake.process([good])) == ["loaded"]
+    assert labels(intake.process([bucket.put("k.csv", "no,header\n1,2\n")])) == ["quarantined"]
+    assert labels(intake.process([removal])) == ["stale"]
     assert house.totals(bucket) == {"USD": Decimal(1)}
 
 
@@ -321,12 +320,12 @@ def test_the_removal_of_an_old_version_leaves_the_current_rows(house: House) -> 
     bucket = house.bucket(versioned=True)
     intake = house.intake(bucket)
     old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
-    intake.settle([old, new])
+    intake.process([old, new])
     removal = bucket.remove_version("k.csv", str(old.version_id))
-    assert labels(intake.settle([removal])) == ["unchanged"]
-    assert labels(intake.settle([removal])) == ["duplicate"]
+    assert labels(intake.process([removal])) == ["unchanged"]
+    assert labels(intake.process([removal])) == ["duplicate"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
-    assert labels(intake.settle([bucket.remove_version("k.csv", str(new.version_id))])) == ["removed"]
+    assert labels(intake.process([bucket.remove_version("k.csv", str(new.version_id))])) == ["removed"]
     assert house.totals(bucket) == {}
 
 
@@ -335,11 +334,11 @@ def test_a_version_that_is_removed_for_good_gives_way_to_the_one_before(house: H
     bucket = house.bucket(versioned=True, sequencer=sequencer)
     intake = house.intake(bucket)
     old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
-    intake.settle([old, new])
+    intake.process([old, new])
     removal = bucket.remove_version("k.csv", str(new.version_id))
-    assert labels(intake.settle([removal])) == ["loaded"]
+    assert labels(intake.process([removal])) == ["loaded"]
     assert house.totals(bucket) == {"USD": Decimal(1)}
-    assert labels(intake.settle([removal])) == ["duplicate"]
+    assert labels(intake.process([removal])) == ["duplicate"]
     line = house.ledger(bucket)[-1]
     assert (line["version_id"], line["event_name"]) == (old.version_id, "ObjectRemoved:Delete")
 
@@ -349,11 +348,11 @@ def test_a_delete_marker_that_is_removed_brings_the_rows_back(house: House, sequ
     bucket = house.bucket(versioned=True, sequencer=sequencer)
     intake = house.intake(bucket)
     create, marker = bucket.put("k.csv", bill("1 USD")), bucket.remove("k.csv")
-    assert labels(intake.settle([create, marker])) == ["loaded", "removed"]
+    assert labels(intake.process([create, marker])) == ["loaded", "removed"]
     restored = bucket.remove_version("k.csv", str(marker.version_id))
-    assert labels(intake.settle([restored])) == ["loaded"]
+    assert labels(intake.process([restored])) == ["loaded"]
     assert house.totals(bucket) == {"USD": Decimal(1)}
-    assert labels(intake.settle([restored, marker, create]))[0] == "duplicate"
+    assert labels(intake.process([restored, marker, create]))[0] == "duplicate"
     assert house.totals(bucket) == {"USD": Decimal(1)}, "late news took the rows away"
 
 
@@ -362,7 +361,7 @@ def test_the_removal_of_a_version_that_nobody_knew_loads_what_is_current(house: 
     intake = house.intake(bucket)
     old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
     removal = bucket.remove_version("k.csv", str(old.version_id))
-    assert labels(intake.settle([removal, new, old])) == ["loaded", "stale", "stale"]
+    assert labels(intake.process([removal, new, old])) == ["loaded", "stale", "stale"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
 
 
@@ -372,15 +371,15 @@ def test_without_an_order_of_events_the_store_decides(house: House, sequencer: o
     bucket = house.bucket(versioned=versioned, sequencer=sequencer)
     intake = house.intake(bucket)
     first, second = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
-    intake.settle([second])
-    assert labels(intake.settle([first])) == ["stale"]
+    intake.process([second])
+    assert labels(intake.process([first])) == ["stale"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
     remove = bucket.remove("k.csv")
-    assert labels(intake.settle([remove])) == ["removed"]
-    assert labels(intake.settle([second])) == ["duplicate"]
+    assert labels(intake.process([remove])) == ["removed"]
+    assert labels(intake.process([second])) == ["duplicate"]
     third = bucket.put("k.csv", bill("2 USD"))
-    assert labels(intake.settle([third])) == ["loaded"]
-    assert labels(intake.settle([remove])) == ["duplicate"]
+    assert labels(intake.process([third])) == ["loaded"]
+    assert labels(intake.process([remove])) == ["duplicate"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
 
 
@@ -404,14 +403,14 @@ def test_a_file_that_cannot_be_loaded_is_quarantined_whole_and_keeps_the_rows_in
     bucket = house.bucket()
     intake = house.intake(bucket)
     good, bad = bucket.put("other.csv", bill("7 USD")), bucket.put("k.csv", content)
-    outcomes = intake.settle([good, bad])
+    outcomes = intake.process([good, bad])
     assert labels(outcomes) == ["loaded", "quarantined"]
     assert str(entry_of(outcomes[1]).reason).startswith(reason)
-    assert labels(intake.settle([bad])) == ["duplicate"]
-    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    assert labels(intake.process([bad])) == ["duplicate"]
+    intake.process([bucket.put("k.csv", bill("1 USD"))])
     assert house.totals(bucket, "k.csv") == {"USD": Decimal(1)}
     again_bad = bucket.put("k.csv", content)
-    assert labels(intake.settle([again_bad])) == ["quarantined"]
+    assert labels(intake.process([again_bad])) == ["quarantined"]
     line = house.ledger(bucket, "k.csv")[-1]
     assert (line["load_id"], line["rows_loaded"]) == (line["previous_load_id"], 0)
     assert house.totals(bucket) == {"USD": Decimal(8)}
@@ -421,11 +420,11 @@ def test_a_file_that_cannot_be_loaded_is_quarantined_whole_and_keeps_the_rows_in
 def test_the_records_of_a_file_without_a_good_one_are_quarantined_until_it_is_replaced(house: House) -> None:
     bucket = house.bucket()
     intake = house.intake(bucket)
-    intake.settle([bucket.put("k.csv", bill("x,1,1,USD,u", "y,1,1,USD,u"))])
+    intake.process([bucket.put("k.csv", bill("x,1,1,USD,u", "y,1,1,USD,u"))])
     assert [row["raw_value"] for row in house.view("quarantined_rows", bucket)] == ["x", "y"]
-    intake.settle([bucket.put("k.csv", bill("z,1,1,USD,u", "1 USD"))])
+    intake.process([bucket.put("k.csv", bill("z,1,1,USD,u", "1 USD"))])
     assert [row["raw_value"] for row in house.view("quarantined_rows", bucket)] == ["z"]
-    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    intake.process([bucket.put("k.csv", bill("1 USD"))])
     assert house.view("quarantined_rows", bucket) == []
     assert len(house.view("rejected_rows", bucket)) == 3
 
@@ -434,7 +433,7 @@ def test_a_message_that_nobody_can_read_is_quarantined_with_its_body(house: Hous
     bodies = ["Hello ü \x00", '{"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]}']
     events = [event for body in bodies for event in read_body(body).events]
     intake = house.intake(house.bucket())
-    assert labels(intake.settle([*events, *events])) == ["quarantined"] * 2 + ["duplicate"] * 2
+    assert labels(intake.process([*events, *events])) == ["quarantined"] * 2 + ["duplicate"] * 2
     sql = "SELECT raw_record, reason FROM quarantined_rows WHERE scope LIKE 'message://%' ORDER BY raw_record"
     found = house.lake.rows(sql)
     assert [record for record, _ in found] == bodies
@@ -444,7 +443,7 @@ def test_a_message_that_nobody_can_read_is_quarantined_with_its_body(house: Hous
 def test_more_misfits_than_are_listed_are_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "MAX_REJECTED_ROWS", 2)
     bucket = house.bucket()
-    house.intake(bucket).settle([bucket.put("k.csv", bill(*["x,1,1,USD,u"] * 5, "1 USD"))])
+    house.intake(bucket).process([bucket.put("k.csv", bill(*["x,1,1,USD,u"] * 5, "1 USD"))])
     assert house.ledger(bucket)[0]["rows_rejected"] == 5
     assert len(house.view("quarantined_rows", bucket)) == 2
 
@@ -458,25 +457,25 @@ def test_a_missing_object_is_waited_for_and_then_written_down(house: House) -> N
     event = bucket.put("k.csv", bill("1 USD"))
     bucket.keys.clear()
     for attempt in (1, 2):
-        (outcome,) = intake.settle([again(event, attempt)])
-        assert (outcome.result, outcome.acknowledge, outcome.unavailable) == (Result.RELEASED, False, False)
+        (outcome,) = intake.process([again(event, attempt)])
+        assert (outcome.label, outcome.acknowledge, outcome.unavailable) == ("released", False, False)
         assert house.ledger(bucket) == []
-    (outcome,) = intake.settle([again(event, 3)])
+    (outcome,) = intake.process([again(event, 3)])
     assert (outcome.label, outcome.acknowledge) == ("missing", True)
     (line,) = house.ledger(bucket)
     assert "NoSuchKey" in line["reason"]
-    assert labels(intake.settle([again(event, 4)])) == ["duplicate"]
-    assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
+    assert labels(intake.process([again(event, 4)])) == ["duplicate"]
+    assert labels(intake.process([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
 
 
 def test_a_missing_object_keeps_what_was_loaded_of_it_until_its_removal_is_told(house: House) -> None:
     bucket = house.bucket()
     intake = house.intake(bucket)
-    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    intake.process([bucket.put("k.csv", bill("1 USD"))])
     second, remove = bucket.put("k.csv", bill("2 USD")), bucket.remove("k.csv")
-    assert labels(intake.settle([again(second, 3)])) == ["missing"]
+    assert labels(intake.process([again(second, 3)])) == ["missing"]
     assert house.totals(bucket) == {"USD": Decimal(1)}
-    assert labels(intake.settle([remove])) == ["removed"]
+    assert labels(intake.process([remove])) == ["removed"]
     assert house.totals(bucket) == {}
 
 
@@ -485,9 +484,9 @@ def test_a_missing_object_that_comes_back_is_loaded(house: House, sequencer: obj
     bucket = house.bucket(sequencer=sequencer)
     intake = house.intake(bucket)
     first, remove = bucket.put("k.csv", bill("1 USD")), bucket.remove("k.csv")
-    assert labels(intake.settle([again(first, 3)])) == ["missing"]
-    assert labels(intake.settle([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
-    assert labels(intake.settle([remove])) == ["stale"]
+    assert labels(intake.process([again(first, 3)])) == ["missing"]
+    assert labels(intake.process([bucket.put("k.csv", bill("1 USD"))])) == ["loaded"]
+    assert labels(intake.process([remove])) == ["stale"]
     assert house.totals(bucket) == {"USD": Decimal(1)}
 
 
@@ -507,22 +506,22 @@ def test_an_object_that_cannot_be_had_is_given_back_and_what_was_fetched_is_sett
 
     bucket.before = bad_comes_last
     bucket.failures["fetch", "bad.csv"] = [ServiceUnavailable("503 Slow Down")]
-    outcomes = house.intake(bucket).settle(events)
+    outcomes = house.intake(bucket).process(events)
     assert labels(outcomes) == ["loaded", "released"]
     assert (outcomes[1].reason, outcomes[1].unavailable, outcomes[1].acknowledge) == ("503 Slow Down", True, False)
     assert house.states(bucket) == ["loaded"]
-    assert labels(house.intake(bucket).settle(events)) == ["duplicate", "loaded"]
+    assert labels(house.intake(bucket).process(events)) == ["duplicate", "loaded"]
 
 
 def test_a_store_that_does_not_say_what_is_current_is_asked_later(house: House) -> None:
     bucket = house.bucket(sequencer=absent)
     intake = house.intake(bucket)
     first, second = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
-    intake.settle([second])
+    intake.process([second])
     bucket.failures["current", "k.csv"] = [ServiceUnavailable("timeout")]
-    (outcome,) = intake.settle([first])
+    (outcome,) = intake.process([first])
     assert (outcome.label, outcome.unavailable) == ("released", True)
-    assert labels(intake.settle([first])) == ["stale"]
+    assert labels(intake.process([first])) == ["stale"]
 
 
 def test_an_object_that_never_can_be_had_is_quarantined_and_the_others_are_loaded(house: House) -> None:
@@ -530,22 +529,22 @@ def test_an_object_that_never_can_be_had_is_quarantined_and_the_others_are_loade
     intake = house.intake(bucket)
     events = [bucket.put("good.csv", bill("1 USD")), bucket.put("archived.csv", bill("2 USD"))]
     bucket.failures["fetch", "archived.csv"] = [Poison("it is archived; restore it")]
-    outcomes = intake.settle(events)
+    outcomes = intake.process(events)
     assert labels(outcomes) == ["loaded", "quarantined"]
     assert outcomes[1].acknowledge
     assert (entry_of(outcomes[1]).reason, entry_of(outcomes[1]).etag) == ("it is archived; restore it", events[1].etag)
-    assert labels(intake.settle(events)) == ["duplicate", "duplicate"]
-    assert labels(intake.settle([events[1].forced()])) == ["loaded"], "after the restore"
+    assert labels(intake.process(events)) == ["duplicate", "duplicate"]
+    assert labels(intake.process([events[1].forced()])) == ["loaded"], "after the restore"
     assert house.totals(bucket) == {"USD": Decimal(3)}
 
 
 def test_a_store_that_refuses_to_say_what_is_current_quarantines_and_keeps_the_rows(house: House) -> None:
     bucket = house.bucket(sequencer=absent)
     intake = house.intake(bucket)
-    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    intake.process([bucket.put("k.csv", bill("1 USD"))])
     for event in (bucket.put("k.csv", bill("2 USD")), bucket.remove("k.csv")):
         bucket.failures["current", "k.csv"] = [Poison("HEAD s3://k.csv: no way in")]
-        (outcome,) = intake.settle([event])
+        (outcome,) = intake.process([event])
         assert (outcome.label, entry_of(outcome).reason) == ("quarantined", "HEAD s3://k.csv: no way in")
         assert house.totals(bucket) == {"USD": Decimal(1)}
 
@@ -554,8 +553,8 @@ def test_many_objects_are_asked_about_at_the_same_time_and_an_outage_only_once(h
     bucket = house.bucket(sequencer=absent)
     intake = house.intake(bucket)
     keys = [f"{number}.csv" for number in range(40)]
-    intake.settle([bucket.put(key, bill("1 USD")) for key in keys])
-    at_once = threading.Barrier(FETCHES_AT_ONCE, timeout=10)
+    intake.process([bucket.put(key, bill("1 USD")) for key in keys])
+    at_once = threading.Barrier(REQUESTS_AT_ONCE, timeout=120)
 
     def all_together(call: str, _event: ObjectEvent) -> None:
         if call == "current":
@@ -563,15 +562,15 @@ def test_many_objects_are_asked_about_at_the_same_time_and_an_outage_only_once(h
 
     bucket.before = all_together
     news = [bucket.put(key, bill("2 USD")) for key in keys]
-    assert labels(intake.settle(news)) == ["loaded"] * len(keys)
+    assert labels(intake.process(news)) == ["loaded"] * len(keys)
 
     bucket.before = lambda _call, _event: None
     bucket.calls.clear()
     for key in keys:
         bucket.failures["current", key] = [ServiceUnavailable("503 Slow Down")]
-    outcomes = intake.settle([bucket.put(key, bill("3 USD")) for key in keys])
+    outcomes = intake.process([bucket.put(key, bill("3 USD")) for key in keys])
     assert {(outcome.label, outcome.unavailable) for outcome in outcomes} == {("released", True)}
-    assert len(bucket.calls) <= FETCHES_AT_ONCE, "a store that is away was asked again and again"
+    assert len(bucket.calls) <= REQUESTS_AT_ONCE, "a store that is away was asked again and again"
 
 
 def test_a_permission_that_is_missing_is_fatal_and_settles_nothing(house: House) -> None:
@@ -579,9 +578,9 @@ def test_a_permission_that_is_missing_is_fatal_and_settles_nothing(house: House)
     events = [bucket.put("good.csv", bill("1 USD")), bucket.put("denied.csv", bill("2 USD"))]
     bucket.failures["fetch", "denied.csv"] = [Fatal("AccessDenied")]
     with pytest.raises(Fatal, match="AccessDenied"):
-        house.intake(bucket).settle(events)
+        house.intake(bucket).process(events)
     assert house.ledger(bucket) == []
-    assert labels(house.intake(bucket).settle(events)) == ["loaded", "loaded"]
+    assert labels(house.intake(bucket).process(events)) == ["loaded", "loaded"]
 
 
 # -- races with another consumer ---------------------------------------------------------------------------
@@ -607,8 +606,8 @@ def test_of_two_consumers_with_one_event_one_loads_it(house: House, other_hold: 
     bucket = house.bucket()
     rival = house.intake(bucket, lake=other_hold, name="rival")
     event, more = bucket.put("k.csv", bill("1 USD")), bucket.put("more.csv", bill("2 USD"))
-    once(bucket, "fetch", lambda: rival.settle([event]))
-    assert labels(house.intake(bucket).settle([event, more])) == ["duplicate", "loaded"]
+    once(bucket, "fetch", lambda: rival.process([event]))
+    assert labels(house.intake(bucket).process([event, more])) == ["duplicate", "loaded"]
     assert house.totals(bucket) == {"USD": Decimal(3)}
     assert [(line["key"], line["consumer_id"]) for line in house.ledger(bucket)] == [
         ("k.csv", "rival"),
@@ -620,8 +619,8 @@ def test_a_consumer_that_was_overtaken_by_a_newer_version_leaves_it_in_force(hou
     bucket = house.bucket(versioned=True)
     rival = house.intake(bucket, lake=other_hold, name="rival")
     old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
-    once(bucket, "fetch", lambda: rival.settle([new]))
-    assert labels(house.intake(bucket).settle([old])) == ["stale"]
+    once(bucket, "fetch", lambda: rival.process([new]))
+    assert labels(house.intake(bucket).process([old])) == ["stale"]
     assert house.totals(bucket) == {"USD": Decimal(2)}
 
 
@@ -629,8 +628,8 @@ def test_a_consumer_with_a_newer_version_goes_on_from_what_the_other_made(house:
     bucket = house.bucket(versioned=True)
     rival = house.intake(bucket, lake=other_hold, name="rival")
     old, new = bucket.put("k.csv", bill("1 USD")), bucket.put("k.csv", bill("2 USD"))
-    once(bucket, "fetch", lambda: rival.settle([old]))
-    (outcome,) = house.intake(bucket).settle([new])
+    once(bucket, "fetch", lambda: rival.process([old]))
+    (outcome,) = house.intake(bucket).process([new])
     assert outcome.label == "loaded"
     assert house.totals(bucket) == {"USD": Decimal(2)}
     first, second = house.ledger(bucket)
@@ -643,14 +642,14 @@ def test_a_consumer_with_a_newer_version_goes_on_from_what_the_other_made(house:
 def test_the_answer_of_the_store_is_asked_for_again_when_another_was_first(house: House, other_hold: Lake) -> None:
     bucket = house.bucket(sequencer=absent)
     intake, rival = house.intake(bucket), house.intake(bucket, lake=other_hold, name="rival")
-    intake.settle([bucket.put("k.csv", bill("1 USD"))])
+    intake.process([bucket.put("k.csv", bill("1 USD"))])
     second = bucket.put("k.csv", bill("2 USD"))
 
     def overwritten() -> None:
-        assert labels(rival.settle([bucket.put("k.csv", bill("3 USD"))])) == ["loaded"]
+        assert labels(rival.process([bucket.put("k.csv", bill("3 USD"))])) == ["loaded"]
 
     once(bucket, "fetch", overwritten)
-    intake.settle([second])
+    intake.process([second])
     assert house.totals(bucket) == {"USD": Decimal(3)}
 
 
@@ -674,10 +673,10 @@ def test_a_local_file_that_changed_under_way_is_read_as_it_is_now(
                 fetched.path.unlink()
                 fetched.path.write_text(bill("1 USD"))
                 path.write_text(bill("2 USD"))
-                rival.settle([event])
+                rival.process([event])
             return fetched
 
-    assert labels(house.intake(Slow()).settle([event])) == ["duplicate"]
+    assert labels(house.intake(Slow()).process([event])) == ["duplicate"]
     sql = "SELECT sum(billed_cost) FROM charges WHERE load_id IN (SELECT load_id FROM ledger WHERE key = ?)"
     assert house.lake.rows(sql, [str(path)]) == [(Decimal(2),)]
 
@@ -687,10 +686,10 @@ def test_a_local_file_is_loaded_again_only_when_it_changed(house: House, tmp_pat
     path.write_text(bill("1 USD"))
     event = ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load")
     intake = house.intake(LocalObjects())
-    assert labels(intake.settle([event])) == ["loaded"]
-    assert labels(intake.settle([event])) == ["duplicate"]
+    assert labels(intake.process([event])) == ["loaded"]
+    assert labels(intake.process([event])) == ["duplicate"]
     path.write_text(bill("2 USD"))
-    assert labels(intake.settle([event])) == ["loaded"]
+    assert labels(intake.process([event])) == ["loaded"]
     sql = "SELECT scope, state, load_id FROM active_loads WHERE key = ?"
     ((scope, _, load_id),) = house.lake.rows(sql, [str(path)])
     assert scope == f"file://{path}"
@@ -715,12 +714,12 @@ def test_a_copy_under_another_key_gets_what_the_policy_says(
     intake = house.intake(bucket, on_duplicate_content=policy)
     content = bill(f"1 {bucket.name[-3:].upper()}")
     original, copy = bucket.put("original.csv", content), bucket.put("copy.csv", content)
-    assert labels(intake.settle([original])) == ["loaded"]
-    assert labels(intake.settle([copy])) == [state]
+    assert labels(intake.process([original])) == ["loaded"]
+    assert labels(intake.process([copy])) == [state]
     assert sum(house.totals(bucket).values()) == total
     line = house.ledger(bucket, "copy.csv")[0]
     assert line["duplicate_of"] == (f"s3://{bucket.name}/original.csv" if told else None)
-    assert labels(intake.settle([copy])) == ["duplicate"]
+    assert labels(intake.process([copy])) == ["duplicate"]
 
 
 def skipping(house: House) -> tuple[FakeBucket, Intake, ObjectEvent, list[ObjectEvent]]:
@@ -729,7 +728,7 @@ def skipping(house: House) -> tuple[FakeBucket, Intake, ObjectEvent, list[Object
     intake = house.intake(bucket, on_duplicate_content=DuplicatePolicy.SKIP)
     content = bill(f"1 {bucket.name[-3:].upper()}")
     original, *copies = [bucket.put(f"{name}.csv", content) for name in ("original", "copy", "another copy")]
-    assert labels(intake.settle([original, *copies])) == ["loaded", "skipped", "skipped"]
+    assert labels(intake.process([original, *copies])) == ["loaded", "skipped", "skipped"]
     return bucket, intake, original, copies
 
 
@@ -738,14 +737,14 @@ def test_a_copy_that_was_skipped_is_loaded_when_the_original_goes(house: House, 
     bucket, intake, original, copies = skipping(house)
     before, currency = house.totals(bucket), bucket.name[-3:].upper()
     last = bucket.remove("original.csv") if end == "removed" else bucket.put("original.csv", bill(f"5 {currency}"))
-    (outcome,) = intake.settle([last])
+    (outcome,) = intake.process([last])
     assert outcome.label == ("removed" if end == "removed" else "loaded")
     assert house.totals(bucket, "original.csv") == ({} if end == "removed" else {currency: Decimal(5)})
     assert {**house.totals(bucket, "copy.csv"), **house.totals(bucket, "another copy.csv")} == before
     newest = {line["key"]: line["state"] for line in house.ledger(bucket)}
     assert sorted([newest["copy.csv"], newest["another copy.csv"]]) == ["loaded", "skipped"], "two of them are loaded"
     totals, lines = house.totals(bucket), len(house.ledger(bucket))
-    intake.settle([last, original, *copies])
+    intake.process([last, original, *copies])
     assert house.totals(bucket) == totals
     assert len(house.ledger(bucket)) <= lines + 1, "late news of the original is written down once"
 
@@ -753,10 +752,10 @@ def test_a_copy_that_was_skipped_is_loaded_when_the_original_goes(house: House, 
 def test_copies_go_one_after_the_other_until_none_is_left(house: House) -> None:
     bucket, intake, _, _ = skipping(house)
     before = house.totals(bucket)
-    intake.settle([bucket.remove("original.csv")])
-    intake.settle([bucket.remove("copy.csv")])
+    intake.process([bucket.remove("original.csv")])
+    intake.process([bucket.remove("copy.csv")])
     assert house.totals(bucket) == house.totals(bucket, "another copy.csv") == before
-    intake.settle([bucket.remove("another copy.csv")])
+    intake.process([bucket.remove("another copy.csv")])
     assert house.totals(bucket) == {}
 
 
@@ -769,12 +768,12 @@ def test_a_consumer_that_dies_before_it_loads_the_copy_does_so_when_the_message_
     with monkeypatch.context() as patch:
         patch.setattr("billstream.consumer.intake.freed_by", died)
         with pytest.raises(Died):
-            intake.settle([removal])
+            intake.process([removal])
     assert house.totals(bucket) == {}, "it did not die in between"
     keys = {event.key for event in freed(house.lake) if event.bucket == bucket.name}
     assert keys == {"copy.csv", "another copy.csv"}
 
-    assert labels(intake.settle([removal])) == ["duplicate"]
+    assert labels(intake.process([removal])) == ["duplicate"]
 
     assert house.totals(bucket) == before
     assert [event for event in freed(house.lake) if event.bucket == bucket.name] == []
@@ -787,9 +786,9 @@ def test_a_store_that_is_away_when_a_copy_is_to_be_loaded_brings_the_message_aga
     for key in ("copy.csv", "another copy.csv"):
         bucket.failures["fetch", key] = [ServiceUnavailable("503 Slow Down")]
     with pytest.raises(ServiceUnavailable, match="503"):
-        intake.settle([removal])
+        intake.process([removal])
     bucket.failures.clear()
-    assert labels(intake.settle([removal])) == ["duplicate"]
+    assert labels(intake.process([removal])) == ["duplicate"]
     assert house.totals(bucket) == before
 
 
@@ -812,8 +811,8 @@ def test_a_failing_lake_is_told_and_changes_nothing(house: House, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "commit", away)
         with pytest.raises(Retryable, match="the catalog is away"):
-            intake.settle([event])
+            intake.process([event])
     assert house.ledger(bucket) == []
     for path in house.staged_files_left():
         Path(path).unlink()  # whether the commit happened was not known, so they had to stay
-    assert labels(intake.settle([event])) == ["loaded"]
+    assert labels(intake.process([event])) == ["loaded"]

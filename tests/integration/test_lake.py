@@ -1,6 +1,5 @@
 """The lake on SQLite: made once however many try, and changed all at once, with its claims, or not at all."""
 
-import re
 import subprocess
 import sys
 import time
@@ -104,7 +103,7 @@ def test_two_who_make_a_lake_at_once_make_one(tmp_path: Path) -> None:
         )
         for _ in range(3)
     ]
-    answers = [creator.communicate(timeout=60) for creator in creators]
+    answers = [creator.communicate(timeout=300) for creator in creators]
     assert [creator.returncode for creator in creators] == [0, 0, 0], answers
     assert [out.splitlines()[-1] for out, _ in answers] == [str(VERSIONS)] * 3
     with Lake.open(Settings(home=tmp_path / "home", threads=2)) as lake:
@@ -139,25 +138,25 @@ def test_a_lake_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
             Lake.open(settings, create=create)
 
 
-def test_a_lake_of_an_older_version_is_brought_up_to_date_when_asked(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, threads=2)
-    with Lake.open(settings, create=True) as lake:
-        claim(lake, "k", Claim(key("k"), None))
-        tables = [name for (name,) in lake.rows("SHOW TABLES")]
-
-        def back_to_the_first(con: Any) -> None:  # noqa: ANN401
-            con.execute("DELETE FROM schema_version WHERE version > 1")
-            later = "\n".join(migration.sql for migration in migrations() if migration.version > 1)
-            for kind, name in re.findall(r"CREATE (TABLE|VIEW) (\w+)", later):
-                con.execute(f"DROP {kind} {name}")
-            for table, column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", later):
-                con.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-
-        lake.commit(back_to_the_first, claims=[], author="me", message="test")
+def test_a_lake_of_an_older_version_is_brought_up_to_date_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path / "old", threads=2)
+    oldest = migrations()[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr("billstream.common.lake.migrations.migrations", lambda: oldest)
+        patch.setattr("billstream.common.lake.lake.apply_options", lambda _: None)  # they name tables of later scripts
+        with Lake.open(settings, create=True) as lake:
+            values = "'e', 'd', 's3://b/k', 'loaded', 'b', 'k', 0, 0, 0, now(), 'test'"
+            columns = "entry_id, scope_id, scope, state, bucket, key, rows_loaded, rows_rejected, values_rounded"
+            sql = f"INSERT INTO ledger ({columns}, settled_at, consumer_id) VALUES ({values})"
+            lake.commit(lambda con: con.execute(sql), claims=[], author="me", message="test")
     with pytest.raises(Fatal, match=rf"version 1; this billstream needs {VERSIONS[-1]}\. Run `billstream init`"):
         Lake.open(settings)
+    with Lake.open(Settings(home=tmp_path / "new", threads=2), create=True) as lake:
+        tables = [name for (name,) in lake.rows("SHOW TABLES")]
     with Lake.open(settings, create=True) as lake:
-        assert lake.rows("SELECT max(version) FROM schema_version") == [(VERSIONS[-1],)]
+        assert lake.rows("SELECT version FROM schema_version ORDER BY version") == [(v,) for v in VERSIONS]
         assert [name for (name,) in lake.rows("SHOW TABLES")] == tables
         assert lines(lake, "k") == [1]
 
@@ -276,9 +275,9 @@ def test_thousands_of_scopes_are_looked_up_at_once(lake: Lake) -> None:
     keys = [key(f"bulk {number}", etag=str(number)) for number in range(5_000)]
     claim(lake, "bulk", *(Claim(one, None) for one in keys))
     unknown = [scope_id(f"unknown {number}") for number in range(5_000)]
-    began = time.monotonic()
+    began = time.process_time()  # of this process, so that what else runs does not count
     found = lake.processed_keys([*unknown, *(one.scope_id for one in keys)])
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert found == {one.scope_id: one for one in keys}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from billstream.consumer.intake import Intake
 from billstream.consumer.profiles import ProfileRegistry
 from tests.integration.intake_support import House
 
@@ -40,8 +41,8 @@ def loaded(
 ) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     """The ledger's line of a file with these lines, and the days and costs of its rows."""
     bucket = house.bucket()
-    intake = replace(house.intake(bucket), profiles=registry)
-    intake.settle([bucket.put("bill.csv", "\n".join(["from,to,mine", *lines]) + "\n")])
+    intake = Intake(replace(house.intake(bucket).context, profiles=registry))
+    intake.process([bucket.put("bill.csv", "\n".join(["from,to,mine", *lines]) + "\n")])
     (line,) = house.ledger(bucket)
     sql = (
         "SELECT charge_period_start::DATE, charge_period_end::DATE, billed_cost "
@@ -54,8 +55,9 @@ def test_a_day_that_may_be_another_is_refused_with_a_way_out(house: House, regis
     line, rows = loaded(house, registry, ["2026-01-01,,1", "9/1/24,,2"])
     assert (line["state"], line["profile"], rows) == ("quarantined", "mine", [])
     assert line["reason"] == (
-        "The date '9/1/24' may be read as %m/%d/%y or as %d/%m/%y, and no other date of the file tells which. "
-        'Say it in a profile of your own: extends = "mine", and times = ["%m/%d/%y"] in [values].'
+        "The date '9/1/24' may be read as %m/%d/%y or as %d/%m/%y, and no other date of the file decides which. "
+        "The file is not loaded, as a guess would move costs by months. "
+        'Choose one in a profile of your own: extends = "mine", and times = ["%m/%d/%y"] in [values].'
     )
 
 
@@ -85,7 +87,7 @@ def test_the_rest_of_the_file_tells_which_number_is_the_month(
 def test_a_file_whose_dates_speak_for_both_is_refused(house: House, registry: ProfileRegistry) -> None:
     line, rows = loaded(house, registry, ["9/1/24,13/1/24,1", "1/13/24,,1"])
     assert (line["state"], rows) == ("quarantined", [])
-    assert "'9/1/24' may be read as %m/%d/%y or as %d/%m/%y, and its other dates speak for both" in line["reason"]
+    assert "'9/1/24' may be read as %m/%d/%y or as %d/%m/%y, and its other dates fit both" in line["reason"]
 
 
 def test_files_of_one_batch_are_settled_each_by_itself(house: House, registry: ProfileRegistry) -> None:
@@ -96,8 +98,8 @@ def test_files_of_one_batch_are_settled_each_by_itself(house: House, registry: P
         "c.csv": "9/1/24,,1",
         "d.csv": "2024-05-05,,1",
     }
-    intake = replace(house.intake(bucket), profiles=registry)
-    intake.settle([bucket.put(key, f"from,to,mine\n{line}\n") for key, line in contents.items()])
+    intake = Intake(replace(house.intake(bucket).context, profiles=registry))
+    intake.process([bucket.put(key, f"from,to,mine\n{line}\n") for key, line in contents.items()])
     found = {line["key"]: (line["state"], line["first_charge_day"]) for line in house.ledger(bucket)}
     assert found == {
         "a.csv": ("loaded", date(2024, 9, 1)),

@@ -224,7 +224,7 @@ def test_every_value_of_a_file_is_in_the_lake(
     types = house.lake.columns("charges")
     made = Made(next(profile for profile in registry.profiles if profile.name == name), types)
     bucket, key = house.bucket(), "amortized" if made.profile.match.keys else "bill"
-    outcome = house.intake(bucket).settle([bucket.put(f"{key}.csv", made.text(dirty=dirty))])
+    outcome = house.intake(bucket).process([bucket.put(f"{key}.csv", made.text(dirty=dirty))])
     (line,) = house.ledger(bucket)
     assert outcome[0].acknowledge
     assert (line["state"], line["profile"], line["reason"]) == ("loaded", name, None)
@@ -281,7 +281,7 @@ def test_what_is_no_list_of_charges_is_refused_however_many_columns_it_has(house
     for number, names in enumerate(told["match"]["one_of"]):
         bucket = house.bucket()
         header = ",".join([*names, "BilledCost", "Date"] if not told["match"].get("none") else names)
-        house.intake(bucket).settle([bucket.put(f"{number}.csv", f"{header}\n{',' * header.count(',')}\n")])
+        house.intake(bucket).process([bucket.put(f"{number}.csv", f"{header}\n{',' * header.count(',')}\n")])
         (line,) = house.ledger(bucket)
         assert line["state"] == "quarantined"
         assert line["reason"] == f"Line 1: This is {told['title']}, not a list of charges: {told['refuse']}"

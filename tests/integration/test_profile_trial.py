@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billstream.cli.profiles.bench import Bench, workbench
-from billstream.cli.profiles.proposal import propose
-from billstream.cli.profiles.trial import Trial, try_file
 from billstream.common.errors import Fatal, Poison
 from billstream.common.settings import Settings
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.profiles.names import normalised
+from billstream.consumer.trial.bench import Bench, workbench
+from billstream.consumer.trial.proposal import propose
+from billstream.consumer.trial.trial import Trial, try_file
 
 OWN = """
 name = "house"
@@ -92,8 +92,8 @@ def test_a_file_that_fits_tells_what_each_column_becomes(house: Bench, tmp_path:
 def test_what_lands_in_rescued_says_why(house: Bench, tmp_path: Path) -> None:
     trial = try_file(house, written(tmp_path, HOUSE_FILE), "bill.csv")
     assert dict(trial.rescued) == {
-        "Art": "feeds effective_cost, but is not held as it is",
-        "Rabatt": "feeds effective_cost, but is not held as it is",
+        "Art": "feeds effective_cost, but not in its original form",
+        "Rabatt": "feeds effective_cost, but not in its original form",
         "Notiz": "no column knows it",
     }
 
@@ -272,25 +272,25 @@ def test_dates_that_read_in_two_ways_are_left_open(bench: Bench, tmp_path: Path)
     path = written(tmp_path, "date,cost\n01/02/2026,1.5\n03/02/2026,1.5\n")
     text, trial = proposed_and_tried(bench, tmp_path, path)
     assert set(tomllib.loads(text)["values"]["times"]) == {"%m/%d/%Y", "%d/%m/%Y"}
-    assert "# CHECK: the sample's dates read as" in text
+    assert "# CHECK: the sample's dates fit" in text
     assert trial.refusal is not None
     assert "may be read as" in trial.refusal
 
 
 def test_numbers_that_read_in_two_ways_are_marked(bench: Bench, tmp_path: Path) -> None:
     text = propose(bench, written(tmp_path, 'date,cost\n2026-01-01,"1,234"\n'), None)
-    assert "# CHECK: the sample's numbers do not tell" in text
+    assert "# CHECK: the sample's numbers do not show" in text
 
 
 def test_a_file_without_any_time_gets_a_profile_that_loads_no_row(bench: Bench, tmp_path: Path) -> None:
     text, trial = proposed_and_tried(bench, tmp_path, written(tmp_path, "what,cost\nx,1.5\n"))
-    assert "CHECK: no column reads as a time" in text
+    assert "CHECK: no column holds times" in text
     assert (trial.profile, trial.load.rows_loaded, trial.load.rows_rejected) == ("proposed", 0, 1)
 
 
 def test_cells_that_do_not_read_are_counted_in_the_proposal(bench: Bench, tmp_path: Path) -> None:
     text = propose(bench, written(tmp_path, "date,cost\n2026-01-01,1.5\n2026-01-01,2\nsome day,free\n"), None)
-    assert text.count("# CHECK: 1 of 3 cells of the sample do not read so") == 2
+    assert text.count("# CHECK: 1 of 3 cells of the sample do not fit") == 2
 
 
 def test_a_header_alone_is_enough(bench: Bench, tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_a_profile_is_named_after_the_file(bench: Bench, tmp_path: Path, file: s
 
 
 def test_a_name_that_is_none_is_refused(bench: Bench, tmp_path: Path) -> None:
-    with pytest.raises(Fatal, match="'My Bill' is no name for a profile"):
+    with pytest.raises(Fatal, match="'My Bill' is not a valid profile name"):
         propose(bench, written(tmp_path, "date,cost\n"), "My Bill")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
 from billstream.consumer.sqs.envelope import read_body
 from tests.e2e.billing import HEADER, billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put
@@ -64,17 +64,17 @@ def test_what_is_in_quarantine_is_listed_and_shown_with_its_reason(aws: AwsEnvir
 
 
 def test_mended_objects_are_loaded_and_others_stay(aws: AwsEnvironment, billstream: Commands) -> None:
-    message = "a message that nobody can read cannot be loaded again"
+    message = "an unreadable message cannot be loaded again"
     told = billstream.run("quarantine", "reload", "--all", expect=1)
     assert "still in quarantine" in told
-    assert "2 records still do not fit" in told
+    assert "rejected again: 2 records" in told
     assert message in told
     mended = billing_file(BROKEN, seed=2)
     put(aws, mended)
     aws.s3.put_object(Bucket=aws.bucket, Key=PARTLY, Body=body("1.25", "1.5", "n/a", "2"))
 
     assert "loaded, 20 rows" in billstream.run("quarantine", "reload", BROKEN)
-    assert "1 records still do not fit" in billstream.run("quarantine", "reload", PARTLY, expect=1)
+    assert "rejected again: 1 record" in billstream.run("quarantine", "reload", PARTLY, expect=1)
     aws.s3.put_object(Bucket=aws.bucket, Key=PARTLY, Body=body("1.25", "1.5", "3", "2"))
     billstream.run("quarantine", "reload", f"s3://{aws.bucket}/{PARTLY}")
 
@@ -88,8 +88,8 @@ def test_the_last_good_rows_stay_until_the_mended_ones_come(aws: AwsEnvironment,
     aws.s3.put_object(Bucket=aws.bucket, Key=GOOD.key, Body=b"\x00")
     billstream.run("sweep")
     [shown] = billstream.json("quarantine", "show", GOOD.key)
-    assert shown["older_rows_in_force"]
-    assert "last good version stay in force" in billstream.run("quarantine", "show", GOOD.key)
+    assert shown["older_rows_active"]
+    assert "last good version stay active" in billstream.run("quarantine", "show", GOOD.key)
     rows = billstream.rows("SELECT count(*) FROM charges")
 
     billstream.run("quarantine", "reload", GOOD.key, expect=1)

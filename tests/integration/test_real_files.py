@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from billstream.consumer.intake import Intake
 from billstream.consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import House
@@ -119,7 +120,7 @@ LOADED: list[tuple[str, str, int, dict[str, str]]] = [
       for name in ("German", "PayAsYouGo", "YA")),
 ]  # fmt: skip
 
-NOT_CHARGES = "This is a reference table, not a list of charges: it explains words of other files"
+NOT_CHARGES = "This is a reference table, not a list of charges: it explains values of other files"
 NOTHING_FITS = "No profile fits the header: "
 NO_DAY = rf"{NOTHING_FITS}.*The nearest, plain, lacks charge_period_start \(from date or usage_date"
 # Key and what the reason says.
@@ -191,8 +192,8 @@ class Estate:
 def settled(house: House, folder: Path, keys: Iterable[str], registry: ProfileRegistry | None = None) -> Estate:
     bucket = house.bucket()
     intake = house.intake(bucket)
-    intake = intake if registry is None else replace(intake, profiles=registry)
-    outcomes = intake.settle([bucket.put(key, (folder / key).read_bytes()) for key in keys])
+    intake = intake if registry is None else Intake(replace(intake.context, profiles=registry))
+    outcomes = intake.process([bucket.put(key, (folder / key).read_bytes()) for key in keys])
     assert all(outcome.acknowledge for outcome in outcomes)
     return Estate(house, bucket, {line["key"]: line for line in house.ledger(bucket)})
 

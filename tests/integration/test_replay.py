@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.cli.replay.run import replay_directly
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
+from billstream.consumer.backfill.execution import replay_directly
 from billstream.consumer.backfill.partition import Days, partition_days
 from billstream.consumer.backfill.replay import FromLedger, FromListing, Source
 from billstream.consumer.backfill.selection import Selection
-from billstream.consumer.commit.ledger import State
+from billstream.consumer.decide.states import State
 from billstream.consumer.s3.listing import Bucket
 from tests.e2e.billing import billing_file, expected_totals
 from tests.integration.operator_support import Commands, commands, forget_notifications, put
@@ -38,14 +38,14 @@ def test_a_bucket_is_loaded_from_its_listing_and_again_without_a_change(
     aws: AwsEnvironment, billstream: Commands
 ) -> None:
     foreseen = billstream.run("replay", "--dry-run")
-    assert "would be read and loaded" in foreseen
+    assert "would be read, and loaded unless unchanged" in foreseen
     assert f"{sum(len(file.body) for file in FILES):,}" in foreseen
     assert billstream.rows("FROM ledger") == []
 
     billstream.run("replay")
 
     assert billstream.totals() == expected_totals(FILES)
-    assert "settled: nothing would change" in billstream.run("replay", "--dry-run")
+    assert "already processed: nothing would change" in billstream.run("replay", "--dry-run")
     assert "already loaded" in billstream.run("replay")
     assert "already loaded" in billstream.run("replay", "--from", "ledger")
     assert len(billstream.rows("FROM ledger")) == 3
@@ -96,12 +96,12 @@ def test_programs_are_told_in_json(aws: AwsEnvironment, billstream: Commands) ->
     assert sent == {"notifications": 3, "local_files_left_out": 0, "finished": True}
     rows = sum(len(file.rows) for file in FILES)
     done = billstream.json("replay")
-    assert done == {"outcomes": {"loaded": 3}, "rows": rows, "rejected": 0, "unsettled": [], "finished": True}
+    assert done == {"outcomes": {"loaded": 3}, "rows": rows, "rejected": 0, "unprocessed": [], "finished": True}
     assert billstream.json("replay")["outcomes"] == {"duplicate": 3}
     aws.s3.delete_object(Bucket=aws.bucket, Key=PLAIN.key)
     failed = billstream.json("replay", "--from", "ledger", expect=1)
-    assert [one["scope"] for one in failed["unsettled"]] == [f"s3://{aws.bucket}/{PLAIN.key}"]
-    assert "404" in failed["unsettled"][0]["reason"] or "NoSuchKey" in failed["unsettled"][0]["reason"]
+    assert [one["scope"] for one in failed["unprocessed"]] == [f"s3://{aws.bucket}/{PLAIN.key}"]
+    assert "404" in failed["unprocessed"][0]["reason"] or "NoSuchKey" in failed["unprocessed"][0]["reason"]
 
 
 MEANT = [
@@ -122,15 +122,17 @@ MEANT = [
 def test_only_what_is_meant_is_replayed(aws: AwsEnvironment, billstream: Commands) -> None:
     bucket = Bucket(aws.s3, aws.bucket)
     for selection, meant in MEANT:
-        source = FromListing(billstream.lake, bucket, billstream.settings, selection)
+        source = FromListing(billstream.lake, bucket, wiring.interest(billstream.settings), selection)
         assert _keys(source) == {file.key for file in meant}, selection
     billstream.run("replay", "--prefix", "bills/", "--until", "2026-01-31")
     assert billstream.states() == {JANUARY.key: "loaded"}
     billstream.run("replay")
     for selection, meant in MEANT:
         assert _keys(FromLedger(billstream.lake, selection)) == {file.key for file in meant}, selection
-    assert "knows no state 'lost'" in billstream.run("replay", "--state", "lost", expect=1)
-    assert "later day" in billstream.run("replay", "--since", "2026-02-01", "--until", "2026-01-01", expect=1)
+    assert "'lost' is not a state of the ledger" in billstream.run("replay", "--state", "lost", expect=1)
+    assert "must not be after --until" in billstream.run(
+        "replay", "--since", "2026-02-01", "--until", "2026-01-01", expect=1
+    )
 
 
 def _keys(source: Source) -> set[str]:
@@ -156,7 +158,7 @@ def test_an_object_that_is_gone_is_told_of_and_changes_nothing(aws: AwsEnvironme
     billstream.run("replay")
     aws.s3.delete_object(Bucket=aws.bucket, Key=PLAIN.key)
     told = billstream.run("replay", "--from", "ledger", expect=1)
-    assert f"s3://{aws.bucket}/{PLAIN.key}: not settled" in told
+    assert f"s3://{aws.bucket}/{PLAIN.key}: not processed" in told
     assert billstream.totals() == expected_totals(FILES)
     billstream.run("sweep")
     assert "already loaded" in billstream.run("replay", "--from", "ledger"), "what is known to be gone is left alone"
@@ -169,7 +171,7 @@ def test_local_files_are_replayed_from_the_ledger(aws: AwsEnvironment, billstrea
     billstream.run("load", str(file))
     restated = billing_file("local.csv", seed=8)
     file.write_bytes(restated.body)
-    assert "1 local files left out" in billstream.run("replay", "--from", "ledger", "--via-queue")
+    assert "1 local file left out" in billstream.run("replay", "--from", "ledger", "--via-queue")
 
     billstream.run("replay", "--from", "ledger", "--prefix", str(tmp_path))
 

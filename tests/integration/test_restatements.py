@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from billstream.aggregator.insights.read import read_insights
-from billstream.aggregator.insights.values import QuantityDifference, Restatement, Restatements
-from billstream.aggregator.intervals import Interval, interval_between, read_point, snapshot_time
 from billstream.aggregator.refresh import refresh_once
-from billstream.aggregator.restatements import read_recent, read_restatements
+from billstream.aggregator.restatements.comparison import read_restatements
+from billstream.aggregator.restatements.intervals import Interval, interval_between, read_point, snapshot_time
+from billstream.aggregator.restatements.recent import RecentRestatements
+from billstream.aggregator.restatements.values import QuantityDifference, Restatement, Restatements
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from tests.integration.aggregator_support import (
@@ -373,11 +374,11 @@ def test_a_snapshot_that_is_not_there_yet_and_a_wrong_order_are_errors(lake: Lak
         interval_between(lake, 999)
     with pytest.raises(Fatal, match="does not exist yet"):
         interval_between(lake, 0, 999)
-    with pytest.raises(Fatal, match="is after the end"):
+    with pytest.raises(Fatal, match="--since must not be after --until"):
         interval_between(lake, newest, newest - 1)
-    with pytest.raises(Fatal, match="is after the end"):
+    with pytest.raises(Fatal, match="--since must not be after --until"):
         interval_between(lake, datetime.now(UTC), 0)
-    with pytest.raises(Fatal, match="no snapshot that is as old"):
+    with pytest.raises(Fatal, match="no snapshot as old"):
         interval_between(lake, 0, datetime(1970, 1, 1, tzinfo=UTC))
 
 
@@ -410,10 +411,11 @@ def test_what_is_no_point_in_time_is_refused(text: str) -> None:
 # -- in the insights ---------------------------------------------------------------------------------------
 
 
-def recent(lake: Lake) -> Restatements:
+def recent(lake: Lake, memory: RecentRestatements | None = None) -> Restatements:
     report = refresh_once(lake, now=NOW)
     version = lake.snapshot_id()
-    return read_insights(lake, report.watermark, version=version, snapshot_id=report.snapshot_id).restatements
+    insights = read_insights(lake, report.watermark, version=version, snapshot_id=report.snapshot_id, recent=memory)
+    return insights.restatements
 
 
 def test_the_insights_have_what_was_restated_in_the_last_seven_days(lake: Lake) -> None:
@@ -442,17 +444,18 @@ def test_where_nothing_was_restated_of_late_only_the_ledger_is_read(lake: Lake) 
 def test_the_same_restatements_are_read_once(lake: Lake) -> None:
     commit_load(lake, "a1", [usd("1")], scope=A)
     commit_load(lake, "a2", [usd("3")], replaces="a1", scope=A)
-    first = recent(lake)
+    memory = RecentRestatements(lake)
+    first = recent(lake, memory)
     lake.rows("DROP TABLE temp.restatement_feed")
 
     pinned = commit_load(lake, "b1", [usd("5")], scope=B)
-    again = read_recent(lake, NOW + timedelta(hours=1), version=pinned)
+    again = memory.read(NOW + timedelta(hours=1), version=pinned)
 
     assert not lake.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'restatement_feed'")
     assert (again.largest, again.totals) == (first.largest, first.totals)
     assert (again.since, again.to_snapshot_id) == (first.since + timedelta(hours=1), pinned)
     version = commit_load(lake, "b2", [usd("9")], replaces="b1", scope=B)
-    assert [entry.file for entry in read_recent(lake, NOW, version=version).largest] == [B, A]
+    assert [entry.file for entry in memory.read(NOW, version=version).largest] == [B, A]
 
 
 def test_the_insights_are_of_their_snapshot_whatever_comes_after(lake: Lake) -> None:
@@ -460,7 +463,7 @@ def test_the_insights_are_of_their_snapshot_whatever_comes_after(lake: Lake) -> 
     pinned = commit_load(lake, "a2", [usd("3")], replaces="a1", scope=A)
     commit_load(lake, "a3", [usd("9")], replaces="a2", scope=A)
 
-    found = read_recent(lake, NOW, version=pinned)
+    found = RecentRestatements(lake).read(NOW, version=pinned)
 
     assert found.to_snapshot_id == pinned
     assert [entry.billed_after for entry in found.largest] == [Decimal(3)]

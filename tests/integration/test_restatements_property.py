@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billstream.aggregator.insights.values import Restatement
-from billstream.aggregator.intervals import Interval
-from billstream.aggregator.restatements import read_restatements
+from billstream.aggregator.restatements.comparison import read_restatements
+from billstream.aggregator.restatements.intervals import Interval
+from billstream.aggregator.restatements.values import Restatement
 from billstream.common.lake import Lake
 from tests.integration.aggregator_support import Row, commit_load, new_lake, remove_load
 

@@ -81,7 +81,7 @@ class TestNotifications:
     def test_a_message_nobody_acknowledges_ends_in_the_dead_letter_queue(self, aws: AwsEnvironment) -> None:
         aws.sqs.purge_queue(QueueUrl=aws.queue_url)
         aws.sqs.send_message(QueueUrl=aws.queue_url, MessageBody="poison")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         dead: list[str] = []
         while not dead and time.monotonic() < deadline:
             aws.sqs.receive_message(QueueUrl=aws.queue_url, VisibilityTimeout=0)

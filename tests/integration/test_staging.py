@@ -21,7 +21,7 @@ from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.consumer.decode import Staged, StagedLoad, Staging, Tabular, open_tabular, plain_text, staging
 from billstream.consumer.decode.rejects import RejectedRow, lines_of
-from billstream.consumer.decode.scan import MAX_RECORD_BYTES
+from billstream.consumer.decode.scan import MAX_RECORD_BYTES, load_macros
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.objects import LocalObjects
@@ -134,6 +134,29 @@ def test_files_with_different_headers_and_profiles_are_staged_together(bench: Be
     ]
     assert result.rows(2, "x_user_id", "consumed_quantity", "billed_cost") == [("ada", Decimal(7), None)]
     assert result.rows(3, "consumed_quantity", "billed_cost") == [(Decimal("0.001"), Decimal("0.5"))]
+
+
+def test_files_are_staged_after_the_lake_has_reconnected(tmp_path: Path) -> None:
+    with Lake.open(Settings(home=tmp_path / "home", threads=1), create=True) as lake:
+        bench = Bench(lake, tmp_path)
+        before = lake.engine
+        assert bench.stage(credits_file("2026-01-01,1,1,USD,a,"))[0].rows_loaded == 1
+        lake._lost = True
+        lake.reconnect_if_lost()
+        assert lake.engine is not before
+        load = bench.stage(credits_file("2026-01-01,1,1.50,USD,a,", "soon,1,1,USD,a,"))[0]
+        assert (load.rows_loaded, load.rows_rejected, load.billed_totals) == (1, 1, {"USD": Decimal("1.5")})
+
+
+def test_the_macros_of_decode_are_loaded_once_and_the_lake_has_none_of_them(bench: Bench) -> None:
+    engine = bench.lake.engine
+    macros = "SELECT function_oid FROM duckdb_functions() WHERE function_name = 'exact_decimal'"
+    load_macros(engine)
+    loaded = engine.execute(macros).fetchall()
+    load_macros(engine)
+    assert engine.execute(macros).fetchall() == loaded
+    where = "SELECT DISTINCT database_name FROM duckdb_functions() WHERE function_name IN ('exact_decimal', 'tags_of')"
+    assert engine.execute(where).fetchall() == [("temp",)]
 
 
 def test_totals_are_exact_to_the_last_decimal(bench: Bench) -> None:

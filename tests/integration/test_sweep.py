@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from billstream.cli import wiring
-from billstream.common.runtime import Stop
+from billstream.common.stop import Stop
 from billstream.consumer.backfill.sweep import Difference, Sweep
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.s3.listing import Bucket
@@ -201,7 +201,7 @@ def test_a_running_consumer_sweeps_periodically(
         running = threading.Thread(target=wiring.worker(billstream.settings, lake, stop).run)
         running.start()
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120
             while billstream.totals() != expected_totals(FILES) and time.monotonic() < deadline:
                 time.sleep(0.1)
         finally:

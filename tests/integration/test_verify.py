@@ -10,11 +10,11 @@ import pytest
 
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.cli import wiring
-from billstream.cli.verify import Check, Proof, Repairs, mend, prove
+from billstream.cli.verify import Check, Verification, mend, prove, repairs
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.guard import scope_id
-from billstream.common.runtime import Stop
 from billstream.common.settings import Settings
+from billstream.common.stop import Stop
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from tests.e2e.billing import HEADER, BillingFile, billing_file, expected_totals
 from tests.integration.operator_support import commands, forget_notifications, put
@@ -67,12 +67,12 @@ class House:
         junk = "INSERT INTO rejected_rows BY NAME SELECT '' AS entry_id, '' AS scope, '' AS reason"
         self.meddle(junk, Claim(wrong, held.entry_id))
 
-    def prove(self) -> Proof:
-        return prove(self.lake, self.settings)
+    def prove(self) -> Verification:
+        return prove(self.lake, wiring.interest(self.settings))
 
-    def mend(self, proof: Proof) -> Proof:
+    def mend(self, proof: Verification) -> Verification:
         feed = wiring.operator_feed(self.settings, self.lake, Stop(), role="verify")
-        return mend(proof, Repairs(self.lake, feed, "verify@test"), self.prove)
+        return mend(proof, repairs(self.lake, feed, "verify@test"), self.prove)
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +167,18 @@ def the_ledger_loses_its_newest_line(house: House) -> None:
         (a_row_is_lost, Check.CHARGES, "charges holds 19 rows, the ledger says 20; the billed costs in"),
         (all_rows_are_lost, Check.CHARGES, "charges holds 0 rows, the ledger says 20"),
         (one_cost_is_off_by_the_last_decimal, Check.CHARGES, "000001, the ledger says"),
-        (costs_change_their_currency, Check.CHARGES, "the billed costs in GBP come to"),
+        (costs_change_their_currency, Check.CHARGES, "the billed costs in GBP add up to"),
         (rows_of_an_unknown_load_come, Check.CHARGES, "20 rows of a load that the ledger does not know (unknown)"),
-        (rows_of_a_replaced_load_come_back, Check.CHARGES, "20 rows of a load that is not in force"),
-        (the_catalog_forgets_a_load, Check.CLAIMS, "in force, the catalog has none"),
-        (the_catalog_holds_a_replaced_load, Check.CLAIMS, "in force, the catalog has"),
-        (the_catalog_holds_an_unknown_load, Check.CLAIMS, "load unknown in force, which the ledger does not know"),
+        (rows_of_a_replaced_load_come_back, Check.CHARGES, "20 rows of a load that is not active"),
+        (the_catalog_forgets_a_load, Check.CLAIMS, ", the catalog has none"),
+        (the_catalog_holds_a_replaced_load, Check.CLAIMS, "the ledger has the active load"),
+        (
+            the_catalog_holds_an_unknown_load,
+            Check.CLAIMS,
+            "load unknown is active in the catalog, but the ledger has no entry of it",
+        ),
         (the_ledger_has_two_loads_in_force, Check.CLAIMS, " and "),
-        (the_ledger_loses_its_newest_line, Check.CLAIMS, "which the ledger does not know"),
+        (the_ledger_loses_its_newest_line, Check.CLAIMS, "but the ledger has no entry of it"),
     ],
 )
 def test_tampering_is_found_and_mended(house: House, tamper: Callable[[House], None], check: Check, told: str) -> None:
@@ -197,10 +201,10 @@ def test_tampering_is_found_and_mended(house: House, tamper: Callable[[House], N
             "UPDATE daily_costs SET billed_cost = billed_cost + 1 WHERE billing_currency = 'EUR'",
             "and should be",
         ),
-        ("DELETE FROM region_costs WHERE region_id = 'region-1'", "the group is not there, its charges are"),
+        ("DELETE FROM region_costs WHERE region_id = 'region-1'", "the group is missing, but it has charges"),
         (
             "INSERT INTO user_costs SELECT * REPLACE ('nobody' AS x_user_id) FROM user_costs LIMIT 1",
-            "the group has no charges",
+            "a row too many: no charges account for it",
         ),
     ],
 )
@@ -246,7 +250,7 @@ def test_what_others_commit_meanwhile_is_no_finding(house: House, monkeypatch: p
 
     monkeypatch.setattr(house.lake, "snapshot_id", look_and_be_overtaken)
     proof = house.prove()
-    assert proof.snapshot_id < first_look()
+    assert proof.proof.snapshot_id < first_look()
     assert proof.findings == ()
 
 
@@ -326,7 +330,7 @@ def test_a_load_that_only_the_catalog_knows_is_found_in_the_bucket(
 
         blind = billstream.run("verify", "--repair", expect=1)
 
-        assert "with --s3 it is looked for in the bucket" in blind
+        assert "`billstream verify --s3` looks for it" in blind
         assert billstream.totals() == expected_totals(FILES[:1]), "rows that the catalog has in force were deleted"
         billstream.run("verify", "--s3", "--repair")
         _as_the_files_say(billstream.lake, FILES[:1])
@@ -352,10 +356,10 @@ def test_a_claim_that_is_lost_from_the_catalog_is_made_again(
             con.execute("DELETE FROM processed_key")
         con.close()
     with Lake.open(settings) as lake:
-        proof = prove(lake, settings)
+        proof = prove(lake, wiring.interest(settings))
         assert [finding.check for finding in proof.findings] == [Check.CLAIMS]
         feed = wiring.operator_feed(settings, lake, Stop(), role="verify")
-        assert mend(proof, Repairs(lake, feed, "verify@test"), lambda: prove(lake, settings)).agrees
+        assert mend(proof, repairs(lake, feed, "verify@test"), lambda: prove(lake, wiring.interest(settings))).agrees
         again = [outcome for batch in feed.run([event]) for outcome in batch]
         assert [outcome.label for outcome in again] == ["duplicate"]
 

@@ -21,12 +21,12 @@ from billstream.cli.verify import prove
 from billstream.common import failpoints
 from billstream.common.lake.catalog import literal
 from billstream.common.settings import DuplicatePolicy, RemovalPolicy, Settings
-from billstream.consumer.commit.breaker import Breaker
-from billstream.consumer.decide.step import LedgerWriter
+from billstream.consumer.commit.ledger import EntryBuilder
+from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging
 from billstream.consumer.intake import Intake
 from billstream.consumer.profiles import ProfileRegistry
-from billstream.consumer.s3.spool import Spool
+from billstream.consumer.s3.fetch import Spool
 from tests.fakes.clock import FakeClock
 from tests.fakes.objects import FakeBucket, Sequencer, growing
 from tests.fakes.queue import FakeQueue
@@ -85,15 +85,19 @@ class Estate:
         for number, lake in enumerate(self.lakes):
             self.intakes.append(
                 Intake(
-                    lake=lake,
-                    objects=FakeBucket(),
-                    profiles=profiles,
-                    spool=Spool(self.settings.spool),
-                    staging=Staging(lake),
-                    writer=LedgerWriter(f"consumer {number}", RemovalPolicy.RETRACT),
-                    breaker=Breaker(consecutive=0, share=1),
-                    on_duplicate_content=DuplicatePolicy.WARN,
-                    clock=lambda: START + timedelta(seconds=next(self._ticks)),
+                    Context(
+                        lake=lake,
+                        objects=FakeBucket(),
+                        profiles=profiles,
+                        spool=Spool(self.settings.spool),
+                        staging=Staging(lake),
+                        entries=EntryBuilder(
+                            f"consumer {number}",
+                            RemovalPolicy.RETRACT,
+                            lambda: START + timedelta(seconds=next(self._ticks)),
+                        ),
+                        on_duplicate_content=DuplicatePolicy.WARN,
+                    )
                 )
             )
 
@@ -154,7 +158,7 @@ class Estate:
         world = World(bucket, clock, queue, self.happened)
         listing = Listing(bucket, self.reach)
         world.consumers = [
-            Consumer(replace(intake, objects=bucket), queue, clock, listing, self.settings)
+            Consumer(Intake(replace(intake.context, objects=bucket)), queue, clock, listing, self.settings)
             for intake in self.intakes[:consumers]
         ]
         return world

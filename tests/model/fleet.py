@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from billstream.common.errors import ClaimRefused, Retryable
@@ -10,7 +10,6 @@ from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.backfill.sweep import Sweep, reconcile
-from billstream.consumer.commit.breaker import Breaker
 from billstream.consumer.intake import Intake
 from billstream.consumer.s3.listing import ListedObject
 from billstream.consumer.worker import Worker
@@ -104,7 +103,6 @@ class Consumer:
 
     def restart(self) -> None:
         self.stop = OneTurn(self.clock)
-        self.intake = replace(self.intake, breaker=Breaker(consecutive=0, share=1))
         self.worker = self._worker(self.stop)
 
     def work(self) -> None:
@@ -115,7 +113,7 @@ class Consumer:
     def sweep(self) -> None:
         """Compare the bucket with the ledger, and settle what differs; as a running consumer does it."""
         stop = FakeStop(self.clock)
-        sweep = Sweep(self.intake.lake, cast("Bucket", self.listing), self.settings, stop)
+        sweep = Sweep(self.intake.context.lake, cast("Bucket", self.listing), self.settings, stop)
         try:
             reconcile(sweep, Backfill(self.intake, self.settings, stop))
         except Retryable:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 ACCESS_KEY = SECRET_KEY = "test"
-CONFIG = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}, read_timeout=30)
+CONFIG = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}, read_timeout=120)
 MAX_RECEIVES = 3
 
 
@@ -92,7 +92,7 @@ class AwsEnvironment:
         """The ARN of the queue at `url`."""
         return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
-    def take_records(self, count: int, *, seconds: float = 20.0) -> list[dict[str, Any]]:
+    def take_records(self, count: int, *, seconds: float = 120.0) -> list[dict[str, Any]]:
         """Receive and delete messages until they told of `count` object events; the events in order of arrival.
 
         Raises:

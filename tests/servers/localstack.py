@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from billstream.cli.emulator import HOST, free_port
-from billstream.cli.leash import LeashedProcess
+from billstream.cli.demo.emulator import HOST, free_port
+from billstream.cli.demo.supervisor import SupervisedProcess
 
-START_SECONDS = 90.0
+START_SECONDS = 300.0
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-localstack" / "bin" / "python"
 MISSING = f"LocalStack is not installed (no {PYTHON.parent.parent.name}); run `make setup-localstack`"
 
@@ -45,7 +45,7 @@ class LocalStack:
         self._folder = folder
         self._log = folder / "localstack.log"
         self._port = free_port()
-        self._process: LeashedProcess | None = None
+        self._process: SupervisedProcess | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -54,7 +54,7 @@ class LocalStack:
 
     def start(self) -> None:
         """Start it and return once S3, SQS and SNS run."""
-        self._process = LeashedProcess(
+        self._process = SupervisedProcess(
             [str(PYTHON), "-P", "-c", LAUNCH], env=self._environment(), log=self._log, grace_seconds=10
         )
         deadline = time.monotonic() + START_SECONDS

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import psutil
 
-from billstream.cli.emulator import HOST, free_port
-from billstream.cli.leash import LeashedProcess
+from billstream.cli.demo.emulator import HOST, free_port
+from billstream.cli.demo.supervisor import SupervisedProcess
 
 USER = "billstream"
-START_SECONDS = 30.0
+START_SECONDS = 180.0
 # PostgreSQL refuses to run as root; there it runs as this account.
 UNPRIVILEGED = "nobody"
 BECOME = "import os, sys; os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1])); "
@@ -40,7 +40,7 @@ class PostgresServer:
         self._folder = folder
         self._password = secrets.token_hex(8)
         self._port = free_port()
-        self._process: LeashedProcess | None = None
+        self._process: SupervisedProcess | None = None
         self._bin = _installed()
         if os.geteuid() == 0:
             self._bin = self._give_away()
@@ -61,7 +61,7 @@ class PostgresServer:
             return
         settings = [word for option in OPTIONS for word in ("-c", option)]
         server = [f"{self._bin}/postgres", "-D", self._data, "-h", HOST, "-p", str(self._port), *settings]
-        self._process = LeashedProcess(
+        self._process = SupervisedProcess(
             [*_unprivileged(), *server],
             env=_environment(),
             log=self._folder / "postgres.log",
@@ -113,7 +113,7 @@ class PostgresServer:
 
     def _psql(self, sql: str, database: str) -> subprocess.CompletedProcess[str]:
         command = [f"{self._bin}/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, self.url(database)]
-        return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=300)
 
     def _initialise(self) -> None:
         secret = self._folder / "password"

@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from billstream.cli.emulator import HOST
+from billstream.cli.demo.emulator import HOST
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
 OF_A_SERVICE = {"GET": "List", "HEAD": "HeadBucket", "PUT": "CreateBucket", "POST": "Post", "DELETE": "DeleteBucket"}
@@ -106,7 +106,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def forward(self) -> Answer:
         """Ask the service."""
-        upstream = http.client.HTTPConnection(self.server.proxy.upstream, timeout=60)
+        upstream = http.client.HTTPConnection(self.server.proxy.upstream, timeout=300)
         try:
             request = self.request_in
             headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from billstream.cli.emulator import HOST
+from billstream.cli.demo.emulator import HOST
 
 # DuckLake's last statements in a commit; the claim guard's trigger is on this table.
 OF_A_COMMIT = b"ducklake_snapshot_changes"

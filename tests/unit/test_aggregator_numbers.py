@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from billstream.aggregator.insights.ratios import change, share
-from billstream.aggregator.insights.values import Period, plain
+from billstream.aggregator.insights.values import Period
 from billstream.aggregator.pages.numbers import (
     MINUS,
     NOTHING,
@@ -20,6 +20,7 @@ from billstream.aggregator.pages.numbers import (
 )
 from billstream.aggregator.pages.text import LONGEST, markdown, shorten, visible
 from billstream.aggregator.pages.view import span
+from billstream.aggregator.values import plain
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 

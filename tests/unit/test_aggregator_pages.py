@@ -29,12 +29,8 @@ from billstream.aggregator.insights.values import (
     Meter,
     NewestFile,
     Period,
-    QuantityDifference,
     Ranked,
     Ranking,
-    Restatement,
-    Restatements,
-    RestatementTotal,
 )
 from billstream.aggregator.pages.numbers import MINUS, NOTHING
 from billstream.aggregator.pages.render import (
@@ -45,6 +41,12 @@ from billstream.aggregator.pages.render import (
     SCHEMA_NAME,
     json_schema,
     render,
+)
+from billstream.aggregator.restatements.values import (
+    QuantityDifference,
+    Restatement,
+    Restatements,
+    RestatementTotal,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -414,11 +416,11 @@ def test_a_column_that_no_file_has_is_not_shown() -> None:
 def test_both_pages_tell_what_was_restated_and_by_which_file() -> None:
     texts = render(full())
     page = Page(texts[HTML_NAME])
-    assert "Restatedsince 2025-06-06 06:30 UTC" in page.text
+    assert "Restatedsince 2025-06-06 06:30:00 UTC" in page.text
     assert "the largest of 31" in page.text
-    assert "loaded 2025-06-13 05:30 UTC, 2 decisions" in page.text
+    assert "loaded 2025-06-13 05:30:00 UTC, 2 decisions" in page.text
     assert "not in the ledger" in page.text
-    assert "## Restated since 2025-06-06 06:30 UTC\n" in texts[MARKDOWN_NAME]
+    assert "## Restated since 2025-06-06 06:30:00 UTC\n" in texts[MARKDOWN_NAME]
     misdated = f"| Misdated | (not named) | (not named) | No currency | 7.00 | {NOTHING} | {MINUS}7.00 |"
     assert misdated in texts[MARKDOWN_NAME]
 
@@ -426,8 +428,8 @@ def test_both_pages_tell_what_was_restated_and_by_which_file() -> None:
 def test_where_nothing_was_restated_the_pages_say_so() -> None:
     quiet = full().model_copy(update={"restatements": empty().restatements})
     texts = render(quiet)
-    assert "Nothing has been restated" in Page(texts[HTML_NAME]).text
-    assert "Nothing has been restated" in texts[MARKDOWN_NAME]
+    assert "Nothing was restated" in Page(texts[HTML_NAME]).text
+    assert "Nothing was restated" in texts[MARKDOWN_NAME]
     assert "restated" not in Page(render(empty())[HTML_NAME]).text
 
 

@@ -8,13 +8,13 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from billstream.cli.aws_setup import AwsReport, Outcome, set_up_aws
-from billstream.cli.aws_setup.buckets import ensure_bucket
-from billstream.cli.aws_setup.failures import explained
-from billstream.cli.aws_setup.queues import ensure_queue
 from billstream.common import aws
 from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
 from billstream.common.settings import Settings
+from billstream.consumer.provision import AwsReport, Outcome, set_up_aws
+from billstream.consumer.provision.buckets import ensure_bucket
+from billstream.consumer.provision.failures import explained
+from billstream.consumer.provision.queues import ensure_queue
 from billstream.consumer.sqs.queue import find_queue
 from tests.servers.aws import AwsEnvironment
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy, Settings
-from billstream.consumer.commit.ledger import LedgerEntry, State
+from billstream.consumer.commit.ledger import STATE_OF, EntryBuilder, LedgerEntry
 from billstream.consumer.decide.decision import Answer, Order, Verdict, decide, meant, order, same_version
-from billstream.consumer.decide.step import LedgerWriter, Step, with_content
-from billstream.consumer.decode import PlainText, StagedLoad, Tabular
+from billstream.consumer.decide.states import State
+from billstream.consumer.decide.step import Step
+from billstream.consumer.decode import PlainText, Staged, StagedLoad, Tabular
 from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, Prepared
 
@@ -338,9 +339,10 @@ class World:
         arrived = meant(arrived, self.newest or GONE)
         step = Step(arrived, self.held, verdict)
         if verdict is Verdict.LOAD:
-            step = with_content(step, self.prepared(arrived))
-        load = StagedLoad(rows_loaded=1)
-        entry = LedgerWriter("me", RemovalPolicy.RETRACT).entry(step, load, None, datetime(2026, 1, 1, tzinfo=UTC))
+            step = step.with_content(self.prepared(arrived))
+        staged = Staged(loads={step.load_id: StagedLoad(rows_loaded=1)} if step.load_id else {})
+        builder = EntryBuilder("me", RemovalPolicy.RETRACT, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        entry = builder.of_step(step, staged)
         if entry:
             self.commit(entry)
 
@@ -423,3 +425,9 @@ def test_an_unchanged_version_keeps_the_digest_of_its_content() -> None:
     assert [line.state for line in world.lines] == [State.LOADED, State.UNCHANGED]
     assert world.held is not None
     assert (world.held.content_sha256, world.held.scope_id) == ("a", scope_id("s3://b/k"))
+
+
+def test_each_verdict_has_its_state_or_writes_no_entry() -> None:
+    silent = {Verdict.DUPLICATE, Verdict.ASK, Verdict.RELEASE}
+    assert STATE_OF.keys() | silent == set(Verdict)
+    assert not STATE_OF.keys() & silent

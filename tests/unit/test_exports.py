@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 from billstream.common.errors import Fatal, Poison
 from billstream.common.lake import ProcessedKey
 from billstream.common.settings import Settings
-from billstream.consumer.delivery.standing import comes_late, digest_of, time_digits
+from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
 from billstream.consumer.layouts.layout import ManifestOf, PartOf
 from billstream.consumer.layouts.manifest import read_manifest
 from billstream.consumer.layouts.place import Place
 from billstream.consumer.layouts.registry import Layouts
-from billstream.consumer.layouts.template import Template, glob
+from billstream.consumer.layouts.template import Template, glob_pattern
 
 LAYOUTS = Layouts.load(None)
 
@@ -93,13 +94,42 @@ def test_no_key_breaks_the_layouts(key: str) -> None:
 @given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="abAB", max_size=8))
 def test_a_star_is_any_text(pattern: str, text: str) -> None:
     wanted = re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text, re.IGNORECASE | re.DOTALL)
-    assert glob(pattern, text) == (wanted is not None)
+    assert (re.fullmatch(glob_pattern(pattern), text) is not None) == (wanted is not None)
 
 
 def test_many_stars_cost_no_time() -> None:
     began = datetime.now(UTC)
-    assert not glob("*a" * 200 + "*b", "a" * 1024)
+    assert not re.fullmatch(glob_pattern("*a" * 200 + "*b"), "a" * 1024)
     assert (datetime.now(UTC) - began).total_seconds() < 1
+
+
+HOSTILE_KEYS = [
+    "/" * 1024,
+    "a/" * 512,
+    "20260301-20260401/" * 56 + "x",
+    "year=2026/month=3/" * 56 + "x.parquet",
+    "r/20260301-20260401/" + "-Manifest" * 110,
+    "r/20260301-20260401/" + "-Manifest.json" * 70 + "x",
+    "data/BILLING_PERIOD=2026-03/" * 36 + ".csv" * 4,
+    "*/" * 300 + "{delivery}/" * 38,
+]
+
+
+@pytest.mark.parametrize("key", HOSTILE_KEYS)
+def test_a_hostile_key_costs_no_time(key: str) -> None:
+    folders = [f"{{export}}/{'*a*a*a/' * 5}{{yyyy-mm}}/{{delivery}}", "{export}/*/*/*/*/{yyyy}/{mm}/*Manifest*.json"]
+    templates = [Template.parse(folder) for folder in folders]
+    began = time.process_time()
+    for _ in range(100):
+        LAYOUTS.role(key)
+        assert not any(template.match(key) for template in templates)
+    assert time.process_time() - began < 2  # 20 ms a key; going back would take minutes
+
+
+def test_the_role_of_a_key_is_that_of_its_whole() -> None:
+    assert LAYOUTS.role("r/20260301-20260401/r-1.csv\n") is None
+    assert isinstance(LAYOUTS.role("r\n/20260301-20260401/r\n1.csv"), PartOf)
+    assert LAYOUTS.role("x/r/year=2026/month=3/r-1.parquet") is None
 
 
 @pytest.mark.parametrize(
@@ -114,6 +144,8 @@ def test_many_stars_cost_no_time() -> None:
         "{export}/{yyyy-mm}/{nonsense}",
         "{export}/{yyyy-mm}/{yyyymmdd-yyyymmdd}/*",
         "{export}/{yyyy-mm}/x{delivery}",
+        "{export}/{yyyy-mm}/{delivery}/{delivery}",
+        "{export}/{yyyy}/{yyyy}/{mm}",
     ],
 )
 def test_a_template_that_is_none_is_refused(template: str) -> None:
@@ -243,7 +275,7 @@ def test_whatever_a_manifest_holds_is_read_or_poison(content: bytes) -> None:
     assert all(part.key.startswith("r/20240101-20240131/") for part in parts)
 
 
-# -- standing ----------------------------------------------------------------------------------------------
+# -- order ----------------------------------------------------------------------------------------------
 
 
 def held(time: datetime, load_id: str | None) -> ProcessedKey:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from billstream.cli.files import Loading, find_files, load_files
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
-from billstream.consumer.commit.outcome import Outcome, Result
-from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.backfill.local_files import Loading, find_files, load_files
+from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.events import FILE_BUCKET, EventKind, Later, ObjectEvent
 
 if TYPE_CHECKING:
     from billstream.consumer.intake import Intake
@@ -61,12 +61,10 @@ class FakeIntake:
 
     batches: list[list[ObjectEvent]] = field(default_factory=list)
 
-    def settle(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
+    def process(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
         self.batches.append(list(events))
         return [
-            Outcome(event, Result.RELEASED, reason="not there")
-            if event.key.endswith("b.csv")
-            else Outcome(event, Result.DUPLICATE)
+            Outcome(event, later=Later("not there")) if event.key.endswith("b.csv") else Outcome(event)
             for event in events
         ]
 
@@ -95,4 +93,4 @@ def test_a_file_whose_name_is_no_text_is_told_and_holds_up_no_other(folder: Path
     assert len(intake.batches[0]) == 5
     (told, *_) = loading.troubles
     assert told[0].endswith(r"caf\udce9.csv'")
-    assert "is not UTF-8 text; rename it" in told[1]
+    assert "name is not UTF-8, so it was not loaded. Rename the file" in told[1]

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from billstream.cli.output import Format, decimal_text, printable, write_result
+from billstream.cli.output import Format, printable, write_result
 from billstream.common.errors import Fatal
+from billstream.common.texts import decimal_text
 
 HOSTILE = ["[bold red]x[/]", "[/nothing]", "[link=https://x]y[/link]", "\\[", "a\\", ":smile:", "[", "<script>"]
 
@@ -69,8 +70,10 @@ def test_decimals_keep_every_digit_in_json(out: Out) -> None:
     assert as_json(out, f"SELECT {MONEY}::DECIMAL(38,18) AS m, 1.50::DECIMAL(9,2) AS c") == [{"m": MONEY, "c": "1.5"}]
 
 
-def test_decimals_keep_every_digit_in_csv(out: Out) -> None:
-    assert as_csv(out, f"SELECT {MONEY}::DECIMAL(38,18) AS m") == [["m"], [MONEY]]
+def test_decimals_keep_every_digit_in_csv_and_the_zeros_of_their_scale(out: Out) -> None:
+    small = "1e-18::DECIMAL(38,18) AS s, 0::DECIMAL(9,2) AS z"
+    sql = f"SELECT {MONEY}::DECIMAL(38,18) AS m, 1.50::DECIMAL(9,2) AS c, {small}"
+    assert as_csv(out, sql) == [["m", "c", "s", "z"], [MONEY, "1.50", "0.000000000000000001", "0.00"]]
 
 
 def test_decimals_keep_every_digit_in_a_table(out: Out) -> None:

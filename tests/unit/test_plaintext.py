@@ -132,7 +132,7 @@ def test_a_bomb_is_refused_before_it_has_unfolded(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(compression, "BOMB_BYTES", 100_000)
     monkeypatch.setattr(compression, "CHUNK", 10_000)
     without_end = gzip.compress(b"0" * 5_000_000, mtime=0)[:-8]
-    assert "this looks like a bomb" in poison_of(tmp_path, without_end)
+    assert "which looks like a bomb" in poison_of(tmp_path, without_end)
 
 
 def test_a_file_that_compresses_well_is_no_bomb_while_it_is_small(
@@ -260,7 +260,7 @@ def test_a_bomb_of_any_kind_is_refused_before_it_has_unfolded(
 ) -> None:
     monkeypatch.setattr(compression, "BOMB_BYTES", 100_000)
     monkeypatch.setattr(compression, "CHUNK", 10_000)
-    assert "this looks like a bomb" in poison_of(tmp_path, COMPRESSORS[kind](b"0" * 8_000_000))
+    assert "which looks like a bomb" in poison_of(tmp_path, COMPRESSORS[kind](b"0" * 8_000_000))
 
 
 @compressors
@@ -284,7 +284,7 @@ def test_what_has_to_be_read_at_any_place_must_not_be_inside_another_compression
 def test_an_inner_layer_that_yields_nothing_is_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compression, "BOMB_BYTES", 100_000)
     padded = gzip.compress(TEXT) + bytes(5_000_000)  # gzip passes over zeros behind a stream
-    assert "this looks like a bomb" in poison_of(tmp_path, bz2.compress(padded))
+    assert "which looks like a bomb" in poison_of(tmp_path, bz2.compress(padded))
 
 
 def test_a_stream_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> None:
@@ -334,9 +334,12 @@ def test_files_with_different_headers_are_not_joined(tmp_path: Path) -> None:
     assert reason == "'a.csv' and 'sub/\\n<b>.csv' in the zip archive have different headers: upload them separately."
 
 
+SAVE = "The file is not loaded: save it as UTF-8 and upload it again."
+
+
 def test_the_file_in_an_archive_that_is_no_text_is_named(tmp_path: Path) -> None:
     reason = poison_of(tmp_path, zipped(("a.csv", b"a,b\n1,2\n"), ("b.csv", "a,b\nü,2\n".encode() + b"\xff\n")))
-    assert reason == "'b.csv': Line 3, byte 10 of the text, is not UTF-8 text: invalid start byte."
+    assert reason == f"'b.csv': Line 3, byte 10 of the text, is not UTF-8 text: invalid start byte. {SAVE}"
 
 
 def test_a_file_in_an_archive_that_is_windows_text_is_transcoded_alone(tmp_path: Path) -> None:
@@ -347,9 +350,15 @@ def test_a_file_in_an_archive_that_is_windows_text_is_transcoded_alone(tmp_path:
 @pytest.mark.parametrize(
     ("packed", "reason"),
     [
-        (zipped(), "The zip archive holds no file."),
-        (zipped(("a/", b""), ("__MACOSX/x", b"x")), "The zip archive holds no file."),
-        (zipped(("a.csv", TEXT), method=zipfile.ZIP_LZMA), "'a.csv' in the zip archive is compressed by method 14"),
+        (zipped(), "The zip archive holds no file, so nothing is loaded: upload one with the billing file in it."),
+        (
+            zipped(("a/", b""), ("__MACOSX/x", b"x")),
+            "The zip archive holds no file, so nothing is loaded: upload one with the billing file in it.",
+        ),
+        (
+            zipped(("a.csv", TEXT), method=zipfile.ZIP_LZMA),
+            "'a.csv' in the zip archive has compression method 14: compress it with deflate.",
+        ),
         (zipped(("[Content_Types].xml", b"<x/>")), "This is an Office document"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "This is an Office document"),
         (zipped(*((str(number), b"") for number in range(1001))), "holds 1001 files; at most 1000 are read"),
@@ -365,7 +374,8 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
     packed = bytearray(zipped(("a.csv", TEXT)))
     packed[packed.index(b"PK\x01\x02") + 8] |= 1
     assert (
-        poison_of(tmp_path, bytes(packed)) == "'a.csv' in the zip archive is encrypted: upload it without a password."
+        poison_of(tmp_path, bytes(packed))
+        == "'a.csv' in the zip archive is encrypted, so nothing is loaded: upload it without a password."
     )
 
 
@@ -393,7 +403,10 @@ def test_an_archive_with_a_directory_of_any_size_is_not_read_whole(
 ) -> None:
     monkeypatch.setattr(archive, "MAX_DIRECTORY_BYTES", 5000)
     reason = poison_of(tmp_path, zipped(*((f"{number}.csv", b"") for number in range(200))))
-    assert reason == "The directory of the zip archive has more than 5000 bytes."
+    assert reason == (
+        "The directory of the zip archive has more than 5000 bytes. "
+        "No file of it is loaded: upload its files in several archives."
+    )
 
 
 # -- encodings ---------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from billstream.common.lake.migrations import migrations
+from billstream.common.lake.migrations import apply_migrations
 from billstream.consumer.decode.projection import Projection
+from billstream.consumer.decode.scan import load_macros
 from billstream.consumer.profiles import ProfileRegistry
 
 METRICS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
@@ -19,8 +20,8 @@ METRICS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for migration in migrations():
-            connection.execute(migration.sql)
+        load_macros(connection)
+        apply_migrations(connection, 0)
         yield connection
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from billstream.cli.profiles.fitting import Fit, fits_of, lacks
-from billstream.cli.profiles.words import conditions, manner, origin
 from billstream.consumer.profiles import Profile, ProfileRegistry, Source
 from billstream.consumer.profiles.model import Match, Values
+from billstream.consumer.trial.fitting import Fit, fits_of, lacks
+from billstream.consumer.trial.words import conditions, manner, origin
 
 HEADER = ("day", "cost", "note")
 
@@ -37,15 +37,19 @@ def test_the_profile_that_is_taken_says_how_much_of_the_header_it_uses() -> None
     ("own", "built_in", "why"),
     [
         ([profile("taken")], [profile("other", billed_cost=["cost"])], "built in, and taken is a profile of your own"),
-        ([], [refusing("taken"), profile("other")], "taken knows such files not to be charges"),
+        ([], [refusing("taken"), profile("other")], "taken refuses such files: they are not charges"),
         (
             [],
             [profile("taken", {"one_of": [["day"]], "keys": ["*.csv"]}), profile("other", billed_cost=["cost"])],
             "taken also asks for a key such as this one",
         ),
-        ([], [profile("taken", billed_cost=["cost"]), profile("other")], "it uses 1 header columns, taken uses 2"),
+        (
+            [],
+            [profile("taken", billed_cost=["cost"]), profile("other")],
+            "taken uses more header columns (2, this one 1)",
+        ),
         ([], [profile("taken", depth=1), profile("other")], "taken extends more profiles"),
-        ([], [profile("taken"), profile("z")], "nothing tells them apart, and taken is first by name"),
+        ([], [profile("taken"), profile("z")], "both fit equally well, and taken is first by name"),
     ],
     ids=["own", "refusing", "key", "more", "deeper", "name"],
 )

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billstream.consumer.decode.numbers import product, undecorated
 from billstream.consumer.decode.projection import Projection
-from billstream.consumer.decode.times import time_value
+from billstream.consumer.decode.scan import load_macros
+from billstream.consumer.decode.values import plain_number, time_value
 from billstream.consumer.profiles import Profile, bind
 from billstream.consumer.profiles.model import Values
 
@@ -39,6 +39,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET threads = 1")
+        load_macros(connection)
         yield connection
 
 
@@ -102,7 +103,7 @@ def test_a_product_is_what_python_makes_of_it(
     true = WIDE.multiply(one, other)
     kept = true.quantize(ATOM, rounding=ROUND_HALF_UP, context=WIDE)
     expected = kept if abs(kept) < 10**20 and (kept == true or not exact) else None
-    sql = f"SELECT {product('a', 'b', exact=exact)} FROM (SELECT ?::{COST} AS a, ?::{COST} AS b)"
+    sql = f"SELECT decimal_product(a, b, {exact}) FROM (SELECT ?::{COST} AS a, ?::{COST} AS b)"
     assert con.execute(sql, [str(one), str(other)]).fetchone() == (expected,)
 
 
@@ -243,7 +244,7 @@ def test_no_word_of_a_profile_becomes_sql(con: duckdb.DuckDBPyConnection, text: 
 
 
 def plain(con: duckdb.DuckDBPyConnection, values: Values, cell: str) -> Any:  # noqa: ANN401
-    row = con.execute(f"SELECT {undecorated('c', values)} FROM (SELECT ?::VARCHAR AS c)", [cell]).fetchone()
+    row = con.execute(f"SELECT {plain_number('c', values)} FROM (SELECT ?::VARCHAR AS c)", [cell]).fetchone()
     return row[0] if row else None
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billstream.common.errors import Fatal, Poison
-from billstream.common.lake.migrations import migrations
+from billstream.common.lake.migrations import apply_migrations
 from billstream.consumer import profiles
 from billstream.consumer.profiles import Binding, Profile, ProfileRegistry
 from billstream.consumer.profiles.model import Match, Operand, Source, Values
@@ -55,8 +55,7 @@ VERSIONS = {
 def charges() -> dict[str, str]:
     """The columns of the table with their types."""
     with duckdb.connect() as con:
-        for migration in migrations():
-            con.execute(migration.sql)
+        apply_migrations(con, 0)
         return dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE charges)").fetchall())
 
 
@@ -208,7 +207,7 @@ def test_built_in_profiles_are_valid_and_their_names_are_their_files(built_in: P
 def test_every_built_in_profile_says_where_the_meaning_of_its_columns_comes_from() -> None:
     for path in (files("billstream.consumer.profiles") / "builtin").iterdir():
         comment = path.read_text().partition("\nname = ")[0]
-        assert re.search(r"https://|as in gcp_gross\.toml|no source for their meaning", comment), path.name
+        assert re.search(r"https://|see gcp_gross\.toml|the only source of their meaning", comment), path.name
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -367,7 +366,7 @@ INVALID = [
     (VALID + '[values]\nsymbols = ["USD"]\n', 9, "`symbols` are currency signs"),
     (VALID + '[values]\nthousands = "."\n', 9, "`thousands` is one of"),
     (VALID + '[values]\ndecimal_point = ";"\n', 10, "at values.decimal_point"),
-    ("depth = 7\n" + VALID, 1, "at depth: it is not for a file to say"),
+    ("depth = 7\n" + VALID, 1, "at depth: `depth` is calculated, and no word of a profile"),
     ('extends = "nobody"\n' + VALID, 1, "there is no profile 'nobody' to extend"),
     ('extends = ["focus"]\n' + VALID, 1, "`extends` is the name of one profile"),
     ('extends = "mine"\n' + VALID, 1, "it extends itself, by way of others"),
@@ -512,8 +511,8 @@ def test_a_cell_that_cannot_be_told_from_the_columns_is_rescued() -> None:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_readme_tells_of_every_built_in_profile(built_in: ProfileRegistry) -> None:
-    text = (ROOT / "README.md").read_text()
+def test_the_documentation_explains_every_built_in_profile(built_in: ProfileRegistry) -> None:
+    text = (ROOT / "docs" / "files-and-profiles.md").read_text()
     assert [name for name in built_in.names if f"`{name}`" not in text] == []
 
 

@@ -12,11 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billstream.consumer.decode.maps import string_map
-from billstream.consumer.decode.numbers import exact_decimal, rounded_decimal
 from billstream.consumer.decode.projection import Projection
-from billstream.consumer.decode.times import iso_timestamp
+from billstream.consumer.decode.scan import load_macros
+from billstream.consumer.decode.values import time_value
 from billstream.consumer.profiles import Binding, Profile, bind
+
+CELL_MACROS = ("exact_decimal", "rounded_decimal", "tags_of")
+exact_decimal, rounded_decimal, string_map = (f"{name}({{}})".format for name in CELL_MACROS)
+
+
+def iso_timestamp(cell: str, zone: str = "UTC") -> str:
+    return time_value(cell, ["iso"], zone)
+
 
 # Enough for every number below; the default context would round.
 WIDE = Context(prec=3_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -31,6 +38,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET threads = 1")
+        load_macros(connection)
         yield connection
 
 
@@ -509,3 +517,27 @@ def test_columns_that_nothing_feeds_are_left_out(con: duckdb.DuckDBPyConnection)
 def test_a_type_that_no_cell_becomes_is_a_mistake_of_ours() -> None:
     with pytest.raises(NotImplementedError, match="INTEGER"):
         Projection(bound(["day", "cost"]), {**TYPES, "billed_cost": "INTEGER"}).typed_columns()
+
+
+@pytest.mark.parametrize(
+    "name", ["cell", "entry", "pair", "part", "amount", "halves", "sign", "format", "zone", "path"]
+)
+def test_a_column_may_be_named_as_a_parameter_of_a_macro(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    texts = "'1e-7'::VARCHAR AS number, '2026-03-01 10:00Z'::VARCHAR AS moment, 'a=b'::VARCHAR AS tags"
+    amounts_of = r"""exact_amounts('[{"a": 1.5}, {"a": 2}]', '"a": ([0-9.]+)', '$.a')"""
+    values = f"exact_decimal(number), iso_time_in(moment, 'Asia/Tokyo'), tags_of(tags), exact_decimal({name})"
+    row = con.execute(f"SELECT {values}, {amounts_of} FROM (SELECT {texts}, '7'::VARCHAR AS {name})").fetchone()
+    assert row == (Decimal("1e-7"), datetime(2026, 3, 1, 10, tzinfo=UTC), {"a": "b"}, 7, Decimal("3.5"))
+
+
+@pytest.mark.parametrize(
+    ("forms", "reason"),
+    [
+        (("iso",), "is not a date or time in ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00Z"),
+        (("iso", "%d.%m.%Y"), "is not a time written as ISO 8601 (such as 2026-01-31) or %d.%m.%Y"),
+        (("epoch_seconds",), "is not a time written as seconds since 1970"),
+        (("epoch_milliseconds",), "is not a time written as milliseconds since 1970"),
+    ],
+)
+def test_the_reason_for_a_time_names_the_forms(forms: tuple[str, ...], reason: str) -> None:
+    assert Projection(bound(["day"]), TYPES, forms=forms).faults()[0].reason == reason

@@ -13,9 +13,9 @@ from billstream.cli import commands, report
 from billstream.cli.demo.findings import Findings, Quarantined
 from billstream.cli.demo.summary import print_summary
 from billstream.cli.demo.verdict import Check
-from billstream.cli.files import Loading
 from billstream.cli.output import console
 from billstream.common.errors import Fatal
+from billstream.consumer.backfill.local_files import Loading
 
 HOSTILE = "[red]\x1b[2J[/nothing]\u202e:smile:\r"
 VISIBLE = "[red]\\x1b[2J[/nothing]\\u202e:smile:\\r"

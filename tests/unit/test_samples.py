@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from billstream.cli.samples import Books, SampleFile, Story, Truth
-from billstream.cli.samples.story import BAD_RECORDS, NOT_A_CSV
+from billstream.cli.demo.samples import Books, SampleFile, Story, Truth
+from billstream.cli.demo.samples.story import BAD_RECORDS, NOT_A_CSV
 
 LAST = date(2026, 3, 14)
 

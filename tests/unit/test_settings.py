@@ -191,7 +191,8 @@ def test_a_secret_is_in_no_log_line(secretive: Settings, monkeypatch: pytest.Mon
 def test_every_setting_has_a_sentence_and_its_row() -> None:
     rows = {variable: (default, meaning) for variable, default, meaning in settings_table.rows()}
     assert rows.keys() == {f"BILLSTREAM_{name.upper()}" for name in Settings.model_fields}
-    assert [variable for variable, (_, meaning) in rows.items() if not meaning.strip().endswith((".", ","))] == []
+    assert [variable for variable, (_, meaning) in rows.items() if not meaning.endswith(".")] == []
+    assert [variable for variable, (_, meaning) in rows.items() if meaning.count("Example: `") != 1] == []
     assert rows["BILLSTREAM_INCLUDE"][0].startswith("*.csv,*.csv.gz,")
     assert rows["BILLSTREAM_ON_REMOVED"][0] == "retract"
     assert rows["BILLSTREAM_CATALOG"][0] == ""

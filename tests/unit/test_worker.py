@@ -10,9 +10,10 @@ import pytest
 
 from billstream.common.errors import CatalogUnavailable, Fatal, ServiceUnavailable
 from billstream.common.settings import Settings
-from billstream.consumer.commit.ledger import LedgerEntry, State
-from billstream.consumer.commit.outcome import Outcome, Result
-from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.commit.ledger import LedgerEntry
+from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.decide.states import State
+from billstream.consumer.events import EventKind, Later, ObjectEvent
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.worker import LONGEST_BACKOFF, LONGEST_WAIT, Worker
 from tests.fakes.clock import FakeClock, FakeStop
@@ -35,19 +36,19 @@ def settled(event: ObjectEvent) -> Outcome:
         consumer_id="c",
         rows_loaded=2,
     )
-    return Outcome(event, Result.SETTLED, entry)
+    return Outcome(event, (entry,))
 
 
 def duplicate(event: ObjectEvent) -> Outcome:
-    return Outcome(event, Result.DUPLICATE)
+    return Outcome(event)
 
 
 def released(event: ObjectEvent) -> Outcome:
-    return Outcome(event, Result.RELEASED, reason="not yet")
+    return Outcome(event, later=Later("not yet"))
 
 
 def unavailable(event: ObjectEvent) -> Outcome:
-    return Outcome(event, Result.RELEASED, reason="S3 is away", unavailable=True)
+    return Outcome(event, later=Later("S3 is away", unavailable=True))
 
 
 def in_turn(*answers: Answer) -> Answer:
@@ -75,7 +76,7 @@ class FakeIntake:
         if self.recoveries:
             raise self.recoveries.pop(0)
 
-    def settle(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
+    def process(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
         self.before()
         self.batches.append(list(events))
         if self.failures:

@@ -1,4 +1,4 @@
--- The snapshot whose charges the aggregates hold, and how many lines the ledger has by now.
+-- The snapshot of the aggregates, and the number of ledger entries now.
 -- Grain: one row, none before the first refresh.
 SELECT snapshot_id, (SELECT count(*)::BIGINT FROM ledger)
 FROM watermark

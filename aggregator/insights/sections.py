@@ -1,0 +1,11 @@
+"""The sections of the insights, in the order of the pages."""
+
+from billstream.aggregator.insights.changes import CHANGES
+from billstream.aggregator.insights.consumption import CONSUMPTION
+from billstream.aggregator.insights.currencies import CURRENCIES
+from billstream.aggregator.insights.freshness import FRESHNESS
+from billstream.aggregator.insights.meters import METERS
+from billstream.aggregator.insights.restated import RESTATEMENTS
+from billstream.aggregator.insights.section import Section
+
+SECTIONS: tuple[Section, ...] = (METERS, CURRENCIES, CONSUMPTION, CHANGES, RESTATEMENTS, FRESHNESS)

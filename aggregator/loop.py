@@ -1,0 +1,41 @@
+"""The long-running loop: refresh, publish, wait, until it is told to stop."""
+
+from typing import Protocol
+
+import structlog
+
+from billstream.aggregator.publish import Publisher
+from billstream.aggregator.refresh import refresh_once
+from billstream.aggregator.targets.folder import FolderTarget
+from billstream.common.errors import Retryable
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Stop(Protocol):
+    """Tells the loop to end; `threading.Event` is one."""
+
+    def wait(self, timeout: float, /) -> bool:
+        """Wait this many seconds, or less when told to stop. Returns True when the loop must end."""
+
+
+def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
+    """Refresh the aggregates and publish the insights every `settings.aggregate_seconds`, until told to stop.
+
+    A retryable failure is logged, and the next round tries again. What was committed but not published is published in
+    the next round.
+
+    Raises:
+        Fatal: to continue would be wrong.
+    """
+    publisher, target = Publisher(lake), FolderTarget(settings.insights)
+    while True:
+        try:
+            lake.reconnect_if_lost()
+            publisher.publish(target, refresh_once(lake))
+        except Retryable as error:
+            log.warning("refresh_postponed", seconds=settings.aggregate_seconds, reason=str(error))
+        if stop.wait(settings.aggregate_seconds):
+            return

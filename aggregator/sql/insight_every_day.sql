@@ -1,3 +1,0 @@
--- Every day, read once from the lake. Grain: charge_day, billing_currency. Parameter: the snapshot to read.
-CREATE OR REPLACE TEMP TABLE insight_every_day AS
-SELECT * FROM daily_costs AT (VERSION => $1)

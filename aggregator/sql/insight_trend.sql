@@ -1,5 +1,0 @@
--- What each day came to. Grain: meter, charge_day; days without an amount are absent. Parameter: the first day.
-SELECT meter, charge_day AS day, amount
-FROM insight_amounts
-WHERE dimension = 'total' AND charge_day >= $1
-ORDER BY meter, charge_day

@@ -1,4 +1,0 @@
--- How many decisions since a moment took rows away. Grain: one row. Parameters: $1 the snapshot to read, $2 the moment.
-SELECT count(*)
-FROM ledger AT (VERSION => $1)
-WHERE previous_load_id IS NOT NULL AND load_id IS DISTINCT FROM previous_load_id AND processed_at >= $2

@@ -1,7 +1,0 @@
--- The snapshots from which on the lake has forgotten none. Grain: one row. Parameter: the newest one to look at.
-WITH kept AS (
-    SELECT snapshot_id, snapshot_id - lag(snapshot_id) OVER (ORDER BY snapshot_id) AS step
-    FROM ducklake_snapshots('lake')
-    WHERE snapshot_id <= $1
-)
-SELECT coalesce(max(snapshot_id) FILTER (step IS NULL OR step > 1), $1)::BIGINT AS first_snapshot_id FROM kept

@@ -1,0 +1,40 @@
+"""The contract of a target, and the mark that tells whether its insights are current."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from billstream.aggregator.insights.values import Insights
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The identity of published insights: their newest refresh, and the length of the ledger, which only grows."""
+
+    schema_version: int
+    watermark_snapshot_id: int
+    refreshed_at: datetime
+    ledger_lines: int
+
+
+class Target(Protocol):
+    """A place where insights are published. A reader there sees the old insights or the new ones, never a part."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Hold the target: one process at a time looks at it and publishes to it.
+
+        Raises:
+            Retryable: another process holds it, or it does not answer at the moment.
+            Fatal: this process may not publish there.
+        """
+
+    def published(self) -> Mark | None:
+        """Return the mark of the insights that are published there; None when they are absent or incomplete."""
+
+    def publish(self, insights: Insights) -> None:
+        """Replace what is published there, while the target is held.
+
+        Raises:
+            Retryable, Fatal: as `exclusive`.
+        """

@@ -1,6 +1,0 @@
--- The newest ledger line of each of the given scopes. Grain: one scope.
--- Parameter: $1 their scope ids.
-SELECT scope_id, reason, processed_at
-FROM ledger
-WHERE scope_id IN (SELECT unnest($1))
-QUALIFY row_number() OVER (PARTITION BY scope_id ORDER BY rowid DESC) = 1

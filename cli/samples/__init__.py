@@ -1,7 +1,0 @@
-"""Lifelike billing files of companies that do not exist, and the exact truth about them."""
-
-from billstream.cli.samples.files import SampleFile
-from billstream.cli.samples.story import Story, Surprises
-from billstream.cli.samples.truth import Books, Truth
-
-__all__ = ["Books", "SampleFile", "Story", "Surprises", "Truth"]

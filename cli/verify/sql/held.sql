@@ -1,3 +1,0 @@
--- What the catalog holds of every scope. Grain: one scope. {guard} is the catalog's own table.
-CREATE OR REPLACE TEMP TABLE verify_held AS
-SELECT scope_id, entry_id, state, load_id, etag FROM {guard}

@@ -1,0 +1,51 @@
+"""One vocabulary for the fate of an object: what became of it, and what would become of it.
+
+The keys are the public ones: states of the ledger, outcomes of an event, and verdicts.
+"""
+
+from collections.abc import Mapping
+
+from billstream.consumer.decide.states import State
+
+OUTCOMES: Mapping[str, str] = {
+    State.LOADED: "loaded",
+    State.UNCHANGED: "unchanged: new version, same content",
+    "duplicate": "already loaded: nothing changed",
+    State.STALE: "stale: a newer version is active",
+    State.REMOVED: "removed: rows retracted",
+    State.KEPT: "removed from the bucket: rows kept",
+    State.SKIPPED: "skipped: the same content is loaded under another key",
+    State.QUARANTINED: "quarantined",
+    State.MISSING: "missing: the object is not in the bucket",
+    State.AWAITING_MANIFEST: "parts waiting for their manifest",
+    State.DELIVERED: "manifests: their deliveries are active",
+    State.REPLACED: "parts of earlier deliveries: rows replaced",
+    "released": "not processed: returned to the queue",
+    "not_included": "not billing files",
+    "ignored": "messages without an object event",
+}
+"""What became of an event, by its label."""
+
+FORESEEN: Mapping[str, str] = {
+    "load": "would be read, and loaded unless unchanged",
+    "remove": "would be removed",
+    "duplicate": "already processed: nothing would change",
+    "unchanged": "same content: nothing would change",
+    "stale": "a newer version is active: nothing would change",
+    "withdraw": "rows of an older version would be removed",
+    "skip": "the same content is loaded under another key",
+    "awaiting_manifest": "part of a delivery: loaded with its manifest",
+    "quarantine": "would be quarantined",
+    "ask": "S3 would be asked which version is current",
+}
+"""What would become of an event, by its verdict."""
+
+
+def outcome(label: str) -> str:
+    """Return the words for what became of an event."""
+    return OUTCOMES.get(label, label)
+
+
+def foreseen(verdict: str) -> str:
+    """Return the words for what would become of an event."""
+    return FORESEEN.get(verdict, verdict)

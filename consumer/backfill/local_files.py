@@ -1,0 +1,118 @@
+"""Local files through the same decode, ledger and commit as the objects of a bucket."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from billstream.common.errors import Fatal
+from billstream.common.settings import Settings
+from billstream.consumer.batches import batches
+from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.decide.states import State
+from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.intake import Intake
+from billstream.consumer.layouts.registry import Layouts
+
+_UNNAMEABLE = "The file's name is not UTF-8, so it was not loaded. Rename the file, and load it again."
+
+
+@dataclass
+class Loading:
+    """The result of loading local files. `troubles` are pairs of (file, reason)."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    rejected: int = 0
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+    # A manifest decides about its parts: scope of a part to its state.
+    _delivered: dict[str, str] = field(default_factory=dict, compare=False)
+    _waiting: set[str] = field(default_factory=set, compare=False)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one file; a part of a delivery is counted at the end, when its manifest may have been loaded."""
+        # The entries after the event's own are those of the parts that a manifest has delivered.
+        self._delivered |= {entry.scope: entry.state.value for entry in outcome.entries[1:]}
+        if outcome.label == State.AWAITING_MANIFEST:
+            self._waiting.add(outcome.event.scope)
+        else:
+            self.outcomes[outcome.label] += 1
+        self.rows += outcome.rows_loaded
+        self.rejected += outcome.rows_rejected
+        if reason := outcome.reason:
+            self.troubles.append((outcome.event.key, reason))
+
+    def end(self) -> None:
+        """Count the parts, now that every manifest has been processed."""
+        self.outcomes.update(self._delivered.get(scope, State.AWAITING_MANIFEST.value) for scope in self._waiting)
+        self._waiting.clear()
+
+
+def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Layouts()) -> list[Path]:  # noqa: B008 - frozen
+    """Return the files to load: those named, and the included ones below the folders named.
+
+    Parts and manifests of exports are included too; a layout recognises them by their folders.
+
+    Raises:
+        Fatal: a path does not exist, or there is nothing to load.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            # Sorted, so that the same folder gives the same batches again after an interruption.
+            below = sorted(file for file in path.rglob("*") if file.is_file())
+            found |= dict.fromkeys(
+                file.resolve()
+                for file in below
+                if settings.includes(file.name) or layouts.role(str(file.resolve())) is not None
+            )
+        elif path.is_file():
+            found[path.resolve()] = None
+        else:
+            raise Fatal(f"There is no file or folder {path}; nothing was loaded. Check the path.")
+    if not found:
+        raise Fatal(
+            f"No file matches BILLSTREAM_INCLUDE ({', '.join(settings.include)}); nothing was loaded. Name the files "
+            "themselves, or change BILLSTREAM_INCLUDE."
+        )
+    return list(found)
+
+
+def load_files(
+    files: Sequence[Path], intake: Intake, settings: Settings, progress: Callable[[int], None] = lambda _: None
+) -> Loading:
+    """Load the files, one commit for each micro-batch.
+
+    Args:
+        files: absolute paths.
+        intake: over `LocalObjects`.
+        settings: hold the size of a micro-batch.
+        progress: called with the number of files of each batch.
+
+    Raises:
+        Retryable: the lake does not answer; what was loaded stays, and the same command goes on from there.
+    """
+    loading = Loading()
+    # File systems take any bytes as a name; the ledger's names are text.
+    named = [path for path in files if _is_text(path)]
+    loading.troubles += [(ascii(str(path)), _UNNAMEABLE) for path in files if not _is_text(path)]
+    for batch in batches(
+        named, settings.batch_files, most_bytes=settings.batch_bytes, size_bytes=lambda path: path.stat().st_size
+    ):
+        for outcome in intake.process([_event(path) for path in batch]):
+            loading.add(outcome)
+        progress(len(batch))
+    loading.end()
+    return loading
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _event(path: Path) -> ObjectEvent:
+    return ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load")

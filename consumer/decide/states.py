@@ -1,0 +1,29 @@
+"""The states of the ledger, and what they say about the active rows of a scope."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What was done about an object version, or about a delivery as a whole."""
+
+    LOADED = "loaded"
+    UNCHANGED = "unchanged"
+    STALE = "stale"
+    REMOVED = "removed"
+    KEPT = "kept"
+    SKIPPED = "skipped"
+    QUARANTINED = "quarantined"
+    MISSING = "missing"
+    AWAITING_MANIFEST = "awaiting_manifest"
+    DELIVERED = "delivered"
+    REPLACED = "replaced"
+
+
+ACTIVE = frozenset({State.LOADED, State.UNCHANGED, State.KEPT})
+"""The rows of that very version are active."""
+
+OF_DELIVERIES = frozenset({State.AWAITING_MANIFEST, State.DELIVERED, State.REPLACED, State.STALE})
+"""States that only parts and manifests of exports are left in; an ordinary object is never left stale."""
+
+PROCESSED = ACTIVE | OF_DELIVERIES | {State.SKIPPED, State.QUARANTINED}
+"""The same version again changes nothing. What is missing may come back, and what was removed may be created again."""

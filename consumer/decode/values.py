@@ -1,0 +1,149 @@
+"""The SQL of one value of `charges`: a call of a macro, or numbers of several cells put together.
+
+The macros are in `sql/macros.sql`; texts of a profile reach them as literals, and cells by position: c0, c1, …
+"""
+
+import re
+from collections.abc import Sequence
+
+from billstream.common.lake.catalog import literal
+from billstream.consumer.profiles.binding import Cell, First, Product, Sum, Switch, Value, cells_of
+from billstream.consumer.profiles.model import Values
+
+COST_TYPE = "DECIMAL(38,18)"
+TIME_TYPE = "TIMESTAMP WITH TIME ZONE"
+MAP_TYPE = "MAP(VARCHAR, VARCHAR)"
+
+_EPOCHS = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000}  # microseconds of one unit
+_SHAPES = {
+    "Y": "[0-9]{4}",
+    "y": "[0-9]{2}",
+    "m": "[0-9]{1,2}",
+    "d": "[0-9]{1,2}",
+    "H": "[0-9]{1,2}",
+    "I": "[0-9]{1,2}",
+    "M": "[0-9]{2}",
+    "S": "[0-9]{2}",
+    "f": "[0-9]{1,9}",
+    "z": "(?:[zZ]|[+-][0-9]{2}(?::?[0-9]{2})?)",
+    "p": "[AaPp][Mm]",
+    "b": "[A-Za-z]{3}",
+    "B": "[A-Za-z]{3,9}",
+    "j": "[0-9]{1,3}",
+    "%": "%",
+}
+
+
+# -- one cell ----------------------------------------------------------------------------------------------
+
+
+def time_value(cell: str, forms: Sequence[str], zone: str) -> str:
+    """Return `cell` as TIMESTAMPTZ when it is written in one of `forms`, else NULL.
+
+    Args:
+        cell: the name of a text column.
+        forms: iso, epoch_seconds, epoch_milliseconds, or strptime formats; the first that fits is taken.
+        zone: the time zone of texts without an offset.
+    """
+    readings = []
+    for form in forms:
+        if form == "iso":
+            readings.append(f"iso_time({cell})" if zone == "UTC" else f"iso_time_in({cell}, {literal(zone)})")
+        elif form in _EPOCHS:
+            readings.append(f"epoch_time({cell}, {_EPOCHS[form]})")
+        else:
+            # Every second part of the split is a directive; the others stand for themselves.
+            parts = enumerate(re.split(r"%-?(.)", form))
+            shape = "".join(_SHAPES[part] if number % 2 else re.escape(part) for number, part in parts)
+            pattern = rf"\s*{shape}\s*"
+            written = f"{cell}, {literal(pattern)}, {literal(form)}"
+            zoned = f"formatted_time_with_offset({written})"
+            readings.append(zoned if "%z" in form else f"formatted_time({written}, {literal(zone)})")
+    return coalesce(readings or [f"NULL::{TIME_TYPE}"])
+
+
+def plain_number(cell: str, values: Values) -> str:
+    """Return the text of a number without currency signs and groups, and with a point: '$10,000.00 ' as '10000.00'.
+
+    Digits are grouped by three or not at all, and brackets are a minus, as accountants write it. A text that is
+    written otherwise stays as it is, unless the decimal point is a comma: then it is NULL.
+    """
+    symbols = "|".join(re.escape(symbol) for symbol in values.symbols)
+    sign = rf"\s*(?:{symbols})?\s*" if symbols else r"\s*"
+    grouped = rf"[0-9]{{1,3}}(?:{re.escape(values.thousands)}[0-9]{{3}})+|" if values.thousands else ""
+    point = re.escape(values.decimal_point)
+    digits = rf"(?:{grouped}[0-9]+)(?:{point}[0-9]*)?"
+    signed = rf"[+-]?{sign}{digits}{sign}"
+    pattern = rf"\s*(?:{signed}|{sign}[+-]{digits}{sign}|\({signed}\))\s*"
+    dropped = rf"[^0-9+\-{point}]"
+    return f"plain_number({cell}, {literal(pattern)}, {literal(dropped)}, {literal(values.decimal_point)})"
+
+
+def amounts(cell: str, name: str, *, exact: bool) -> str:
+    """Return the sum of the numbers called `name` in a JSON array of objects; NULL unless each object has one."""
+    pattern = rf'"{re.escape(name)}"\s*:\s*"?(-?[0-9][0-9.eE+-]*)"?\s*[,}}]'
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    path = f'$."{quoted}"'
+    return f"{'exact' if exact else 'rounded'}_amounts({cell}, {literal(pattern)}, {literal(path)})"
+
+
+# -- numbers of several cells ------------------------------------------------------------------------------
+
+
+def is_one_cell(value: Value) -> bool:
+    """Return whether a number is one cell and nothing else."""
+    return isinstance(value, Cell) and value == Cell(value.position)
+
+
+def operand(cell: Cell) -> str:
+    """Return the name of the column that has the number of a cell, as a term of an expression."""
+    # In hexadecimal, as the name is a text of the profile, and no text becomes SQL.
+    field = "" if cell.amounts is None else "_" + cell.amounts.encode("utf-8").hex()
+    return f"n{cell.position}{field}"
+
+
+def number(value: Value, *, exact: bool) -> str:
+    """Return the number of an expression over operands; `exact` means that a product that has to be rounded is NULL."""
+    if isinstance(value, Product):
+        one, other = (_counted(cell) for cell in value.cells)
+        return f"decimal_product({one}, {other}, {str(exact).lower()})"
+    if isinstance(value, Switch):
+        cases = " ".join(f"WHEN {literal(text.casefold())} THEN {_added(part)}" for text, part in value.cases.items())
+        return f"CASE folded(c{value.by}) {cases} ELSE {_added(value.otherwise)} END"
+    if isinstance(value, First):
+        return coalesce([_counted(cell) for cell in value.cells])
+    return _added(value if isinstance(value, Sum) else Sum(tuple(cells_of(value))))
+
+
+def is_due(value: Sum | Switch | None) -> str:
+    """Return the condition under which a sum has anything to add."""
+    if isinstance(value, Switch):
+        cases = " ".join(f"WHEN {literal(text.casefold())} THEN {is_due(part)}" for text, part in value.cases.items())
+        return f"(CASE folded(c{value.by}) {cases} ELSE {is_due(value.otherwise)} END)"
+    if value is None or not value.cells:
+        return "false"
+    return "(" + " OR ".join(f"{operand(cell)} IS NOT NULL" for cell in value.cells) + ")"
+
+
+def coalesce(parts: Sequence[str]) -> str:
+    """Return the first part that is not NULL."""
+    return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
+
+
+def _counted(cell: Cell) -> str:
+    """Return a term with its sign; zero where the cell that rules it out has a value."""
+    signed = f"(-{operand(cell)})" if cell.negative else operand(cell)
+    if cell.unless is None:
+        return signed
+    return f"(CASE WHEN c{cell.unless} IS NOT NULL AND {signed} IS NOT NULL THEN 0 ELSE {signed} END)"
+
+
+def _added(value: Sum | None) -> str:
+    # A case whose cells the header lacks is not zero: nobody knows its number.
+    if value is None:
+        return f"NULL::{COST_TYPE}"
+    if not value.cells:
+        return f"0::{COST_TYPE}"
+    terms = " + ".join(f"coalesce({_counted(cell)}, 0)" for cell in value.cells)
+    # `try`, because the sum may have more digits than the type: NULL is then a fault of the record, not of the file.
+    return f"CASE WHEN {is_due(value)} THEN try({terms})::{COST_TYPE} END"

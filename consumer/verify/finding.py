@@ -1,0 +1,49 @@
+"""One difference that a proof has found."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Check(StrEnum):
+    """The parts of the proof."""
+
+    CHARGES = "charges"  # rows and sums of each load are as the ledger records them
+    CLAIMS = "claims"  # the catalog and the ledger have the same active loads
+    AGGREGATES = "aggregates"  # the aggregates are the sums of the charges
+    BUCKET = "bucket"  # the bucket holds what the ledger records
+
+
+class Cure(StrEnum):
+    """The step that repairs a finding."""
+
+    NONE = "none"  # no step is safe without asking a person
+    RELOAD = "reload"  # load the object again, in place of its current rows
+    RETRACT = "retract"  # delete the rows of a load that is not active
+    RECONCILE = "reconcile"  # make the catalog hold what the ledger records
+    REBUILD = "rebuild"  # compute the aggregates from scratch
+    REMOVE = "remove"  # record that the object is gone, as its notification would have done
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference. `scope` is the object's URI, None where it is unknown."""
+
+    check: Check
+    problem: str
+    cure: Cure
+    scope: str | None = None
+    bucket: str | None = None
+    key: str | None = None
+    load_id: str | None = None
+    loads: tuple[str, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as plain values."""
+        return {
+            "check": self.check.value,
+            "file": self.scope,
+            "load_id": self.load_id,
+            "problem": self.problem,
+            "cure": self.cure.value,
+        }

@@ -1,0 +1,64 @@
+"""The bucket against the ledger."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from billstream.common.lake import Lake
+from billstream.common.lake.guard import scope_id
+from billstream.common.statements import statement
+from billstream.consumer.backfill.temporary_table import append_rows
+from billstream.consumer.layouts.interest import Interest
+from billstream.consumer.s3.listing import Bucket
+from billstream.consumer.verify.finding import Check, Cure, Finding
+
+_EVENT = "ObjectCreated:Verify"
+_COLUMNS = (
+    "scope_id VARCHAR, scope VARCHAR, bucket VARCHAR, key VARCHAR, etag VARCHAR, modified TIMESTAMPTZ, included BOOL"
+)
+
+
+def read_bucket(lake: Lake, bucket: Bucket, interest: Interest, progress: Callable[[int], None]) -> int:
+    """List the bucket into a temporary table, page by page. Return the number of its objects."""
+    lake.rows(f"CREATE OR REPLACE TEMP TABLE verify_listed ({_COLUMNS})")
+    count = 0
+    for page in bucket.pages():
+        scopes = [listed.created(_EVENT).scope for listed in page]
+        columns: dict[str, list[Any]] = {
+            "scope_id": [scope_id(scope) for scope in scopes],
+            "scope": scopes,
+            "bucket": [listed.bucket for listed in page],
+            "key": [listed.key for listed in page],
+            "etag": [listed.etag for listed in page],
+            "modified": [listed.modified for listed in page],
+            "included": [interest.includes(listed.key) for listed in page],
+        }
+        append_rows(lake, "verify_listed", columns)
+        count += len(page)
+        progress(len(page))
+    return count
+
+
+def bucket_findings(lake: Lake, snapshot_id: int, bucket: str, began: datetime) -> Iterator[Finding]:
+    """Find every billing file on which the bucket and the ledger differ."""
+    for row in lake.query(statement(__name__, "bucket"), [snapshot_id, bucket, began]).to_pylist():
+        yield Finding(
+            Check.BUCKET,
+            _problem(row),
+            Cure.REMOVE if row["difference"] == "gone" else Cure.RELOAD,
+            scope=row["scope"],
+            bucket=bucket,
+            key=row["key"],
+        )
+
+
+def _problem(row: dict[str, Any]) -> str:
+    if row["difference"] == "gone":
+        return "its rows are active, but it is no longer in the bucket."
+    uploaded = f"uploaded {row['modified']:%Y-%m-%d %H:%M:%S} UTC"
+    if row["difference"] == "unknown":
+        return f"it is in the bucket ({uploaded}), but the ledger has no entry of it."
+    return (
+        f"the bucket has ETag {row['listed_etag']} ({uploaded}), the ledger says {row['state']}, "
+        f"ETag {row['catalog_etag'] or 'unknown'}."
+    )

@@ -1,0 +1,96 @@
+"""Repair what a proof has found. Every step is one commit that leaves the lake no worse, so it may end anywhere.
+
+An object that the store still has is loaded again, in place of its current rows. Rows are deleted only if their load is
+active neither in the ledger nor in the catalog, or if the ledger has two active loads of one object and the catalog has
+the other one.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from billstream.common import retries
+from billstream.common.lake import Lake
+from billstream.common.texts import counted
+from billstream.consumer.backfill.backfill import Backfill
+from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.commit.unit import Unit
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.verify.finding import Cure, Finding
+from billstream.consumer.verify.reconciliation import reconcile
+
+ROUNDS = 3
+"""One repair may reveal another problem: a claim that is right again, that its rows are missing."""
+
+AT_ONCE = 1000
+CREATED = "ObjectCreated:Verify"
+REMOVED = "ObjectRemoved:Verify"
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """Repair the lake.
+
+    Args:
+        lake: open for writing.
+        feed: loads objects again.
+        author: this process, as ledger and snapshots name it.
+        rebuild: recomputes whatever is derived from the charges.
+    """
+
+    lake: Lake
+    feed: Backfill
+    author: str
+    rebuild: Callable[[Lake], object]
+
+    def apply(self, findings: Sequence[Finding]) -> list[Outcome]:
+        """Repair these findings. Return the outcomes of the objects that were loaded again.
+
+        Raises:
+            Retryable: the lake or the store does not answer; run it again.
+        """
+        for finding in findings:
+            if finding.cure is Cure.RECONCILE:
+                reconcile(self.lake, finding, author=self.author, now=datetime.now(UTC))
+        self._retract([finding.load_id for finding in findings if finding.cure is Cure.RETRACT and finding.load_id])
+        outcomes = [outcome for batch in self.feed.run(_events(findings)) for outcome in batch]
+        # Even when only the aggregates were wrong: what is derived comes from charges that are right by now.
+        self.rebuild(self.lake)
+        return outcomes
+
+    def _retract(self, load_ids: Sequence[str]) -> None:
+        for start in range(0, len(load_ids), AT_ONCE):
+            some = list(load_ids[start : start + AT_ONCE])
+            unit = Unit(replaced=some)
+            message = f"verify --repair: deletes rows of {counted(len(some), 'load')} not active"
+            # A delete conflicts with any concurrent insert; it depends on nothing that was read, so it is redone as is.
+            retries.redo_on_conflict(partial(unit.commit, self.lake, self.author, message))
+
+
+def repair(
+    findings: Sequence[Finding], repairs: Repairs, prove_again: Callable[[], Sequence[Finding]]
+) -> Sequence[Finding]:
+    """Repair, and prove again, until nothing is found or no more can be repaired. Return the last findings."""
+    for _ in range(ROUNDS):
+        if all(finding.cure is Cure.NONE for finding in findings):
+            break
+        repairs.apply(findings)
+        before, findings = findings, prove_again()
+        if findings == before:
+            break
+    return findings
+
+
+def _events(findings: Iterable[Finding]) -> list[ObjectEvent]:
+    """Return the events that repair these findings, at most one for each object."""
+    found: dict[str, ObjectEvent] = {}
+    for finding in findings:
+        if finding.bucket is None or finding.key is None or finding.scope is None:
+            continue
+        created = ObjectEvent(kind=EventKind.CREATED, bucket=finding.bucket, key=finding.key, event_name=CREATED)
+        if finding.cure is Cure.RELOAD:
+            found.setdefault(finding.scope, created.forced())
+        elif finding.cure is Cure.REMOVE:  # there is nothing left to load
+            found[finding.scope] = replace(created, kind=EventKind.REMOVED, event_name=REMOVED)
+    return list(found.values())

@@ -1,0 +1,143 @@
+"""Writes the pages of `docs/reference/` from the code: settings, commands, and the tables of the lake.
+
+`UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes them; without the variable the test compares.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import typer.main
+from typer.testing import CliRunner
+
+from billstream.cli.commands import app
+from billstream.cli.settings_table import markdown
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
+from tests.docs.pages import DOCS
+
+WIDTH = 80
+HEAD = "% Generated from the code: `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes this page.\n\n"
+
+TABLES = ("charges", "ledger", "rejected_rows")
+AGGREGATES = ("daily_costs", "user_costs", "service_costs", "region_costs", "changed_loads", "watermark")
+
+
+def reference() -> dict[Path, str]:
+    """Return the text of every generated page by its path."""
+    return {
+        DOCS / "reference" / "configuration.md": HEAD + configuration(),
+        DOCS / "reference" / "commands.md": HEAD + commands(),
+        DOCS / "reference" / "data-dictionary.md": HEAD + data_dictionary(),
+    }
+
+
+def configuration() -> str:
+    """Return the page of the settings: one table from the fields of `Settings`."""
+    lines = [
+        "# Configuration",
+        "",
+        "Every process reads its settings once, at start, from environment variables. `billstream settings` prints",
+        "them with their current values and masks secrets. The standard `AWS_*` variables work as in any AWS tool.",
+        "",
+    ]
+    return "\n".join(lines) + "\n" + markdown()
+
+
+def commands() -> str:
+    """Return the page of the commands: what `--help` prints, for each of them."""
+    lines = [
+        "# Commands",
+        "",
+        "Each section is what the command prints with `--help`. A command ends with exit code 0 when everything is",
+        "well, 1 when something is wrong (the last line on standard error says what to do), and 2 when its options are",
+        "not valid.",
+        "",
+    ]
+    for words in _command_words():
+        level = "##" if len(words) < 2 else "###"
+        lines += [f"{level} {' '.join(('billstream', *words))}", "", "```text", _help(words), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def data_dictionary() -> str:
+    """Return the page of the lake's tables and views, from the comments in a new lake's catalog."""
+    with TemporaryDirectory() as home, Lake.open(Settings(home=Path(home)), create=True) as lake:
+        comments = {
+            str(name): str(comment or "")
+            for name, comment in lake.rows(
+                "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = 'lake' "
+                "UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE database_name = 'lake' AND NOT internal"
+            )
+        }
+        columns = lake.rows(
+            "SELECT table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
+            "WHERE database_name = 'lake' AND NOT internal ORDER BY table_name, column_index"
+        )
+    views = sorted(set(comments) - {*TABLES, *AGGREGATES, "schema_version"})
+    explained = {(table, column): comment for table, column, _, _, comment in columns if comment}
+    lines = [
+        "# Data dictionary",
+        "",
+        "The tables and views of the lake, as the catalog describes them. Any tool that opens the lake sees the same",
+        "descriptions: `SELECT table_name, column_name, comment FROM duckdb_columns()`. Money is `DECIMAL(38,18)`,",
+        "times are UTC, and a value that a file does not have is `NULL`.",
+        "",
+    ]
+    chapters = (
+        ("Charges and ledger", "The consumer owns these tables.", TABLES),
+        ("Aggregates", "The aggregator owns these tables.", AGGREGATES),
+        ("Views", "Views show the current state, calculated from the tables above.", views),
+        ("Bookkeeping", "The version of the schema; `billstream init` brings it up to date.", ("schema_version",)),
+    )
+    for title, sentence, tables in chapters:
+        lines += [f"## {title}", "", sentence, ""]
+        for table in tables:
+            lines += [f"### {table}", "", _cell(comments[table]), "", "| column | type | meaning |"]
+            lines += ["|---|---|---|"]
+            for owner, column, kind, nullable, _ in columns:
+                if owner == table:
+                    meaning = explained.get((table, column)) or _inherited(explained, column)
+                    required = "" if nullable or table in views else ", never `NULL`"
+                    lines.append(f"| `{column}` | `{kind}`{required} | {_cell(meaning)} |")
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _command_words() -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command; those of a group follow it, and nothing comes first: billstream itself."""
+    yield ()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        yield (name,)
+        for child in getattr(command, "commands", ()):
+            yield (name, child)
+
+
+def _help(words: Sequence[str]) -> str:
+    """Return what a command prints with `--help` on a terminal of 80 columns."""
+    shown = CliRunner().invoke(app, [*words, "--help"], prog_name="billstream", terminal_width=WIDTH)
+    return "\n".join(line.rstrip() for line in shown.output.rstrip().splitlines())
+
+
+def _inherited(explained: Mapping[tuple[str, str], str], column: str) -> str:
+    """Return the meaning of a view's column: DuckLake keeps comments on the columns of tables only."""
+    return next(
+        (explained[owner, column] for owner in ("ledger", "rejected_rows") if (owner, column) in explained), "see above"
+    )
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def write() -> None:
+    """Write every generated page."""
+    for path, text in reference().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    os.environ["COLUMNS"] = str(WIDTH)
+    write()
