@@ -128,9 +128,9 @@ def sweep(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
         if dry_run:
             foresee_sweep(sweeping, as_json=as_json)
             return
-        fed = reconcile(sweeping, wiring.operator_feed(settings, lake, stop, role="sweep"))
-    replay_report.result(fed, stopped=stop.requested, as_json=as_json)
-    raise typer.Exit(exit_code(stop, fine=fed.complete))
+        result = reconcile(sweeping, wiring.operator_backfill(settings, lake, stop, role="sweep"))
+    replay_report.result(result, stopped=stop.requested, as_json=as_json)
+    raise typer.Exit(exit_code(stop, fine=result.complete))
 
 
 @app.command("verify", epilog=examples("billstream verify", "billstream verify --s3 --repair"))
@@ -153,8 +153,8 @@ def verify_command(
         found = verify.prove(lake, interest, bucket)
         if repair and not found.agrees:
             verify_report.repairing(found, as_json=as_json)
-            feed = wiring.operator_feed(settings, lake, interruptible(), role="verify")
-            repairs = verify.repairs(lake, feed, process_name("verify"))
+            backfill = wiring.operator_backfill(settings, lake, interruptible(), role="verify")
+            repairs = verify.repairs(lake, backfill, process_name("verify"))
             found = verify.mend(found, repairs, lambda: verify.prove(lake, interest, bucket))
     if as_json:
         write_json(found.as_json())

@@ -114,8 +114,8 @@ def local_intake(settings: Settings, lake: Lake) -> Intake:
     return intake(settings, lake, LocalObjects(), role="load")
 
 
-def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Backfill:
-    """Return the feed for a command's own events, of objects and local files; without a circuit breaker, too."""
+def operator_backfill(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Backfill:
+    """Return the backfill for a command's own events, of objects and local files; it has no circuit breaker either."""
     # The ledger may name local files beside objects: each event goes to the store that its bucket stands for.
     store = RoutedObjects(objects(settings), LocalObjects())
     settling = intake(settings, lake, store, role=role)

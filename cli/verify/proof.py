@@ -66,9 +66,9 @@ def prove(
     return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)))
 
 
-def repairs(lake: Lake, feed: Backfill, author: str) -> Repairs:
+def repairs(lake: Lake, backfill: Backfill, author: str) -> Repairs:
     """Return the repairs of a lake, which end with a rebuild of its aggregates."""
-    return Repairs(lake, feed, author, rebuild)
+    return Repairs(lake, backfill, author, rebuild)
 
 
 def mend(found: Verification, using: Repairs, prove_again: Callable[[], Verification]) -> Verification:

@@ -144,8 +144,8 @@ def test_a_listing_that_is_older_than_a_load_replaces_nothing(aws: AwsEnvironmen
         put(aws, RESTATED)
         billstream.run("consume", "--drain")  # is quicker
 
-        feed = wiring.operator_feed(billstream.settings, lake, stop, role="late")
-        outcomes = [outcome for batch in feed.run(one.event for one in found) for outcome in batch]
+        backfill = wiring.operator_backfill(billstream.settings, lake, stop, role="late")
+        outcomes = [outcome for batch in backfill.run(one.event for one in found) for outcome in batch]
 
     assert [outcome.label for outcome in outcomes] == ["stale"]
     assert billstream.totals() == expected_totals([RESTATED, *FILES[1:]])
