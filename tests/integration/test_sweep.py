@@ -46,7 +46,7 @@ def test_changes_without_notifications_are_processed(aws: AwsEnvironment, billst
 
     preview = billstream.run("sweep", "--dry-run")
 
-    assert f"s3://{aws.bucket}/{RESTATED.key}: in the bucket in another version" in preview
+    assert f"s3://{aws.bucket}/{RESTATED.key}: in the bucket, in another version" in preview
     assert f"s3://{aws.bucket}/{NEW.key}: in the bucket, unknown" in preview
     assert f"s3://{aws.bucket}/{FILES[1].key}: in the ledger, gone" in preview
     assert "notes.txt" not in preview
