@@ -14,8 +14,8 @@ from billstream.cli.sweeping import foresee_sweep
 from billstream.cli.terminal import AsJson, exit_code, interruptible, progress, write_json
 from billstream.cli.verify import report as verify_report
 from billstream.common.runtime import process_name
-from billstream.consumer.backfill.feed import Fed
-from billstream.consumer.backfill.sweep import settle
+from billstream.consumer.backfill.backfill import BackfillResult
+from billstream.consumer.backfill.sweep import reconcile
 from billstream.consumer.dead_letters import diagnose
 from billstream.consumer.sqs.redrive import FASTEST, Redrive
 
@@ -111,7 +111,7 @@ def replay(  # noqa: PLR0913 - each is an option of the command
     stop = interruptible()
     result = carry_out(Order(chosen, origin, via_queue, dry_run), wiring.settings_with_logs(), stop)
     replay_report.result(result, stopped=stop.requested, as_json=as_json)
-    raise typer.Exit(exit_code(stop, fine=not isinstance(result, Fed) or result.complete))
+    raise typer.Exit(exit_code(stop, fine=not isinstance(result, BackfillResult) or result.complete))
 
 
 @app.command(epilog=examples("billstream sweep --dry-run", "billstream sweep"))
@@ -128,9 +128,9 @@ def sweep(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
         if dry_run:
             foresee_sweep(sweeping, as_json=as_json)
             return
-        fed = settle(sweeping, wiring.operator_feed(settings, lake, stop, role="sweep"))
-    replay_report.result(fed, stopped=stop.requested, as_json=as_json)
-    raise typer.Exit(exit_code(stop, fine=fed.complete))
+        result = reconcile(sweeping, wiring.operator_backfill(settings, lake, stop, role="sweep"))
+    replay_report.result(result, stopped=stop.requested, as_json=as_json)
+    raise typer.Exit(exit_code(stop, fine=result.complete))
 
 
 @app.command("verify", epilog=examples("billstream verify", "billstream verify --s3 --repair"))
@@ -153,8 +153,8 @@ def verify_command(
         found = verify.prove(lake, interest, bucket)
         if repair and not found.agrees:
             verify_report.repairing(found, as_json=as_json)
-            feed = wiring.operator_feed(settings, lake, interruptible(), role="verify")
-            repairs = verify.repairs(lake, feed, process_name("verify"))
+            backfill = wiring.operator_backfill(settings, lake, interruptible(), role="verify")
+            repairs = verify.repairs(lake, backfill, process_name("verify"))
             found = verify.mend(found, repairs, lambda: verify.prove(lake, interest, bucket))
     if as_json:
         write_json(found.as_json())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from billstream.cli.terminal import add_row, out, say, table, write_json
-from billstream.consumer.backfill.sweep import Difference, Found, Sweep
+from billstream.consumer.backfill.sweep import Difference, FoundDifference, Sweep
 
 EXAMPLES = 20
 _WORDS = {
@@ -19,7 +19,7 @@ _WORDS = {
 def foresee_sweep(sweep: Sweep, *, as_json: bool) -> None:
     """Show the number of differences, and the first files of each kind."""
     counts: Counter[Difference] = Counter()
-    examples: list[Found] = []
+    examples: list[FoundDifference] = []
     # A bucket may differ in millions of objects: counts and the first examples are kept, no list.
     for one in sweep.differences():
         counts[one.difference] += 1
@@ -39,7 +39,7 @@ def foresee_sweep(sweep: Sweep, *, as_json: bool) -> None:
         say("Nothing was changed.")
 
 
-def _plain(sweep: Sweep, counts: Counter[Difference], examples: Sequence[Found]) -> dict[str, Any]:
+def _plain(sweep: Sweep, counts: Counter[Difference], examples: Sequence[FoundDifference]) -> dict[str, Any]:
     return {
         "bucket": sweep.bucket.name,
         "differences": {difference.value: counts[difference] for difference in Difference},

@@ -13,8 +13,8 @@ from billstream.common.lake import Lake
 from billstream.common.runtime import configure_logs, process_name
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.consumer.backfill.feed import Feed
-from billstream.consumer.backfill.sweep import Sweep, settle
+from billstream.consumer.backfill.backfill import Backfill
+from billstream.consumer.backfill.sweep import Sweep, reconcile
 from billstream.consumer.commit.breaker import Breaker
 from billstream.consumer.commit.ledger import EntryBuilder
 from billstream.consumer.context import Context
@@ -114,12 +114,12 @@ def local_intake(settings: Settings, lake: Lake) -> Intake:
     return intake(settings, lake, LocalObjects(), role="load")
 
 
-def operator_feed(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Feed:
-    """Return the feed for a command's own events, of objects and local files; without a circuit breaker, too."""
+def operator_backfill(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Backfill:
+    """Return the backfill for a command's own events, of objects and local files; it has no circuit breaker either."""
     # The ledger may name local files beside objects: each event goes to the store that its bucket stands for.
     store = RoutedObjects(objects(settings), LocalObjects())
     settling = intake(settings, lake, store, role=role)
-    return Feed(settling, settings, stop)
+    return Backfill(settling, settings, stop)
 
 
 def objects(settings: Settings) -> S3Objects:
@@ -187,7 +187,7 @@ def worker(settings: Settings, lake: Lake, stop: Stop) -> Worker:
 
 def _sweeping(settings: Settings, lake: Lake, settling: Intake, stop: Stop) -> Periodic:
     sweeping = sweep(settings, lake, stop)
-    return Periodic(settings.sweep_seconds, lambda: settle(sweeping, Feed(settling, settings, stop)))
+    return Periodic(settings.sweep_seconds, lambda: reconcile(sweeping, Backfill(settling, settings, stop)))
 
 
 def queue_depth(settings: Settings) -> tuple[Depth | None, str | None]:

@@ -74,6 +74,13 @@ class ObjectVersion:
     last_modified: datetime | None = field(default=None, compare=False)
 
 
+class Gone:
+    """The store's answer that a key has no current version."""
+
+
+GONE = Gone()
+
+
 class Later(Exception):  # noqa: N818 - it names an outcome, not a thing
     """The event cannot be processed now, so its message goes back to the queue.
 

@@ -21,7 +21,7 @@ from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.periodic import Periodic
-from billstream.consumer.sqs.batching import Batching, Received
+from billstream.consumer.sqs.batching import Batching, ReceivedMessage
 from billstream.consumer.sqs.envelope import Reading
 from billstream.consumer.sqs.heartbeat import Heartbeat
 from billstream.consumer.sqs.queue import Message, Queue
@@ -105,7 +105,7 @@ class Worker:
 
     # -- processing --------------------------------------------------------------------------------------
 
-    def _process_or_return(self, batch: Sequence[Received]) -> None:
+    def _process_or_return(self, batch: Sequence[ReceivedMessage]) -> None:
         if self._stop.requested:
             self._release([received.message for received in batch], 0)
             log.info("batch_returned", messages=len(batch), reason="a stop was requested before the batch began")
@@ -177,13 +177,13 @@ class Worker:
 
     # -- reporting ---------------------------------------------------------------------------------------
 
-    def _count_ignored(self, batch: Sequence[Received]) -> None:
+    def _count_ignored(self, batch: Sequence[ReceivedMessage]) -> None:
         for received in batch:
             for reason in received.reading.ignored:
                 self.summary.outcomes["ignored"] += 1
                 log.info("message_ignored", message_id=received.message.message_id, reason=reason)
 
-    def _report(self, batch: Sequence[Received], outcomes: Sequence[Outcome]) -> None:
+    def _report(self, batch: Sequence[ReceivedMessage], outcomes: Sequence[Outcome]) -> None:
         self.summary.messages += len(batch)
         for outcome in outcomes:
             self.summary.outcomes[outcome.label] += 1

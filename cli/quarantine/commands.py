@@ -75,7 +75,7 @@ def reload(
         # A message has no object that could be read again.
         objects = [item for item in chosen if not item.is_message]
         task = bar.add_task("Loading", total=len(objects))
-        feed = wiring.operator_feed(settings, lake, stop, role="reload")
-        done = reload_objects(objects, feed, lambda n: bar.advance(task, n))
+        backfill = wiring.operator_backfill(settings, lake, stop, role="reload")
+        done = reload_objects(objects, backfill, lambda n: bar.advance(task, n))
     report.reloaded(done, [item for item in chosen if item.is_message], left=len(objects) - len(done))
     raise typer.Exit(exit_code(stop, fine=all(one.complete for one in done) and len(done) == len(chosen)))

@@ -6,17 +6,17 @@ from typing import Any
 from billstream.cli import words
 from billstream.cli.terminal import add_row, out, say, table, write_json
 from billstream.common.texts import counted
-from billstream.consumer.backfill.execution import Foreseen, Sent
-from billstream.consumer.backfill.feed import Fed
+from billstream.consumer.backfill.backfill import BackfillResult
+from billstream.consumer.backfill.execution import Forecast, Sent
 
 
-def result(found: Fed | Foreseen | Sent, *, stopped: bool, as_json: bool) -> None:
+def result(found: BackfillResult | Forecast | Sent, *, stopped: bool, as_json: bool) -> None:
     """Show the result, and how to go on if it was stopped early."""
     if as_json:
         write_json(_plain(found) | {"finished": not stopped})
         return
-    if isinstance(found, Foreseen):
-        _foreseen(found)
+    if isinstance(found, Forecast):
+        _forecast(found)
     elif isinstance(found, Sent):
         _sent(found)
     else:
@@ -28,7 +28,7 @@ def result(found: Fed | Foreseen | Sent, *, stopped: bool, as_json: bool) -> Non
         )
 
 
-def _fed(found: Fed) -> None:
+def _fed(found: BackfillResult) -> None:
     if not found.outcomes:
         say("Nothing to do: the ledger has everything.")
         return
@@ -36,11 +36,11 @@ def _fed(found: Fed) -> None:
     counts = {words.outcome(name) if name != "released" else "not processed": n for name, n in found.outcomes.items()}
     rejected = {"rejected records (see `billstream quarantine list`)": found.rejected} if found.rejected else {}
     _counts(dict(sorted(counts.items())) | {"rows": found.rows} | rejected)
-    for one in found.unsettled:
+    for one in found.unprocessed:
         say(f"{one.event.scope}: not processed: {one.reason} To try it again, run the same command.", style="red")
 
 
-def _foreseen(found: Foreseen) -> None:
+def _forecast(found: Forecast) -> None:
     counts = {"objects": found.objects, "bytes": found.size_bytes}
     _counts(counts | {words.foreseen(verdict): count for verdict, count in sorted(found.verdicts.items())})
     say("Nothing was changed.")
@@ -62,8 +62,8 @@ def _counts(counts: Mapping[str, int]) -> None:
     out.print(rows)
 
 
-def _plain(found: Fed | Foreseen | Sent) -> dict[str, Any]:
-    if isinstance(found, Foreseen):
+def _plain(found: BackfillResult | Forecast | Sent) -> dict[str, Any]:
+    if isinstance(found, Forecast):
         return {"objects": found.objects, "bytes": found.size_bytes, "verdicts": dict(found.verdicts)}
     if isinstance(found, Sent):
         return {"notifications": found.notifications, "local_files_left_out": found.left_out}
@@ -72,5 +72,5 @@ def _plain(found: Fed | Foreseen | Sent) -> dict[str, Any]:
         "rows": found.rows,
         "rejected": found.rejected,
         # The first of them; all are counted as `released`.
-        "unprocessed": [{"scope": one.event.scope, "reason": one.reason} for one in found.unsettled],
+        "unprocessed": [{"scope": one.event.scope, "reason": one.reason} for one in found.unprocessed],
     }

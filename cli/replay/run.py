@@ -6,12 +6,12 @@ from billstream.cli.terminal import progress
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.consumer.backfill.execution import Foreseen, Sent, foresee_replay, replay_directly, replay_via_queue
-from billstream.consumer.backfill.feed import Fed
+from billstream.consumer.backfill.backfill import BackfillResult
+from billstream.consumer.backfill.execution import Forecast, Sent, forecast_replay, replay_directly, replay_via_queue
 from billstream.consumer.backfill.replay import FromLedger, FromListing, Source
 
 
-def carry_out(order: Order, settings: Settings, stop: Stop) -> Fed | Foreseen | Sent:
+def carry_out(order: Order, settings: Settings, stop: Stop) -> BackfillResult | Forecast | Sent:
     """Carry out a replay, until the stop is requested.
 
     Raises:
@@ -27,10 +27,10 @@ def carry_out(order: Order, settings: Settings, stop: Stop) -> Fed | Foreseen | 
 
         source = _source(order, lake, settings)
         if order.dry_run:
-            return foresee_replay(source, lake, wiring.layouts(settings), stop, advance)
+            return forecast_replay(source, lake, wiring.layouts(settings), stop, advance)
         if order.via_queue:
             return replay_via_queue(source, wiring.notifications(settings), stop, advance)
-        return replay_directly(source, wiring.operator_feed(settings, lake, stop, role="replay"), advance)
+        return replay_directly(source, wiring.operator_backfill(settings, lake, stop, role="replay"), advance)
 
 
 def _source(order: Order, lake: Lake, settings: Settings) -> Source:

@@ -10,7 +10,7 @@ from billstream.cli.status import Refresh, read_refresh
 from billstream.cli.verify.aggregates import aggregate_findings
 from billstream.common.lake import Lake
 from billstream.consumer import verify
-from billstream.consumer.backfill.feed import Feed
+from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify import Check, Finding, Proof, Repairs
@@ -66,9 +66,9 @@ def prove(
     return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)))
 
 
-def repairs(lake: Lake, feed: Feed, author: str) -> Repairs:
+def repairs(lake: Lake, backfill: Backfill, author: str) -> Repairs:
     """Return the repairs of a lake, which end with a rebuild of its aggregates."""
-    return Repairs(lake, feed, author, rebuild)
+    return Repairs(lake, backfill, author, rebuild)
 
 
 def mend(found: Verification, using: Repairs, prove_again: Callable[[], Verification]) -> Verification:

@@ -1,1 +1,1 @@
-"""Events from elsewhere than the queue: replay, sweep, and the objects that an operator selects."""
+"""Backfill: events that no notification reported, made from the bucket's listing or from the ledger."""

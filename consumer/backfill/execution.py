@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from billstream.common.lake import Lake
 from billstream.common.stop import Stop
-from billstream.consumer.backfill.feed import Fed, Feed
-from billstream.consumer.backfill.replay import Source, foresee
+from billstream.consumer.backfill.backfill import Backfill, BackfillResult
+from billstream.consumer.backfill.replay import Source, expected_verdicts
 from billstream.consumer.events import FILE_BUCKET, ObjectEvent
 from billstream.consumer.layouts.registry import Layouts
 from billstream.consumer.sqs.notifications import Notifications
@@ -17,7 +17,7 @@ Progress = Callable[[int], None]
 
 
 @dataclass
-class Foreseen:
+class Forecast:
     """The forecast of a replay: how many objects of how many bytes, and the verdict on each."""
 
     objects: int = 0
@@ -33,30 +33,30 @@ class Sent:
     left_out: int = 0
 
 
-def foresee_replay(source: Source, lake: Lake, layouts: Layouts, stop: Stop, progress: Progress) -> Foreseen:
+def forecast_replay(source: Source, lake: Lake, layouts: Layouts, stop: Stop, progress: Progress) -> Forecast:
     """Look at every candidate without fetching any, until the stop is requested."""
-    found = Foreseen()
+    found = Forecast()
     for page in source():
         if stop.requested:
             break
         found.objects += len(page)
         found.size_bytes += sum(candidate.event.size_bytes or 0 for candidate in page)
-        found.verdicts.update(verdict.value for verdict in foresee(lake, page, layouts))
+        found.verdicts.update(verdict.value for verdict in expected_verdicts(lake, page, layouts))
         progress(len(page))
     return found
 
 
-def replay_directly(source: Source, feed: Feed, progress: Progress) -> Fed:
+def replay_directly(source: Source, backfill: Backfill, progress: Progress) -> BackfillResult:
     """Process every candidate in this process, until the stop is requested.
 
     Raises:
         Retryable: S3 or the lake does not answer. What is processed stays, and the same replay goes on from there.
     """
-    fed = Fed()
-    for outcomes in feed.run(_events(source, feed.stop)):
-        fed.add(outcomes)
+    result = BackfillResult()
+    for outcomes in backfill.run(_events(source, backfill.stop)):
+        result.add(outcomes)
         progress(len(outcomes))
-    return fed
+    return result
 
 
 def replay_via_queue(source: Source, notifications: Notifications, stop: Stop, progress: Progress) -> Sent:
@@ -79,7 +79,7 @@ def replay_via_queue(source: Source, notifications: Notifications, stop: Stop, p
 
 def _events(source: Source, stop: Stop) -> Iterator[ObjectEvent]:
     for page in source():
-        # Between two pages too: a page whose objects all agree yields nothing that the feed could stop at.
+        # Between two pages too: a page whose objects all agree yields nothing that the backfill could stop at.
         if stop.requested:
             return
         yield from (candidate.event for candidate in page)

@@ -1,12 +1,13 @@
 """Local files through the same decode, ledger and commit as the objects of a bucket."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
+from billstream.consumer.batches import batches
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
@@ -95,7 +96,9 @@ def load_files(
     # File systems take any bytes as a name; the ledger's names are text.
     named = [path for path in files if _is_text(path)]
     loading.troubles += [(ascii(str(path)), _UNNAMEABLE) for path in files if not _is_text(path)]
-    for batch in _batches(named, settings):
+    for batch in batches(
+        named, settings.batch_files, most_bytes=settings.batch_bytes, size_bytes=lambda path: path.stat().st_size
+    ):
         for outcome in intake.process([_event(path) for path in batch]):
             loading.add(outcome)
         progress(len(batch))
@@ -113,16 +116,3 @@ def _is_text(path: Path) -> bool:
 
 def _event(path: Path) -> ObjectEvent:
     return ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load")
-
-
-def _batches(files: Sequence[Path], settings: Settings) -> Iterator[list[Path]]:
-    batch: list[Path] = []
-    size = 0
-    for path in files:
-        batch.append(path)
-        size += path.stat().st_size
-        if len(batch) >= settings.batch_files or size >= settings.batch_bytes:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

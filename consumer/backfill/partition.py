@@ -1,4 +1,4 @@
-"""What a key says of the days that its object is about: Hive partitions, `year=2026/month=03/day=07`."""
+"""The days that an object is about, read from the Hive partition in its key: `year=2026/month=03/day=07`."""
 
 import calendar
 import re
@@ -16,12 +16,12 @@ class Days:
     last: date
 
     def overlap(self, since: date | None, until: date | None) -> bool:
-        """Whether any of them lies between two days, both included; None is no bound."""
+        """Return whether one of the days lies between two days, both included; None is no bound."""
         return (since is None or self.last >= since) and (until is None or self.first <= until)
 
 
 def partition_days(key: str) -> Days | None:
-    """The days of a key's partition: a day, a month or a year of them; None when it has none that can be read."""
+    """Return the days of a key's partition: a day, a month or a year; None if the key has no valid partition."""
     parts = {name: int(number) for name, number in _PART.findall(key)}
     if "year" not in parts or ("day" in parts and "month" not in parts):
         return None
@@ -29,18 +29,14 @@ def partition_days(key: str) -> Days | None:
         first = date(parts["year"], parts.get("month", 1), parts.get("day", 1))
     except ValueError:
         return None
-    return Days(first, _last_day(first, parts))
+    if "day" in parts:
+        return Days(first, first)
+    # A folder of a month or a year covers all of it: a file there may be about any of its days.
+    month = first.month if "month" in parts else 12
+    return Days(first, date(first.year, month, calendar.monthrange(first.year, month)[1]))
 
 
 def has_partition(key: str, partition: str) -> bool:
-    """Whether the folders of `partition` are among those of the key."""
+    """Return whether the key has every folder of `partition`, in any order."""
     folders = set(key.split("/")[:-1])
     return all(folder in folders for folder in partition.strip("/").split("/"))
-
-
-def _last_day(first: date, parts: dict[str, int]) -> date:
-    if "day" in parts:
-        return first
-    if "month" in parts:
-        return first.replace(day=calendar.monthrange(first.year, first.month)[1])
-    return first.replace(month=12, day=31)

@@ -7,7 +7,7 @@ from datetime import datetime
 from billstream.common.lake import Lake, ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
-from billstream.consumer.backfill.replay import foreseen
+from billstream.consumer.backfill.replay import expected_verdict
 from billstream.consumer.decide.decision import Verdict
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.layouts.registry import Layouts
@@ -72,7 +72,7 @@ def _case(
     event: ObjectEvent, processed: Mapping[str, ProcessedKey], reasons: Mapping[str, str | None], layouts: Layouts
 ) -> Case:
     key = processed.get(scope_id(event.scope))
-    verdict = foreseen(event, key, layouts)
+    verdict = expected_verdict(event, key, layouts)
     reason = reasons.get(scope_id(event.scope))
     if event.kind is EventKind.UNREADABLE:
         reason = event.problem

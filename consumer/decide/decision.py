@@ -19,7 +19,7 @@ from enum import StrEnum
 
 from billstream.common.lake import ProcessedKey
 from billstream.consumer.decide.states import ACTIVE, PROCESSED, State
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.events import EventKind, Gone, ObjectEvent, ObjectVersion
 
 
 class Verdict(StrEnum):
@@ -46,11 +46,6 @@ class Order(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Gone:
-    """The store's answer that a key has no current version."""
-
-
-GONE = Gone()
 Answer = ObjectVersion | Gone | None
 """What the store says is current; None before it was asked."""
 

@@ -16,7 +16,7 @@ from billstream.consumer.commit.ledger import LedgerEntry
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.commit.unit import Unit
 from billstream.consumer.context import Context
-from billstream.consumer.decide.decision import Gone, Verdict, decide, meant, same_version
+from billstream.consumer.decide.decision import Verdict, decide, meant, same_version
 from billstream.consumer.decide.lookups import processed_before
 from billstream.consumer.decide.states import PROCESSED, State
 from billstream.consumer.decode import Staged
@@ -24,7 +24,7 @@ from billstream.consumer.delivery.history import ObjectName, loads_without_deliv
 from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
 from billstream.consumer.delivery.parts import Part, awaiting, check_age, read_parts
 from billstream.consumer.delivery.staging import StagedParts, basis_of, fetch_manifest, stage_parts
-from billstream.consumer.events import EXPORT_BUCKET, EventKind, Later, ObjectEvent, ObjectVersion
+from billstream.consumer.events import EXPORT_BUCKET, EventKind, Gone, Later, ObjectEvent, ObjectVersion
 from billstream.consumer.layouts.layout import ManifestOf
 from billstream.consumer.layouts.manifest import MAX_BYTES, Manifest, read_manifest
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, ask_current

@@ -7,10 +7,10 @@ from datetime import datetime
 from billstream.common.errors import Poison
 from billstream.common.lake import Lake, ProcessedKey
 from billstream.common.lake.guard import scope_id
-from billstream.consumer.decide.decision import Gone, same_version
+from billstream.consumer.decide.decision import same_version
 from billstream.consumer.decide.states import State
 from billstream.consumer.delivery.history import ObjectName, versions_of
-from billstream.consumer.events import FILE_BUCKET, EventKind, Later, ObjectEvent, ObjectVersion
+from billstream.consumer.events import FILE_BUCKET, EventKind, Gone, Later, ObjectEvent, ObjectVersion
 from billstream.consumer.layouts.manifest import Manifest, NamedPart
 from billstream.consumer.s3.fetch import Current, ask_current
 from billstream.consumer.s3.objects import ObjectStore

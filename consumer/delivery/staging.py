@@ -3,13 +3,14 @@
 Staged rows lie in the data path and belong to nothing yet. Fetched files leave the spool once their group is staged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.failpoints import failpoint
 from billstream.common.ids import new_id
 from billstream.common.scratch import needing_room
+from billstream.consumer.batches import batches
 from billstream.consumer.commit.ledger import no_row_fits
 from billstream.consumer.context import Context
 from billstream.consumer.decide.decision import same_version
@@ -59,7 +60,12 @@ def stage_parts(parts: Sequence[Part], context: Context, *, force: bool) -> Stag
     """
     done = StagedParts(basis_of(parts))
     try:
-        for group in _groups(parts, context):
+        for group in batches(
+            parts,
+            context.group_files,
+            most_bytes=context.group_bytes,
+            size_bytes=lambda part: part.version.size_bytes,
+        ):
             _stage_group(group, context, done, force=force)
     except BaseException:
         context.staging.discard(done.staged)
@@ -87,19 +93,6 @@ def fetch_manifest(event: ObjectEvent, context: Context) -> tuple[ObjectVersion,
         if size > MAX_BYTES:
             raise Poison(f"The manifest has {size:,} bytes; more than {MAX_BYTES:,} are not read.")
         return fetched.version, fetched.path.read_bytes()
-
-
-def _groups(parts: Sequence[Part], context: Context) -> Iterator[list[Part]]:
-    group: list[Part] = []
-    size = 0
-    for part in parts:
-        if group and (len(group) >= context.group_files or size >= context.group_bytes):
-            yield group
-            group, size = [], 0
-        group.append(part)
-        size += part.version.size_bytes
-    if group:
-        yield group
 
 
 def _stage_group(group: Sequence[Part], context: Context, done: StagedParts, *, force: bool) -> None:

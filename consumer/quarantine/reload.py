@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from billstream.common.texts import counted
-from billstream.consumer.backfill.feed import Feed
+from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import EventKind, ObjectEvent
@@ -25,23 +25,23 @@ class Reloaded:
 
 
 def reload_objects(
-    items: Sequence[Quarantined], feed: Feed, progress: Callable[[int], None] = lambda _: None
+    items: Sequence[Quarantined], backfill: Backfill, progress: Callable[[int], None] = lambda _: None
 ) -> list[Reloaded]:
     """Load the current version of each object, in place of what was loaded of it before.
 
     Args:
         items: objects in quarantine.
-        feed: processes events, of S3 and of local files.
+        backfill: processes events, of S3 and of local files.
         progress: called with the number of objects of each commit.
 
     Returns:
-        The results; fewer than `items` when the feed was stopped early.
+        The results; fewer than `items` when the backfill was stopped early.
 
     Raises:
         Retryable: the lake does not answer; what was loaded stays.
     """
     found: list[Reloaded] = []
-    for outcomes in feed.run(_event(item) for item in items):
+    for outcomes in backfill.run(_event(item) for item in items):
         found += [_reloaded(outcome) for outcome in outcomes]
         progress(len(outcomes))
     return found

@@ -1,1 +1,1 @@
-"""The objects: list, ask which version is current, fetch exactly that version to local disk."""
+"""The objects: list them, ask for the current version, fetch exactly that version to local disk."""

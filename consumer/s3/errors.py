@@ -1,10 +1,10 @@
-"""What S3 means when it refuses: try later, never, or stop, decided by its error code and by whose bucket it is."""
+"""Translate the errors of S3: retry, quarantine or stop, by the error code and by the owner of the bucket."""
 
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from billstream.common.aws import CREDENTIALS_REFUSED
+from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused
 from billstream.common.errors import Fatal, ObjectMissing, Poison, ServiceUnavailable
 
 MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
@@ -25,42 +25,42 @@ _ELSEWHERE = frozenset(
     {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
 _RELOAD = "then `billstream quarantine reload`"
-_OF_THE_OBJECT = {
+_ADVICE_ON_OBJECT = {
     "InvalidObjectState": f"it is archived; restore it, {_RELOAD}",
-    "InvalidRequest": "it cannot be read in the ordinary way; is it encrypted with a key of the customer's (SSE-C)? "
-    f"Write it again without, {_RELOAD}",
-    "InvalidArgument": "its notification names a version that cannot be one; `billstream quarantine reload` reads what "
+    "InvalidRequest": "it cannot be read as it is; is it encrypted with a customer-provided key (SSE-C)? "
+    f"Write it again without one, {_RELOAD}",
+    "InvalidArgument": "its notification names an invalid version; `billstream quarantine reload` loads the one that "
     "is current",
-    "KeyTooLongError": "no object can have such a key",
-    "KMS.DisabledException": f"its key in KMS is disabled; enable it, {_RELOAD}",
-    "KMS.NotFoundException": f"its key in KMS is gone; write it again, {_RELOAD}",
-    "KMS.KMSInvalidStateException": f"its key in KMS cannot be used; put that right, {_RELOAD}",
+    "KeyTooLongError": "no object of S3 can have a key of this length; correct the sender of the notification",
+    "KMS.DisabledException": f"its KMS key is disabled; enable the key, {_RELOAD}",
+    "KMS.NotFoundException": f"its KMS key does not exist; write the object again, {_RELOAD}",
+    "KMS.KMSInvalidStateException": f"its KMS key cannot be used; correct the state of the key, {_RELOAD}",
 }
-"""Refusals that are about one object and stay, and what can be done."""
+"""Error codes that are about one object and do not go away, with the advice on each."""
 
 
 @dataclass(frozen=True)
 class Ownership:
-    """Which bucket is ours. Without a name any may be, as nobody said which one it is."""
+    """The configured bucket is ours. Without a name any bucket may be: nobody has configured one."""
 
     bucket: str | None = None
 
     def is_ours(self, bucket: str) -> bool:
-        """Whether it is the configured bucket."""
+        """Return whether it is the configured bucket."""
         return bucket == self.bucket
 
     def is_foreign(self, bucket: str) -> bool:
-        """Whether it is certainly not the configured one."""
+        """Return whether a bucket is configured and this is another one."""
         return self.bucket is not None and bucket != self.bucket
 
 
 def code_of(error: ClientError) -> str:
-    """S3's own word; the HTTP status where it has none, as in every answer to a HEAD."""
+    """Return S3's error code; the HTTP status if there is none, as in every answer to a HEAD."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def is_transient(error: ClientError) -> bool:
-    """Whether the same request may succeed later: throttling and server errors."""
+    """Return whether the same request may succeed later: throttling and server errors."""
     status = _status(error)
     return code_of(error) in _TRANSIENT or status in {0, 429} or status >= 500  # noqa: PLR2004 - HTTP
 
@@ -68,41 +68,45 @@ def is_transient(error: ClientError) -> bool:
 def translated(  # noqa: PLR0911 - a table of cases
     error: ClientError, doing: str, bucket: str, ownership: Ownership
 ) -> ObjectMissing | ServiceUnavailable | Poison | Fatal:
-    """Name S3's refusal of one object by its class.
+    """Translate an error of S3 about one object into one of ours.
 
     Returns:
-        `ObjectMissing` for what is not there, `ServiceUnavailable` for throttling and server errors. `Poison` for
-        what never will be read as things are: an archived object, a version that cannot be one, a bucket that is
-        not ours and does not let us in. `Fatal` for all else, missing permissions on our own bucket first of all.
+        `ObjectMissing` for an object that does not exist, `ServiceUnavailable` for throttling and server errors.
+        `Poison` for an object that stays unreadable until somebody acts: an archived one, an invalid version, a bucket
+        that is not ours and denies access. `Fatal` for all else, above all for missing permissions on our own bucket.
     """
     code = code_of(error)
-    told = f"{doing}: {code} (HTTP {_status(error)})"
+    problem = f"{doing}: {code} (HTTP {_status(error)})"
     if code in MISSING | DELETE_MARKER:
         return ObjectMissing(f"{doing}: {code}")
     if is_transient(error):
-        return ServiceUnavailable(told)
+        return ServiceUnavailable(problem)
     if code in CREDENTIALS_REFUSED:
-        return Fatal(f"{told}. The AWS credentials are wrong or have expired: renew them.")
-    if advice := _OF_THE_OBJECT.get(code):
-        return Poison(f"{told}: {advice}.")
+        return credentials_refused(doing, f"{code} (HTTP {_status(error)})")
+    # Before the question whose bucket it is: an archived object in our own bucket is no reason to stop.
+    if advice := _ADVICE_ON_OBJECT.get(code):
+        return Poison(f"{problem}: {advice}.")
     if code in _NO_BUCKET | _ELSEWHERE:
-        return _of_the_bucket(told, code, bucket, ownership)
+        return _bucket_error(problem, code, bucket, ownership)
     if ownership.is_foreign(bucket):
         return Poison(
-            f"{told}: the bucket {bucket} is not ours (BILLSTREAM_BUCKET is {ownership.bucket}). "
-            f"Give the consumer s3:GetObject on it, {_RELOAD}; or have it send no notifications here."
+            f"{problem}: the bucket {bucket} is not ours (BILLSTREAM_BUCKET is {ownership.bucket}). "
+            f"Grant the consumer s3:GetObject on it, {_RELOAD}; or stop its notifications to this queue."
         )
+    # Unknown codes too: to go on would quarantine one object after another for a missing permission.
     return Fatal(
-        f"{told}. Check the permissions s3:GetObject, s3:GetObjectVersion, and kms:Decrypt where objects are encrypted "
-        "with a key of KMS. Without s3:ListBucket S3 says the same of an object that is not there."
+        f"{problem}. The object was not loaded, and its message returns to the queue. Check the permissions "
+        "s3:GetObject, s3:GetObjectVersion, and kms:Decrypt if objects are encrypted with a KMS key. "
+        "Without s3:ListBucket S3 answers the same for an object that does not exist."
     )
 
 
-def _of_the_bucket(told: str, code: str, bucket: str, ownership: Ownership) -> Poison | Fatal:
-    what = "there is no such bucket" if code in _NO_BUCKET else "the bucket is in another region, or another AWS"
+def _bucket_error(problem: str, code: str, bucket: str, ownership: Ownership) -> Poison | Fatal:
+    what = "there is no such bucket" if code in _NO_BUCKET else "the bucket is in another region or partition of AWS"
     if ownership.is_ours(bucket):
-        return Fatal(f"{told}: {what}. Check BILLSTREAM_BUCKET, AWS_REGION and AWS_ENDPOINT_URL.")
-    return Poison(f"{told}: {what}.")
+        return Fatal(f"{problem}: {what}. Check BILLSTREAM_BUCKET, AWS_REGION and AWS_ENDPOINT_URL.")
+    # A notification names it, and nobody has configured it: one message with a wrong name must not stop the process.
+    return Poison(f"{problem}: {what}. Correct what sends its notifications, or the access to it, {_RELOAD}.")
 
 
 def _status(error: ClientError) -> int:

@@ -10,9 +10,8 @@ from typing import TypeVar
 from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.ids import new_id
 from billstream.common.scratch import needing_room, scratch_folder
-from billstream.consumer.decide.decision import Gone
 from billstream.consumer.decode import Tabular, open_tabular, plain_text
-from billstream.consumer.events import Later, ObjectEvent, ObjectVersion
+from billstream.consumer.events import Gone, Later, ObjectEvent, ObjectVersion
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.objects import ObjectStore
 

@@ -1,4 +1,4 @@
-"""What a bucket holds now, page by page, as S3 lists it."""
+"""The listing of a bucket, page by page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, unanswered
+from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, credentials_refused, unanswered
 from billstream.common.errors import Fatal, ServiceUnavailable
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import code_of, is_transient
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """The current version of one object, as the listing has it. `etag` is without quotes."""
+class ListedObject:
+    """The current version of one object in a listing. `etag` is without quotes."""
 
     bucket: str
     key: str
@@ -29,11 +29,11 @@ class Listed:
 
     @property
     def version(self) -> ObjectVersion:
-        """The version, which the listing does not name by an id."""
+        """The version; a listing has no version id."""
         return ObjectVersion(None, self.etag, self.size_bytes)
 
     def created(self, event_name: str) -> ObjectEvent:
-        """The event that would announce it. It has no sequencer: where it stands among others, only S3 can tell."""
+        """Return the event that would announce the object. It has no sequencer: a listing has no order of events."""
         return ObjectEvent(
             kind=EventKind.CREATED,
             bucket=self.bucket,
@@ -53,33 +53,37 @@ class Bucket:
     name: str
     page_size: int = 1000  # S3's own limit
 
-    def pages(self, prefix: str = "") -> Iterator[list[Listed]]:
-        """Every object below `prefix`, at most `page_size` at a time, in the order of the keys' UTF-8 bytes.
+    def pages(self, prefix: str = "") -> Iterator[list[ListedObject]]:
+        """Yield every object below `prefix`, at most `page_size` at a time, in the order of the keys' UTF-8 bytes.
 
         Raises:
-            ServiceUnavailable: S3 does not answer as it should.
-            Fatal: there is no such bucket, or we may not list it.
+            ServiceUnavailable: S3 does not answer, or not as it should.
+            Fatal: there is no such bucket, or a permission is missing.
         """
+        doing = f"listing the bucket {self.name}"
         paginator = self.client.get_paginator("list_objects_v2")
         size: PaginatorConfigTypeDef = {"PageSize": self.page_size}
         try:
             for page in paginator.paginate(Bucket=self.name, Prefix=prefix, PaginationConfig=size):
                 yield [self._listed(content) for content in page.get("Contents", [])]
         except ClientError as error:
-            raise self._explained(error) from error
+            code = code_of(error)
+            # A throttled page is asked for again by botocore; here its attempts are used up.
+            if is_transient(error):
+                raise ServiceUnavailable(f"{doing}: {code}") from error
+            if code in CREDENTIALS_REFUSED:
+                raise credentials_refused(doing, code) from error
+            if code == "NoSuchBucket":
+                raise Fatal(
+                    f"There is no bucket {self.name}, so nothing was listed. Set BILLSTREAM_BUCKET to the bucket "
+                    "of the billing files."
+                ) from error
+            raise Fatal(
+                f"The bucket {self.name} cannot be listed: {code}. Grant the permission s3:ListBucket on it."
+            ) from error
         except NO_ANSWER as error:
-            raise unanswered(error, f"listing the bucket {self.name}") from error
+            raise unanswered(error, doing) from error
 
-    def _listed(self, content: "ObjectTypeDef") -> Listed:
+    def _listed(self, content: "ObjectTypeDef") -> ListedObject:
         modified = content["LastModified"].astimezone(UTC)
-        return Listed(self.name, content["Key"], content["ETag"].strip('"'), content["Size"], modified)
-
-    def _explained(self, error: ClientError) -> ServiceUnavailable | Fatal:
-        code = code_of(error)
-        if is_transient(error):
-            return ServiceUnavailable(f"listing the bucket {self.name}: {code}")
-        if code in CREDENTIALS_REFUSED:
-            return Fatal(f"listing the bucket {self.name}: {code}. The AWS credentials are wrong or have expired.")
-        if code == "NoSuchBucket":
-            return Fatal(f"There is no bucket {self.name}. Set BILLSTREAM_BUCKET to the bucket of the billing files.")
-        return Fatal(f"The bucket {self.name} cannot be listed: {code}. It takes the permission s3:ListBucket.")
+        return ListedObject(self.name, content["Key"], content["ETag"].strip('"'), content["Size"], modified)

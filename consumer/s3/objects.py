@@ -1,4 +1,4 @@
-"""Where the bytes of an object come from: S3, or the local file system."""
+"""Stores of objects: S3, and the local file system."""
 
 import os
 from dataclasses import dataclass
@@ -10,51 +10,50 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from billstream.common.aws import NO_ANSWER, unanswered
 from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
-from billstream.consumer.decide.decision import GONE, Gone
-from billstream.consumer.events import ObjectEvent, ObjectVersion
+from billstream.consumer.events import GONE, Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import DELETE_MARKER, MISSING, Ownership, code_of, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CHUNK = 1024 * 1024
+_CHUNK = 1024 * 1024  # bytes
 _CHANGED = {"412", "PreconditionFailed"}
-_WORDLESS = {"301", "400", "403"}
+_WITHOUT_BODY = {"301", "400", "403"}
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """An object's bytes on local disk, and the version they are."""
+    """An object's bytes on local disk, and their version."""
 
     path: Path
     version: ObjectVersion
 
 
 class ObjectStore(Protocol):
-    """What the consumer needs of a store of objects."""
+    """The operations that the consumer needs from a store of objects."""
 
     def current(self, event: ObjectEvent) -> ObjectVersion | Gone:
-        """The current version of the event's key, or that there is none.
+        """Return the current version of the event's key, or `GONE` if there is none.
 
         Raises:
             ServiceUnavailable, Poison, Fatal: see `fetch`.
         """
 
     def fetch(self, event: ObjectEvent, target: Path) -> Fetched:
-        """Bring the version that the event names to local disk, to `target` or where it is already.
+        """Fetch the version that the event names to local disk, to `target`.
 
-        When that version has been replaced since, what is current is brought: its version is in the answer.
+        If that version was replaced and is no longer kept, the current one is fetched: the answer has its version.
 
         Raises:
-            ObjectMissing: there is nothing to bring.
+            ObjectMissing: the object or its version does not exist.
             ServiceUnavailable: the store did not answer as it should.
-            Poison: the store will never hand it out as things are; the text says why, and what to do.
-            Fatal: we are not allowed to read what is ours.
+            Poison: the store refuses this object until somebody acts; the text says why, and what to do.
+            Fatal: a permission on our own bucket is missing.
         """
 
 
 class S3Objects:
-    """Objects in S3, read with boto3."""
+    """Objects in S3, through boto3."""
 
     def __init__(self, client: "S3Client", ownership: Ownership = Ownership()) -> None:  # noqa: B008 - frozen
         self._s3 = client
@@ -65,25 +64,27 @@ class S3Objects:
         try:
             head = self._s3.head_object(Bucket=event.bucket, Key=event.key)
         except ClientError as error:
-            worded = self._in_words(error, event)
-            if code_of(worded) in MISSING | DELETE_MARKER:
+            explained = self._with_code(error, event)
+            if code_of(explained) in MISSING | DELETE_MARKER:
                 return GONE
-            raise self._translated(worded, f"HEAD {event.scope}", event) from error
+            raise self._translated(explained, f"HEAD {event.scope}", event) from error
         except NO_ANSWER as error:
             raise _unanswered(error, f"HEAD {event.scope}") from error
         etag, version_id = head["ETag"].strip('"'), _real_version(head.get("VersionId"))
         return ObjectVersion(version_id, etag, head["ContentLength"], head.get("LastModified"))
 
     def fetch(self, event: ObjectEvent, target: Path) -> Fetched:
-        """See `ObjectStore`. An unversioned object is read with `If-Match`, so that what is read has a name."""
+        """See `ObjectStore`."""
+        # `If-Match` is the version id of an unversioned object: S3 reports an overwrite instead of sending other bytes.
+        pin = {"IfMatch": f'"{event.etag}"'} if event.etag else {}
+        if event.version_id:
+            pin = {"VersionId": event.version_id}
         try:
-            return self._get(event, target, _pinned(event))
+            return self._get(event, target, pin)
         except ClientError as error:
-            if code_of(error) in _CHANGED and event.version_id is None:
-                return self._fetch_current(event, target)
-            raise self._translated(error, f"GET {event.scope}", event) from error
-
-    def _fetch_current(self, event: ObjectEvent, target: Path) -> Fetched:
+            if code_of(error) not in _CHANGED or event.version_id is not None:
+                raise self._translated(error, f"GET {event.scope}", event) from error
+        # The object was overwritten after the event: its current version is the one to load.
         try:
             return self._get(event, target, {})
         except ClientError as error:
@@ -100,20 +101,25 @@ class S3Objects:
         except NO_ANSWER as error:
             raise _unanswered(error, f"GET {event.scope}") from error
         etag = answer.get("ETag", "").strip('"')
+        # A proxy in between may answer 200 to anything; without an ETag the bytes have no version.
         if not etag:
-            raise ServiceUnavailable(f"GET {event.scope}: what answered is not S3.")
+            raise ServiceUnavailable(f"GET {event.scope}: the answer is not from S3.")
+        # A body that ends early must not be loaded as if it were whole: its last rows would be missing without a trace.
         if size != answer["ContentLength"]:
             raise ServiceUnavailable(f"GET {event.scope}: {size} of {answer['ContentLength']} bytes arrived.")
         version = ObjectVersion(_real_version(answer.get("VersionId")), etag, size, answer.get("LastModified"))
         return Fetched(target, version)
 
-    def _in_words(self, error: ClientError, event: ObjectEvent) -> ClientError:
-        """A HEAD is answered without a body: a number, where the answer to a GET says why."""
-        if code_of(error) in _WORDLESS:
+    def _with_code(self, error: ClientError, event: ObjectEvent) -> ClientError:
+        """Return the error of a GET in place of the error of a HEAD, if the HEAD's has no error code.
+
+        An answer to a HEAD has no body: a number, where the answer to a GET says why.
+        """
+        if code_of(error) in _WITHOUT_BODY:
             try:
                 self._s3.get_object(Bucket=event.bucket, Key=event.key)["Body"].close()
-            except ClientError as worded:
-                return worded
+            except ClientError as explained:
+                return explained
             except NO_ANSWER:
                 pass
         return error
@@ -125,7 +131,7 @@ class S3Objects:
 class LocalObjects:
     """Files of the local file system, read where they are.
 
-    They are read through a link in the spool: DuckDB takes `*` or `{a,b}` in a file's name for a pattern.
+    They are read through a link in the spool: DuckDB reads `*` or `{a,b}` in a file's name as a pattern.
     """
 
     def current(self, event: ObjectEvent) -> ObjectVersion | Gone:
@@ -139,28 +145,23 @@ class LocalObjects:
         try:
             version = _version_of(path.stat())
         except FileNotFoundError as error:
-            raise ObjectMissing(f"{path} is not there.") from error
+            raise ObjectMissing(f"The file {path} does not exist.") from error
         target.symlink_to(path)
         return Fetched(target, version)
 
 
 def _version_of(status: os.stat_result) -> ObjectVersion:
-    """A file has no version but its time."""
+    """Return a version without id and ETag: a file has none, only its size and its time."""
     return ObjectVersion(None, None, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
-def _pinned(event: ObjectEvent) -> dict[str, Any]:
-    if event.version_id:
-        return {"VersionId": event.version_id}
-    return {"IfMatch": f'"{event.etag}"'} if event.etag else {}
-
-
 def _real_version(version_id: str | None) -> str | None:
-    """S3 calls the version of an unversioned object `null`."""
+    """Return None for `null`, which is how S3 calls the version of an unversioned object."""
     return None if version_id in {None, "null"} else version_id
 
 
 def _unanswered(error: Exception, doing: str) -> Exception:
-    if isinstance(error, ParamValidationError):  # botocore did not even ask
-        return Poison(f"{doing}: no object of S3 can be named so: {error}")
+    # botocore sent no request: this name comes from a notification, so only its object is at fault.
+    if isinstance(error, ParamValidationError):
+        return Poison(f"{doing}: no object of S3 can have this name: {error}")
     return unanswered(error, doing)

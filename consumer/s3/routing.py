@@ -1,16 +1,15 @@
-"""One store of objects over two: S3, and the local file system for what was loaded from there."""
+"""One store of objects over two: S3, and the local file system for files that were loaded from there."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from billstream.consumer.decide.decision import Gone
-from billstream.consumer.events import FILE_BUCKET, ObjectEvent, ObjectVersion
+from billstream.consumer.events import FILE_BUCKET, Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.objects import Fetched, ObjectStore
 
 
 @dataclass(frozen=True)
 class RoutedObjects:
-    """Asks the store that an event's bucket is of. See `ObjectStore` for what the methods promise."""
+    """Asks the store that the event's bucket belongs to. The methods are those of `ObjectStore`."""
 
     buckets: ObjectStore
     files: ObjectStore

@@ -1,1 +1,1 @@
-"""The queue: receive, keep invisible, read, acknowledge; its dead letters, and how they come back."""
+"""The queue: receive, keep invisible, read, acknowledge; its dead letters, and their way back."""

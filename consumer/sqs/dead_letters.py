@@ -1,4 +1,4 @@
-"""The dead-letter queue: which one it is, and what is in it."""
+"""The dead-letter queue of a queue: find it, read it, change it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from billstream.common.aws import NO_ANSWER
+from billstream.consumer.batches import batches
 from billstream.consumer.sqs.queue import BATCH, SqsQueue, translated
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 SUFFIX = "-dlq"
-LOOKING_SECONDS = 60
-"""How long a message stays hidden from others while it is looked at, should this process die meanwhile."""
+PEEK_SECONDS = 60
+"""A message that is looked at stays hidden from others for so long if this process dies meanwhile."""
 
 WAIT_SECONDS = 1  # long enough for SQS to ask all of its servers
 NEEDS = (
@@ -29,7 +30,7 @@ NEEDS = (
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message that was received in vain as often as the queue allows. The receipt handle is of this receive alone."""
+    """A message that was received as often as the queue allows. The receipt handle is valid for this receive only."""
 
     message_id: str
     receipt_handle: str
@@ -40,11 +41,11 @@ class DeadLetter:
 
 
 @contextmanager
-def explained(doing: str) -> Iterator[None]:
-    """Translate what SQS refuses in the block.
+def translated_errors(doing: str) -> Iterator[None]:
+    """Translate the errors of boto3 that the block raises.
 
     Raises:
-        ServiceUnavailable, Fatal: see `consumer.queue.translated`.
+        ServiceUnavailable, Fatal: see `consumer.sqs.queue.translated`.
     """
     try:
         yield
@@ -62,26 +63,29 @@ class DeadLetterQueue:
 
     @classmethod
     def of(cls, queue: SqsQueue, client: "SQSClient") -> "DeadLetterQueue":
-        """The one that the queue's redrive policy names; where it has none, the one named after the queue.
+        """Return the queue that the redrive policy names; without a policy, the one named after the queue.
 
         Raises:
             ServiceUnavailable: SQS does not answer.
-            Fatal: there is none, or we may not use it.
+            Fatal: there is no such queue, or a permission is missing.
         """
-        with explained("looking for the dead-letter queue"):
-            name, account = _named(attributes(client, queue.url).get("RedrivePolicy"))
+        with translated_errors("looking for the dead-letter queue"):
+            policy = json.loads(attributes(client, queue.url).get("RedrivePolicy") or "{}")
+            arn = str(policy.get("deadLetterTargetArn", "")).split(":")
+            # arn:aws:sqs:REGION:ACCOUNT:NAME; it may be in another account, whose queues are not found by name alone.
+            account, name = arn[4:] if len(arn) == 6 else ("", "")  # noqa: PLR2004 - the parts of an ARN
             name = name or queue.url.rstrip("/").rsplit("/", 1)[-1] + SUFFIX
             owner = {"QueueOwnerAWSAccountId": account} if account else {}
             url = client.get_queue_url(QueueName=name, **owner)["QueueUrl"]
             return cls(client, url, attributes(client, url)["QueueArn"])
 
     def count(self) -> int:
-        """How many messages are in it, those that somebody is looking at included; SQS counts approximately."""
+        """Return the number of messages, hidden ones included; SQS counts approximately."""
         return SqsQueue(self.client, self.url).depth().total
 
     def receive(self, limit: int, seconds: int) -> list[DeadLetter]:
-        """Up to `limit` messages (at most 10), hidden from others for so many seconds."""
-        with explained("reading the dead-letter queue"):
+        """Return up to `limit` messages (at most 10), and hide them from others for so many seconds."""
+        with translated_errors("reading the dead-letter queue"):
             answer = self.client.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=min(limit, BATCH),
@@ -93,51 +97,46 @@ class DeadLetterQueue:
         return [_dead_letter(message) for message in answer.get("Messages", [])]
 
     def release(self, letters: Sequence[DeadLetter]) -> None:
-        """Show messages to others again, at once."""
+        """Make messages visible to others again, at once."""
         self._in_batches("change_message_visibility_batch", letters, VisibilityTimeout=0)
 
     def delete(self, letters: Sequence[DeadLetter]) -> None:
-        """Remove messages."""
+        """Delete messages."""
         self._in_batches("delete_message_batch", letters)
 
     def peek(self, limit: int) -> list[DeadLetter]:
-        """Up to `limit` messages; all of them stay where they are, though SQS counts one receive more.
+        """Return up to `limit` messages. All of them stay in the queue, but SQS counts one more receive of each.
 
         Raises:
-            ServiceUnavailable, Fatal: see `consumer.queue.translated`.
+            ServiceUnavailable, Fatal: see `consumer.sqs.queue.translated`.
         """
+        # By message id: a message whose visibility ends during a long look is received a second time.
         seen: dict[str, DeadLetter] = {}
         try:
             while len(seen) < limit:
                 before = len(seen)
-                seen |= {letter.message_id: letter for letter in self.receive(limit - before, LOOKING_SECONDS)}
-                if len(seen) == before:  # there are no more, or it took so long that they begin to come again
+                seen |= {letter.message_id: letter for letter in self.receive(limit - before, PEEK_SECONDS)}
+                if len(seen) == before:  # there are no more, or the first ones are visible again
                     break
         finally:
+            # Else a redrive that follows at once finds the queue empty for as long as the messages stay hidden.
             self.release(list(seen.values()))
         return list(seen.values())
 
     def _in_batches(self, call: str, letters: Sequence[DeadLetter], **more: int) -> None:
-        for start in range(0, len(letters), BATCH):
+        for batch in batches(letters, BATCH):
             entries = [
                 {"Id": str(number), "ReceiptHandle": letter.receipt_handle, **more}
-                for number, letter in enumerate(letters[start : start + BATCH])
+                for number, letter in enumerate(batch)
             ]
-            with explained("changing the dead-letter queue"):
+            with translated_errors("changing the dead-letter queue"):
                 getattr(self.client, call)(QueueUrl=self.url, Entries=entries)
 
 
 def attributes(client: "SQSClient", url: str) -> dict[str, str]:
-    """All attributes of a queue."""
+    """Return all attributes of a queue, by name."""
     answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     return {str(name): value for name, value in answer.get("Attributes", {}).items()}
-
-
-def _named(redrive_policy: str | None) -> tuple[str | None, str | None]:
-    """(name, account) of the dead-letter queue in a redrive policy."""
-    arn = str(json.loads(redrive_policy or "{}").get("deadLetterTargetArn", ""))
-    parts = arn.split(":")
-    return (parts[5], parts[4]) if len(parts) == 6 else (None, None)  # noqa: PLR2004 - the parts of an ARN
 
 
 def _dead_letter(message: "MessageTypeDef") -> DeadLetter:

@@ -1,8 +1,10 @@
-"""From the body of a message to the events in it.
+"""Read the events in the body of a message.
 
-S3 reaches a queue in three forms, and all are read: straight from S3, through SNS (the notification is a string
-in `Message`), and through EventBridge. In the first two, keys are URL-encoded, with `+` for a space; in
-EventBridge's they are plain. A record may carry a mark of ours, see `REPLAY_MARK` and `consumer/notices.py`.
+S3 notifications reach a queue in three forms, and all three are read: directly from S3, through SNS (the notification
+is a string in `Message`), and through EventBridge. In the first two, keys are URL-encoded, with `+` for a space; in
+EventBridge's they are plain. A record may carry a mark of ours, see `REPLAY_MARK` and `consumer/sqs/notifications.py`.
+
+Everything in a body is a claim by a stranger. Each value is checked for its type and its length before it is used.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html and
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html.
@@ -22,6 +24,7 @@ from billstream.consumer.events import MESSAGE_BUCKET, EventKind, ObjectEvent
 REPLAY_MARK = "billstream"
 """The member of a record that S3 does not send: `{"force": true}` in it comes from `billstream replay --force`."""
 
+_NOT_S3 = "not an S3 event"
 _LONGEST_KEY = 1024  # bytes, S3's own limit
 _LONGEST_NAME = 100
 _LARGEST_SIZE = 2**63 - 1
@@ -34,31 +37,35 @@ _EVENTBRIDGE = {"Object Created": EventKind.CREATED, "Object Deleted": EventKind
 
 @dataclass(frozen=True)
 class Reading:
-    """What a message says: events to settle, and what in it is none of our business."""
+    """The content of a message: events to process, and the reasons why the rest is ignored."""
 
     events: tuple[ObjectEvent, ...] = ()
     ignored: tuple[str, ...] = field(default=())
 
 
 class _Unreadable(Exception):  # noqa: N818 - never leaves this module
-    """The body claims to be an S3 event, but lacks what every one has."""
+    """The body claims to be an S3 event, but lacks a part that every S3 event has."""
 
 
 def read_body(body: str, attempt: int = 1) -> Reading:
-    """Read the body of a message; never raises.
+    """Read the body of a message; never raise.
 
     Args:
-        body: the message as SQS brought it.
+        body: the message as SQS delivered it.
         attempt: how often it has been received.
 
     Returns:
         The events, or the reasons why there are none. A body that should be an event and cannot be read
-        comes back as one event of kind `unreadable`.
+        becomes one event of kind `unreadable`.
     """
     try:
-        return _read(_json(body), body, attempt, depth=0)
+        parts = list(_parts(_json(body), body, attempt, depth=0))
     except _Unreadable as problem:
-        return Reading((_unreadable(body, str(problem), attempt),))
+        parts = [_unreadable(body, str(problem), attempt)]
+    return Reading(
+        tuple(part for part in parts if isinstance(part, ObjectEvent)),
+        tuple(part for part in parts if isinstance(part, str)),
+    )
 
 
 def _json(text: str) -> Any:  # noqa: ANN401 - it is whatever a stranger sent
@@ -68,82 +75,69 @@ def _json(text: str) -> Any:  # noqa: ANN401 - it is whatever a stranger sent
         raise _Unreadable(f"The message is not JSON: {error}") from error
 
 
-def _read(content: Any, body: str, attempt: int, depth: int) -> Reading:  # noqa: ANN401
+def _parts(content: Any, body: str, attempt: int, depth: int) -> Iterator[ObjectEvent | str]:  # noqa: ANN401
+    """Yield an event, or a reason to ignore it, for each part of a message."""
+    # SNS may wrap a message again and again: the depth is bounded, so that a body cannot exhaust the stack.
     if not isinstance(content, dict) or depth == _DEEPEST:
-        return Reading(ignored=("not an S3 event",))
-    if content.get("Event") == "s3:TestEvent":
-        return Reading(ignored=("s3:TestEvent",))
-    if content.get("Type") == "Notification" and isinstance(content.get("Message"), str):
-        return _read(_json(content["Message"]), body, attempt, depth + 1)
-    if content.get("source") == "aws.s3" and "detail-type" in content:
-        return _merged([_from_eventbridge(content, attempt)])
-    if isinstance(content.get("Records"), list):
-        return _merged(_from_records(content["Records"], body, attempt))
-    return Reading(ignored=("not an S3 event",))
+        yield _NOT_S3
+    elif content.get("Event") == "s3:TestEvent":
+        yield "s3:TestEvent"
+    elif content.get("Type") == "Notification" and isinstance(content.get("Message"), str):
+        yield from _parts(_json(content["Message"]), body, attempt, depth + 1)
+    elif content.get("source") == "aws.s3" and "detail-type" in content:
+        yield _from_eventbridge(content, attempt)
+    elif isinstance(content.get("Records"), list):
+        for record in content["Records"]:
+            # Each on its own: one record that cannot be read must not stop the others of its message.
+            try:
+                yield _from_record(record, attempt)
+            except _Unreadable as problem:
+                yield _unreadable(body, str(problem), attempt)
+    else:
+        yield _NOT_S3
 
 
-def _merged(parts: "Iterator[ObjectEvent | str] | list[ObjectEvent | str]") -> Reading:
-    found = list(parts)
-    return Reading(
-        tuple(part for part in found if isinstance(part, ObjectEvent)),
-        tuple(part for part in found if isinstance(part, str)),
-    )
-
-
-def _from_records(records: list[Any], body: str, attempt: int) -> Iterator[ObjectEvent | str]:
-    """What each record says. One that cannot be read does not keep the others from being settled."""
-    for record in records:
-        if not isinstance(record, dict) or record.get("eventSource") != "aws:s3":
-            yield "not an S3 event"
-            continue
-        try:
-            yield _from_record(record, attempt)
-        except _Unreadable as problem:
-            yield _unreadable(body, str(problem), attempt)
-
-
-def _from_record(record: Mapping[str, Any], attempt: int) -> ObjectEvent | str:
+def _from_record(record: Any, attempt: int) -> ObjectEvent | str:  # noqa: ANN401
+    if not isinstance(record, dict) or record.get("eventSource") != "aws:s3":
+        return _NOT_S3
     name = _name(record.get("eventName")).removeprefix("s3:")
     kind = _NAMES.get(name.split(":", 1)[0])
     if kind is None:
         return name or "an event without a name"
-    content = _part(record, "s3")
-    thing = _part(content, "object")
+    content = _section(record, "s3")
+    details = _section(content, "object")
     event = _event(
         kind,
         name,
-        bucket=_part(content, "bucket").get("name"),
-        key=_decoded(thing.get("key")),
-        thing={"version_id": thing.get("versionId"), "etag": thing.get("eTag"), **thing},
+        bucket=_section(content, "bucket").get("name"),
+        key=_decoded(details.get("key")),
+        details={"version_id": details.get("versionId"), "etag": details.get("eTag"), **details},
         time=record.get("eventTime"),
         attempt=attempt,
     )
-    return event.forced() if _is_forced(record) else event
-
-
-def _is_forced(record: Mapping[str, Any]) -> bool:
-    """Whether a replay of ours asks to load the object though the ledger says that it is settled."""
+    # Only the exact value forces: a stranger's member of the same name changes nothing.
     mark = record.get(REPLAY_MARK)
-    return isinstance(mark, dict) and mark.get("force") is True
+    return event.forced() if isinstance(mark, dict) and mark.get("force") is True else event
 
 
 def _from_eventbridge(content: Mapping[str, Any], attempt: int) -> ObjectEvent | str:
     name = _name(content["detail-type"])
-    detail = _part(content, "detail")
+    detail = _section(content, "detail")
     kind = _EVENTBRIDGE.get(name)
     reason = _name(detail.get("reason"))
-    # What a lifecycle rule expires was true when it was billed: its rows stay.
+    # An object that a lifecycle rule expires was correct when it was billed: its rows stay.
     if kind is None or "Lifecycle" in reason:
         return f"{name} ({reason or 'no reason'})"
-    thing = _part(detail, "object")
+    details = _section(detail, "object")
+    # Named as S3 names them, since the decider tells a delete marker from the removal of a version by the event's name.
     marker = detail.get("deletion-type") == "Delete Marker Created"
     suffix = "DeleteMarkerCreated" if marker else "Delete" if kind is EventKind.REMOVED else "EventBridge"
     return _event(
         kind,
         f"Object{kind.value.capitalize()}:{suffix}",
-        bucket=_part(detail, "bucket").get("name"),
-        key=thing.get("key"),
-        thing={"version_id": thing.get("version-id"), **thing},
+        bucket=_section(detail, "bucket").get("name"),
+        key=details.get("key"),
+        details={"version_id": details.get("version-id"), **details},
         time=content.get("time"),
         attempt=attempt,
     )
@@ -155,37 +149,38 @@ def _event(
     *,
     bucket: Any,  # noqa: ANN401
     key: Any,  # noqa: ANN401
-    thing: Mapping[str, Any],
+    details: Mapping[str, Any],
     time: Any,  # noqa: ANN401
     attempt: int,
 ) -> ObjectEvent:
+    # Without bucket or key there is no object to process; every other value may be absent or wrong without harm.
     if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
-        raise _Unreadable("The S3 event names no bucket that can be one.")
+        raise _Unreadable("The S3 event has no bucket name that is valid.")
     if not isinstance(key, str) or not key or not _is_utf8(key):
-        raise _Unreadable("The S3 event names no key that can be one.")
+        raise _Unreadable("The S3 event has no key that is valid text.")
     if len(key.encode()) > _LONGEST_KEY:
-        raise _Unreadable(f"The S3 event names a key of more than {_LONGEST_KEY} bytes.")
-    version_id = _text(thing.get("version_id"))
-    size = thing.get("size")
+        raise _Unreadable(f"The S3 event has a key of more than {_LONGEST_KEY:,} bytes, which S3 does not allow.")
+    version_id = _text(details.get("version_id"))
+    size = details.get("size")
     return ObjectEvent(
         kind=kind,
         bucket=bucket,
         key=key,
         event_name=name,
         version_id=None if version_id == "null" else version_id,
-        etag=_text(thing.get("etag")),
-        sequencer=_text(thing.get("sequencer")),
+        etag=_text(details.get("etag")),
+        sequencer=_text(details.get("sequencer")),
         size_bytes=size if type(size) is int and 0 <= size <= _LARGEST_SIZE else None,  # a bool is an int
         event_time=_time(time),
         attempt=attempt,
     )
 
 
-def _part(content: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
-    part = content.get(name) if isinstance(content, dict) else None
-    if not isinstance(part, dict):
+def _section(content: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
+    section = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(section, dict):
         raise _Unreadable(f"The S3 event has no {name!r}.")
-    return part
+    return section
 
 
 def _decoded(key: Any) -> str | None:  # noqa: ANN401
@@ -206,13 +201,14 @@ def _name(value: Any) -> str:  # noqa: ANN401
 
 
 def _is_utf8(text: str) -> bool:
-    """JSON can spell half a surrogate pair; nothing that stores or sends text can."""
+    """Return whether a text can be stored: JSON can spell half a surrogate pair, UTF-8 cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _time(value: Any) -> datetime | None:  # noqa: ANN401
     try:
         moment = datetime.fromisoformat(value)
+        # A time without a zone could be anybody's: no time is better than one that is hours off.
         return moment.astimezone(UTC) if moment.tzinfo else None
     except (TypeError, ValueError, OverflowError):
         return None
@@ -220,6 +216,7 @@ def _time(value: Any) -> datetime | None:  # noqa: ANN401
 
 def _unreadable(body: str, problem: str, attempt: int) -> ObjectEvent:
     text = body.encode("utf-8", "backslashreplace").decode()
+    # The digest is its key: the same body again, under whatever message id, is a duplicate.
     digest = hashlib.sha256(text.encode()).hexdigest()
     return ObjectEvent(
         kind=EventKind.UNREADABLE,

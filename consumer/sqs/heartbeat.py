@@ -1,7 +1,7 @@
 """Keeps received messages invisible to others for as long as they are being worked on.
 
-From its receive to its settlement a message's visibility is extended, in batches, whenever half of its time-out
-has passed. A message whose receipt handle SQS no longer knows has been given to someone else: it is let go, and
+From its receive until it is processed, a message's visibility is extended, in batches, whenever half of its time-out
+has passed. A message whose receipt handle SQS no longer knows was delivered to another consumer: it is let go, and
 the claim in the commit decides whose work counts. SQS ends every hold after twelve hours.
 """
 
@@ -22,7 +22,7 @@ class Heartbeat:
     """Extends what it holds, from a thread of its own.
 
     Args:
-        queue: where the messages are from.
+        queue: the queue of the messages.
         timeout: the queue's visibility time-out in seconds, which every receive starts with.
         clock: seconds that never go back.
     """
@@ -54,13 +54,13 @@ class Heartbeat:
             self._held.update({message.receipt_handle: (message, now, now) for message in messages})
 
     def let_go(self, messages: Sequence[Message]) -> None:
-        """Stop extending these: they are settled or given back."""
+        """Stop extending these: they are processed or returned."""
         with self._lock:
             for message in messages:
                 self._held.pop(message.receipt_handle, None)
 
     def let_go_all(self) -> list[Message]:
-        """Stop extending whatever is held. Returns it."""
+        """Stop extending all messages. Return them."""
         with self._lock:
             messages = [message for message, _, _ in self._held.values()]
             self._held.clear()
@@ -68,31 +68,32 @@ class Heartbeat:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Extend nothing for as long as the context lasts: a call under way would take back what is given back."""
+        """Extend nothing for as long as the context lasts: a call under way would hide again what is returned."""
         with self._extending:
             yield
 
     @property
     def held(self) -> int:
-        """How many messages are being extended."""
+        """The number of messages that are being extended."""
         with self._lock:
             return len(self._held)
 
     def beat(self) -> None:
         """Extend every message that has used half of its time-out."""
         now = self._clock()
-        with self._extending:  # before looking at what is due: until then it may be given back
+        with self._extending:  # before looking at what is due: until then it may be returned
             due, expired = self._due(now)
-            self._forget(expired, "SQS holds no message for longer")
+            self._forget(expired, "SQS hides no message for longer than 12 hours")
             if not due:
                 return
             try:
                 lost = self._queue.extend(due, self._timeout)
             except BillstreamError as error:
-                # The next beat tries again; should all fail, the message comes again and is then a duplicate.
+                # The next beat tries again; if all fail, the message is delivered again and is then a duplicate.
                 log.warning("heartbeat_failed", messages=len(due), reason=str(error))
                 return
         self._forget(lost, "its receipt handle is not valid")
+        # The call took a while: a message that was processed during it must not be held again.
         with self._lock:
             for message in due:
                 if message.receipt_handle in self._held:
@@ -100,14 +101,14 @@ class Heartbeat:
                     self._held[message.receipt_handle] = (message, received, now)
 
     def _forget(self, messages: Sequence[Message], reason: str) -> None:
-        """Let go of messages that are still held though they are ours no more; others have been settled meanwhile."""
+        """Let go of messages that we no longer hold, except those that were processed in the meantime."""
         with self._lock:
             abandoned = [message for message in messages if self._held.pop(message.receipt_handle, None)]
         for message in abandoned:
             log.warning("message_abandoned", message_id=message.message_id, reason=reason)
 
     def _due(self, now: float) -> tuple[list[Message], list[Message]]:
-        """(messages to extend, messages that may not be extended any more)."""
+        """Return (messages to extend, messages that may not be extended any more)."""
         with self._lock:
             held = list(self._held.values())
         expired = [m for m, received, _ in held if now - received + self._timeout > LONGEST_VISIBILITY]

@@ -1,7 +1,7 @@
-"""Notifications in S3's own form, sent to the queue by ourselves.
+"""Send notifications to the queue, in the form in which S3 sends them.
 
-What S3 sends and what these have in common is read by `consumer.envelope`. A forced one names no version, and carries
-a mark that S3 does not know: `"billstream": {"force": true}` beside `"s3"`.
+`consumer.sqs.envelope` reads both. A forced notification names no version, and carries a mark that S3 does not send:
+`"billstream": {"force": true}` beside `"s3"`.
 """
 
 import json
@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from billstream.common.aws import NO_ANSWER
 from billstream.common.errors import ServiceUnavailable
+from billstream.consumer.batches import batches
 from billstream.consumer.events import ObjectEvent
 from billstream.consumer.sqs.envelope import REPLAY_MARK
 from billstream.consumer.sqs.queue import BATCH, translated
@@ -26,8 +27,8 @@ ATTEMPTS = 3
 
 
 def body(event: ObjectEvent) -> str:
-    """The notification of one event, its key encoded as S3 does it."""
-    thing = {
+    """Return the body of the notification of one event; its key is encoded as S3 encodes it."""
+    details = {
         "key": quote_plus(event.key, safe="/"),
         "size": event.size_bytes,
         "eTag": event.etag,
@@ -41,9 +42,10 @@ def body(event: ObjectEvent) -> str:
         "eventName": event.event_name,
         "s3": {
             "bucket": {"name": event.bucket},
-            "object": {name: value for name, value in thing.items() if value is not None},
+            "object": {name: value for name, value in details.items() if value is not None},
         },
     }
+    # A member beside `s3`, not inside it: other readers of the queue take the notification for one of S3.
     if event.force:
         record[REPLAY_MARK] = {"force": True}
     return json.dumps({"Records": [record]})
@@ -51,7 +53,7 @@ def body(event: ObjectEvent) -> str:
 
 @dataclass(frozen=True)
 class Notifications:
-    """Sends to a queue."""
+    """Sends notifications to one queue."""
 
     client: "SQSClient"
     url: str
@@ -60,17 +62,21 @@ class Notifications:
         """Send a notification for each event.
 
         Raises:
-            ServiceUnavailable: some of them were not taken; those that were come as duplicates if all are sent again.
-            Fatal: we may not send.
+            ServiceUnavailable: SQS refused some of them. The others are duplicates when all are sent again.
+            Fatal: a permission is missing.
         """
-        for start in range(0, len(events), BATCH):
-            bodies = [body(event) for event in events[start : start + BATCH]]
+        for batch in batches(events, BATCH):
+            bodies = [body(event) for event in batch]
+            # SQS may refuse single messages of a call, mostly because it throttles: only these are sent again.
             for _ in range(ATTEMPTS):
                 bodies = self._refused(bodies)
                 if not bodies:
                     break
             else:
-                raise ServiceUnavailable(f"SQS did not take {len(bodies)} notifications. Run the same command again.")
+                raise ServiceUnavailable(
+                    f"SQS refused {len(bodies)} notifications, {ATTEMPTS} times. The others are sent. Run the same "
+                    "command again to send the rest: a second notification of an object changes nothing."
+                )
 
     def _refused(self, bodies: Sequence[str]) -> list[str]:
         entries = [{"Id": str(number), "MessageBody": text} for number, text in enumerate(bodies)]

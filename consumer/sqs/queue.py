@@ -1,19 +1,19 @@
-"""The queue of notifications: SQS, read with boto3."""
+"""The queue of notifications: SQS, through boto3."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
-from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER
+from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, credentials_refused, unanswered
 from billstream.common.errors import Fatal, ServiceUnavailable
+from billstream.common.settings import Settings
+from billstream.consumer.batches import batches
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-    from billstream.common.settings import Settings
 
 BATCH = 10  # SQS's own limit for one call
 LONGEST_VISIBILITY = 12 * 60 * 60  # seconds, SQS's own limit
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Message:
-    """One receive of one message. The receipt handle belongs to this receive alone."""
+    """One receive of one message. The receipt handle is valid for this receive only."""
 
     message_id: str
     receipt_handle: str
@@ -38,7 +38,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Depth:
-    """How many messages a queue holds; SQS counts approximately."""
+    """The number of messages in a queue; SQS counts approximately."""
 
     visible: int
     in_flight: int
@@ -46,34 +46,34 @@ class Depth:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all messages."""
         return self.visible + self.in_flight + self.delayed
 
 
 class Queue(Protocol):
-    """What the consumer needs of a queue."""
+    """The operations that the consumer needs from a queue."""
 
     def receive(self, limit: int, wait_seconds: int) -> list[Message]:
-        """Up to `limit` messages (at most 10), waiting up to `wait_seconds` (at most 20) for the first."""
+        """Return up to `limit` messages (at most 10); wait up to `wait_seconds` (at most 20) for the first."""
 
     def delete(self, messages: Sequence[Message]) -> None:
-        """Acknowledge. What cannot be deleted comes again and is then a duplicate."""
+        """Acknowledge messages. One that cannot be deleted is delivered again and is then a duplicate."""
 
     def release(self, messages: Sequence[Message], seconds: int) -> None:
-        """Give messages back, to be received again after so many seconds."""
+        """Return messages to the queue; they can be received again after so many seconds."""
 
     def extend(self, messages: Sequence[Message], seconds: int) -> list[Message]:
-        """Keep received messages invisible for so many seconds from now. Returns those that are ours no more."""
+        """Keep received messages invisible for so many seconds from now. Return those that we no longer hold."""
 
     def depth(self) -> Depth:
-        """How many messages there are."""
+        """Return the number of messages."""
 
     def visibility_timeout(self) -> int:
-        """For how many seconds a received message stays invisible to others."""
+        """Return the seconds for which a received message stays invisible to others."""
 
 
 class SqsQueue:
-    """A queue of SQS. Every call raises `ServiceUnavailable` when it should be tried again, `Fatal` otherwise."""
+    """A queue of SQS. Every call raises `ServiceUnavailable` if a later call may succeed, else `Fatal`."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._sqs = client
@@ -101,16 +101,19 @@ class SqsQueue:
         ]
 
     def delete(self, messages: Sequence[Message]) -> None:
-        """See `Queue`. SQS may refuse single messages of a batch: these are tried once more."""
-        for batch in _batches(messages):
+        """See `Queue`. SQS may refuse single messages of a batch: they are deleted in a second call."""
+        for batch in batches(messages, BATCH):
+            # The call succeeds as a whole even if single messages fail: the answer has to be read.
             refused = self._delete(batch)
             if refused and (still := self._delete(refused)):
-                log.warning("messages_not_deleted", count=len(still), consequence="they come again as duplicates")
+                log.warning(
+                    "messages_not_deleted", count=len(still), consequence="they are delivered again as duplicates"
+                )
 
     def release(self, messages: Sequence[Message], seconds: int) -> None:
-        """See `Queue`. A message that cannot be released becomes visible when its time-out ends."""
+        """See `Queue`. A message that cannot be released becomes visible when its visibility time-out ends."""
         if refused := self._change_visibility(messages, seconds, "releasing messages"):
-            log.warning("messages_not_released", count=len(refused))
+            log.warning("messages_not_released", count=len(refused), consequence="they return after their time-out")
 
     def extend(self, messages: Sequence[Message], seconds: int) -> list[Message]:
         """See `Queue`."""
@@ -130,10 +133,11 @@ class SqsQueue:
         return int(self._attributes().get("VisibilityTimeout", "30"))
 
     def _change_visibility(self, messages: Sequence[Message], seconds: int, doing: str) -> list[Message]:
-        """Returns the messages that SQS refused."""
+        """Return the messages that SQS refused."""
+        # SQS refuses a whole call whose time-out is out of range.
         timeout = max(0, min(seconds, LONGEST_VISIBILITY))
         refused: list[Message] = []
-        for batch in _batches(messages):
+        for batch in batches(messages, BATCH):
             entries = [
                 {"Id": str(number), "ReceiptHandle": message.receipt_handle, "VisibilityTimeout": timeout}
                 for number, message in enumerate(batch)
@@ -150,8 +154,9 @@ class SqsQueue:
             answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
         except (ClientError, *NO_ANSWER) as error:
             raise translated(error, "reading the queue's attributes") from error
+        # A proxy in between may answer 200 to anything; a queue without attributes does not exist.
         if not answer.get("Attributes"):
-            raise ServiceUnavailable("reading the queue's attributes: what answered is not SQS.")
+            raise ServiceUnavailable("reading the queue's attributes: the answer is not from SQS.")
         return {str(name): value for name, value in answer.get("Attributes", {}).items()}
 
     def _delete(self, batch: Sequence[Message]) -> list[Message]:
@@ -163,11 +168,11 @@ class SqsQueue:
         return [batch[int(failure["Id"])] for failure in answer.get("Failed", [])]
 
 
-def find_queue(client: "SQSClient", settings: "Settings") -> SqsQueue:
-    """The queue that the settings name.
+def find_queue(client: "SQSClient", settings: Settings) -> SqsQueue:
+    """Return the queue that the settings name.
 
     Raises:
-        Fatal: there is none, or we may not use it.
+        Fatal: there is no such queue, or a permission is missing.
         ServiceUnavailable: SQS does not answer.
     """
     if settings.queue_url:
@@ -178,23 +183,24 @@ def find_queue(client: "SQSClient", settings: "Settings") -> SqsQueue:
         raise translated(error, f"looking for the queue {settings.queue_name!r}") from error
 
 
-def _batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    for start in range(0, len(messages), BATCH):
-        yield messages[start : start + BATCH]
-
-
 def translated(error: Exception, doing: str, needs: str = _NEEDS) -> ServiceUnavailable | Fatal:
-    """Name a failure of SQS by its class. `needs` are the permissions to be named if one of them is missing."""
+    """Translate an error of boto3 into one of ours.
+
+    Args:
+        error: a `ClientError`, or one of `NO_ANSWER`.
+        doing: the operation, for the message ("receiving messages").
+        needs: the permissions to name if one of them is missing.
+    """
+    if isinstance(error, ParamValidationError):  # botocore sent no request, and never will with these values
+        return Fatal(f"{doing}: {error}. Check BILLSTREAM_QUEUE_URL and BILLSTREAM_QUEUE_NAME.")
     if not isinstance(error, ClientError):
-        name = type(error).__name__
-        if name in {"NoCredentialsError", "PartialCredentialsError", "NoRegionError", "ParamValidationError"}:
-            return Fatal(f"{doing}: {error}")
-        return ServiceUnavailable(f"{doing}: {error}")
+        return unanswered(error, doing)
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code in _ABSENT:
         return Fatal(f"{doing}: there is no such queue. Set BILLSTREAM_QUEUE_URL, or run `billstream init --aws`.")
     if code in CREDENTIALS_REFUSED:
-        return Fatal(f"{doing}: {code}. The AWS credentials are wrong or have expired: renew them.")
+        return credentials_refused(doing, code)
     if code in _DENIED:
-        return Fatal(f"{doing}: {code}. This needs {needs}.")
+        return Fatal(f"{doing}: {code}. Grant {needs}, and start it again.")
+    # Unknown codes too: to stop for a new kind of throttling would be worse than to try again.
     return ServiceUnavailable(f"{doing}: {code or error}")

@@ -1,22 +1,20 @@
-"""Dead letters back to the queue that they came from, so that they are tried again.
+"""Move dead letters back to the queue that they came from, so that they are processed again.
 
-SQS can move them itself. Where it cannot, or only some are meant, each is sent first and deleted then: whatever
-happens in between, a message may be there twice, which the ledger settles, and is never lost.
+SQS can move them itself. If it cannot, or if only some are to be moved, each message is sent first and deleted
+afterwards. A crash in between leaves a message in both queues, which the ledger makes harmless; no message is lost.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from botocore.exceptions import ClientError
 
-from billstream.consumer.sqs.dead_letters import DeadLetter, DeadLetterQueue, attributes, explained
+from billstream.common.stop import Stop
+from billstream.consumer.sqs.dead_letters import DeadLetter, DeadLetterQueue, attributes, translated_errors
 from billstream.consumer.sqs.queue import BATCH
-
-if TYPE_CHECKING:
-    from billstream.common.stop import Stop
 
 FASTEST = 500  # messages in a second, SQS's own limit for a move
 HIDDEN_SECONDS = 60
@@ -28,47 +26,48 @@ _AT_WORK = {"RUNNING", "CANCELLING"}
 
 log = structlog.get_logger(__name__)
 
-Told = Callable[[int], None]
-"""Told how many messages have been moved by now."""
+Progress = Callable[[int], None]
+"""Called with the number of messages moved so far."""
 
 
 @dataclass(frozen=True)
 class Redrive:
-    """Moves messages from a dead-letter queue to `target_url`, until none is left or the stop is requested.
+    """Moves messages from a dead-letter queue to `target_url`, until there are no more or the stop is requested.
 
     Args:
-        letters: where they are.
-        target_url: where they go.
-        stop: says when to end early; what was moved stays moved.
-        rate: how many in a second at most; None is as fast as it goes.
-        told: is told of the progress.
+        letters: the dead-letter queue.
+        target_url: the URL of the queue to move them to.
+        stop: ends the work early; what was moved stays moved.
+        rate: the most messages a second; None is no limit.
+        progress: called after each step.
     """
 
     letters: DeadLetterQueue
     target_url: str
-    stop: "Stop"
+    stop: Stop
     rate: int | None = None
-    told: Told = lambda _: None
+    progress: Progress = lambda _: None
 
     def run(self, limit: int | None = None) -> int:
-        """Move all that is there now, or `limit` of them. Returns how many were moved, as far as SQS tells.
+        """Move all messages, or `limit` of them. Return the number moved, as far as SQS reports it.
 
         Raises:
             ServiceUnavailable: SQS does not answer; no message is lost, run it again.
-            Fatal: we may not.
+            Fatal: a permission is missing.
         """
         if limit is None:
-            moved = self._by_task()
+            moved = self._move_by_sqs()
             if moved is not None:
                 return moved
-        there = self.letters.count()
-        return self._by_hand(there if limit is None else min(limit, there))
+        # Counted first: messages that fail again return to the dead-letter queue, and must not be moved in a circle.
+        count = self.letters.count()
+        return self._move_by_hand(count if limit is None else min(limit, count))
 
     # -- by SQS itself -----------------------------------------------------------------------------------
 
-    def _by_task(self) -> int | None:
-        """None when this SQS, or this queue, knows no such thing."""
-        with explained("redriving"):
+    def _move_by_sqs(self) -> int | None:
+        """Have SQS move the messages; return None if this SQS, or this queue, has no move tasks."""
+        with translated_errors("redriving"):
             target = attributes(self.letters.client, self.target_url)["QueueArn"]
             wanted: dict[str, Any] = {"SourceArn": self.letters.arn, "DestinationArn": target}
             if self.rate:
@@ -77,50 +76,53 @@ class Redrive:
                 handle = self.letters.client.start_message_move_task(**wanted)["TaskHandle"]
             except ClientError as error:
                 code = str(error.response.get("Error", {}).get("Code", "")).rsplit(".", 1)[-1]
+                # An emulator without move tasks, or a queue that is no dead-letter queue of any queue yet.
                 if code in _NO_MOVES | _NO_DEAD_LETTER_QUEUE:
                     log.info("move_task_not_available", reason=code, consequence="messages are sent and deleted")
                     return None
                 raise
-            return self._watch(handle)
+            return self._await_task(handle)
 
-    def _watch(self, handle: str) -> int:
+    def _await_task(self, handle: str) -> int:
         cancelled = False
         while True:
+            # The task runs in SQS, with or without this process: a stop has to cancel it there.
             if self.stop.requested and not cancelled:
                 self.letters.client.cancel_message_move_task(TaskHandle=handle)
                 cancelled = True
             task = self.letters.client.list_message_move_tasks(SourceArn=self.letters.arn, MaxResults=1)["Results"][0]
             moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
-            self.told(moved)
+            self.progress(moved)
             if task.get("Status") not in _AT_WORK:
                 return moved
             time.sleep(POLL_SECONDS)
 
     # -- by hand -----------------------------------------------------------------------------------------
 
-    def _by_hand(self, wanted: int) -> int:
+    def _move_by_hand(self, wanted: int) -> int:
         moved = 0
         while moved < wanted and not self.stop.requested:
             letters = self.letters.receive(min(wanted - moved, self.rate or BATCH), HIDDEN_SECONDS)
             if not letters:
                 break
             started = time.monotonic()
-            sent = self._move(letters)
+            sent = self._send_and_delete(letters)
             moved += sent
-            self.told(moved)
-            if not sent:
+            self.progress(moved)
+            if not sent:  # SQS refuses them all: to receive them again and again would not help
                 break
             if self.rate and moved < wanted:
                 self.stop.wait(max(0.0, len(letters) / self.rate - (time.monotonic() - started)))
         return moved
 
-    def _move(self, letters: Sequence[DeadLetter]) -> int:
-        """Send first, then delete; what could not be sent is shown to others again."""
+    def _send_and_delete(self, letters: Sequence[DeadLetter]) -> int:
+        """Send first, then delete; make visible again what could not be sent. Return the number of messages sent."""
         sent: list[DeadLetter] = []
         try:
-            for group in _sendable(letters):
+            for group in _within_one_call(letters):
                 sent += self._send(group)
         finally:
+            # Also after an error: what was sent before it would be sent twice at the next run.
             self.letters.delete(sent)
             self.letters.release([letter for letter in letters if letter not in sent])
         return len(sent)
@@ -130,7 +132,7 @@ class Redrive:
             {"Id": str(number), "MessageBody": letter.body, "MessageAttributes": letter.attributes}
             for number, letter in enumerate(letters)
         ]
-        with explained("sending dead letters back"):
+        with translated_errors("sending dead letters back"):
             answer = self.letters.client.send_message_batch(QueueUrl=self.target_url, Entries=entries)  # type: ignore[arg-type]
         refused = {int(failure["Id"]) for failure in answer.get("Failed", [])}
         if refused:
@@ -138,8 +140,11 @@ class Redrive:
         return [letter for number, letter in enumerate(letters) if number not in refused]
 
 
-def _sendable(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:
-    """The letters in groups that one call can take."""
+def _within_one_call(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    """Yield the letters in groups that SQS accepts in one call.
+
+    A hard limit: a group is closed before it grows beyond it, not by the letter that fills it as in `batches`.
+    """
     group: list[DeadLetter] = []
     for letter in letters:
         if group and sum(len(one.body.encode()) for one in [*group, letter]) > LARGEST_SEND:

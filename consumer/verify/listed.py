@@ -7,7 +7,7 @@ from typing import Any
 from billstream.common.lake import Lake
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
-from billstream.consumer.backfill.paging import append
+from billstream.consumer.backfill.temporary_table import append_rows
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify.finding import Check, Cure, Finding
@@ -33,7 +33,7 @@ def read_bucket(lake: Lake, bucket: Bucket, interest: Interest, progress: Callab
             "modified": [listed.modified for listed in page],
             "included": [interest.includes(listed.key) for listed in page],
         }
-        append(lake, "verify_listed", columns)
+        append_rows(lake, "verify_listed", columns)
         count += len(page)
         progress(len(page))
     return count

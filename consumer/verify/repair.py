@@ -13,7 +13,7 @@ from functools import partial
 from billstream.common import retries
 from billstream.common.lake import Lake
 from billstream.common.texts import counted
-from billstream.consumer.backfill.feed import Feed
+from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.commit.unit import Unit
 from billstream.consumer.events import EventKind, ObjectEvent
@@ -34,13 +34,13 @@ class Repairs:
 
     Args:
         lake: open for writing.
-        feed: loads objects again.
+        backfill: loads objects again.
         author: this process, as ledger and snapshots name it.
         rebuild: recomputes whatever is derived from the charges.
     """
 
     lake: Lake
-    feed: Feed
+    backfill: Backfill
     author: str
     rebuild: Callable[[Lake], object]
 
@@ -54,7 +54,7 @@ class Repairs:
             if finding.cure is Cure.RECONCILE:
                 reconcile(self.lake, finding, author=self.author, now=datetime.now(UTC))
         self._retract([finding.load_id for finding in findings if finding.cure is Cure.RETRACT and finding.load_id])
-        outcomes = [outcome for batch in self.feed.run(_events(findings)) for outcome in batch]
+        outcomes = [outcome for batch in self.backfill.run(_events(findings)) for outcome in batch]
         # Even when only the aggregates were wrong: what is derived comes from charges that are right by now.
         self.rebuild(self.lake)
         return outcomes

@@ -1,1 +1,1 @@
-"""In-memory stand-ins for what a consumer talks to. They keep the promises of the ports, and fail when told to."""
+"""In-memory fakes of the services that a consumer uses. They keep the promises of the ports, and fail on request."""

@@ -1,4 +1,4 @@
-"""Time that passes only when told to."""
+"""Time that passes only on request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class FakeClock:
 
 
 class FakeStop(Stop):
-    """A stop whose waiting takes no time but that of the fake clock."""
+    """A stop that waits on the fake clock, in no real time."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The body of a message that tells of an event, in each of the forms in which S3 reaches a queue."""
+"""The body of a notification of an event, in each form in which S3 notifications reach a queue."""
 
 import json
 from enum import StrEnum
@@ -9,7 +9,7 @@ from billstream.consumer.events import EventKind, ObjectEvent
 
 
 class Form(StrEnum):
-    """How a notification comes to the queue."""
+    """The service that delivers a notification to the queue."""
 
     RAW = "raw"
     SNS = "sns"
@@ -17,7 +17,7 @@ class Form(StrEnum):
 
 
 def body_of(event: ObjectEvent, form: Form = Form.RAW) -> str:
-    """What S3 would send."""
+    """Return the body that S3 would send."""
     if form is Form.EVENTBRIDGE:
         return json.dumps(_eventbridge(event))
     body = json.dumps({"Records": [_record(event)]})
@@ -25,7 +25,7 @@ def body_of(event: ObjectEvent, form: Form = Form.RAW) -> str:
 
 
 def _record(event: ObjectEvent) -> dict[str, Any]:
-    thing = {
+    details = {
         "key": quote_plus(event.key),
         "size": event.size_bytes,
         "eTag": event.etag,
@@ -36,12 +36,12 @@ def _record(event: ObjectEvent) -> dict[str, Any]:
         "eventSource": "aws:s3",
         "eventName": event.event_name,
         "eventTime": event.event_time.isoformat() if event.event_time else None,
-        "s3": {"bucket": {"name": event.bucket}, "object": _said(thing)},
+        "s3": {"bucket": {"name": event.bucket}, "object": _without_absent(details)},
     }
 
 
 def _eventbridge(event: ObjectEvent) -> dict[str, Any]:
-    thing = {
+    details = {
         "key": event.key,
         "size": event.size_bytes,
         "etag": event.etag,
@@ -55,9 +55,9 @@ def _eventbridge(event: ObjectEvent) -> dict[str, Any]:
         "source": "aws.s3",
         "detail-type": "Object Deleted" if removed else "Object Created",
         "time": event.event_time.isoformat() if event.event_time else None,
-        "detail": {"bucket": {"name": event.bucket}, "object": _said(thing), **deletion},
+        "detail": {"bucket": {"name": event.bucket}, "object": _without_absent(details), **deletion},
     }
 
 
-def _said(thing: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in thing.items() if value is not None}
+def _without_absent(details: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in details.items() if value is not None}

@@ -1,4 +1,4 @@
-"""A bucket in memory, versioned or not, that tells what happens in it as S3 does."""
+"""A bucket in memory, versioned or not, that reports its events as S3 does."""
 
 import hashlib
 import threading
@@ -9,9 +9,8 @@ from itertools import count
 from pathlib import Path
 
 from billstream.common.errors import ObjectMissing
-from billstream.consumer.decide.decision import GONE, Gone
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.s3.listing import Listed
+from billstream.consumer.events import GONE, EventKind, Gone, ObjectEvent, ObjectVersion
+from billstream.consumer.s3.listing import ListedObject
 from billstream.consumer.s3.objects import Fetched
 
 Sequencer = Callable[[int], str | None]
@@ -19,17 +18,17 @@ EVENT_TIME = datetime(2026, 3, 14, 9, tzinfo=UTC)
 
 
 def growing(number: int) -> str | None:
-    """What S3 sends."""
+    """The sequencer of S3: it grows."""
     return f"{number:018X}"
 
 
 def constant(_number: int) -> str | None:
-    """What LocalStack sends."""
+    """The sequencer of LocalStack: always the same."""
     return "0055AED6DCD90281E5"
 
 
 def absent(_number: int) -> str | None:
-    """What moto sends."""
+    """The sequencer of moto: there is none."""
     return None
 
 
@@ -50,11 +49,11 @@ class Stored:
 
 @dataclass
 class FakeBucket:
-    """Implements `consumer.objects.ObjectStore`, and lists itself as `consumer.listing.Bucket` does.
+    """Implements `consumer.s3.objects.ObjectStore`, and lists itself as `consumer.s3.listing.Bucket` does.
 
     `put`, `remove` and `remove_version` return the notification that S3 would send. `failures` are raised by the
     calls ("fetch" or "current") for a key, one each; `before` is called first, with the call's name and its event.
-    What is put was last modified `now`.
+    An object that is put has `now` as its time of modification.
     """
 
     name: str = "billing"
@@ -68,7 +67,7 @@ class FakeBucket:
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    # -- what the owner of the bucket does ---------------------------------------------------------------
+    # -- the owner of the bucket -------------------------------------------------------------------------
 
     def put(self, key: str, content: bytes | str) -> ObjectEvent:
         content = content.encode() if isinstance(content, str) else content
@@ -88,7 +87,7 @@ class FakeBucket:
         return self._event(EventKind.REMOVED, key, "ObjectRemoved:Delete", Stored(version_id, None))
 
     def content(self, key: str) -> bytes | None:
-        """What is current."""
+        """Return the current content of a key."""
         versions = self.keys.get(key)
         return versions[-1].content if versions else None
 
@@ -114,8 +113,8 @@ class FakeBucket:
 
     # -- the ports ---------------------------------------------------------------------------------------
 
-    def pages(self, prefix: str = "") -> Iterator[list[Listed]]:
-        """The listing, an object a page; what happens between two pages shows in those that follow."""
+    def pages(self, prefix: str = "") -> Iterator[list[ListedObject]]:
+        """Yield the listing, one object a page; a change between two pages shows in the pages after it."""
         for key in sorted(key for key in self.keys if key.startswith(prefix)):
             current = self.keys.get(key, [])[-1:]
             yield [self._listed(key, stored) for stored in current if stored.content is not None]
@@ -135,13 +134,13 @@ class FakeBucket:
         target.write_bytes(stored.content)
         return Fetched(target, stored.version)
 
-    def _listed(self, key: str, stored: Stored) -> Listed:
-        return Listed(self.name, key, stored.version.etag or "", stored.version.size_bytes, stored.modified)
+    def _listed(self, key: str, stored: Stored) -> ListedObject:
+        return ListedObject(self.name, key, stored.version.etag or "", stored.version.size_bytes, stored.modified)
 
     def _wanted(self, event: ObjectEvent, versions: list[Stored]) -> Stored | None:
         if event.version_id:
             return next((stored for stored in versions if stored.version_id == event.version_id), None)
-        return versions[-1] if versions else None  # also when If-Match does not match: what is current
+        return versions[-1] if versions else None  # also if If-Match does not match: the current version
 
     def _begin(self, call: str, event: ObjectEvent) -> None:
         self.calls.append((call, event.key))

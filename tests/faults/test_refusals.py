@@ -33,7 +33,7 @@ def world(aws: AwsEnvironment, proxy: Proxy, tmp_path: Path) -> Iterator[World]:
     ("status", "code", "words"),
     [
         (403, "InvalidObjectState", "restore it"),
-        (400, "InvalidArgument", "names a version that cannot be one"),
+        (400, "InvalidArgument", "names an invalid version"),
         (400, "InvalidRequest", "SSE-C"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Keys and texts made to break what is around the reader: the store, the ledger, the commands and the pages."""
+"""Hostile keys and texts: they reach the store, the ledger, the commands and the pages as nothing but text."""
 
 import html.parser
 import json
@@ -54,7 +54,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def worse(key: str) -> str:
-    """Another key that is as hostile, for a file that cannot be read."""
+    """Return another key that is as hostile, for a file that cannot be read."""
     return f"bad/{key}" if len(key) < 500 else f"{key[:-8]}bad.csv"
 
 
@@ -78,7 +78,7 @@ class Tags(html.parser.HTMLParser):
 # -- the ledger --------------------------------------------------------------------------------------------
 
 
-def test_keys_are_kept_to_the_letter_and_are_never_a_path(house: House) -> None:
+def test_keys_are_stored_unchanged_and_are_never_a_path(house: House) -> None:
     bucket = house.bucket()
     intake = house.intake(bucket)
     before = {path for path in house.settings.home.rglob("*") if path.is_file()}
@@ -97,17 +97,17 @@ def test_keys_are_kept_to_the_letter_and_are_never_a_path(house: House) -> None:
     assert all(Path(house.lake.data_path) in path.parents or path.suffix.startswith(".sqlite") for path in after), after
 
 
-def test_a_key_again_is_the_same_key_and_no_other(house: House) -> None:
+def test_similar_keys_are_different_objects(house: House) -> None:
     bucket = house.bucket()
     intake = house.intake(bucket)
-    twins = [
+    similar = [
         ("a b.csv", "a+b.csv"),
         ("%41.csv", "A.csv"),
         ("e\u0301.csv", "é.csv"),
         ("x.csv", "X.csv"),
         ("a/b.csv", "a//b.csv"),
     ]
-    events = [bucket.put(key, bill(f"{number + 1} USD")) for number, key in enumerate(sum(twins, ()))]
+    events = [bucket.put(key, bill(f"{number + 1} USD")) for number, key in enumerate(sum(similar, ()))]
     intake.process(events)
     assert house.states(bucket) == ["loaded"] * len(events)
     outcomes = intake.process(events)
@@ -115,11 +115,11 @@ def test_a_key_again_is_the_same_key_and_no_other(house: House) -> None:
     assert house.totals(bucket)["USD"] == sum(range(1, len(events) + 1))
 
 
-# -- the road from S3 to the pages -------------------------------------------------------------------------
+# -- from S3 to the pages -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
-def test_hostile_keys_and_texts_reach_every_output_as_nothing_but_text(
+def test_hostile_keys_and_texts_reach_every_output_as_text_only(
     aws: AwsEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with commands(tmp_path, monkeypatch, aws.environment()) as billstream:
@@ -136,7 +136,7 @@ def test_hostile_keys_and_texts_reach_every_output_as_nothing_but_text(
         assert {user for (user,) in billstream.rows("SELECT DISTINCT x_user_id FROM charges")} == set(USERS)
 
         billstream.run("aggregate", "--once")
-        told = {
+        printed = {
             command: billstream.run(*command.split("|"))
             for command in (
                 "status",
@@ -146,12 +146,12 @@ def test_hostile_keys_and_texts_reach_every_output_as_nothing_but_text(
                 "sql|SELECT key, reason FROM ledger WHERE reason IS NOT NULL",
             )
         }
-        assert [command for command, text in told.items() if CONTROL.search(text)] == []
-        assert all(told.values())
+        assert [command for command, text in printed.items() if CONTROL.search(text)] == []
+        assert all(printed.values())
 
         as_json = billstream.run("sql", "SELECT DISTINCT x_user_id AS u FROM charges", "--format", "json")
         assert {row["u"] for row in json.loads(as_json)} == set(USERS)
-        # For programs: a formula stays what it is, as a comma or a quote would. Only a person's tools run formulas.
+        # CSV output is for programs: a formula stays unchanged. Only a spreadsheet would run it.
         as_csv = billstream.run("sql", "SELECT DISTINCT x_user_id AS u FROM charges", "--format", "csv")
         assert '"=HYPERLINK(""http://example.org"",""x"")"' in as_csv
 

@@ -1,4 +1,4 @@
-"""What the consumer relies on of a store of objects holds for S3, as two emulators have it, and for the fake alike."""
+"""The contract of a store of objects: it holds for S3, on two emulators, and for the fake alike."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,8 +12,7 @@ import pytest
 from botocore.config import Config
 
 from billstream.common.errors import Fatal, ObjectMissing, Poison
-from billstream.consumer.decide.decision import GONE
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import Ownership
 from billstream.consumer.s3.objects import ObjectStore, S3Objects
 from tests.fakes.objects import FakeBucket
@@ -26,7 +25,7 @@ KEY = "year=2026/ä b+c & d.csv"
 
 
 class Owner(Protocol):
-    """Whoever puts objects into the bucket; told back is what S3 would notify of."""
+    """Puts and removes objects; each call returns the event that S3 would announce."""
 
     def put(self, key: str, content: bytes) -> ObjectEvent: ...
 
@@ -37,7 +36,7 @@ class Owner(Protocol):
 
 @dataclass(frozen=True)
 class S3Owner:
-    """Works on a real bucket."""
+    """The owner of a bucket of an emulator."""
 
     s3: "S3Client"
     bucket: str
@@ -60,7 +59,7 @@ class S3Owner:
 
 @dataclass(frozen=True)
 class Bench:
-    """A store on trial, and the owner of its bucket."""
+    """A store under test, and the owner of its bucket."""
 
     store: ObjectStore
     owner: Owner
@@ -116,7 +115,7 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.mark.parametrize("content", [b"one,two\n", b"", b"\x00\xff" * 100_000])
-def test_an_object_comes_byte_by_byte_with_the_version_it_is(either: Bench, content: bytes) -> None:
+def test_an_object_is_fetched_byte_by_byte_with_its_version(either: Bench, content: bytes) -> None:
     event = either.owner.put(KEY, content)
 
     found, version = either.fetched(event)
@@ -128,7 +127,7 @@ def test_an_object_comes_byte_by_byte_with_the_version_it_is(either: Bench, cont
     assert either.store.current(event) == version
 
 
-def test_an_event_without_identity_gets_what_is_current(either: Bench) -> None:
+def test_an_event_without_identity_gets_the_current_version(either: Bench) -> None:
     either.owner.put(KEY, b"old")
     event = either.owner.put(KEY, b"new")
 
@@ -137,7 +136,7 @@ def test_an_event_without_identity_gets_what_is_current(either: Bench) -> None:
     assert (found, version.etag) == (b"new", event.etag)
 
 
-def test_a_replaced_version_is_still_there_where_versions_are_kept(versioned: Bench) -> None:
+def test_a_replaced_version_is_still_available_in_a_versioned_bucket(versioned: Bench) -> None:
     old = versioned.owner.put(KEY, b"old")
     new = versioned.owner.put(KEY, b"new")
 
@@ -145,14 +144,14 @@ def test_a_replaced_version_is_still_there_where_versions_are_kept(versioned: Be
     assert versioned.store.current(old) == ObjectVersion(new.version_id, new.etag, 3)
 
 
-def test_a_replaced_object_gives_way_to_what_is_current(unversioned: Bench) -> None:
+def test_an_overwritten_object_is_fetched_in_its_current_version(unversioned: Bench) -> None:
     old = unversioned.owner.put(KEY, b"old")
     new = unversioned.owner.put(KEY, b"newer")
 
     assert unversioned.fetched(old) == (b"newer", ObjectVersion(None, new.etag, 5))
 
 
-def test_what_is_removed_is_gone(either: Bench) -> None:
+def test_a_removed_object_is_gone(either: Bench) -> None:
     either.owner.put(KEY, b"content")
     removed = either.owner.remove(KEY)
 
@@ -161,7 +160,7 @@ def test_what_is_removed_is_gone(either: Bench) -> None:
         either.fetched(replace(removed, kind=EventKind.CREATED, version_id=None))
 
 
-def test_a_version_below_a_delete_marker_is_there_until_it_is_removed_for_good(versioned: Bench) -> None:
+def test_a_version_below_a_delete_marker_is_available_until_it_is_removed_for_good(versioned: Bench) -> None:
     event = versioned.owner.put(KEY, b"content")
     marker = versioned.owner.remove(KEY)
 
@@ -174,7 +173,9 @@ def test_a_version_below_a_delete_marker_is_there_until_it_is_removed_for_good(v
         versioned.fetched(event)
 
 
-def test_what_is_below_comes_back_when_the_marker_or_the_newest_version_is_removed_for_good(versioned: Bench) -> None:
+def test_the_version_below_is_current_again_when_the_marker_or_the_newest_version_is_removed_for_good(
+    versioned: Bench,
+) -> None:
     old, new = versioned.owner.put(KEY, b"old"), versioned.owner.put(KEY, b"newer")
     marker = versioned.owner.remove(KEY)
     assert versioned.store.current(marker) is GONE
@@ -186,7 +187,7 @@ def test_what_is_below_comes_back_when_the_marker_or_the_newest_version_is_remov
     assert versioned.store.current(removal) == ObjectVersion(old.version_id, old.etag, 3)
 
 
-def test_what_never_was_is_gone_too(either: Bench) -> None:
+def test_an_object_that_never_existed_is_gone_too(either: Bench) -> None:
     event = replace(either.owner.put(KEY, b"content"), key="another.csv")
 
     assert either.store.current(event) is GONE
@@ -195,7 +196,7 @@ def test_what_never_was_is_gone_too(either: Bench) -> None:
 
 
 @pytest.mark.parametrize("emulator", ["ministack", "localstack"])
-def test_a_bucket_that_is_not_there_is_nothing_to_wait_for(
+def test_a_bucket_that_does_not_exist_is_poison_unless_it_is_ours(
     request: pytest.FixtureRequest, emulator: str, tmp_path: Path
 ) -> None:
     s3 = client(request.getfixturevalue(f"{emulator}_url"))
@@ -209,9 +210,7 @@ def test_a_bucket_that_is_not_there_is_nothing_to_wait_for(
 
 
 @pytest.mark.parametrize("emulator", ["ministack", "localstack"])
-def test_a_bucket_that_cannot_be_one_is_never_asked_for(
-    request: pytest.FixtureRequest, emulator: str, tmp_path: Path
-) -> None:
+def test_a_bucket_with_an_invalid_name_is_poison(request: pytest.FixtureRequest, emulator: str, tmp_path: Path) -> None:
     store = S3Objects(client(request.getfixturevalue(f"{emulator}_url")))
     event = ObjectEvent(kind=EventKind.CREATED, bucket="no bucket", key=KEY, event_name="ObjectCreated:Put")
     with pytest.raises(Poison, match="Invalid bucket name"):

@@ -1,4 +1,4 @@
-"""What the consumer relies on of a queue holds for SQS, as two emulators have it, and for the fake alike."""
+"""The contract of a queue: it holds for SQS, on two emulators, and for the fake alike."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ MAX_RECEIVES = 3
 
 @dataclass(frozen=True)
 class Bench:
-    """A queue on trial, a sender, and a way to let time pass."""
+    """A queue under test, a sender, and a way to let time pass."""
 
     queue: Queue
     send: Callable[[str], object]
@@ -30,7 +30,7 @@ class Bench:
         return self.queue.receive(limit, 0)
 
     def receive_all(self, count: int) -> list[Message]:
-        """SQS may bring fewer messages at a time than there are."""
+        """Receive until there are `count` messages: SQS may return fewer at a time than there are."""
         found: list[Message] = []
         for _ in range(100):
             found += self.queue.receive(10, 0)
@@ -39,10 +39,10 @@ class Bench:
         return found
 
     def await_messages(self) -> list[Message]:
-        """What comes within 20 seconds: an emulator may look at its time-outs only now and then."""
+        """Receive what arrives within 20 seconds: an emulator may check its time-outs only now and then."""
         return self.queue.receive(10, 20)
 
-    def lasting(self) -> None:
+    def let_timeout_pass(self) -> None:
         """Let the visibility time-out pass."""
         self.wait(TIMEOUT + 0.3)
 
@@ -86,11 +86,11 @@ def test_a_message_is_handed_out_once_and_then_hidden(bench: Bench) -> None:
     assert bench.receive() == []
 
 
-def test_an_empty_queue_brings_nothing_however_long_it_is_waited_for(bench: Bench) -> None:
+def test_an_empty_queue_returns_nothing_after_a_long_poll(bench: Bench) -> None:
     assert bench.queue.receive(10, 1) == []
 
 
-def test_no_more_messages_come_than_are_asked_for(bench: Bench) -> None:
+def test_no_more_messages_are_received_than_are_asked_for(bench: Bench) -> None:
     for number in range(12):
         bench.send(str(number))
 
@@ -98,18 +98,18 @@ def test_no_more_messages_come_than_are_asked_for(bench: Bench) -> None:
     assert len(bench.receive()) <= 10
 
 
-def test_a_message_that_is_not_settled_comes_again_with_a_new_handle(bench: Bench) -> None:
+def test_a_message_that_is_not_deleted_is_delivered_again_with_a_new_handle(bench: Bench) -> None:
     bench.send("hello")
     (first,) = bench.receive()
 
-    bench.lasting()
+    bench.let_timeout_pass()
 
     (second,) = bench.await_messages()
     assert (second.message_id, second.body, second.receive_count) == (first.message_id, "hello", 2)
     assert second.receipt_handle != first.receipt_handle
 
 
-def test_a_released_message_comes_at_once_or_when_it_shall(bench: Bench) -> None:
+def test_a_released_message_is_visible_at_once_or_after_its_delay(bench: Bench) -> None:
     bench.send("hello")
     bench.queue.release(bench.receive(), 0)
 
@@ -117,7 +117,7 @@ def test_a_released_message_comes_at_once_or_when_it_shall(bench: Bench) -> None
     assert [message.receive_count for message in again] == [2]
     bench.queue.release(again, 3 * TIMEOUT)
 
-    bench.lasting()
+    bench.let_timeout_pass()
     assert bench.receive() == [], "the visibility time-out is not what counts"
     assert [message.receive_count for message in bench.await_messages()] == [3]
 
@@ -128,25 +128,25 @@ def test_an_extended_message_stays_hidden(bench: Bench) -> None:
 
     assert bench.queue.extend(messages, 3 * TIMEOUT) == []
 
-    bench.lasting()
+    bench.let_timeout_pass()
     assert bench.receive() == []
     assert bench.queue.depth().in_flight == 1
 
 
-def test_a_deleted_message_never_comes_again(bench: Bench) -> None:
+def test_a_deleted_message_is_never_delivered_again(bench: Bench) -> None:
     for number in range(13):  # more than one call can take
         bench.send(str(number))
     messages = bench.receive_all(13)
 
     bench.queue.delete(messages)
 
-    bench.lasting()
+    bench.let_timeout_pass()
     assert bench.receive() == []
     assert bench.queue.depth().total == 0
     bench.queue.delete(messages)  # a second time harms nobody
 
 
-def test_a_deleted_message_is_not_ours_to_extend(bench: Bench) -> None:
+def test_a_deleted_message_cannot_be_extended(bench: Bench) -> None:
     bench.send("stays")
     bench.send("goes")
     messages = {message.body: message for message in bench.receive_all(2)}
@@ -155,7 +155,7 @@ def test_a_deleted_message_is_not_ours_to_extend(bench: Bench) -> None:
     assert bench.queue.extend(list(messages.values()), 5) == [messages["goes"]]
 
 
-def test_the_depth_tells_what_waits_and_what_is_in_flight(bench: Bench) -> None:
+def test_the_depth_counts_visible_and_in_flight_messages(bench: Bench) -> None:
     for number in range(3):
         bench.send(str(number))
     bench.receive(1)
@@ -165,7 +165,7 @@ def test_the_depth_tells_what_waits_and_what_is_in_flight(bench: Bench) -> None:
     assert (depth.visible, depth.in_flight, depth.total) == (2, 1, 3)
 
 
-def test_a_message_received_in_vain_too_often_does_not_come_again(bench: Bench) -> None:
+def test_a_message_received_too_often_is_not_delivered_again(bench: Bench) -> None:
     bench.send("poison")
     for attempt in range(1, MAX_RECEIVES + 1):
         (message,) = bench.receive()
@@ -176,12 +176,12 @@ def test_a_message_received_in_vain_too_often_does_not_come_again(bench: Bench) 
     assert bench.queue.depth().total == 0
 
 
-def test_the_visibility_time_out_is_the_queues_own(bench: Bench) -> None:
+def test_the_visibility_time_out_is_that_of_the_queue(bench: Bench) -> None:
     assert bench.queue.visibility_timeout() == TIMEOUT
 
 
 @pytest.mark.parametrize("emulator", ["ministack", "localstack"])
-def test_a_queue_that_is_not_there_is_nothing_to_wait_for(request: pytest.FixtureRequest, emulator: str) -> None:
+def test_a_queue_that_does_not_exist_is_fatal(request: pytest.FixtureRequest, emulator: str) -> None:
     endpoint = request.getfixturevalue(f"{emulator}_url")
     sqs = boto3.client(
         "sqs", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY

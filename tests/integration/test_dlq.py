@@ -112,7 +112,7 @@ def test_a_rate_is_kept_and_a_stop_loses_nothing(aws: AwsEnvironment) -> None:
     dead(aws, *(f"message {number}" for number in range(12)))
     stop = Stop()
     progress: list[int] = []
-    redrive = Redrive(letters(aws), aws.queue_url, stop, rate=2, told=progress.append)
+    redrive = Redrive(letters(aws), aws.queue_url, stop, rate=2, progress=progress.append)
     started = time.monotonic()
     timer = threading.Timer(1.2, stop.request)
     timer.start()

@@ -14,7 +14,7 @@ from billstream.cli.status import read_status
 from billstream.cli.verify.proof import prove
 from billstream.common.settings import RemovalPolicy
 from billstream.common.stop import Stop
-from billstream.consumer.backfill.replay import Candidate, FromLedger, foresee
+from billstream.consumer.backfill.replay import Candidate, FromLedger, expected_verdicts
 from billstream.consumer.backfill.selection import Selection
 from billstream.consumer.backfill.sweep import REMOVED, Sweep
 from billstream.consumer.decide.decision import Verdict
@@ -453,10 +453,10 @@ def test_a_part_is_foreseen_to_come_with_its_manifest(site: Site) -> None:
     plain = site.bucket.put("plain.csv", bill("1 USD"))
     candidates = [Candidate(event) for event in (*parts, manifest, plain)]
 
-    assert foresee(site.house.lake, candidates, LAYOUTS) == [Verdict.AWAIT, Verdict.LOAD, Verdict.LOAD]
-    assert foresee(site.house.lake, candidates, Layouts()) == [Verdict.LOAD] * 3
+    assert expected_verdicts(site.house.lake, candidates, LAYOUTS) == [Verdict.AWAIT, Verdict.LOAD, Verdict.LOAD]
+    assert expected_verdicts(site.house.lake, candidates, Layouts()) == [Verdict.LOAD] * 3
     site.intake.process([*parts, manifest, plain])
-    assert foresee(site.house.lake, candidates, LAYOUTS) == [Verdict.DUPLICATE] * 3
+    assert expected_verdicts(site.house.lake, candidates, LAYOUTS) == [Verdict.DUPLICATE] * 3
 
 
 def test_states_of_deliveries_are_states_of_the_ledger() -> None:

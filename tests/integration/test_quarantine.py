@@ -36,8 +36,10 @@ def billstream(aws: AwsEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         aws.s3.put_object(Bucket=aws.bucket, Key=PARTLY, Body=body("1.25", HOSTILE, "n/a", "2"))
         forget_notifications(aws)
         made.run("sweep")
-        feed = wiring.operator_feed(made.settings, made.lake, Stop(), role="test")
-        assert [outcome.label for batch in feed.run(read_body(MESSAGE).events) for outcome in batch] == ["quarantined"]
+        backfill = wiring.operator_backfill(made.settings, made.lake, Stop(), role="test")
+        assert [outcome.label for batch in backfill.run(read_body(MESSAGE).events) for outcome in batch] == [
+            "quarantined"
+        ]
         yield made
 
 
@@ -124,8 +126,8 @@ def test_late_news_does_not_hide_what_is_in_quarantine(aws: AwsEnvironment, bill
     record = f"""{{"Records": [{{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {{
         "bucket": {{"name": "{aws.bucket}"}},
         "object": {{"key": "{BROKEN.replace("=", "%3D")}", "eTag": "older", "sequencer": "1"}}}}}}]}}"""
-    feed = wiring.operator_feed(billstream.settings, billstream.lake, Stop(), role="test")
+    backfill = wiring.operator_backfill(billstream.settings, billstream.lake, Stop(), role="test")
     put(aws, billing_file(BROKEN, seed=3))
     aws.s3.put_object(Bucket=aws.bucket, Key=BROKEN, Body=b"\x00\x01")
-    assert [outcome.label for batch in feed.run(read_body(record).events) for outcome in batch] == ["stale"]
+    assert [outcome.label for batch in backfill.run(read_body(record).events) for outcome in batch] == ["stale"]
     assert BROKEN in {item["key"] for item in billstream.json("quarantine", "list")}

@@ -187,11 +187,11 @@ def test_a_replay_that_is_told_to_stop_finishes_its_batch_and_goes_on_the_next_t
     stop = Stop()
     settings = billstream.settings
     source = FromListing(billstream.lake, Bucket(aws.s3, aws.bucket), settings, Selection())
-    feed = wiring.operator_feed(settings, billstream.lake, stop, role="replay")
+    backfill = wiring.operator_backfill(settings, billstream.lake, stop, role="replay")
 
-    fed = replay_directly(source, feed, lambda _: stop.request())
+    result = replay_directly(source, backfill, lambda _: stop.request())
 
-    assert sum(fed.outcomes.values()) == 1
+    assert sum(result.outcomes.values()) == 1
     assert len(billstream.states()) == 1
     billstream.run("replay")
     assert billstream.totals() == expected_totals(FILES)
@@ -219,10 +219,10 @@ def test_a_forced_load_that_is_overtaken_fetches_what_is_newer(
         source = FromListing(
             lake, wiring.bucket(billstream.settings), billstream.settings, Selection(prefix=PLAIN.key, force=True)
         )
-        feed = wiring.operator_feed(billstream.settings, lake, Stop(), role="replay")
-        fed = replay_directly(source, feed, lambda _: None)
+        backfill = wiring.operator_backfill(billstream.settings, lake, Stop(), role="replay")
+        result = replay_directly(source, backfill, lambda _: None)
     assert overtaken.is_set()
-    assert fed.outcomes == {"loaded": 1}
+    assert result.outcomes == {"loaded": 1}
     assert billstream.totals() == expected_totals([JANUARY, MARCH, newer])
 
 

@@ -1,4 +1,4 @@
-"""A sweep brings the ledger to what the bucket holds, when no notification told of it."""
+"""A sweep reconciles the ledger with the bucket where notifications were lost."""
 
 import dataclasses
 import threading
@@ -30,32 +30,32 @@ def billstream(aws: AwsEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def miss_everything(aws: AwsEnvironment) -> None:
-    """One object comes, one is restated, one goes; one is no billing file; and no notification of it arrives."""
+    """Restate one object, add one, remove one, add one that is no billing file; lose all notifications."""
     put(aws, RESTATED, NEW)
     aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
     aws.s3.put_object(Bucket=aws.bucket, Key="notes.txt", Body=b"no billing file")
     forget_notifications(aws)
 
 
-def test_what_no_notification_told_of_is_settled(aws: AwsEnvironment, billstream: Commands) -> None:
+def test_changes_without_notifications_are_processed(aws: AwsEnvironment, billstream: Commands) -> None:
     put(aws, *FILES)
     forget_notifications(aws)
     billstream.run("sweep")
     assert billstream.totals() == expected_totals(FILES)
     miss_everything(aws)
 
-    foreseen = billstream.run("sweep", "--dry-run")
+    preview = billstream.run("sweep", "--dry-run")
 
-    assert f"s3://{aws.bucket}/{RESTATED.key}: in the bucket in another version" in foreseen
-    assert f"s3://{aws.bucket}/{NEW.key}: in the bucket, unknown" in foreseen
-    assert f"s3://{aws.bucket}/{FILES[1].key}: in the ledger, gone" in foreseen
-    assert "notes.txt" not in foreseen
+    assert f"s3://{aws.bucket}/{RESTATED.key}: in the bucket, in another version" in preview
+    assert f"s3://{aws.bucket}/{NEW.key}: in the bucket, unknown" in preview
+    assert f"s3://{aws.bucket}/{FILES[1].key}: in the ledger, gone" in preview
+    assert "notes.txt" not in preview
     assert billstream.totals() == expected_totals(FILES), "a dry run changed something"
 
     billstream.run("sweep")
 
-    in_force = [RESTATED, NEW, FILES[2]]
-    assert billstream.totals() == expected_totals(in_force)
+    active = [RESTATED, NEW, FILES[2]]
+    assert billstream.totals() == expected_totals(active)
     assert billstream.states()[FILES[1].key] == "removed"
     assert "Nothing to do" in billstream.run("sweep")
     lines = len(billstream.rows("FROM ledger"))
@@ -65,7 +65,7 @@ def test_what_no_notification_told_of_is_settled(aws: AwsEnvironment, billstream
 
 
 @on_ministack
-def test_programs_are_told_in_json(aws: AwsEnvironment, billstream: Commands) -> None:
+def test_json_is_printed_for_programs(aws: AwsEnvironment, billstream: Commands) -> None:
     put(aws, *FILES)
     billstream.run("sweep")
     miss_everything(aws)
@@ -80,7 +80,7 @@ def test_programs_are_told_in_json(aws: AwsEnvironment, billstream: Commands) ->
 
 
 @on_ministack
-def test_a_late_notification_of_what_was_swept_changes_nothing(aws: AwsEnvironment, billstream: Commands) -> None:
+def test_a_late_notification_after_a_sweep_changes_nothing(aws: AwsEnvironment, billstream: Commands) -> None:
     put(aws, *FILES, RESTATED)
     aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
     billstream.run("sweep")
@@ -93,7 +93,7 @@ def test_a_late_notification_of_what_was_swept_changes_nothing(aws: AwsEnvironme
 
 
 @on_ministack
-def test_a_copy_whose_original_is_gone_is_loaded_though_nobody_announces_it(
+def test_a_skipped_copy_is_loaded_when_its_original_is_gone(
     aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that removed the original died before it loaded the copy."""
@@ -116,7 +116,7 @@ def test_a_copy_whose_original_is_gone_is_loaded_though_nobody_announces_it(
 
 
 @on_ministack
-def test_rows_are_kept_where_the_policy_says_so(
+def test_rows_are_kept_if_the_policy_is_keep(
     aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BILLSTREAM_ON_REMOVED", "keep")
@@ -133,7 +133,7 @@ def test_rows_are_kept_where_the_policy_says_so(
 
 
 @on_ministack
-def test_a_listing_that_is_older_than_a_load_rolls_nothing_back(aws: AwsEnvironment, billstream: Commands) -> None:
+def test_a_listing_that_is_older_than_a_load_replaces_nothing(aws: AwsEnvironment, billstream: Commands) -> None:
     put(aws, *FILES)
     billstream.run("sweep")
     put(aws, billing_file(FILES[0].key, seed=21))
@@ -144,15 +144,15 @@ def test_a_listing_that_is_older_than_a_load_rolls_nothing_back(aws: AwsEnvironm
         put(aws, RESTATED)
         billstream.run("consume", "--drain")  # is quicker
 
-        feed = wiring.operator_feed(billstream.settings, lake, stop, role="late")
-        outcomes = [outcome for batch in feed.run(one.event for one in found) for outcome in batch]
+        backfill = wiring.operator_backfill(billstream.settings, lake, stop, role="late")
+        outcomes = [outcome for batch in backfill.run(one.event for one in found) for outcome in batch]
 
     assert [outcome.label for outcome in outcomes] == ["stale"]
     assert billstream.totals() == expected_totals([RESTATED, *FILES[1:]])
 
 
 @on_ministack
-def test_an_object_that_comes_while_the_bucket_is_listed_is_not_taken_for_gone(
+def test_an_object_that_arrives_during_the_listing_is_not_reported_as_gone(
     aws: AwsEnvironment, billstream: Commands
 ) -> None:
     put(aws, *FILES)
@@ -168,7 +168,7 @@ def test_an_object_that_comes_while_the_bucket_is_listed_is_not_taken_for_gone(
 
 
 @on_ministack
-def test_a_sweep_that_is_told_to_stop_takes_nothing_for_gone(aws: AwsEnvironment, billstream: Commands) -> None:
+def test_a_stopped_sweep_reports_nothing_as_gone(aws: AwsEnvironment, billstream: Commands) -> None:
     put(aws, *FILES)
     billstream.run("sweep")
     aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
@@ -190,7 +190,7 @@ def test_a_listing_has_pages(aws: AwsEnvironment, billstream: Commands) -> None:
 
 
 @on_ministack
-def test_a_running_consumer_sweeps_now_and_then(
+def test_a_running_consumer_sweeps_periodically(
     aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BILLSTREAM_SWEEP_SECONDS", "0.2")
@@ -210,7 +210,7 @@ def test_a_running_consumer_sweeps_now_and_then(
     assert billstream.totals() == expected_totals(FILES)
 
 
-def test_a_periodic_task_waits_for_its_time_and_comes_again_after_a_failure() -> None:
+def test_a_periodic_task_waits_for_its_interval_and_is_due_again_after_a_failure() -> None:
     now = [0.0]
     runs: list[float] = []
 
@@ -232,7 +232,7 @@ def test_a_periodic_task_waits_for_its_time_and_comes_again_after_a_failure() ->
 
 
 @on_ministack
-def test_a_bucket_that_is_not_there_says_what_to_set(
+def test_a_missing_bucket_is_reported_with_the_setting(
     aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BILLSTREAM_BUCKET", f"{aws.bucket}-not")

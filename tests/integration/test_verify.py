@@ -49,8 +49,8 @@ class House:
         event = ObjectEvent(
             kind=EventKind.CREATED, bucket=FILE_BUCKET, key=self.path(number), event_name="load", force=force
         )
-        feed = wiring.operator_feed(self.settings, self.lake, Stop(), role="test")
-        assert [outcome.label for batch in feed.run([event]) for outcome in batch] == ["loaded"]
+        backfill = wiring.operator_backfill(self.settings, self.lake, Stop(), role="test")
+        assert [outcome.label for batch in backfill.run([event]) for outcome in batch] == ["loaded"]
 
     def meddle(self, sql: str, *claims: Claim) -> None:
         def write(con: "duckdb.DuckDBPyConnection") -> None:
@@ -71,8 +71,8 @@ class House:
         return prove(self.lake, wiring.interest(self.settings))
 
     def mend(self, proof: Verification) -> Verification:
-        feed = wiring.operator_feed(self.settings, self.lake, Stop(), role="verify")
-        return mend(proof, repairs(self.lake, feed, "verify@test"), self.prove)
+        backfill = wiring.operator_backfill(self.settings, self.lake, Stop(), role="verify")
+        return mend(proof, repairs(self.lake, backfill, "verify@test"), self.prove)
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +274,7 @@ def test_one_load_with_no_rows_and_one_without_currency_agree(house: House) -> N
     empty.write_text(f"{HEADER}\n")
     without = house.folder / "without.csv"
     without.write_text(f"{HEADER}\n2026-01-01T00:00:00Z,,1.5,1.5,2,Service 1,region-1,user1\n")
-    feed = wiring.operator_feed(house.settings, house.lake, Stop(), role="test")
+    backfill = wiring.operator_backfill(house.settings, house.lake, Stop(), role="test")
     for kind, label in ((EventKind.CREATED, "loaded"), (EventKind.REMOVED, "removed")):
         if kind is EventKind.REMOVED:
             empty.unlink()
@@ -282,7 +282,7 @@ def test_one_load_with_no_rows_and_one_without_currency_agree(house: House) -> N
         events = [
             ObjectEvent(kind=kind, bucket=FILE_BUCKET, key=str(path), event_name="load") for path in (empty, without)
         ]
-        assert [outcome.label for batch in feed.run(events) for outcome in batch] == [label, label]
+        assert [outcome.label for batch in backfill.run(events) for outcome in batch] == [label, label]
         assert house.prove().agrees
 
 
@@ -347,7 +347,7 @@ def test_a_claim_that_is_lost_from_the_catalog_is_made_again(
     file.write_bytes(FILES[0].body)
     event = ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(file), event_name="load")
     with Lake.open(settings, create=True) as lake:
-        list(wiring.operator_feed(settings, lake, Stop(), role="test").run([event]))
+        list(wiring.operator_backfill(settings, lake, Stop(), role="test").run([event]))
     if catalog == "postgres":
         server = request.getfixturevalue("postgres")
         server.execute("DELETE FROM processed_key", str(url).rpartition("/")[2])
@@ -358,9 +358,11 @@ def test_a_claim_that_is_lost_from_the_catalog_is_made_again(
     with Lake.open(settings) as lake:
         proof = prove(lake, wiring.interest(settings))
         assert [finding.check for finding in proof.findings] == [Check.CLAIMS]
-        feed = wiring.operator_feed(settings, lake, Stop(), role="verify")
-        assert mend(proof, repairs(lake, feed, "verify@test"), lambda: prove(lake, wiring.interest(settings))).agrees
-        again = [outcome for batch in feed.run([event]) for outcome in batch]
+        backfill = wiring.operator_backfill(settings, lake, Stop(), role="verify")
+        assert mend(
+            proof, repairs(lake, backfill, "verify@test"), lambda: prove(lake, wiring.interest(settings))
+        ).agrees
+        again = [outcome for batch in backfill.run([event]) for outcome in batch]
         assert [outcome.label for outcome in again] == ["duplicate"]
 
 

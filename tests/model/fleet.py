@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from billstream.common.errors import ClaimRefused, Retryable
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
-from billstream.consumer.backfill.feed import Feed
-from billstream.consumer.backfill.sweep import Sweep, settle
+from billstream.consumer.backfill.backfill import Backfill
+from billstream.consumer.backfill.sweep import Sweep, reconcile
 from billstream.consumer.intake import Intake
-from billstream.consumer.s3.listing import Listed
+from billstream.consumer.s3.listing import ListedObject
 from billstream.consumer.worker import Worker
 from tests.fakes.clock import FakeClock, FakeStop
 from tests.fakes.objects import FakeBucket
@@ -79,7 +79,7 @@ class Listing:
     def name(self) -> str:
         return self.bucket.name
 
-    def pages(self) -> Iterator[list[Listed]]:
+    def pages(self) -> Iterator[list[ListedObject]]:
         for page in self.bucket.pages():
             yield page
             self.reach(Point.NEXT_PAGE)
@@ -115,7 +115,7 @@ class Consumer:
         stop = FakeStop(self.clock)
         sweep = Sweep(self.intake.context.lake, cast("Bucket", self.listing), self.settings, stop)
         try:
-            settle(sweep, Feed(self.intake, self.settings, stop))
+            reconcile(sweep, Backfill(self.intake, self.settings, stop))
         except Retryable:
             return  # the next sweep goes on
 

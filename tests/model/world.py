@@ -107,7 +107,7 @@ class World:
         if act.told:
             self.told.add(len(self.events) - 1)
             self.happened["duplicate"] += act.told > 1
-            self.happened["reordered"] += bool(act.overtakes and self.queue.held)
+            self.happened["reordered"] += bool(act.overtakes and self.queue.messages)
         for _ in range(act.told):
             self.queue.send(body_of(event, act.form), overtakes=act.overtakes)
 

@@ -14,11 +14,11 @@ from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy, Settings
 from billstream.consumer.commit.ledger import STATE_OF, EntryBuilder, LedgerEntry
-from billstream.consumer.decide.decision import GONE, Answer, Order, Verdict, decide, meant, order, same_version
+from billstream.consumer.decide.decision import Answer, Order, Verdict, decide, meant, order, same_version
 from billstream.consumer.decide.states import State
 from billstream.consumer.decide.step import Step
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Tabular
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, Prepared
 
 CREATED, REMOVED = EventKind.CREATED, EventKind.REMOVED

@@ -1,4 +1,4 @@
-"""What a message says: every form S3 speaks in, and whatever else a stranger may put into a queue."""
+"""The body of a message: every form of S3 notifications, and whatever else a stranger may put into a queue."""
 
 import json
 from datetime import UTC, datetime
@@ -15,12 +15,12 @@ from billstream.consumer.sqs.envelope import Reading, read_body
 UNVERSIONED = {"key": "2026/bill.csv", "size": 10, "eTag": "abc", "sequencer": "0055AED6DCD90281E5"}
 
 
-def record(name: str = "ObjectCreated:Put", bucket: str = "billing", **thing: object) -> dict[str, Any]:
+def record(name: str = "ObjectCreated:Put", bucket: str = "billing", **details: object) -> dict[str, Any]:
     return {
         "eventSource": "aws:s3",
         "eventName": name,
         "eventTime": "2026-03-14T09:26:53.589Z",
-        "s3": {"bucket": {"name": bucket}, "object": {**UNVERSIONED, **thing}},
+        "s3": {"bucket": {"name": bucket}, "object": {**UNVERSIONED, **details}},
     }
 
 
@@ -32,9 +32,9 @@ def through_sns(message: str) -> str:
     return json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:1:topic", "Message": message})
 
 
-def eventbridge(name: str = "Object Created", thing: dict[str, object] | None = None, **detail: object) -> str:
-    thing = {"key": "a b+c.csv", "size": 10, "etag": "abc", "sequencer": "0A"} | (thing or {})
-    content = {"version": "0", "bucket": {"name": "billing"}, "object": thing, **detail}
+def eventbridge(name: str = "Object Created", details: dict[str, object] | None = None, **detail: object) -> str:
+    details = {"key": "a b+c.csv", "size": 10, "etag": "abc", "sequencer": "0A"} | (details or {})
+    content = {"version": "0", "bucket": {"name": "billing"}, "object": details, **detail}
     return json.dumps(
         {"source": "aws.s3", "detail-type": name, "time": "2026-03-14T09:26:53Z", "detail": content, "region": "x"}
     )
@@ -69,12 +69,12 @@ def test_a_notification_of_s3_is_read_in_full() -> None:
 
 
 @pytest.mark.parametrize("body", [through_sns(raw()), through_sns(through_sns(raw()))], ids=["once", "twice"])
-def test_a_notification_through_sns_says_the_same(body: str) -> None:
+def test_a_notification_through_sns_is_read_alike(body: str) -> None:
     assert read_body(body) == read_body(raw())
 
 
 def test_an_event_of_eventbridge_is_read_in_full_and_its_key_is_plain() -> None:
-    assert only_event(read_body(eventbridge(thing={"version-id": "v1"}))) == ObjectEvent(
+    assert only_event(read_body(eventbridge(details={"version-id": "v1"}))) == ObjectEvent(
         kind=EventKind.CREATED,
         bucket="billing",
         key="a b+c.csv",
@@ -87,7 +87,7 @@ def test_an_event_of_eventbridge_is_read_in_full_and_its_key_is_plain() -> None:
     )
 
 
-def test_eventbridge_through_sns_says_the_same() -> None:
+def test_eventbridge_through_sns_is_read_alike() -> None:
     assert read_body(through_sns(eventbridge())) == read_body(eventbridge())
 
 
@@ -198,13 +198,13 @@ def test_a_key_that_is_no_utf8_is_unreadable() -> None:
 @pytest.mark.parametrize(("length", "kind"), [(1024, EventKind.CREATED), (1025, EventKind.UNREADABLE)])
 def test_a_key_is_as_long_as_s3_lets_it_be(length: int, kind: EventKind) -> None:
     assert only_event(read_body(raw(record(key="k" * length)))).kind is kind
-    assert only_event(read_body(eventbridge(thing={"key": "é" * (length // 2) + "k" * (length % 2)}))).kind is kind
+    assert only_event(read_body(eventbridge(details={"key": "é" * (length // 2) + "k" * (length % 2)}))).kind is kind
 
 
 @pytest.mark.parametrize("version_id", [None, "null", "", 7, ["v"]])
 def test_an_object_without_a_version_has_none(version_id: object) -> None:
     assert only_event(read_body(raw(record(versionId=version_id)))).version_id is None
-    assert only_event(read_body(eventbridge(thing={"version-id": version_id}))).version_id is None
+    assert only_event(read_body(eventbridge(details={"version-id": version_id}))).version_id is None
 
 
 @pytest.mark.parametrize(("etag", "expected"), [('"abc"', "abc"), ("abc", "abc"), ('""', None), ("", None), (5, None)])
@@ -215,7 +215,7 @@ def test_an_etag_is_kept_without_its_quotes(etag: object, expected: str | None) 
 
 
 @pytest.mark.parametrize("size", [-1, True, 1.5, "10", None, 10**30])
-def test_a_size_that_no_object_can_have_is_not_believed(size: object) -> None:
+def test_an_impossible_size_is_ignored(size: object) -> None:
     assert only_event(read_body(raw(record(size=size)))).size_bytes is None
 
 
@@ -230,7 +230,7 @@ def test_a_size_that_no_object_can_have_is_not_believed(size: object) -> None:
         "9999-12-31T23:59:59-10:00",
     ],
 )
-def test_a_time_that_is_none_does_no_harm(time: object) -> None:
+def test_an_invalid_time_is_ignored(time: object) -> None:
     assert only_event(read_body(raw({**record(), "eventTime": time}))).event_time is None
 
 
@@ -240,7 +240,7 @@ def test_times_are_in_utc() -> None:
     assert str(event.event_time) == "2026-03-13 23:00:00+00:00"
 
 
-# -- what cannot be read -----------------------------------------------------------------------------------
+# -- unreadable messages -----------------------------------------------------------------------------------
 
 
 def without(path: str) -> str:
@@ -276,25 +276,25 @@ def without(path: str) -> str:
         (raw(record(key="")), "no key"),
         (raw(record(key=["a.csv"])), "no key"),
         (raw(record(key="\ud800.csv")), "no key"),
-        (eventbridge(thing={"key": "\udfff.csv"}), "no key"),
+        (eventbridge(details={"key": "\udfff.csv"}), "no key"),
         (json.dumps({"source": "aws.s3", "detail-type": "Object Created"}), "no 'detail'"),
     ],
 )
-def test_a_body_that_should_be_an_event_and_is_not_comes_back_whole_with_the_reason(body: str, problem: str) -> None:
+def test_a_broken_event_is_returned_whole_with_the_reason(body: str, problem: str) -> None:
     event = only_event(read_body(body))
     assert event.kind is EventKind.UNREADABLE
     assert event.body == body
     assert problem in str(event.problem)
 
 
-def test_an_unreadable_body_is_known_by_its_digest_however_it_comes() -> None:
+def test_an_unreadable_body_is_identified_by_its_digest() -> None:
     first, again = only_event(read_body("Hello")), only_event(read_body("Hello", attempt=4))
     assert first.scope == again.scope == f"message://{first.key}"
     assert len(first.key) == 64
     assert only_event(read_body("Hello!")).scope != first.scope
 
 
-def test_a_record_that_cannot_be_read_keeps_no_other_from_being_settled() -> None:
+def test_an_unreadable_record_does_not_stop_the_others() -> None:
     reading = read_body(raw(record(key="a.csv"), record(key=""), record(key="b.csv")))
     assert [event.kind.value for event in reading.events] == ["created", "unreadable", "created"]
     assert reading.events[1].body == raw(record(key="a.csv"), record(key=""), record(key="b.csv"))
@@ -314,7 +314,7 @@ def test_a_record_that_cannot_be_read_keeps_no_other_from_being_settled() -> Non
         json.dumps({"source": "aws.ec2", "detail-type": "Object Created"}),
     ],
 )
-def test_foreign_json_is_none_of_our_business(body: str) -> None:
+def test_json_that_is_no_event_is_ignored(body: str) -> None:
     assert read_body(body) == Reading(ignored=("not an S3 event",))
 
 
@@ -418,7 +418,7 @@ JAVA = "lambda_java_libs/aws-lambda-java-tests/src/test/resources"
 TOOLS = "powertools_python/tests/events"
 SAM = "sam_cli/samcli/lib/generated_sample_events"
 
-# What each file says: (kind, bucket, key) of its events, or the reasons why there are none.
+# For each file the (kind, bucket, key) of its events, or the reasons why there are none.
 RECORDED: dict[str, list[Any]] = {
     f"{GO}/cloudwatch-logs-event.json": [FOREIGN],
     f"{GO}/s3-batch-job-event-request-1.0.json": [FOREIGN],
@@ -476,7 +476,7 @@ RECORDED: dict[str, list[Any]] = {
     f"{SAM}/events/sns/Sns.json": [FOREIGN],
     f"{SAM}/events/sqs/Sqs.json": [FOREIGN],
 }
-# The bodies that a Lambda's event brings along are what a queue or a topic brought it.
+# The bodies inside the events of a Lambda function: messages of a queue or a topic.
 INNER: dict[str, list[Any]] = {
     f"{GO}/sns-event.json": ["unreadable: not JSON"],
     f"{GO}/sqs-event.json": ["unreadable: not JSON"],
@@ -500,7 +500,7 @@ def recorded(shared_data: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*.json")}
 
 
-def assert_says(reading: Reading, expected: list[Any]) -> None:
+def assert_reads(reading: Reading, expected: list[Any]) -> None:
     said: list[Any] = [
         f"unreadable: {event.problem}" if event.kind is EventKind.UNREADABLE else (event.kind, event.bucket, event.key)
         for event in reading.events
@@ -525,15 +525,15 @@ def test_every_recorded_event_has_its_expectation(recorded: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_a_recorded_event_says_what_it_should(name: str, recorded: dict[str, str]) -> None:
-    assert_says(read_body(recorded[name]), RECORDED[name])
+def test_a_recorded_event_is_read_as_expected(name: str, recorded: dict[str, str]) -> None:
+    assert_reads(read_body(recorded[name]), RECORDED[name])
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_what_a_recorded_event_brought_along_says_what_it_should(name: str, recorded: dict[str, str]) -> None:
+def test_a_body_inside_a_recorded_event_is_read_as_expected(name: str, recorded: dict[str, str]) -> None:
     content = json.loads(recorded[name])
     bodies = inner_bodies(content) if isinstance(content, dict) else []
     expected = INNER.get(name, [])
     assert len(bodies) == len(expected)
     for body, said in zip(bodies, expected, strict=True):
-        assert_says(read_body(body), [said])
+        assert_reads(read_body(body), [said])

@@ -1,4 +1,4 @@
-"""Events that no notification brought: of a listing, of a sweep, of a replay. None of them has a sequencer."""
+"""Events without a notification: of a listing, a sweep or a replay. They have no sequencer."""
 
 import json
 from datetime import UTC, datetime
@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billstream.common.lake import ProcessedKey
-from billstream.consumer.decide.decision import GONE, Answer, Verdict, decide
-from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.s3.listing import Listed
+from billstream.consumer.decide.decision import Answer, Verdict, decide
+from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
+from billstream.consumer.s3.listing import ListedObject
 from billstream.consumer.sqs.envelope import read_body
 from billstream.consumer.sqs.notifications import body
 from tests.unit.test_decision import World
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-LISTED = Listed("bucket", "k", "a", 1, TIME)
+LISTED = ListedObject("bucket", "k", "a", 1, TIME)
 CREATED = LISTED.created("ObjectCreated:Sweep")
 REMOVED = ObjectEvent(kind=EventKind.REMOVED, bucket="bucket", key="k", event_name="ObjectRemoved:Sweep")
 
@@ -41,18 +41,18 @@ def held(state: str, etag: str | None, *, version: str | None = None, sequencer:
         (held("removed", None), GONE, Verdict.STALE),
         (held("loaded", "b"), None, Verdict.ASK),
         (held("loaded", "b"), LISTED.version, Verdict.LOAD),
-        (held("loaded", "b"), ObjectVersion("v2", "b", 1), Verdict.STALE),  # the listing was older than the load
-        (held("loaded", "b"), GONE, Verdict.STALE),  # its removal is yet to come
+        (held("loaded", "b"), ObjectVersion("v2", "b", 1), Verdict.STALE),  # the listing is older than the load
+        (held("loaded", "b"), GONE, Verdict.STALE),  # the event of its removal is yet to arrive
     ],
 )
-def test_what_is_listed_is_loaded_only_if_the_store_still_has_it_and_the_ledger_has_not(
+def test_a_listed_object_is_loaded_only_if_the_store_still_has_it_and_the_ledger_has_not(
     known: ProcessedKey, current: Answer, verdict: Verdict, sequencer: str | None
 ) -> None:
     known = ProcessedKey(**{**known.__dict__, "sequencer": sequencer})
     assert decide(CREATED, known, current) is verdict
 
 
-def test_what_the_ledger_does_not_know_is_loaded() -> None:
+def test_an_object_that_the_ledger_does_not_know_is_loaded() -> None:
     assert decide(CREATED, None) is Verdict.LOAD
 
 
@@ -60,24 +60,26 @@ def test_what_the_ledger_does_not_know_is_loaded() -> None:
     ("current", "verdict"),
     [(None, Verdict.ASK), (GONE, Verdict.REMOVE), (ObjectVersion(None, "c", 1), Verdict.STALE)],
 )
-def test_what_a_sweep_misses_is_removed_only_if_the_store_says_so_too(current: Answer, verdict: Verdict) -> None:
+def test_an_object_missing_in_a_sweep_is_removed_only_if_the_store_confirms_it(
+    current: Answer, verdict: Verdict
+) -> None:
     assert decide(REMOVED, held("loaded", "b"), current) is verdict
 
 
 @pytest.mark.parametrize("state", ["loaded", "removed", "quarantined", "missing"])
-def test_a_forced_event_is_of_no_version_and_loads_whatever_is_held(state: str) -> None:
+def test_a_forced_event_names_no_version_and_loads_in_every_state(state: str) -> None:
     forced = CREATED.forced()
     assert not forced.has_identity
     assert decide(forced, held(state, "a")) is Verdict.LOAD
 
 
 class ListedWorld(World):
-    """A bucket that is now and then also listed, while its notifications come in any order."""
+    """A bucket that is also listed now and then, while its notifications arrive in any order."""
 
     def sweep(self) -> None:
-        """What a sweep would make of the bucket as it is now."""
+        """Add the event that a sweep of the current bucket would make."""
         if self.newest:
-            self.events.append(Listed("b", "k", str(self.newest.etag), 1, TIME).created("ObjectCreated:Sweep"))
+            self.events.append(ListedObject("b", "k", str(self.newest.etag), 1, TIME).created("ObjectCreated:Sweep"))
         else:
             self.events.append(
                 ObjectEvent(kind=EventKind.REMOVED, bucket="b", key="k", event_name="ObjectRemoved:Sweep")
@@ -109,13 +111,13 @@ def test_listings_between_notifications_in_any_order_end_with_what_the_bucket_ho
     assert world.in_force == ([str(world.newest.etag)] if world.newest else [])
 
 
-# -- notifications of ours ---------------------------------------------------------------------------------
+# -- our own notifications ---------------------------------------------------------------------------------
 
 keys = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 
 
 @given(key=keys, force=st.booleans(), size=st.integers(0, 2**40) | st.none())
-def test_a_notification_of_ours_is_read_as_it_was_meant(key: str, size: int | None, *, force: bool) -> None:
+def test_our_own_notification_is_read_back_as_the_same_event(key: str, size: int | None, *, force: bool) -> None:
     event = ObjectEvent(
         kind=EventKind.CREATED,
         bucket="billing",
@@ -131,7 +133,7 @@ def test_a_notification_of_ours_is_read_as_it_was_meant(key: str, size: int | No
 
 
 @pytest.mark.parametrize("mark", [None, True, "force", {}, {"force": False}, {"force": 1}, {"force": "true"}, []])
-def test_only_the_very_mark_forces(mark: object) -> None:
+def test_only_the_exact_mark_forces(mark: object) -> None:
     record = json.loads(body(CREATED))
     record["Records"][0]["billstream"] = mark
     [event] = read_body(json.dumps(record)).events
@@ -139,7 +141,7 @@ def test_only_the_very_mark_forces(mark: object) -> None:
     assert event.etag == "a"
 
 
-def test_whatever_a_forced_record_names_it_is_of_what_the_store_has() -> None:
+def test_a_forced_record_loads_the_current_version_whatever_it_names() -> None:
     record = json.loads(body(CREATED.forced()))
     record["Records"][0]["s3"]["object"] |= {"eTag": "x", "versionId": "v", "sequencer": "1"}
     [event] = read_body(json.dumps(record)).events

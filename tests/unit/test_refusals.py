@@ -1,4 +1,4 @@
-"""What becomes of an object that S3 does not hand out, by S3's error code and by whose bucket it is."""
+"""Errors of AWS: retried, quarantined or fatal, by the error code and by the owner of the bucket."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ from billstream.consumer.sqs.queue import translated as refused_by_sqs
 
 OURS, FOREIGN, ANY = Ownership("ours"), Ownership("another"), Ownership()
 
-# code, HTTP status: when the bucket is ours, when it is not, when nobody said which one is
+# code, HTTP status: if the bucket is ours, if it is not, if no bucket is configured
 CASES: list[tuple[str, int, type[BillstreamError], type[BillstreamError], type[BillstreamError]]] = [
     ("AccessDenied", 403, Fatal, Poison, Fatal),
     ("403", 403, Fatal, Poison, Fatal),
@@ -58,15 +58,15 @@ def refusal(code: str, status: int) -> ClientError:
     return ClientError(answer, "GetObject")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("code", "status", "ours", "foreign", "unsaid"), CASES)
-def test_a_refusal_is_the_objects_fault_or_ours_or_passes(
+@pytest.mark.parametrize(("code", "status", "ours", "foreign", "unconfigured"), CASES)
+def test_a_refusal_is_poison_or_fatal_or_retryable(
     code: str,
     status: int,
     ours: type[BillstreamError],
     foreign: type[BillstreamError],
-    unsaid: type[BillstreamError],
+    unconfigured: type[BillstreamError],
 ) -> None:
-    for ownership, expected in ((OURS, ours), (FOREIGN, foreign), (ANY, unsaid)):
+    for ownership, expected in ((OURS, ours), (FOREIGN, foreign), (ANY, unconfigured)):
         found = translated(refusal(code, status), "GET s3://ours/k", "ours", ownership)
         assert type(found) is expected, (ownership, found)
         assert str(found).startswith(f"GET s3://ours/k: {code}")
@@ -79,7 +79,7 @@ def test_a_refusal_is_the_objects_fault_or_ours_or_passes(
         ("InvalidRequest", OURS, "SSE-C"),
         ("AccessDenied", FOREIGN, "the bucket ours is not ours (BILLSTREAM_BUCKET is another)"),
         ("AccessDenied", OURS, "s3:GetObjectVersion"),
-        ("AccessDenied", OURS, "Without s3:ListBucket S3 says the same of an object that is not there"),
+        ("AccessDenied", OURS, "Without s3:ListBucket S3 answers the same for an object that does not exist"),
         ("ExpiredToken", OURS, "renew them"),
     ],
 )
@@ -87,7 +87,7 @@ def test_a_refusal_says_what_to_do(code: str, ownership: Ownership, words: str) 
     assert words in str(translated(refusal(code, 403), "GET s3://ours/k", "ours", ownership))
 
 
-def test_without_credentials_nobody_is_asked_and_waiting_does_not_help() -> None:
+def test_missing_credentials_are_fatal_and_a_missing_answer_is_retryable() -> None:
     for error in (NoCredentialsError(), NoRegionError()):
         assert isinstance(unanswered(error, "GET"), Fatal)
     assert "AWS_ACCESS_KEY_ID" in str(unanswered(NoCredentialsError(), "GET"))
@@ -95,14 +95,14 @@ def test_without_credentials_nobody_is_asked_and_waiting_does_not_help() -> None
         assert isinstance(unanswered(silence, "GET"), ServiceUnavailable)
 
 
-def test_sqs_too_refuses_credentials_for_good() -> None:
+def test_refused_credentials_are_fatal_for_sqs_too() -> None:
     for code in ("ExpiredToken", "InvalidClientTokenId"):
         assert isinstance(refused_by_sqs(refusal(code, 403), "receiving"), Fatal)
     assert isinstance(refused_by_sqs(refusal("RequestThrottled", 403), "receiving"), ServiceUnavailable)
 
 
 class TornOff:
-    """A client whose every call ends in what botocore lets through of the layer below it."""
+    """A client whose every call raises an error of urllib3 that botocore does not translate."""
 
     def __getattr__(self, _call: str) -> Callable[..., Any]:
         return self._call
@@ -128,12 +128,12 @@ CALLS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_connection_that_breaks_is_no_bug_of_ours(call: Callable[[], object]) -> None:
+def test_a_broken_connection_is_retryable(call: Callable[[], object]) -> None:
     with pytest.raises(ServiceUnavailable, match="Connection broken"):
         call()
 
 
-def test_a_staged_file_that_cannot_be_removed_for_a_broken_connection_is_left(
+def test_a_staged_file_that_cannot_be_removed_is_left_with_a_log_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("common.aws.s3_client", lambda: TORN)

@@ -147,7 +147,7 @@ def test_what_is_settled_is_acknowledged_and_counted(bench: Bench) -> None:
     bench.intake.answers = {"twice": duplicate}
     ids = bench.send("a.csv", "twice-b.csv", "c.csv")
     summary = bench.worker().run(drain=True)
-    assert (bench.queue.deleted, bench.queue.held, bench.queue.released) == (ids, [], [])
+    assert (bench.queue.deleted, bench.queue.messages, bench.queue.released) == (ids, [], [])
     assert (summary.messages, summary.files, summary.rows) == (3, 2, 4)
     assert summary.outcomes == {"loaded": 2, "duplicate": 1}
 
@@ -220,7 +220,7 @@ def test_keys_that_are_not_included_and_test_events_are_acknowledged_and_counted
     bench.queue.send(body("old.csv", name="LifecycleExpiration:Delete"))
     summary = bench.worker().run(drain=True)
     assert bench.intake.keys == [["a.csv"]]
-    assert bench.queue.held == []
+    assert bench.queue.messages == []
     assert summary.outcomes == {"not_included": 3, "ignored": 2, "loaded": 1}
 
 
@@ -281,7 +281,7 @@ def test_a_queue_that_is_away_is_waited_for(bench: Bench, call: str) -> None:
     bench.send("a.csv")
     bench.worker().run(drain=True)
     assert bench.stop.waits == [2]
-    assert bench.queue.held == []
+    assert bench.queue.messages == []
 
 
 @pytest.mark.parametrize("call", ["delete", "release"])
@@ -299,7 +299,7 @@ def test_what_was_received_before_the_queue_went_away_is_settled(bench: Bench) -
     receive = bench.queue.receive
 
     def fails_the_second_time(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
-        if bench.queue.deleted == [] and bench.queue.held[0].receives:
+        if bench.queue.deleted == [] and bench.queue.messages[0].receives:
             raise ServiceUnavailable("away")
         return receive(limit, wait_seconds)
 
@@ -356,7 +356,7 @@ def test_a_batch_is_settled_when_its_first_message_is_old_enough(bench: Bench) -
 def test_a_drain_takes_what_there_is_and_waits_for_what_is_in_flight(bench: Bench) -> None:
     bench.send("a.csv")
     bench.send("hidden.csv")
-    bench.queue.held[1].visible_at = bench.clock.now + 40
+    bench.queue.messages[1].visible_at = bench.clock.now + 40
     bench.worker().run(drain=True)
     assert bench.intake.keys == [["a.csv"], ["hidden.csv"]]
 
@@ -373,19 +373,19 @@ def test_told_to_stop_it_receives_nothing_more(bench: Bench) -> None:
     bench.stop.request()
     ids = bench.send("a.csv")
     bench.worker().run()
-    assert (bench.queue.ids(), bench.queue.held[0].receives) == (ids, 0)
+    assert (bench.queue.ids(), bench.queue.messages[0].receives) == (ids, 0)
 
 
 def test_told_to_stop_while_it_settles_it_finishes_and_acknowledges(bench: Bench) -> None:
     bench.intake.before = bench.stop.request
     bench.send("a.csv")
     bench.worker().run()
-    assert bench.queue.held == []
+    assert bench.queue.messages == []
 
 
 def test_told_to_stop_while_it_gathers_it_gives_back_at_once_what_was_not_begun(bench: Bench) -> None:
     ids = bench.send("a.csv", "b.csv")
-    bench.until(lambda: bench.queue.held[0].receives > 0)
+    bench.until(lambda: bench.queue.messages[0].receives > 0)
     bench.worker().run()
     assert bench.intake.batches == []
     assert bench.queue.released == [(message, 0) for message in ids]
@@ -424,4 +424,4 @@ def test_a_periodic_task_that_cannot_be_done_is_tried_again_and_stops_nothing(be
     bench.until(lambda: not results)
     bench.worker(periodic=[Periodic(1, task, bench.clock)]).run()
     assert results == []
-    assert bench.queue.held == []
+    assert bench.queue.messages == []

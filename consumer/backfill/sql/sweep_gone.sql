@@ -1,5 +1,5 @@
--- The objects that the ledger takes to be there and the listing does not have, numbered from 0. Grain: one object.
+-- The objects that the ledger knows and the listing does not have, numbered from 0. Grain: one object.
 CREATE OR REPLACE TEMP TABLE sweep_gone AS
 SELECT row_number() OVER (ORDER BY key) - 1 AS number, key
-FROM sweep_held
+FROM sweep_known
 WHERE scope_id NOT IN (SELECT scope_id FROM sweep_listed)
