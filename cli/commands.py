@@ -8,18 +8,16 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from billstream import __version__
 from billstream.aggregator.loop import follow
 from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.cli import changes, operator_commands, profiles, report, wiring
 from billstream.cli.demo.commands import app as demo_app
-from billstream.cli.helptext import examples
-from billstream.cli.output import Format, console, shown, write_result
+from billstream.cli.output import Format, write_result
 from billstream.cli.query import read_only
 from billstream.cli.settings_table import markdown
 from billstream.cli.status import read_status
-from billstream.cli.terminal import AsJson, write_json
+from billstream.cli.terminal import AsJson, console, examples, shown, write_json
 from billstream.common import aws as aws_clients
 from billstream.common.errors import BillstreamError
 from billstream.common.lake.connect import connect_sql
@@ -47,6 +45,8 @@ def run(stop: Stop | None) -> None:
 
 def _print_version(*, wanted: bool) -> None:
     if wanted:
+        from billstream import __version__  # noqa: PLC0415 - it reads the metadata of the installed package
+
         sys.stdout.write(f"billstream {__version__}\n")
         raise typer.Exit
 

@@ -7,11 +7,10 @@ import typer
 
 from billstream.cli import quarantine, verify, wiring
 from billstream.cli.dlq import report as dlq_report
-from billstream.cli.helptext import examples
 from billstream.cli.replay import Order, Origin, carry_out, selection
 from billstream.cli.replay import report as replay_report
 from billstream.cli.sweeping import foresee_sweep
-from billstream.cli.terminal import AsJson, exit_code, interruptible, progress, write_json
+from billstream.cli.terminal import AsJson, examples, exit_code, interruptible, progress, write_json
 from billstream.cli.verify import report as verify_report
 from billstream.common.runtime import process_name
 from billstream.consumer.backfill.backfill import BackfillResult
@@ -22,13 +21,23 @@ from billstream.consumer.sqs.redrive import FASTEST, Redrive
 app = typer.Typer(rich_markup_mode=None)
 app.add_typer(quarantine.app, name="quarantine")
 
+FirstDay = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="DAY",
+        help="First day of the objects (UTC), e.g. 2026-03-31. Default: no limit.",
+    ),
+]
+LastDay = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="DAY",
+        help="Last day of the objects (UTC), e.g. 2026-03-31. Default: no limit.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
-
-
-def _day(option: str) -> typer.models.OptionInfo:
-    """Return an option that takes a day."""
-    help_text = f"{option} day of the objects (UTC), e.g. 2026-03-31. Default: no limit."
-    return typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help=help_text)  # type: ignore[no-any-return]
 
 
 @app.command(epilog=examples("billstream dlq", "billstream dlq --limit 5 --json"))
@@ -87,8 +96,8 @@ def redrive(
 def replay(  # noqa: PLR0913 - each is an option of the command
     *,
     prefix: Annotated[str, typer.Option(help="First characters of the keys, e.g. exports/. Default: all keys.")] = "",
-    since: Annotated[datetime | None, _day("First")] = None,
-    until: Annotated[datetime | None, _day("Last")] = None,
+    since: FirstDay = None,
+    until: LastDay = None,
     partition: Annotated[
         str, typer.Option(help="Folders in the keys, e.g. year=2026/month=03. Default: all folders.")
     ] = "",

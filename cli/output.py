@@ -1,9 +1,7 @@
-"""Results for people and for programs: a table, JSON, CSV, Arrow or Parquet; and texts of strangers made harmless."""
+"""Results for people and for programs: a table, JSON, CSV, Arrow or Parquet."""
 
 import csv
-import datetime as dt
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -13,23 +11,12 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
+from billstream.cli.terminal import ELLIPSIS, console, plain, printable, shown
 from billstream.common.errors import Fatal
-from billstream.common.texts import decimal_text
 
-WIDE = 10_000
-"""Columns of an output that is not a terminal: its reader folds it later, or greps it line by line."""
-
-ELLIPSIS = "…"
 MIN_WIDTH = 8  # characters of a column, however narrow the terminal is
-
-
-def console() -> Console:
-    """Return standard output for people: as wide as the terminal; never folded into a file or a pipe."""
-    return Console(soft_wrap=True, highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 class Format(StrEnum):
@@ -171,50 +158,6 @@ def _unique(names: Sequence[str]) -> list[str]:
             new = f"{new}_{number}"
         found[new] = None
     return list(found)
-
-
-# -- texts ---------------------------------------------------------------------------------------------------
-
-
-def shown(text: str) -> Text:
-    """Return a stranger's text for a cell or lines of its own: no markup, no commands to the terminal."""
-    return Text(_lines(text))
-
-
-def marked(text: str) -> str:
-    """Return a stranger's text for a place where markup is read: taken literally, no commands to the terminal."""
-    return escape(_lines(text))
-
-
-def _lines(text: str) -> str:
-    return "\n".join(printable(line, None) for line in text.split("\n"))
-
-
-def printable(text: str | None, longest: int | None = 500) -> str:
-    """Return a stranger's text as one line without commands to the terminal; a longer one is cut."""
-    text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text or "")
-    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}{ELLIPSIS}"
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB or a command has
-    """Return a value as JSON can hold it: decimals as strings, times as RFC 3339."""
-    if isinstance(value, dict):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, Decimal):
-        return decimal_text(value)
-    if isinstance(value, dt.datetime | dt.date | dt.time):
-        return _moment(value)
-    # JSON has no word for a number that is not finite, and none for other types.
-    finite = not isinstance(value, float) or math.isfinite(value)
-    return value if isinstance(value, str | int | float | bool | None) and finite else str(value)
-
-
-def _moment(value: dt.datetime | dt.date | dt.time) -> str:
-    if isinstance(value, dt.datetime) and value.tzinfo is not None:
-        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-    return value.isoformat()
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

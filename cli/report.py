@@ -8,10 +8,9 @@ from rich.table import Table
 
 from billstream.aggregator.refresh import RefreshReport
 from billstream.cli import words
-from billstream.cli.output import printable, shown
 from billstream.cli.settings_table import current
 from billstream.cli.status import Status
-from billstream.cli.terminal import add_row, table, utc
+from billstream.cli.terminal import add_row, printable, shown, table, utc
 from billstream.common.settings import Settings
 from billstream.common.texts import counted
 from billstream.consumer.backfill.local_files import Loading
@@ -106,7 +105,7 @@ def settings(out: Console, values: Settings) -> None:
 
 def _outcomes(counts: Table, outcomes: Mapping[str, int]) -> None:
     for label, count in sorted(outcomes.items()):
-        add_row(counts, words.outcome(label), f"{count:,}")
+        add_row(counts, words.OUTCOMES.get(label, label), f"{count:,}")
 
 
 def _aggregates(state: Status) -> str:

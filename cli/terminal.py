@@ -1,18 +1,22 @@
-"""Everything that commands share when they write: tables, progress, JSON, plurals and times."""
+"""What all commands share: the form of their help, and text, tables, JSON, times and progress on the terminal."""
 
+import datetime as dt
 import json
+import math
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from billstream.cli.output import console, plain, printable
 from billstream.common.stop import Stop
+from billstream.common.texts import decimal_text
 
 PATIENCE_SECONDS = 3600.0
 """Seconds that an open micro-batch may take once a command was told to end; no other process would finish it."""
@@ -22,7 +26,24 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C has ended early, as in shells."""
 
+WIDE = 10_000
+"""Columns of an output that is not a terminal: its reader folds it later, or greps it line by line."""
+
+ELLIPSIS = "…"
+
+
+def console() -> Console:
+    """Return standard output for people: as wide as the terminal; never folded into a file or a pipe."""
+    return Console(soft_wrap=True, highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+
+
 out = console()
+
+
+def examples(*lines: str) -> str:
+    """Return the epilog of a command's help: its examples, each on a line of its own."""
+    # \b keeps click from folding the lines into a paragraph.
+    return "\n".join(["\b", "Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
 
 
 def say(text: str, *, style: str | None = None) -> None:
@@ -83,3 +104,47 @@ def exit_code(stop: Stop, *, fine: bool) -> int:
     if stop.requested:
         return INTERRUPTED
     return 0 if fine else 1
+
+
+# -- texts of strangers -------------------------------------------------------------------------------------
+
+
+def shown(text: str) -> Text:
+    """Return a stranger's text for a cell or lines of its own: no markup, no commands to the terminal."""
+    return Text(_lines(text))
+
+
+def marked(text: str) -> str:
+    """Return a stranger's text for a place where markup is read: taken literally, no commands to the terminal."""
+    return escape(_lines(text))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line, None) for line in text.split("\n"))
+
+
+def printable(text: str | None, longest: int | None = 500) -> str:
+    """Return a stranger's text as one line without commands to the terminal; a longer one is cut."""
+    text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text or "")
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}{ELLIPSIS}"
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB or a command has
+    """Return a value as JSON can hold it: decimals as strings, times as RFC 3339."""
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return _moment(value)
+    # JSON has no word for a number that is not finite, and none for other types.
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return value if isinstance(value, str | int | float | bool | None) and finite else str(value)
+
+
+def _moment(value: dt.datetime | dt.date | dt.time) -> str:
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat()

@@ -21,7 +21,7 @@ from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.interest import BillingFiles, Interest
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.errors import Ownership

@@ -3,11 +3,9 @@
 The keys are the public ones: states of the ledger, outcomes of an event, and verdicts.
 """
 
-from collections.abc import Mapping
-
 from billstream.consumer.decide.states import State
 
-OUTCOMES: Mapping[str, str] = {
+OUTCOMES: dict[str, str] = {
     State.LOADED: "loaded",
     State.UNCHANGED: "unchanged: new version, same content",
     "duplicate": "already loaded: nothing changed",
@@ -26,7 +24,7 @@ OUTCOMES: Mapping[str, str] = {
 }
 """What became of an event, by its label."""
 
-FORESEEN: Mapping[str, str] = {
+FORESEEN: dict[str, str] = {
     "load": "would be read, and loaded unless unchanged",
     "remove": "would be removed",
     "duplicate": "already processed: nothing would change",
@@ -39,13 +37,3 @@ FORESEEN: Mapping[str, str] = {
     "ask": "S3 would be asked which version is current",
 }
 """What would become of an event, by its verdict."""
-
-
-def outcome(label: str) -> str:
-    """Return the words for what became of an event."""
-    return OUTCOMES.get(label, label)
-
-
-def foreseen(verdict: str) -> str:
-    """Return the words for what would become of an event."""
-    return FORESEEN.get(verdict, verdict)

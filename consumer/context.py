@@ -7,7 +7,7 @@ from billstream.common.settings import DuplicatePolicy
 from billstream.consumer.commit.breaker import Breaker
 from billstream.consumer.commit.ledger import EntryBuilder
 from billstream.consumer.decode import Staging
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.objects import ObjectStore

@@ -1,8 +1,13 @@
 """What a notification says about one object: the values that flow through the consumer."""
 
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 FILE_BUCKET = "file:"
 """The bucket of local files; their keys are absolute paths."""
@@ -97,3 +102,33 @@ class Later(Exception):  # noqa: N818 - it names an outcome, not a thing
         self.reason = reason
         self.unavailable = unavailable
         self.missing = missing
+
+
+def batches(
+    items: Iterable[Item],
+    most: int,
+    *,
+    most_bytes: float = math.inf,
+    size_bytes: Callable[[Item], int] = lambda _: 0,
+) -> Iterator[list[Item]]:
+    """Yield the items in batches, in their order; no batch is empty.
+
+    A batch is closed by the item that fills it. So it never has more than `most` items, but it may be larger than
+    `most_bytes` by a part of its last item: a single item of any size has its place.
+
+    Args:
+        items: read one by one, so that they may come from a listing that takes a while.
+        most: items in a batch, 1 or more.
+        most_bytes: the size at which a batch is full; no limit when it is left out.
+        size_bytes: returns the size of one item in bytes.
+    """
+    batch: list[Item] = []
+    total = 0
+    for item in items:
+        batch.append(item)
+        total += size_bytes(item)
+        if len(batch) >= most or total >= most_bytes:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch

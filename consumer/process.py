@@ -148,18 +148,15 @@ class ObjectWork:
         newest = {scope: key.entry_id if key else None for scope, key in held.items()}
         # An event without identity takes what the store has: once its scope has moved on, what it has by now. So does
         # the removal of one version, after which another may be current.
-        self._fetcher.forget(
-            [
-                event.scope
-                for event in self._events
-                if (not event.has_identity or event.kind is EventKind.REMOVED)
-                and self._newest.get(event.scope, newest[event.scope]) != newest[event.scope]
-            ]
-        )
+        for event in self._events:
+            moved_on = self._newest.get(event.scope, newest[event.scope]) != newest[event.scope]
+            if moved_on and (not event.has_identity or event.kind is EventKind.REMOVED):
+                self._fetcher.forget(event.scope)
         self._newest = newest
         steps = [Step(event, held[event.scope], decide(event, held[event.scope])) for event in self._events]
         asking = [step.event for step in steps if step.verdict is Verdict.ASK]
-        answers = dict(zip([event.scope for event in asking], ask_current(self._context.objects, asking), strict=True))
+        current = ask_current(self._context.objects, asking) if asking else []
+        answers = dict(zip([event.scope for event in asking], current, strict=True))
         for number, step in enumerate(steps):
             answer = answers.get(step.event.scope)
             if isinstance(answer, Later):

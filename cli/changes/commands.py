@@ -9,8 +9,7 @@ from billstream.aggregator.restatements.comparison import read_restatements
 from billstream.aggregator.restatements.intervals import Point, interval_between, read_point
 from billstream.cli import wiring
 from billstream.cli.changes import report
-from billstream.cli.helptext import examples
-from billstream.cli.terminal import AsJson
+from billstream.cli.terminal import AsJson, examples
 from billstream.common.errors import Fatal
 
 app = typer.Typer(rich_markup_mode=None)

@@ -13,7 +13,7 @@ from billstream.cli.demo.findings import Findings
 from billstream.cli.demo.samples import Story, Truth
 from billstream.cli.demo.verdict import Check, true_to
 from billstream.cli.demo.waiting import wait_until_processed
-from billstream.cli.output import marked
+from billstream.cli.terminal import marked
 from billstream.common.errors import Fatal
 
 REPEATED_NOTIFICATIONS = 3

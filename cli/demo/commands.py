@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from billstream.cli import wiring
-from billstream.cli.helptext import examples
-from billstream.cli.output import console
+from billstream.cli.terminal import console, examples
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -20,7 +20,7 @@ from billstream.cli.demo.summary import print_kept, print_summary
 from billstream.cli.demo.verdict import consistent
 from billstream.cli.demo.waiting import queue_depth
 from billstream.cli.demo.world import World, running_world
-from billstream.cli.output import marked
+from billstream.cli.terminal import marked
 from billstream.common.errors import BillstreamError
 from billstream.common.retries import patiently
 

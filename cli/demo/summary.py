@@ -13,7 +13,7 @@ from billstream.cli.demo.samples import Truth
 from billstream.cli.demo.surroundings import access
 from billstream.cli.demo.verdict import Check
 from billstream.cli.demo.world import World
-from billstream.cli.output import marked, printable
+from billstream.cli.terminal import marked, printable
 from billstream.consumer.decide.states import State
 
 MOST_REASONS = 8

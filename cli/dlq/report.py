@@ -54,5 +54,5 @@ def _letter(one: Diagnosis) -> None:
         add_row(rows, "  event", case.event_name)
         add_row(rows, "  ledger", case.state or "no entry")
         add_row(rows, "  reason", case.reason or "unknown")
-        add_row(rows, "  redrive", words.foreseen(case.verdict))
+        add_row(rows, "  redrive", words.FORESEEN.get(case.verdict, case.verdict))
     out.print(rows)

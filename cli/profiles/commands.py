@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli.helptext import examples
-from billstream.cli.output import printable
 from billstream.cli.profiles import report
-from billstream.cli.terminal import AsJson
+from billstream.cli.terminal import AsJson, examples, printable
 from billstream.common.errors import Fatal
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings

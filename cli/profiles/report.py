@@ -6,8 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from billstream.cli.output import printable
-from billstream.cli.terminal import add_row, on_terminal, out, say, table, write_json
+from billstream.cli.terminal import add_row, on_terminal, out, printable, say, table, write_json
 from billstream.common.texts import counted, decimal_text
 from billstream.consumer.trial.catalogue import Listed
 from billstream.consumer.trial.examples import Feeding

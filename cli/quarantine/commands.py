@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from billstream.cli import wiring
-from billstream.cli.helptext import examples
 from billstream.cli.quarantine import report
-from billstream.cli.terminal import AsJson, exit_code, interruptible, progress
+from billstream.cli.terminal import AsJson, examples, exit_code, interruptible, progress
 from billstream.common.errors import Fatal
 from billstream.consumer.quarantine import named, quarantined, rejected_records, reload_objects
 

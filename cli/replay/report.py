@@ -33,7 +33,10 @@ def _fed(found: BackfillResult) -> None:
         say("Nothing to do: the ledger has everything.")
         return
     # No message goes back to a queue here: "returned to the queue" would be wrong.
-    counts = {words.outcome(name) if name != "released" else "not processed": n for name, n in found.outcomes.items()}
+    counts = {
+        words.OUTCOMES.get(name, name) if name != "released" else "not processed": n
+        for name, n in found.outcomes.items()
+    }
     rejected = {"rejected records (see `billstream quarantine list`)": found.rejected} if found.rejected else {}
     _counts(dict(sorted(counts.items())) | {"rows": found.rows} | rejected)
     for one in found.unprocessed:
@@ -42,7 +45,7 @@ def _fed(found: BackfillResult) -> None:
 
 def _forecast(found: Forecast) -> None:
     counts = {"objects": found.objects, "bytes": found.size_bytes}
-    _counts(counts | {words.foreseen(verdict): count for verdict, count in sorted(found.verdicts.items())})
+    _counts(counts | {words.FORESEEN.get(verdict, verdict): count for verdict, count in sorted(found.verdicts.items())})
     say("Nothing was changed.")
 
 

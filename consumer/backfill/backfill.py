@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.consumer.batches import batches
 from billstream.consumer.commit.outcome import Outcome
-from billstream.consumer.events import ObjectEvent
+from billstream.consumer.events import ObjectEvent, batches
 from billstream.consumer.intake import Intake
 
 MOST_LISTED = 100

@@ -9,7 +9,7 @@ from billstream.common.stop import Stop
 from billstream.consumer.backfill.backfill import Backfill, BackfillResult
 from billstream.consumer.backfill.replay import Source, expected_verdicts
 from billstream.consumer.events import FILE_BUCKET, ObjectEvent
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.sqs.notifications import Notifications
 
 Progress = Callable[[int], None]

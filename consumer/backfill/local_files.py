@@ -7,12 +7,11 @@ from pathlib import Path
 
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
-from billstream.consumer.batches import batches
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.decide.states import State
-from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent, batches
 from billstream.consumer.intake import Intake
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 
 _UNNAMEABLE = "The file's name is not UTF-8, so it was not loaded. Rename the file, and load it again."
 
@@ -93,26 +92,21 @@ def load_files(
         Retryable: the lake does not answer; what was loaded stays, and the same command goes on from there.
     """
     loading = Loading()
-    # File systems take any bytes as a name; the ledger's names are text.
-    named = [path for path in files if _is_text(path)]
-    loading.troubles += [(ascii(str(path)), _UNNAMEABLE) for path in files if not _is_text(path)]
+    named = []
+    for path in files:
+        # File systems take any bytes as a name, which Python shows as lone surrogates; the ledger's names are text.
+        if any("\ud800" <= character <= "\udfff" for character in str(path)):
+            loading.troubles.append((ascii(str(path)), _UNNAMEABLE))
+        else:
+            named.append(path)
     for batch in batches(
         named, settings.batch_files, most_bytes=settings.batch_bytes, size_bytes=lambda path: path.stat().st_size
     ):
-        for outcome in intake.process([_event(path) for path in batch]):
+        events = [
+            ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load") for path in batch
+        ]
+        for outcome in intake.process(events):
             loading.add(outcome)
         progress(len(batch))
     loading.end()
     return loading
-
-
-def _is_text(path: Path) -> bool:
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _event(path: Path) -> ObjectEvent:
-    return ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load")

@@ -12,8 +12,7 @@ from billstream.consumer.decide.decision import Answer, Verdict, decide
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.layouts.interest import Interest
-from billstream.consumer.layouts.layout import PartOf
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts, PartOf
 from billstream.consumer.s3.listing import Bucket
 
 EVENT_NAME = "ObjectCreated:Replay"

@@ -128,6 +128,7 @@ STATE_OF: dict[Verdict, State] = {
 }
 """A verdict says what to do, a state what was done. `DUPLICATE`, `ASK` and `RELEASE` write no entry."""
 
+_OF_LOADED_ROWS = ("rows_loaded", "values_rounded", "billed_totals", "first_charge_day", "last_charge_day")
 _WITHDRAWN = "The object was removed after the active rows were loaded, and before the version that cannot be loaded."
 _PART_OF_DELIVERY = "It is a part of a delivery, which stays as a whole."
 
@@ -213,31 +214,25 @@ class EntryBuilder:
         """
         before = held.load_id if held else None
         entry_id = prepared.load_id if prepared else new_id()
+        loaded = state is State.LOADED
         version = prepared.version if prepared and prepared.version else event
         told: dict[str, Any] = {
             "entry_id": entry_id,
             "scope": event.scope,
             "bucket": event.bucket,
             "key": event.key,
-            "load_id": entry_id if state is State.LOADED else before if keeps_rows else None,
+            "load_id": entry_id if loaded else before if keeps_rows else None,
             "previous_load_id": before,
-            "version_id": version.version_id,
-            "etag": version.etag,
-            "size_bytes": version.size_bytes,
             "sequencer": event.sequencer,
-            "content_sha256": prepared.content_sha256 if prepared else None,
-            "profile": prepared.tabular.profile if prepared and prepared.tabular else None,
-            "rows_rejected": load.rows_rejected if load else 0,
             "event_name": event.event_name,
             "event_time": event.event_time,
         }
-        if state is State.LOADED and load:
-            told |= {
-                "rows_loaded": load.rows_loaded,
-                "values_rounded": load.values_rounded,
-                "billed_totals": load.billed_totals,
-                "first_charge_day": load.first_charge_day,
-                "last_charge_day": load.last_charge_day,
-            }
-        now, consumer_id = self.clock(), self.consumer_id
-        return LedgerEntry(state=state, processed_at=now, consumer_id=consumer_id, **(told | columns))
+        told |= {name: getattr(version, name) for name in ("version_id", "etag", "size_bytes")}
+        if prepared:
+            told["content_sha256"] = prepared.content_sha256
+            told["profile"] = prepared.tabular.profile if prepared.tabular else None
+        if load:
+            told["rows_rejected"] = load.rows_rejected
+        if load and loaded:
+            told |= {name: getattr(load, name) for name in _OF_LOADED_ROWS}
+        return LedgerEntry(state=state, processed_at=self.clock(), consumer_id=self.consumer_id, **(told | columns))

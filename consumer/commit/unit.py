@@ -19,15 +19,6 @@ _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason"
 _REJECTED = pa.schema([pa.field(name, pa.string()) for name in _TEXT] + [pa.field("line", pa.int64())])
 
 
-def retract_rows(con: duckdb.DuckDBPyConnection, load_ids: Sequence[str]) -> None:
-    """Delete the rows of these loads, inside the open transaction."""
-    if not load_ids:
-        return
-    # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
-    doomed = ", ".join(literal(load_id) for load_id in load_ids)
-    con.execute(f"DELETE FROM charges WHERE load_id IN ({doomed})")
-
-
 @dataclass
 class Unit:
     """The content of one transaction.
@@ -85,7 +76,10 @@ class Unit:
         return lake.commit(self._write, claims=self.claims, author=author, message=message)
 
     def _write(self, con: duckdb.DuckDBPyConnection) -> None:
-        retract_rows(con, self.replaced)
+        if self.replaced:
+            # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
+            doomed = ", ".join(literal(load_id) for load_id in self.replaced)
+            con.execute(f"DELETE FROM charges WHERE load_id IN ({doomed})")
         for path in self.staged_paths:
             con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
         if self.entries:

@@ -10,7 +10,7 @@ from billstream.common.statements import statement
 from billstream.consumer.backfill.replay import expected_verdict
 from billstream.consumer.decide.decision import Verdict
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.sqs.dead_letters import DeadLetter
 from billstream.consumer.sqs.envelope import read_body
 

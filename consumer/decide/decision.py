@@ -67,7 +67,7 @@ def meant(event: ObjectEvent, current: Answer) -> ObjectEvent:
 
     It keeps its place in the order of events: what was told before it tells of an older state.
     """
-    if not _removes_one_version(event) or not isinstance(current, ObjectVersion):
+    if current is None or not _removes_one_version(event) or not isinstance(current, ObjectVersion):
         return event
     return replace(
         event,

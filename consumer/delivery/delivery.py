@@ -165,35 +165,35 @@ class Delivery:
             self._manifest(event, held, State.DELIVERED, delivery_id=delivery_id),
             (delivered, active),
         ]
-        for part in parts:
-            prepared = self._done.prepared.get(part.event.scope)
-            load = self._done.load(part)
-            version = prepared.version if prepared and prepared.version else part.version
-            # The part's own event may have told a sequencer; it stays the one of that very version.
-            same = part.held is not None and part.held.etag is not None and part.held.etag == version.etag
-            about = replace(
-                part.event,
-                version_id=version.version_id,
-                etag=version.etag,
-                size_bytes=version.size_bytes,
-                sequencer=part.held.sequencer if same and part.held else None,
-                event_time=version.last_modified,
-            )
-            if load:
-                entry = builder.entry(
-                    about, part.held, State.LOADED, prepared=load[0], load=load[1], delivery_id=delivery_id
-                )
-            else:
-                content = part.held.content_sha256 if part.held else None
-                entry = builder.entry(
-                    about, part.held, State.UNCHANGED, content_sha256=content, delivery_id=delivery_id
-                )
-            changes.append((entry, part.held))
+        changes += [(self._of_part(part, delivery_id), part.held) for part in parts]
         before = parts_of(self._context.lake, active.load_id) if active and active.load_id else []
         before += loads_without_delivery(self._context.lake, event.bucket, self._role)
         claimed = {entry.scope for entry, _ in changes}
         gone = [name for name in before if name.scope not in claimed]
         return changes + self._take_out(gone, delivery_id, "The delivery that took its place does not have it.")
+
+    def _of_part(self, part: Part, delivery_id: str) -> LedgerEntry:
+        """Return the entry of a part: loaded, or unchanged where its active rows stay."""
+        prepared, held = self._done.prepared.get(part.event.scope), part.held
+        version = prepared.version if prepared and prepared.version else part.version
+        # A sequencer that an event of the part has told stays the one of that very version.
+        same = held is not None and held.etag is not None and held.etag == version.etag
+        about = replace(
+            part.event,
+            version_id=version.version_id,
+            etag=version.etag,
+            size_bytes=version.size_bytes,
+            sequencer=held.sequencer if held and same else None,
+            event_time=version.last_modified,
+        )
+        if new := self._done.load(part):
+            return self._context.entries.entry(
+                about, held, State.LOADED, prepared=new[0], load=new[1], delivery_id=delivery_id
+            )
+        content = held.content_sha256 if held else None
+        return self._context.entries.entry(
+            about, held, State.UNCHANGED, content_sha256=content, delivery_id=delivery_id
+        )
 
     def _late(self, event: ObjectEvent, manifest: Manifest, held: Held, active: ProcessedKey) -> Changes:
         """Return the entries of a delivery older than the active one; parts that wait for it wait in vain."""

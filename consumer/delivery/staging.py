@@ -10,13 +10,12 @@ from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.failpoints import failpoint
 from billstream.common.ids import new_id
 from billstream.common.scratch import needing_room
-from billstream.consumer.batches import batches
 from billstream.consumer.commit.ledger import no_row_fits
 from billstream.consumer.context import Context
 from billstream.consumer.decide.decision import same_version
 from billstream.consumer.decode import Staged, StagedLoad
 from billstream.consumer.delivery.parts import Part
-from billstream.consumer.events import Later, ObjectEvent, ObjectVersion
+from billstream.consumer.events import Later, ObjectEvent, ObjectVersion, batches
 from billstream.consumer.layouts.manifest import MAX_BYTES
 from billstream.consumer.s3.fetch import Fetcher, Prepared
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from billstream.common.settings import Settings
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 
 
 class Interest(Protocol):

@@ -100,10 +100,9 @@ class Fetcher:
         self._fetched.update(zip([event.scope for event in new], _at_once(self._get, new), strict=True))
         return [self._fetched[event.scope] for event in events]
 
-    def forget(self, scopes: Sequence[str]) -> None:
-        """Fetch the objects of these scopes again the next time they are asked for."""
-        for scope in scopes:
-            self._fetched.pop(scope, None)
+    def forget(self, scope: str) -> None:
+        """Fetch the object of this scope again the next time it is asked for."""
+        self._fetched.pop(scope, None)
 
     def _get(self, event: ObjectEvent) -> Prepared | Later:
         """Fetch one object, read its text, find its profile. What was found until one of them failed is kept."""

@@ -1,6 +1,6 @@
 """Micro-batches from the queue: several receives make one, until it is full by files or bytes, or old enough.
 
-`consumer.batches` splits items that are at hand. Here time closes a batch as well, and each receive asks for no more
+`events.batches` splits items that are at hand. Here time closes a batch as well, and each receive asks for no more
 messages than fit.
 """
 

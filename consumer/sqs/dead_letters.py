@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from billstream.common.aws import NO_ANSWER
-from billstream.consumer.batches import batches
+from billstream.consumer.events import batches
 from billstream.consumer.sqs.queue import BATCH, SqsQueue, translated
 
 if TYPE_CHECKING:

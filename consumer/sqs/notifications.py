@@ -15,8 +15,7 @@ from botocore.exceptions import ClientError
 
 from billstream.common.aws import NO_ANSWER
 from billstream.common.errors import ServiceUnavailable
-from billstream.consumer.batches import batches
-from billstream.consumer.events import ObjectEvent
+from billstream.consumer.events import ObjectEvent, batches
 from billstream.consumer.sqs.envelope import REPLAY_MARK
 from billstream.consumer.sqs.queue import BATCH, translated
 

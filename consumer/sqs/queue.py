@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, credentials_refused, unanswered
 from billstream.common.errors import Fatal, ServiceUnavailable
 from billstream.common.settings import Settings
-from billstream.consumer.batches import batches
+from billstream.consumer.events import batches
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -11,7 +11,7 @@ from typing import Any
 from billstream.common.settings import RemovalPolicy
 from billstream.consumer.events import ObjectEvent
 from billstream.consumer.intake import Intake
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.s3.objects import ObjectStore
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import House, bill

@@ -17,7 +17,7 @@ from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging
 from billstream.consumer.events import ObjectEvent
 from billstream.consumer.intake import Intake
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.objects import ObjectStore

@@ -22,7 +22,7 @@ from billstream.consumer.decide.states import OF_DELIVERIES, State
 from billstream.consumer.events import EXPORT_BUCKET, EventKind, ObjectEvent
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.interest import BillingFiles
-from billstream.consumer.layouts.registry import Layouts
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.profiles import ProfileRegistry
 from tests.integration.exports_support import LAYOUTS, VENDORS, Site
 from tests.integration.intake_support import House, again, bill, entry_of, labels

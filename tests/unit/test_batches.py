@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billstream.consumer.batches import batches
+from billstream.consumer.events import batches
 
 
 @pytest.mark.parametrize(

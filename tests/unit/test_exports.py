@@ -14,10 +14,9 @@ from billstream.common.errors import Fatal, Poison
 from billstream.common.lake import ProcessedKey
 from billstream.common.settings import Settings
 from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
-from billstream.consumer.layouts.layout import ManifestOf, PartOf
+from billstream.consumer.layouts.layout import Layouts, ManifestOf, PartOf
 from billstream.consumer.layouts.manifest import read_manifest
 from billstream.consumer.layouts.place import Place
-from billstream.consumer.layouts.registry import Layouts
 from billstream.consumer.layouts.template import Template, glob_pattern
 
 LAYOUTS = Layouts.load(None)

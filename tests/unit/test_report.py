@@ -13,7 +13,7 @@ from billstream.cli import commands, report
 from billstream.cli.demo.findings import Findings, Quarantined
 from billstream.cli.demo.summary import print_summary
 from billstream.cli.demo.verdict import Check
-from billstream.cli.output import console
+from billstream.cli.terminal import console
 from billstream.common.errors import Fatal
 from billstream.consumer.backfill.local_files import Loading
 
