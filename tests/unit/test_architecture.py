@@ -117,6 +117,8 @@ def test_each_table_is_written_by_one_package() -> None:
     writers: dict[str, set[str]] = {}
     for package in PACKAGES:
         for source in sources(package, ".py", ".sql"):
+            if source.parent.name == "migrations":  # they make the tables, before any process has them
+                continue
             for table in WRITES.findall(source.read_text()):
                 writers.setdefault(table, set()).add(package)
     known = {table: writers[table] for table in OWNER_OF_TABLE if table in writers}
