@@ -86,7 +86,7 @@ def _csv_cell(value: Any) -> str:  # noqa: ANN401 - whatever DuckDB has
 
 def _write_table(result: pa.Table) -> None:
     """Show a result on a terminal of any width: columns that do not fit are elided in the middle and counted."""
-    out = console()
+    out = console(as_wide_as_asked=True)
     cells = [["" if cell is None else _text(cell) for cell in row] for row in _rows(result)]
     names = [printable(name, None) for name in result.column_names]
     columns, widest = _fitting(names, cells, out.width)

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import math
+import os
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -32,9 +33,14 @@ WIDE = 10_000
 ELLIPSIS = "…"
 
 
-def console() -> Console:
-    """Return standard output for people: as wide as the terminal; never folded into a file or a pipe."""
-    return Console(soft_wrap=True, highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+def console(*, as_wide_as_asked: bool = False) -> Console:
+    """Return standard output for people: as wide as the terminal; never folded into a file or a pipe.
+
+    Args:
+        as_wide_as_asked: an exported COLUMNS is the width of a file or a pipe, too.
+    """
+    fits = sys.stdout.isatty() or (as_wide_as_asked and os.environ.get("COLUMNS", "").isdigit())
+    return Console(soft_wrap=True, highlight=False, emoji=False, width=None if fits else WIDE)
 
 
 out = console()
