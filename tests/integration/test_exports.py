@@ -137,8 +137,8 @@ def test_of_many_deliveries_told_at_once_only_the_newest_is_brought(site: Site) 
     outcomes = site.intake.process(told)
 
     assert labels(outcomes)[2::3] == ["stale", "stale", "stale", "delivered"]
-    parts = [name for name in site.fetched() if name.endswith(".gz")]
-    assert sorted(parts) == ["r-1.csv.gz", "r-2.csv.gz"]  # several at a time, so in any order
+    names = [name for name in site.fetched() if name.endswith(".gz")]
+    assert sorted(names) == ["r-1.csv.gz", "r-2.csv.gz"]  # several at a time, so in any order
     assert site.total() == Decimal(4)
     ((waiting,),) = site.house.lake.rows(
         "SELECT count(*) FROM latest_entries WHERE bucket = ? AND state = 'awaiting_manifest'", [site.bucket.name]
