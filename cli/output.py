@@ -141,6 +141,12 @@ def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) ->
         if room < 0 and first > 0:
             break
         first, last = (first + 1, last) if from_left else (first, last - 1)
+    chosen = [*range(first), *range(last, len(names))]
+    # What is left of the room goes to the wide ones.
+    room = width - 1 - 3 * len(chosen) - (4 if first < last else 0)
+    wide = max(wanted[column] for column in chosen)
+    while widest < wide and sum(min(widest + 1, wanted[column]) for column in chosen) <= room:
+        widest += 1
     return [*range(first), *([None] if first < last else []), *range(last, len(names))], widest
 
 

@@ -2,23 +2,26 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from billstream.aggregator.refresh import RefreshReport
 from billstream.cli import words
 from billstream.cli.settings_table import current
 from billstream.cli.status import Status
 from billstream.cli.terminal import add_row, printable, shown, table, utc
 from billstream.common.settings import Settings
 from billstream.common.texts import counted
-from billstream.consumer.backfill.local_files import Loading
-from billstream.consumer.provision import AwsReport
-from billstream.consumer.worker import Summary
+
+if TYPE_CHECKING:  # what a command does not show, it does not load
+    from billstream.aggregator.refresh import RefreshReport
+    from billstream.consumer.backfill.local_files import Loading
+    from billstream.consumer.provision import AwsReport
+    from billstream.consumer.worker import Summary
 
 
-def aws_resources(out: Console, report: AwsReport) -> None:
+def aws_resources(out: Console, report: "AwsReport") -> None:
     """Show what `init --aws` created, updated and found."""
     for resource in report.resources:
         out.print(shown(f"{resource.outcome.value:8}{resource.kind}: {resource.name}"))
@@ -36,7 +39,7 @@ def connection(statements: Sequence[str]) -> None:
     sys.stdout.write("\n".join([*lines, *(f"{statement};" for statement in statements)]) + "\n")
 
 
-def consumer_summary(out: Console, summary: Summary) -> None:
+def consumer_summary(out: Console, summary: "Summary") -> None:
     """Show what a drained queue came to."""
     counts = table()
     add_row(counts, "messages", f"{summary.messages:,}")
@@ -45,7 +48,7 @@ def consumer_summary(out: Console, summary: Summary) -> None:
     out.print(counts)
 
 
-def loading(out: Console, done: Loading) -> None:
+def loading(out: Console, done: "Loading") -> None:
     """Show what `load` did, and the reason for each file that could not be loaded."""
     counts = table()
     _outcomes(counts, done.outcomes)
@@ -57,7 +60,7 @@ def loading(out: Console, done: Loading) -> None:
         out.print(shown(printable(f"{file}: {reason}", 5000)), style="red")
 
 
-def refresh(out: Console, report: RefreshReport, values: Settings) -> None:
+def refresh(out: Console, report: "RefreshReport", values: Settings) -> None:
     """Show what a refresh changed, and where the insights are."""
     mark = report.watermark
     if report.changed:

@@ -4,11 +4,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from billstream.common import aws
+from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 from billstream.common.statements import statement
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import EXPORT_BUCKET
-from billstream.consumer.sqs.queue import Depth
+from billstream.consumer.sqs.queue import Depth, find_queue
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,11 @@ def read_refresh(lake: Lake) -> Refresh | None:
     snapshot_id, refreshed_at, behind, oldest = found[0]
     seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
     return Refresh(snapshot_id, refreshed_at, behind, round(seconds, 1))
+
+
+def queue_depth(settings: Settings) -> tuple[Depth | None, str | None]:
+    """Return the queue's depth, or the reason why it is unknown: a status is needed most when something is broken."""
+    try:
+        return find_queue(aws.sqs_client(), settings).depth(), None
+    except BillstreamError as error:
+        return None, str(error)

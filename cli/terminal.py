@@ -86,6 +86,11 @@ def write_json(value: Any) -> None:  # noqa: ANN401 - whatever a command returns
     sys.stdout.write("\n")
 
 
+def failure(text: str) -> None:
+    """Write the sentence of an error to standard error."""
+    Console(stderr=True, soft_wrap=True).print(shown(f"billstream: {text}"), style="red", highlight=False)
+
+
 def progress() -> Progress:
     """Return a bar on standard error, if that is a terminal; it disappears when the work is done."""
     return Progress(

@@ -1,16 +1,8 @@
 """The composition root: the only place where settings become objects that work together."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import structlog
-
-from billstream.cli.settings_table import current
 from billstream.common import aws, retries
-from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
-from billstream.common.runtime import configure_logs, process_name
+from billstream.common.runtime import process_name
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.consumer.backfill.backfill import Backfill
@@ -31,44 +23,8 @@ from billstream.consumer.s3.objects import LocalObjects, ObjectStore, S3Objects
 from billstream.consumer.s3.routing import RoutedObjects
 from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.notifications import Notifications
-from billstream.consumer.sqs.queue import Depth, SqsQueue, find_queue
+from billstream.consumer.sqs.queue import SqsQueue, find_queue
 from billstream.consumer.worker import Worker
-
-log = structlog.get_logger(__name__)
-
-
-def settings_with_logs() -> Settings:
-    """Return the settings of the environment, after setting up the logs accordingly.
-
-    Raises:
-        Fatal: a variable is not valid.
-    """
-    settings = Settings.from_environment()
-    configure_logs(settings)
-    return settings
-
-
-def say_started(role: str, settings: Settings, lake: Lake) -> None:
-    """Log the lake and every setting that is not at its default; secrets are masked."""
-    changed = {name: value for name, value, _ in current(settings) if name in os.environ and value}
-    log.info("process_started", role=role, catalog=lake.catalog, data_path=lake.data_path, settings=changed)
-
-
-def say_ended(role: str) -> None:
-    """Log that this process ends in good order: `process_ended`."""
-    log.info("process_ended", role=role)
-
-
-@contextmanager
-def opened_lake(settings: Settings, *, create: bool = False, read_only: bool = False) -> Iterator[Lake]:
-    """Yield the lake for the length of the block, after waiting for a catalog that is still starting.
-
-    Raises:
-        Fatal: there is no lake, or its schema is not this version's.
-        CatalogUnavailable: no answer for two minutes.
-    """
-    with retries.patiently(lambda: Lake.open(settings, create=create, read_only=read_only)) as lake:
-        yield lake
 
 
 def intake(
@@ -188,11 +144,3 @@ def worker(settings: Settings, lake: Lake, stop: Stop) -> Worker:
 def _sweeping(settings: Settings, lake: Lake, settling: Intake, stop: Stop) -> Periodic:
     sweeping = sweep(settings, lake, stop)
     return Periodic(settings.sweep_seconds, lambda: reconcile(sweeping, Backfill(settling, settings, stop)))
-
-
-def queue_depth(settings: Settings) -> tuple[Depth | None, str | None]:
-    """Return the queue's depth, or the reason why it is unknown: a status is needed most when something is broken."""
-    try:
-        return find_queue(aws.sqs_client(), settings).depth(), None
-    except BillstreamError as error:
-        return None, str(error)

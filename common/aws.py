@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     NoCredentialsError,
@@ -21,12 +19,13 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 from botocore.parsers import ResponseParserError
-from localstack_client.config import get_service_endpoint
 from urllib3.exceptions import HTTPError
 
 from billstream.common.errors import Fatal, ServiceUnavailable
 
 if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -106,10 +105,16 @@ def endpoint_url(service: str) -> str | None:
     for variable in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"):
         if url := os.environ.get(variable, "").strip():
             return url
-    return get_service_endpoint(service) if _uses_localstack() else None
+    if not _uses_localstack():
+        return None
+    from localstack_client.config import get_service_endpoint  # noqa: PLC0415 - it loads boto3
+
+    return str(get_service_endpoint(service))
 
 
-def _session() -> boto3.Session:
+def _session() -> "boto3.Session":
+    import boto3  # noqa: PLC0415 - it takes a while to load, and a lake on a laptop needs no AWS
+
     session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
     if session.get_credentials() is None and _uses_localstack():
         # LocalStack accepts any credentials, and its users do not set any.
@@ -117,7 +122,9 @@ def _session() -> boto3.Session:
     return session
 
 
-def _config(service: str, *, read_timeout: float) -> Config:
+def _config(service: str, *, read_timeout: float) -> "Config":
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
     # Emulators serve one host name, so buckets are in the path; AWS itself wants them in the host name.
     return Config(
         connect_timeout=5,

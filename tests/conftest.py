@@ -20,7 +20,7 @@ from tests.servers.postgres import PostgresServer, running_postgres
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_")
-FOREIGN_NAMES = ("USE_LOCALSTACK", "LOCALSTACK_HOST")
+FOREIGN_NAMES = ("USE_LOCALSTACK", "LOCALSTACK_HOST", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +38,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a developer has set, the tests reach neither real AWS nor a lake of theirs."""
+    """Whatever a developer has set, the tests reach neither real AWS nor a lake of theirs, and print as elsewhere."""
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) or name in FOREIGN_NAMES:
             monkeypatch.delenv(name)

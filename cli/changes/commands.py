@@ -7,7 +7,7 @@ import typer
 
 from billstream.aggregator.restatements.comparison import read_restatements
 from billstream.aggregator.restatements.intervals import Point, interval_between, read_point
-from billstream.cli import wiring
+from billstream.cli import opening
 from billstream.cli.changes import report
 from billstream.cli.terminal import AsJson, examples
 from billstream.common.errors import Fatal
@@ -36,8 +36,8 @@ def changes(
     now = datetime.now(UTC)
     beginning = _point("--since", since, now)
     end = _point("--until", until, now) if until is not None else None
-    settings = wiring.settings_with_logs()
-    with wiring.opened_lake(settings, read_only=True) as lake:
+    settings = opening.settings_with_logs()
+    with opening.opened_lake(settings, read_only=True) as lake:
         interval = interval_between(lake, beginning, end)
         found = read_restatements(lake, interval, most=limit, restated_only=restated_only)
     report.tell(found, cut=interval.cut, as_json=as_json)

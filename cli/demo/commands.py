@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli import wiring
+from billstream.cli import opening
 from billstream.cli.terminal import console, examples
 
 app = typer.Typer(rich_markup_mode=None)
@@ -28,5 +28,5 @@ def demo(
     """
     from billstream.cli.demo.run import run_demo  # noqa: PLC0415 - only now, see above
 
-    settings = wiring.settings_with_logs()
+    settings = opening.settings_with_logs()
     raise typer.Exit(run_demo(home=settings.home, console=console(), input_dir=input_dir, keep=keep, days=days))

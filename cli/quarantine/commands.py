@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli import wiring
+from billstream.cli import opening, wiring
 from billstream.cli.quarantine import report
 from billstream.cli.terminal import AsJson, examples, exit_code, interruptible, progress
 from billstream.common.errors import Fatal
@@ -30,8 +30,8 @@ def list_command(*, as_json: AsJson = False) -> None:
 
     On a terminal each entry has three lines; in a file or a pipe it is one line.
     """
-    settings = wiring.settings_with_logs()
-    with wiring.opened_lake(settings, read_only=True) as lake:
+    settings = opening.settings_with_logs()
+    with opening.opened_lake(settings, read_only=True) as lake:
         found = quarantined(lake)
     report.items(found, as_json=as_json)
 
@@ -47,8 +47,8 @@ def show(
 
     Each rejected record has its line in the file, the column, the value and the reason.
     """
-    settings = wiring.settings_with_logs()
-    with wiring.opened_lake(settings, read_only=True) as lake:
+    settings = opening.settings_with_logs()
+    with opening.opened_lake(settings, read_only=True) as lake:
         found = [(item, rejected_records(lake, item, limit)) for item in named(quarantined(lake), [name])]
     report.details(found, as_json=as_json)
 
@@ -66,9 +66,9 @@ def reload(
     """
     if bool(names) == everything:
         raise Fatal("Name the objects to reload, or use --all; nothing was reloaded.")
-    settings = wiring.settings_with_logs()
+    settings = opening.settings_with_logs()
     stop = interruptible()
-    with wiring.opened_lake(settings) as lake, progress() as bar:
+    with opening.opened_lake(settings) as lake, progress() as bar:
         found = quarantined(lake)
         chosen = found if everything else named(found, names or [])
         # A message has no object that could be read again.

@@ -1,6 +1,6 @@
 """Wire a replay, and run it."""
 
-from billstream.cli import wiring
+from billstream.cli import opening, wiring
 from billstream.cli.replay.order import Order, Origin
 from billstream.cli.terminal import progress
 from billstream.common.lake import Lake
@@ -19,7 +19,7 @@ def carry_out(order: Order, settings: Settings, stop: Stop) -> BackfillResult | 
             changes nothing.
         Fatal: a bucket, queue or lake is missing, or a permission.
     """
-    with wiring.opened_lake(settings, read_only=not order.writes) as lake, progress() as bar:
+    with opening.opened_lake(settings, read_only=not order.writes) as lake, progress() as bar:
         task = bar.add_task("Replaying", total=None)
 
         def advance(count: int) -> None:

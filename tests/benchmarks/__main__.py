@@ -19,7 +19,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from billstream.cli import wiring
+from billstream.cli import opening, wiring
 from billstream.common.settings import Settings
 from billstream.consumer.backfill.local_files import find_files, load_files
 
@@ -64,7 +64,7 @@ def bare_duckdb(folder: Path, target: Path) -> float:
 def billstream_load(folder: Path, home: Path) -> float:
     """Seconds of a load into a new lake; making the lake does not count."""
     settings = Settings(home=home)
-    with wiring.opened_lake(settings, create=True) as lake:
+    with opening.opened_lake(settings, create=True) as lake:
         started = time.perf_counter()
         files = find_files([folder], settings)
         done = load_files(files, wiring.local_intake(settings, lake), settings)

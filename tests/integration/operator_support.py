@@ -90,12 +90,12 @@ def commands(
     settings = {"BILLSTREAM_POLL_SECONDS": "0", "BILLSTREAM_THREADS": "1", "BILLSTREAM_HOME": str(home)}
     for name, value in {**settings, **(environment or {})}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("billstream.cli.wiring.configure_logs", lambda _: None)
+    monkeypatch.setattr("billstream.cli.opening.configure_logs", lambda _: None)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with Lake.open(Settings.from_environment(), create=True) as lake:
-            monkeypatch.setattr("billstream.cli.wiring.opened_lake", lambda *_, **__: nullcontext(lake))
+            monkeypatch.setattr("billstream.cli.opening.opened_lake", lambda *_, **__: nullcontext(lake))
             yield Commands(lake)
     finally:
         structlog.reset_defaults()

@@ -1,6 +1,8 @@
 """Every command's help has one form: a short title, a paragraph, an example; and fits 80 columns."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
@@ -8,6 +10,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from billstream.cli.commands import COMMANDS as LISTED
 from billstream.cli.commands import app
 
 LONGEST_TITLE = 50
@@ -57,6 +60,28 @@ def test_no_title_is_cut_in_a_list_of_commands(path: tuple[str, ...]) -> None:
             title = str(command.help).partition("\n")[0].removesuffix(".")  # type: ignore[attr-defined]
             assert re.search(rf"^  {child[-1]} +{re.escape(title)}\.?$", text, re.MULTILINE), child
     assert "..." not in text.partition("Commands:")[2]
+
+
+def test_the_list_of_commands_has_the_titles_of_the_commands() -> None:
+    own = {path[0]: str(command.help).partition("\n")[0] for path, command in COMMANDS.items() if len(path) == 1}  # type: ignore[attr-defined]
+    assert own == {name: title for name, (_, title) in LISTED.items()}
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version"])
+def test_help_loads_no_engine(arguments: str) -> None:
+    """What takes long to load is loaded by the commands that need it."""
+    told = (
+        "import sys\n"
+        f"sys.argv = ['billstream', '{arguments}']\n"
+        "from billstream.cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'duckdb', 'pyarrow', 'boto3', 'botocore', 'pydantic', 'structlog', 'jinja2', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert "billstream" in done.stdout
+    assert done.stderr == "[]\n"
 
 
 @pytest.mark.parametrize("path", list(COMMANDS), ids=names(list(COMMANDS)))

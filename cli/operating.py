@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli import quarantine, verify, wiring
+from billstream.cli import opening, verify, wiring
 from billstream.cli.dlq import report as dlq_report
 from billstream.cli.replay import Order, Origin, carry_out, selection
 from billstream.cli.replay import report as replay_report
@@ -19,7 +19,6 @@ from billstream.consumer.dead_letters import diagnose
 from billstream.consumer.sqs.redrive import FASTEST, Redrive
 
 app = typer.Typer(rich_markup_mode=None)
-app.add_typer(quarantine.app, name="quarantine")
 
 FirstDay = Annotated[
     datetime | None,
@@ -49,9 +48,9 @@ def dlq(
     For each message: its events, what the ledger has of their objects, and what a redrive would do. Nothing is taken
     out of the dead-letter queue.
     """
-    settings = wiring.settings_with_logs()
+    settings = opening.settings_with_logs()
     letters = wiring.dead_letters(settings)
-    with wiring.opened_lake(settings, read_only=True) as lake:
+    with opening.opened_lake(settings, read_only=True) as lake:
         total = letters.count()
         found = diagnose(letters.peek(limit), lake, wiring.layouts(settings))
     dlq_report.letters(found, total=total, as_json=as_json)
@@ -71,7 +70,7 @@ def redrive(
     The consumers then try them again. No message is lost if it is stopped early; one that is moved twice changes
     nothing.
     """
-    settings = wiring.settings_with_logs()
+    settings = opening.settings_with_logs()
     letters, queue = wiring.dead_letters(settings), wiring.queue(settings)
     # SQS counts roughly: the number is for the forecast and the bar, never a bound of the loop.
     there = letters.count()
@@ -118,7 +117,7 @@ def replay(  # noqa: PLR0913 - each is an option of the command
     """
     chosen = selection(prefix, since, until, partition, state, force=force)
     stop = interruptible()
-    result = carry_out(Order(chosen, origin, via_queue, dry_run), wiring.settings_with_logs(), stop)
+    result = carry_out(Order(chosen, origin, via_queue, dry_run), opening.settings_with_logs(), stop)
     replay_report.result(result, stopped=stop.requested, as_json=as_json)
     raise typer.Exit(exit_code(stop, fine=not isinstance(result, BackfillResult) or result.complete))
 
@@ -130,9 +129,9 @@ def sweep(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     Compares the bucket's listing with the ledger, and processes every difference: objects that are new, changed or
     gone. Exit code 1 if some could not be processed.
     """
-    settings = wiring.settings_with_logs()
+    settings = opening.settings_with_logs()
     stop = interruptible()
-    with wiring.opened_lake(settings, read_only=dry_run) as lake:
+    with opening.opened_lake(settings, read_only=dry_run) as lake:
         sweeping = wiring.sweep(settings, lake, stop)
         if dry_run:
             foresee_sweep(sweeping, as_json=as_json)
@@ -154,9 +153,9 @@ def verify_command(
     Compares, at one snapshot, the rows and sums of every load with the ledger, the ledger with the catalog's claims,
     and every aggregate with its charges. Exit code 1 if anything differs.
     """
-    settings = wiring.settings_with_logs()
+    settings = opening.settings_with_logs()
     bucket = wiring.bucket(settings) if s3 else None
-    with wiring.opened_lake(settings, read_only=not repair) as lake:
+    with opening.opened_lake(settings, read_only=not repair) as lake:
         # A proof only reads: `verify` without --repair has the lake read-only, so it can do no harm.
         interest = wiring.interest(settings)
         found = verify.prove(lake, interest, bucket)

@@ -1,0 +1,55 @@
+"""The commands that make aggregates and insights."""
+
+from typing import Annotated
+
+import typer
+
+from billstream.aggregator.loop import follow
+from billstream.aggregator.publish import publish
+from billstream.aggregator.refresh import rebuild, refresh_once
+from billstream.cli import opening, report
+from billstream.cli.terminal import console, examples
+
+app = typer.Typer(rich_markup_mode=None)
+out = console()
+
+
+@app.command(epilog=examples("billstream aggregate", "billstream aggregate --once"))
+def aggregate(
+    context: typer.Context,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Refresh and publish once, then exit.")] = False,
+) -> None:
+    """Keep aggregates and insights up to date.
+
+    Runs until Ctrl-C or SIGTERM. Each refresh reads only what has changed in the lake, and then publishes
+    insights.json, insights.md and dashboard.html.
+    """
+    settings = opening.settings_with_logs()
+    stop = opening.signals(context, settings)
+    if stop.requested:
+        opening.say_ended("aggregator")
+        return
+    with opening.opened_lake(settings) as lake:
+        if not once:
+            opening.say_started("aggregator", settings, lake)
+            follow(lake, settings, stop)
+            opening.say_ended("aggregator")
+            return
+        refreshed = refresh_once(lake)
+        publish(lake, settings, refreshed)
+    report.refresh(out, refreshed, settings)
+
+
+@app.command("rebuild", epilog=examples("billstream rebuild"))
+def rebuild_command() -> None:
+    """Recompute the aggregates from all charges.
+
+    Replaces the aggregates in one commit, and publishes the insights. A refresh gives the same numbers at less cost;
+    use this when `billstream verify` finds a difference.
+    """
+    settings = opening.settings_with_logs()
+    with opening.opened_lake(settings) as lake:
+        rebuilt = rebuild(lake)
+        publish(lake, settings, rebuilt)
+    report.refresh(out, rebuilt, settings)

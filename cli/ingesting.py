@@ -1,0 +1,86 @@
+"""The commands that bring files into the lake, and make it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from billstream.cli import opening, report, wiring
+from billstream.cli.terminal import console, examples, shown
+from billstream.common import aws as aws_clients
+from billstream.consumer.backfill.local_files import find_files, load_files
+from billstream.consumer.provision import set_up_aws
+
+app = typer.Typer(rich_markup_mode=None)
+out = console()
+
+
+@app.command(epilog=examples("billstream init", "BILLSTREAM_BUCKET=billing billstream init --aws"))
+def init(
+    *,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Also create the bucket, its queues and the notification.")
+    ] = False,
+) -> None:
+    """Create the lake, or migrate an older one.
+
+    It may be run any number of times: what exists stays. With --aws it also creates the bucket, the queue, the
+    dead-letter queue and the bucket's notification, and keeps what others have configured there.
+    """
+    settings = opening.settings_with_logs()
+    if aws:
+        resources = set_up_aws(settings, s3=aws_clients.s3_client(), sqs=aws_clients.sqs_client())
+        report.aws_resources(out, resources)
+    with opening.opened_lake(settings, create=True) as lake:
+        out.print(shown(f"lake at {lake.catalog}, data in {lake.data_path}"))
+
+
+@app.command(epilog=examples("billstream consume", "billstream consume --drain"))
+def consume(
+    context: typer.Context,
+    *,
+    drain: Annotated[bool, typer.Option("--drain", help="Exit with a summary once the queue is empty.")] = False,
+) -> None:
+    """Load files as the queue announces them.
+
+    Runs until Ctrl-C or SIGTERM; in-flight work is finished then, and unfinished messages return to the queue. Any
+    number of consumers may run at once.
+    """
+    settings = opening.settings_with_logs()
+    stop = opening.signals(context, settings)
+    # Loading the code takes a second: a signal may have come before there was anything to stop.
+    if stop.requested:
+        opening.say_ended("consumer")
+        return
+    with opening.opened_lake(settings) as lake:
+        opening.say_started("consumer", settings, lake)
+        summary = wiring.worker(settings, lake, stop).run(drain=drain)
+    opening.say_ended("consumer")
+    if drain:
+        report.consumer_summary(out, summary)
+
+
+@app.command(epilog=examples("billstream load bills/", "billstream load march.csv april.csv.gz"))
+def load(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, or folders of files, e.g. bills/.")],
+) -> None:
+    """Load local files.
+
+    Local files go through the same checks, ledger and commit as the objects of a bucket, so loading one again changes
+    nothing. In folders, files that match BILLSTREAM_INCLUDE are loaded. Exit code 1 if a file could not be loaded.
+    """
+    settings = opening.settings_with_logs()
+    files = find_files(paths, settings, wiring.layouts(settings))
+    with (
+        opening.opened_lake(settings, create=True) as lake,
+        Progress(transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as bar,
+    ):
+        task = bar.add_task("Loading", total=len(files))
+        loading = load_files(files, wiring.local_intake(settings, lake), settings, lambda n: bar.advance(task, n))
+    # What was loaded stays, so the report comes before the exit code.
+    report.loading(out, loading)
+    if loading.troubles:
+        raise typer.Exit(1)

@@ -1,0 +1,58 @@
+"""What every command begins with: settings, logs, signals, an open lake."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import typer
+
+from billstream.cli.settings_table import current
+from billstream.common import retries
+from billstream.common.lake import Lake
+from billstream.common.runtime import configure_logs
+from billstream.common.settings import Settings
+from billstream.common.stop import Stop
+
+log = structlog.get_logger(__name__)
+
+
+def settings_with_logs() -> Settings:
+    """Return the settings of the environment, after setting up the logs accordingly.
+
+    Raises:
+        Fatal: a variable is not valid.
+    """
+    settings = Settings.from_environment()
+    configure_logs(settings)
+    return settings
+
+
+def say_started(role: str, settings: Settings, lake: Lake) -> None:
+    """Log the lake and every setting that is not at its default; secrets are masked."""
+    changed = {name: value for name, value, _ in current(settings) if name in os.environ and value}
+    log.info("process_started", role=role, catalog=lake.catalog, data_path=lake.data_path, settings=changed)
+
+
+def say_ended(role: str) -> None:
+    """Log that this process ends in good order: `process_ended`."""
+    log.info("process_ended", role=role)
+
+
+@contextmanager
+def opened_lake(settings: Settings, *, create: bool = False, read_only: bool = False) -> Iterator[Lake]:
+    """Yield the lake for the length of the block, after waiting for a catalog that is still starting.
+
+    Raises:
+        Fatal: there is no lake, or its schema is not this version's.
+        CatalogUnavailable: no answer for two minutes.
+    """
+    with retries.patiently(lambda: Lake.open(settings, create=create, read_only=read_only)) as lake:
+        yield lake
+
+
+def signals(context: typer.Context, settings: Settings) -> Stop:
+    """Return the stop that has listened for signals since the process began, or a new one."""
+    stop = context.obj if isinstance(context.obj, Stop) else Stop().install()
+    stop.grace_seconds = settings.grace_seconds
+    return stop
