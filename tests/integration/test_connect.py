@@ -19,7 +19,7 @@ from tests.integration.lake_support import charge
 @pytest.fixture(autouse=True)
 def _logs_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command would direct the logs of this whole process to the runner's own standard error."""
-    monkeypatch.setattr("billstream.cli.wiring.configure_logs", lambda _: None)
+    monkeypatch.setattr("billstream.cli.opening.configure_logs", lambda _: None)
 
 
 @contextmanager
