@@ -1,4 +1,4 @@
-"""What every command begins with: settings, logs, signals, an open lake."""
+"""The beginning of every command: settings, logs, signals, an open lake."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What all commands share: the form of their help, and text, tables, JSON, times and progress on the terminal."""
+"""Shared by all commands: the form of their help, and text, tables, JSON, times and progress on the terminal."""
 
 import datetime as dt
 import json

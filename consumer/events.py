@@ -1,4 +1,4 @@
-"""What a notification says about one object: the values that flow through the consumer."""
+"""An event of one object, as a notification tells of it: the values that flow through the consumer."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ EXPORT_BUCKET = "export:"
 
 
 class EventKind(StrEnum):
-    """What a message may report."""
+    """The kinds of events that a message may report."""
 
     CREATED = "created"
     REMOVED = "removed"
@@ -54,7 +54,7 @@ class ObjectEvent:
 
     @property
     def scope(self) -> str:
-        """What a load of this object replaces: the object itself."""
+        """The scope that a load of this object replaces: the object itself."""
         if self.bucket in {FILE_BUCKET, MESSAGE_BUCKET, EXPORT_BUCKET}:
             return f"{self.bucket}//{self.key}"
         return f"s3://{self.bucket}/{self.key}"
@@ -65,7 +65,7 @@ class ObjectEvent:
 
     @property
     def has_identity(self) -> bool:
-        """Whether the event says which version of the object it means."""
+        """True when the event says which version of the object it means."""
         return self.version_id is not None or self.etag is not None
 
 

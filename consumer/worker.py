@@ -50,7 +50,7 @@ class Worker:
         intake: processes events.
         settings: how large a micro-batch is.
         stop: says when to end.
-        interest: tells which keys are ours; by default those that the settings include.
+        interest: tells which keys are ours.
         periodic: tasks that are due now and then, between two batches; not while a queue is drained.
         clock: seconds that never go back.
         jitter: a random number from 0 to 1.
@@ -63,14 +63,14 @@ class Worker:
         settings: Settings,
         stop: Stop,
         *,
-        interest: Interest | None = None,
+        interest: Interest,
         periodic: Sequence[Periodic] = (),
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._queue = queue
         self._intake = intake
-        self._interest = interest or settings
+        self._interest = interest
         self._stop = stop
         self._periodic = periodic
         self._clock = clock

@@ -128,6 +128,7 @@ STATE_OF: dict[Verdict, State] = {
 }
 """A verdict says what to do, a state what was done. `DUPLICATE`, `ASK` and `RELEASE` write no entry."""
 
+_OF_THE_EVENT = ("scope", "bucket", "key", "sequencer", "event_name", "event_time")
 _OF_LOADED_ROWS = ("rows_loaded", "values_rounded", "billed_totals", "first_charge_day", "last_charge_day")
 _WITHDRAWN = "The object was removed after the active rows were loaded, and before the version that cannot be loaded."
 _PART_OF_DELIVERY = "It is a part of a delivery, which stays as a whole."
@@ -216,16 +217,11 @@ class EntryBuilder:
         entry_id = prepared.load_id if prepared else new_id()
         loaded = state is State.LOADED
         version = prepared.version if prepared and prepared.version else event
-        told: dict[str, Any] = {
+        told: dict[str, Any] = {name: getattr(event, name) for name in _OF_THE_EVENT}
+        told |= {
             "entry_id": entry_id,
-            "scope": event.scope,
-            "bucket": event.bucket,
-            "key": event.key,
             "load_id": entry_id if loaded else before if keeps_rows else None,
             "previous_load_id": before,
-            "sequencer": event.sequencer,
-            "event_name": event.event_name,
-            "event_time": event.event_time,
         }
         told |= {name: getattr(version, name) for name in ("version_id", "etag", "size_bytes")}
         if prepared:

@@ -1,4 +1,4 @@
-"""What became of one event."""
+"""The outcome of one event."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -36,22 +36,22 @@ class Outcome:
 
     @property
     def acknowledge(self) -> bool:
-        """Whether the message of the event may be deleted."""
+        """True when the message of the event may be deleted."""
         return self.later is None
 
     @property
     def unavailable(self) -> bool:
-        """Whether the event comes again because the object store as a whole does not answer."""
+        """True when the event comes again because the object store as a whole does not answer."""
         return self.later is not None and self.later.unavailable
 
     @property
     def rows_loaded(self) -> int:
-        """How many rows became active."""
+        """The number of rows that became active."""
         return sum(entry.rows_loaded for entry in self.entries)
 
     @property
     def rows_rejected(self) -> int:
-        """How many records did not fit."""
+        """The number of records that did not fit."""
         return sum(entry.rows_rejected for entry in self.entries)
 
     @property
@@ -61,7 +61,7 @@ class Outcome:
 
     @property
     def reason(self) -> str | None:
-        """Why the event ended so, where there is more to say than the label."""
+        """The reason, where there is more to say than the label."""
         return self.later.reason if self.later else self.entries[0].reason if self.entries else None
 
     def seen_from(self, event: ObjectEvent) -> "Outcome":

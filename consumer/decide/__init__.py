@@ -1,1 +1,1 @@
-"""What an event gets: pure verdicts, and the look-ups of the ledger that they need."""
+"""The verdict on an event: pure rules, and the look-ups of the ledger that they need."""

@@ -23,7 +23,7 @@ from billstream.consumer.events import EventKind, Gone, ObjectEvent, ObjectVersi
 
 
 class Verdict(StrEnum):
-    """What is to be done with an event."""
+    """The verdict on an event: what to do with it."""
 
     LOAD = "load"
     REMOVE = "remove"
@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
 
 class Order(StrEnum):
-    """Where an event stands relative to what is held."""
+    """The place of an event relative to what is held."""
 
     OLDER = "older"
     NEWER = "newer"
@@ -90,7 +90,7 @@ def order(event: ObjectEvent, held: ProcessedKey) -> Order:
 
 
 def same_version(one: ObjectEvent | ObjectVersion, other: ObjectVersion | ProcessedKey | ObjectEvent) -> bool:
-    """Whether both name the same version: by version id where both have one, else by ETag."""
+    """Return True when both name the same version: by version id where both have one, else by ETag."""
     if one.version_id and other.version_id:
         return one.version_id == other.version_id
     return one.etag is not None and one.etag == other.etag

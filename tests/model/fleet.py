@@ -11,6 +11,8 @@ from billstream.common.settings import Settings
 from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.backfill.sweep import Sweep, reconcile
 from billstream.consumer.intake import Intake
+from billstream.consumer.layouts.interest import BillingFiles
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.s3.listing import ListedObject
 from billstream.consumer.worker import Worker
 from tests.fakes.clock import FakeClock, FakeStop
@@ -139,5 +141,12 @@ class Consumer:
     def _worker(self, stop: FakeStop) -> Worker:
         periodic = [cast("Periodic", stop)] if isinstance(stop, OneTurn) else []
         return Worker(
-            self.queue, self.intake, self.settings, stop, periodic=periodic, clock=self.clock, jitter=lambda: 1.0
+            self.queue,
+            self.intake,
+            self.settings,
+            stop,
+            interest=BillingFiles(self.settings, Layouts()),
+            periodic=periodic,
+            clock=self.clock,
+            jitter=lambda: 1.0,
         )

@@ -14,6 +14,8 @@ from billstream.consumer.commit.ledger import LedgerEntry
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import EventKind, Later, ObjectEvent
+from billstream.consumer.layouts.interest import BillingFiles
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.worker import LONGEST_BACKOFF, LONGEST_WAIT, Worker
 from tests.fakes.clock import FakeClock, FakeStop
@@ -105,7 +107,13 @@ class Bench:
     def worker(self, **more: Any) -> Worker:  # noqa: ANN401
         settings = Settings(**{"batch_seconds": 2.0, "poll_seconds": 5, **self.options})
         return Worker(
-            self.queue, cast("Intake", self.intake), settings, self.stop, clock=self.clock, jitter=lambda: 1.0, **more
+            self.queue,
+            cast("Intake", self.intake),
+            settings,
+            self.stop,
+            interest=BillingFiles(settings, Layouts()),
+            clock=self.clock,
+            **{"jitter": lambda: 1.0, **more},
         )
 
     def send(self, *keys: str, size: int = 10) -> list[str]:
@@ -186,9 +194,7 @@ def test_the_backoff_has_a_bound_and_jitter_shortens_it_by_half_at_most(bench: B
         LONGEST_BACKOFF,
         LONGEST_BACKOFF,
     ]
-    shortest = Worker(
-        bench.queue, cast("Intake", bench.intake), Settings(), bench.stop, clock=bench.clock, jitter=lambda: 0.0
-    )
+    shortest = bench.worker(jitter=lambda: 0.0)
     assert [shortest._backoff(attempt) for attempt in (1, 2, 1000)] == [1, 2, LONGEST_BACKOFF // 2]
 
 
