@@ -10,6 +10,15 @@ from billstream.common.errors import Fatal
 from billstream.common.lake.catalog import literal
 from billstream.common.settings import Settings
 
+CONFIG = {
+    # Extensions come from their wheels, in exactly our version; DuckDB must not download others.
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    # Rows of a load have no order; keeping one would make DuckDB hold large results in memory.
+    "preserve_insertion_order": "false",
+}
+"""The options of every connection, whatever the settings."""
+
 
 def start_engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:
     """Return a new DuckDB connection that uses UTC and downloads no extensions.
@@ -25,13 +34,9 @@ def start_engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> 
     """
     con = duckdb.connect(
         config={
-            # Extensions come from their wheels, in exactly our version; DuckDB must not download others.
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
+            **CONFIG,
             "memory_limit": settings.memory_limit,
             "temp_directory": str(spill),
-            # Rows of a load have no order; keeping one would make DuckDB hold large results in memory.
-            "preserve_insertion_order": "false",
         }
     )
     load_extensions(con, extensions)
