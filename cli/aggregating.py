@@ -8,10 +8,9 @@ from billstream.aggregator.loop import follow
 from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.cli import opening, report
-from billstream.cli.terminal import console, examples
+from billstream.cli.terminal import examples, out
 
 app = typer.Typer(rich_markup_mode=None)
-out = console()
 
 
 @app.command(epilog=examples("billstream aggregate", "billstream aggregate --once"))

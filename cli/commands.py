@@ -1,7 +1,7 @@
 """The console command: which module has which command. A command loads its own code only, so it starts at once."""
 
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -35,7 +35,7 @@ COMMANDS = {
 """Each command's module in this package, and its title: the first line of its own help."""
 
 
-class _Loaded(MutableMapping[str, Any]):
+class _Loaded(Mapping[str, Any]):
     """The commands by name, in the order of help; one is loaded when it is asked for."""
 
     def __init__(self) -> None:
@@ -49,12 +49,6 @@ class _Loaded(MutableMapping[str, Any]):
             self._made[name].name = name
         return self._made[name]
 
-    def __setitem__(self, name: str, command: object) -> None:
-        self._made[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._made[name]
-
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
 
@@ -64,8 +58,11 @@ class _Loaded(MutableMapping[str, Any]):
 
 class _Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - passed on
-        super().__init__(**{**attributes, "commands": None})
-        self.commands = _Loaded()
+        super().__init__(**attributes)
+        self.commands = _Loaded()  # type: ignore[assignment]  # nothing is added to them
+
+    def list_commands(self, _: object) -> list[str]:
+        return list(COMMANDS)
 
     def format_commands(self, _: object, formatter: Any) -> None:  # noqa: ANN401 - typer does not publish the type
         with formatter.section("Commands"):

@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from billstream.cli import opening, report, wiring
-from billstream.cli.terminal import console, examples, shown
+from billstream.cli.terminal import examples, out, shown
 from billstream.common import aws as aws_clients
 from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.consumer.provision import set_up_aws
 
 app = typer.Typer(rich_markup_mode=None)
-out = console()
 
 
 @app.command(epilog=examples("billstream init", "BILLSTREAM_BUCKET=billing billstream init --aws"))

@@ -10,11 +10,10 @@ from billstream.cli.output import Format, write_result
 from billstream.cli.query import read_only
 from billstream.cli.settings_table import markdown
 from billstream.cli.status import queue_depth, read_status
-from billstream.cli.terminal import AsJson, console, examples, write_json
+from billstream.cli.terminal import AsJson, examples, out, write_json
 from billstream.common.lake.connect import connect_sql
 
 app = typer.Typer(rich_markup_mode=None)
-out = console()
 
 
 @app.command(

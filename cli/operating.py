@@ -1,7 +1,7 @@
 """The commands with which an operator finds out what became of files and messages, and puts it right; each one thin."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,22 +20,17 @@ from billstream.consumer.sqs.redrive import FASTEST, Redrive
 
 app = typer.Typer(rich_markup_mode=None)
 
-FirstDay = Annotated[
-    datetime | None,
-    typer.Option(
+
+def _day(which: str) -> Any:  # noqa: ANN401 - typer does not say what an option is
+    return typer.Option(
         formats=["%Y-%m-%d"],
         metavar="DAY",
-        help="First day of the objects (UTC), e.g. 2026-03-31. Default: no limit.",
-    ),
-]
-LastDay = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"],
-        metavar="DAY",
-        help="Last day of the objects (UTC), e.g. 2026-03-31. Default: no limit.",
-    ),
-]
+        help=f"{which} day of the objects (UTC), e.g. 2026-03-31. Default: no limit.",
+    )
+
+
+FirstDay = Annotated[datetime | None, _day("First")]
+LastDay = Annotated[datetime | None, _day("Last")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     NoCredentialsError,
@@ -25,7 +26,6 @@ from billstream.common.errors import Fatal, ServiceUnavailable
 
 if TYPE_CHECKING:
     import boto3
-    from botocore.config import Config
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -109,7 +109,8 @@ def endpoint_url(service: str) -> str | None:
         return None
     from localstack_client.config import get_service_endpoint  # noqa: PLC0415 - it loads boto3
 
-    return str(get_service_endpoint(service))
+    endpoint: str | None = get_service_endpoint(service)
+    return endpoint
 
 
 def _session() -> "boto3.Session":
@@ -122,9 +123,7 @@ def _session() -> "boto3.Session":
     return session
 
 
-def _config(service: str, *, read_timeout: float) -> "Config":
-    from botocore.config import Config  # noqa: PLC0415 - as above
-
+def _config(service: str, *, read_timeout: float) -> Config:
     # Emulators serve one host name, so buckets are in the path; AWS itself wants them in the host name.
     return Config(
         connect_timeout=5,

@@ -19,11 +19,12 @@ from tests.servers.ministack import running_emulator
 from tests.servers.postgres import PostgresServer, running_postgres
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_")
+FOREIGN_NAMES = ("USE_LOCALSTACK", "LOCALSTACK_HOST", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+
 # DuckDB checks an extension's signature at every open, for 0.2 CPU seconds each. Hundreds of lakes in the tests' own
 # processes do without it; every command that a test starts as a process checks them.
 engine.CONFIG["allow_unsigned_extensions"] = "true"
-FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_")
-FOREIGN_NAMES = ("USE_LOCALSTACK", "LOCALSTACK_HOST", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

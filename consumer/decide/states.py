@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """The result for an object version, or about a delivery as a whole."""
+    """The result for an object version, or for a delivery as a whole."""
 
     LOADED = "loaded"
     UNCHANGED = "unchanged"

@@ -184,7 +184,7 @@ def test_a_listing_has_pages(aws: AwsEnvironment, billstream: Commands) -> None:
     stop = Stop()
     bucket = Bucket(aws.s3, aws.bucket, page_size=2)
     sizes: list[int] = []
-    found = list(Sweep(billstream.lake, bucket, billstream.settings, stop).differences(sizes.append))
+    found = list(Sweep(billstream.lake, bucket, wiring.interest(billstream.settings), stop).differences(sizes.append))
     assert {one.event.key for one in found} == {file.key for file in FILES}
     assert sizes == [2, 1]
 

@@ -12,7 +12,6 @@ from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.backfill.sweep import Sweep, reconcile
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.interest import BillingFiles
-from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.s3.listing import ListedObject
 from billstream.consumer.worker import Worker
 from tests.fakes.clock import FakeClock, FakeStop
@@ -103,6 +102,10 @@ class Consumer:
     def __post_init__(self) -> None:
         self.restart()
 
+    @property
+    def interest(self) -> BillingFiles:
+        return BillingFiles(self.settings, self.intake.context.layouts)
+
     def restart(self) -> None:
         self.stop = OneTurn(self.clock)
         self.worker = self._worker(self.stop)
@@ -115,7 +118,7 @@ class Consumer:
     def sweep(self) -> None:
         """Compare the bucket with the ledger, and settle what differs; as a running consumer does it."""
         stop = FakeStop(self.clock)
-        sweep = Sweep(self.intake.context.lake, cast("Bucket", self.listing), self.settings, stop)
+        sweep = Sweep(self.intake.context.lake, cast("Bucket", self.listing), self.interest, stop)
         try:
             reconcile(sweep, Backfill(self.intake, self.settings, stop))
         except Retryable:
@@ -145,7 +148,7 @@ class Consumer:
             self.intake,
             self.settings,
             stop,
-            interest=BillingFiles(self.settings, Layouts()),
+            interest=self.interest,
             periodic=periodic,
             clock=self.clock,
             jitter=lambda: 1.0,
