@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from billstream.common.errors import BillstreamError
+from billstream.common.masking import mask_tracebacks
 from billstream.common.stop import Stop
 
 COMMANDS = {
@@ -80,6 +81,7 @@ def run(stop: Stop | None) -> None:
     Args:
         stop: the stop that listens for signals already, if there is one.
     """
+    mask_tracebacks()
     try:
         app(obj=stop)
     except BillstreamError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from billstream.common.masking import MASK, masked
 from billstream.common.settings import Settings
 
 
@@ -34,9 +35,9 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any setting
     if value is None:
         return ""
     if isinstance(value, SecretStr):
-        return "********"
+        return MASK
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, tuple):
-        return ",".join(value)
-    return str(value)
+        return masked(",".join(value))
+    return masked(str(value))

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from billstream.common.masking import masked
 from billstream.common.stop import Stop
 from billstream.common.texts import decimal_text
 
@@ -88,7 +89,7 @@ def write_json(value: Any) -> None:  # noqa: ANN401 - whatever a command returns
 
 def failure(text: str) -> None:
     """Write the sentence of an error to standard error."""
-    Console(stderr=True, soft_wrap=True).print(shown(f"billstream: {text}"), style="red", highlight=False)
+    Console(stderr=True, soft_wrap=True).print(shown(f"billstream: {masked(text)}"), style="red", highlight=False)
 
 
 def progress() -> Progress:

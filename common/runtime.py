@@ -4,10 +4,15 @@ import logging
 import os
 import socket
 import sys
+from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
+from billstream.common.masking import masked
 from billstream.common.settings import LogFormat, Settings
+
+_OWN_WORDS = frozenset({"event", "level", "timestamp"})  # written by billstream alone
 
 
 def process_name(role: str) -> str:
@@ -31,7 +36,11 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
-            *([structlog.processors.dict_tracebacks] if as_json else []),
+            # Without the local variables of each frame: they hold passwords and rows of bills.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+            if as_json
+            else structlog.processors.format_exc_info,
+            _without_secrets,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
@@ -39,3 +48,18 @@ def configure_logs(settings: Settings) -> None:
         # The configuration does not change after the start.
         cache_logger_on_first_use=True,
     )
+
+
+def _without_secrets(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Mask the secrets of this process in all values of an event, whoever wrote them."""
+    return {name: value if name in _OWN_WORDS else _masked(value) for name, value in event.items()}
+
+
+def _masked(value: Any) -> Any:  # noqa: ANN401 - whatever an event has
+    if isinstance(value, bool | int | float | None):
+        return value
+    if isinstance(value, dict):
+        return {name: _masked(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(part) for part in value]
+    return masked(str(value))

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import duckdb
 from filelock import FileLock, Timeout
 
 from billstream.common.errors import CatalogUnavailable, Fatal
+from billstream.common.lake.postgres_url import FORM, SCHEMES, PostgresUrl, read_url
 
 METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database of `lake`
 GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
@@ -25,16 +25,19 @@ PASSWORD = "<password>"  # noqa: S105 - stands for one in a printed statement
 Row = tuple[str | None, ...]
 """A row of the guard's table, its columns in the order of `common.lake.guard.COLUMNS`."""
 
-# A server that vanishes silently is given up after about a minute; the operating system would wait for hours.
-_IMPATIENCE = {
-    "connect_timeout": "10",
-    "keepalives_idle": "20",
-    "keepalives_interval": "10",
-    "keepalives_count": "4",
-    "tcp_user_timeout": "60000",
-}
-
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+# What is no path of a file: a URL, another scheme, user and password before a host, key=value of libpq or ODBC.
+_NO_PATH = re.compile(
+    r"""://
+    | \A [a-z][\w+.-]* :
+    | \A (?! / (?!/) | \.{1,2}/ ) [^@]* : .* @
+    | [\x00-\x1f]
+    | (?: \A | [\s;:?&,'"] ) (?: host (?:addr)? | port | user (?: \ ?(?:id|name) )? | uid | pass (?:word|wd|file)? | pwd
+        | dbname | database | server | data\ source | service | ssl\w* | \w*key | secret | token | options
+        | application_name ) \s* =
+    """,
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 
 
 def literal(text: str) -> str:
@@ -165,50 +168,17 @@ class SqliteCatalog:
 
 @dataclass(frozen=True)
 class PostgresCatalog:
-    """A catalog in a PostgreSQL database: any number of processes on any number of hosts."""
+    """A catalog in a PostgreSQL database: any number of processes on any number of hosts.
 
-    host: str
-    port: int
-    database: str
-    user: str
-    password: str
-    options: tuple[tuple[str, str], ...] = ()
+    DuckLake's tables and the guard are in the schema `public`, whatever the search path of the user.
+    """
 
-    def __repr__(self) -> str:
-        """Return a form without the password, as it may be printed anywhere."""
-        return f"PostgresCatalog({self.description})"
-
-    @classmethod
-    def from_url(cls, url: str) -> "PostgresCatalog":
-        """Read `postgresql://user:password@host:port/database?sslmode=require`.
-
-        Raises:
-            Fatal: the URL names no host or no database.
-        """
-        try:
-            parts = urlsplit(url)
-            port = parts.port or 5432
-        except ValueError:
-            # `from None`: the text of the original error may contain the password.
-            raise Fatal("BILLSTREAM_CATALOG is not a postgresql:// URL that can be read.") from None
-        options = dict(parse_qsl(parts.query))
-        host = options.pop("host", None) or parts.hostname
-        database = unquote(parts.path.lstrip("/"))
-        if not host or not database:
-            raise Fatal("BILLSTREAM_CATALOG must be postgresql://user:password@host:port/database.")
-        return cls(
-            host=host,
-            port=port,
-            database=database,
-            user=unquote(parts.username or "postgres"),
-            password=unquote(parts.password or ""),
-            options=tuple(sorted({**_IMPATIENCE, **options}.items())),
-        )
+    url: PostgresUrl
 
     @property
     def description(self) -> str:
         """Return the URL without password and options."""
-        return f"postgresql://{self.user}@{self.host}:{self.port}/{self.database}"
+        return self.url.description
 
     @property
     def extension(self) -> str:
@@ -221,26 +191,28 @@ class PostgresCatalog:
         return False
 
     def attach_sql(self, options: Sequence[str]) -> list[str]:
-        """Return the statements; the credentials are in a secret, so that no error text of DuckDB can show them."""
-        secret = {
-            "HOST": self.host,
-            "PORT": str(self.port),
-            "DATABASE": self.database,
-            "USER": self.user,
-            "PASSWORD": self.password,
+        """Return the statements; the whole URL is in a secret, so that no error text of DuckDB can show it."""
+        parts = {
+            "HOST": ",".join(self.url.hosts),
+            "PORT": ",".join(self.url.ports),
+            "DATABASE": self.url.database,
+            "USER": self.url.user,
+            "PASSWORD": self.url.password,
+            **{name.upper(): value for name, value in sorted(self.url.options.items())},
         }
-        pairs = ", ".join(f"{name} {literal(value)}" for name, value in secret.items())
-        target = "ducklake:postgres:" + " ".join(f"{name}={value}" for name, value in self.options)
+        # An empty part would keep libpq from asking PGPASSWORD, the password file or the service.
+        pairs = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
         clauses = ", ".join([*options, "META_SECRET 'billstream_catalog'"])
         return [
             f"CREATE OR REPLACE SECRET billstream_catalog (TYPE postgres, {pairs})",
-            f"ATTACH {literal(target)} AS lake ({clauses})",
+            f"ATTACH 'ducklake:postgres:' AS lake ({clauses})",
         ]
 
     def connect_sql(self, options: Sequence[str]) -> list[str]:
-        """Return the same statements without the password, nor those that a URL may hold among its options."""
-        shown = tuple((name, PASSWORD if "password" in name else value) for name, value in self.options)
-        return replace(self, password=PASSWORD, options=shown).attach_sql(options)
+        """Return the same statements without the passwords."""
+        shown = {name: PASSWORD if "password" in name else value for name, value in self.url.options.items()}
+        without = replace(self.url, password=PASSWORD, options=shown)
+        return PostgresCatalog(without).attach_sql(options)
 
     def exists(self) -> bool:
         """Return True: only a connection can tell."""
@@ -270,11 +242,16 @@ def catalog_from_url(url: str) -> Catalog:
     """Return the catalog that `BILLSTREAM_CATALOG` names.
 
     Raises:
-        Fatal: the value is a URL of another kind.
+        Fatal: the value is neither a path nor a postgresql:// URL that can be read. The text does not repeat it, as it
+            may have a password.
     """
-    if url.startswith(("postgresql://", "postgres://")):
-        return PostgresCatalog.from_url(url)
-    path = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else url
-    if "://" in path:
-        raise Fatal("BILLSTREAM_CATALOG must be a file path or a postgresql:// URL.")
+    url = url.strip()  # a value from a file often ends with a line break
+    if url.startswith(SCHEMES):
+        return PostgresCatalog(read_url(url))
+    path = url.removeprefix("sqlite:///")
+    if _NO_PATH.search(path):
+        raise Fatal(
+            "BILLSTREAM_CATALOG is neither the path of a file nor a postgresql:// URL. A connection string such as "
+            f"`host=… password=…` has to be written as a URL: {FORM}. A path with a colon begins with `/` or `./`."
+        )
     return SqliteCatalog(Path(path))

@@ -10,6 +10,7 @@ import re
 import duckdb
 
 from billstream.common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, NoRoom, WriteConflict
+from billstream.common.masking import masked
 
 CLAIM_REFUSED = "billstream: claim refused"
 
@@ -28,13 +29,77 @@ _UNAVAILABLE = re.compile(
     r"failed to execute query \"(?:begin|commit|rollback)|"
     r"could not connect|connection refused|unable to connect|server closed the connection|terminating connection|"
     r"connection (?:to server|timed out|reset|error)|the database system is|no connection to the server|"
-    r"could not establish|timed? ?out|too many connections|http error|http (?:5\d\d|429)|slow ?down",
+    r"could not establish|timed? ?out|too many (?:connections|clients)|could not translate host name|"
+    r"could not (?:send|receive) (?:data|startup)|ssl syscall error|ssl connection has been closed|canceling statement|"
+    r"read-only transaction|session is (?:not )?read-only|standby mode|http error|http (?:5\d\d|429)|slow ?down",
     re.IGNORECASE,
 )
 _LONGEST_TEXT = 600
 
 
-def translate(error: duckdb.Error, doing: str) -> BillstreamError:
+def _table(advice_by_pattern: dict[str, str]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(pattern, re.IGNORECASE), advice) for pattern, advice in advice_by_pattern.items())
+
+
+# What a server, or its client, refuses for good while connecting: waiting changes nothing. Everything else is waited
+# for; a host name that is not known, too, as the name server of a fleet learns it when that host starts.
+_CONNECTING = re.compile(r"unable to connect to postgres|fatal:|fe_sendauth", re.IGNORECASE)
+_CONNECTION_REFUSED = _table(
+    {
+        r"authentication failed for user|no password supplied|empty password": (
+            "PostgreSQL refuses the user or the password. Correct them in BILLSTREAM_CATALOG, or in PGPASSWORD or the "
+            "password file (PGPASSFILE, ~/.pgpass)."
+        ),
+        r'role ".*" (?:does not exist|is not permitted to log in)': (
+            "PostgreSQL has no such user, or does not let it log in. Create the role with LOGIN, or correct the user "
+            "in BILLSTREAM_CATALOG."
+        ),
+        r'database ".*" does not exist': (
+            "The server has no such database. Create it with `createdb`, or correct its name in BILLSTREAM_CATALOG."
+        ),
+        r"pg_hba\.conf": (
+            "The server's pg_hba.conf does not let this user in from this host, or not without TLS. Add a line there, "
+            "or `sslmode=require` to BILLSTREAM_CATALOG."
+        ),
+        r"ssl was required|does not support ssl|weak sslmode|channel binding|certificate verify failed|"
+        r"certificate file|private key file|could not (?:load|read) .*certificate|server certificate for|"
+        r"server's host name|does not match host name|tlsv1\w* alert|sslv3 alert|wrong version number|"
+        r"unsupported protocol": (
+            "The server and the TLS options do not go together. Correct sslmode, sslrootcert, sslcert and sslkey in "
+            "BILLSTREAM_CATALOG, or the server's certificate."
+        ),
+        r"invalid connection option|invalid \w+ value|invalid integer value|invalid port number|could not match \d+|"
+        r'\w+ value "[^"]*" |could not parse network address|definition of service|service file|service name|'
+        r"configuration parameter|for parameter|command-line argument|connection info string|"
+        r"auth(?:entication)? method|kerberos|gssapi|sspi|requirepeer|peer user name": (
+            "An option of BILLSTREAM_CATALOG, or one of libpq's own variables (PGSSLMODE and the like), is not "
+            "accepted. Correct it."
+        ),
+    }
+)
+# What the database, or DuckLake, refuses for good at any time.
+_REFUSED = _table(
+    {
+        r"permission denied for (?:access method|column|database|function|large object|relation|schema|sequence|table|"
+        r"tablespace|type|view)|must be owner of": (
+            "The user of BILLSTREAM_CATALOG lacks a privilege in the database. GRANT it; `billstream init` needs the "
+            "owner of the lake's tables."
+        ),
+        r"existing ducklake at metadata catalog .* does not exist": (
+            "There is no billstream lake in this catalog yet. Run `billstream init`."
+        ),
+        r'data_path parameter "(.*)" does not match existing data path in the catalog "(.*)"': (
+            "The lake of this catalog has its files at {1}, and the data path is set to {0}. Correct "
+            "BILLSTREAM_DATA_PATH, or BILLSTREAM_CATALOG if you mean another lake. If the files were moved, stop all "
+            "other commands and run `billstream init --data-moved`."
+        ),
+    }
+)
+# The statement that failed is part of the text, and it may contain texts of strangers.
+_STATEMENT = re.compile(r'failed to (?:execute query|prepare copy) ".*": ', re.IGNORECASE | re.DOTALL)
+
+
+def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0911 - one for each outcome
     """Translate an error into the class that decides what happens next, with a text short enough for a log line.
 
     Args:
@@ -44,10 +109,12 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:
     Returns:
         `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for any other error.
     """
-    text = str(error)
+    text = masked(str(error))
     if CLAIM_REFUSED in text:
         return ClaimRefused(f"{doing}: another consumer was first.")
     short = _shorten(text)
+    if refusal := _refusal(_STATEMENT.sub("", text)):
+        return Fatal(f"{doing}: {refusal}")
     if _CONFLICT.search(text):
         return WriteConflict(f"{doing}: another writer was first. {short}")
     if _NO_ROOM.search(text):
@@ -57,6 +124,15 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:
     if isinstance(error, duckdb.HTTPException | duckdb.ConnectionException) or _UNAVAILABLE.search(text):
         return CatalogUnavailable(f"{doing}: the catalog or the data path does not answer. {short}")
     return Fatal(f"{doing} failed: {short}")
+
+
+def _refusal(cause: str) -> str | None:
+    """Return what was refused and what to do, None for any other failure."""
+    for pattern, advice in (*(_CONNECTION_REFUSED if _CONNECTING.search(cause) else ()), *_REFUSED):
+        if match := pattern.search(cause):
+            # What names its details in the advice needs no second sentence.
+            return advice.format(*match.groups()) if match.groups() else f"{advice} ({_shorten(cause)})"
+    return None
 
 
 def _shorten(text: str) -> str:

@@ -19,7 +19,13 @@ from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
 from billstream.common.lake.engine import start_engine
 from billstream.common.lake.failures import translate
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
-from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, schema_version
+from billstream.common.lake.migrations import (
+    apply_migrations,
+    apply_options,
+    check_version,
+    migrations,
+    schema_version,
+)
 from billstream.common.lake.storage import LocalStorage, Storage, storage_from
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
@@ -277,8 +283,8 @@ class Lake:
             self._detach_quietly()
             self._execute_all(statements)
             version = schema_version(self._con)
-            if version == 0:
-                # Before the first table: no commit may ever happen without the guard.
+            if version < migrations()[-1].version:
+                # Before the first table: no commit may ever happen without the guard. An older guard is replaced.
                 self._catalog.install_guard(self._con, statements)
             with self._transaction():
                 applied = apply_migrations(self._con, version)

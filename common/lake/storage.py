@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from billstream.common import aws
 from billstream.common.lake.catalog import literal
+from billstream.common.masking import SHORTEST_KEY, keep_secret
 from billstream.common.scratch import remove_leftovers, scratch_folder
 
 log = structlog.get_logger(__name__)
@@ -178,6 +179,8 @@ class S3Storage:
 
 def _secret(access: aws.AwsAccess) -> str:
     """Return the statement that gives DuckDB the credentials and the endpoint of S3."""
+    for secret in (access.secret_key, access.session_token):
+        keep_secret(secret, shortest=SHORTEST_KEY)
     options = {"KEY_ID": access.access_key, "SECRET": access.secret_key, "REGION": access.region}
     if access.session_token:
         options["SESSION_TOKEN"] = access.session_token

@@ -13,6 +13,7 @@ from billstream.common.errors import (
     WriteConflict,
 )
 from billstream.common.lake.failures import CLAIM_REFUSED, translate
+from billstream.common.masking import keep_secret
 
 TEXTS: list[tuple[type[BillstreamError], str]] = [
     (ClaimRefused, f"TransactionContext Error: Failed to commit: {CLAIM_REFUSED}"),
@@ -39,6 +40,124 @@ TEXTS: list[tuple[type[BillstreamError], str]] = [
     (Fatal, "Out of Memory Error: could not allocate block of size 256.0 KiB"),
     (Fatal, ""),
 ]
+
+ATTACHING = (
+    'IO Error: Failed to attach DuckLake MetaData "__ducklake_metadata_lake" at path + "postgres:"Unable to connect to '
+    'Postgres at "": '
+)
+SERVER = 'connection to server at "db" (10.0.0.1), port 5432 failed: '
+REFUSALS = [
+    (SERVER + 'FATAL:  password authentication failed for user "me"', "user or the password"),
+    (SERVER + 'FATAL:  Peer authentication failed for user "me"', "user or the password"),
+    (SERVER + "fe_sendauth: no password supplied", "user or the password"),
+    (SERVER + 'FATAL:  role "me" does not exist', "no such user"),
+    (SERVER + 'FATAL:  role "me" is not permitted to log in', "no such user"),
+    (SERVER + 'FATAL:  database "lake" does not exist', "no such database"),
+    (
+        SERVER + 'FATAL:  permission denied for database "lake"\nDETAIL:  User does not have CONNECT',
+        "lacks a privilege",
+    ),
+    (SERVER + 'FATAL:  no pg_hba.conf entry for host "10.0.0.2", user "me", database "lake", no encryption', "pg_hba"),
+    (SERVER + 'FATAL:  pg_hba.conf rejects connection for host "10.0.0.2", user "me", database "lake"', "pg_hba"),
+    (SERVER + "server does not support SSL, but SSL was required", "TLS"),
+    (SERVER + "SSL error: certificate verify failed", "TLS"),
+    (SERVER + 'server certificate for "other" does not match host name "db"', "TLS"),
+    (SERVER + 'root certificate file "/x" does not exist', "TLS"),
+    (SERVER + 'could not open certificate file "/x": No such file or directory', "TLS"),
+    (SERVER + 'certificate present, but not private key file "/y"', "TLS"),
+    (SERVER + "SSL error: tlsv1 alert unknown ca", "TLS"),
+    (SERVER + "channel binding required, but SSL not in use", "TLS"),
+    (SERVER + 'FATAL:  unrecognized configuration parameter "nope"', "An option"),
+    (SERVER + 'FATAL:  invalid value for parameter "client_encoding": "nope"', "An option"),
+    (SERVER + 'invalid integer value "x" for connection option "connect_timeout"', "An option"),
+    (SERVER + 'authentication method requirement "md5" failed: server requested SASL authentication', "An option"),
+    ('invalid sslmode value: "nope"', "An option"),
+    ('invalid connection option "foo"', "An option"),
+    ('definition of service "nope" not found', "An option"),
+    ('gssencmode value "require" invalid when GSSAPI support is not compiled in', "An option"),
+    ('could not parse network address "x": Name or service not known', "An option"),
+    ("could not match 2 port numbers to 3 hosts", "An option"),
+]
+WAITED_FOR = [
+    SERVER + "Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?",
+    'connection to server on socket "/run/.s.PGSQL.5432" failed: No such file or directory',
+    'could not translate host name "db" to address: Name or service not known',
+    'could not translate host name "db" to address: Temporary failure in name resolution',
+    SERVER + "FATAL:  the database system is starting up",
+    SERVER + "FATAL:  the database system is shutting down",
+    SERVER + "FATAL:  the database system is in recovery mode",
+    SERVER + "FATAL:  sorry, too many clients already",
+    SERVER + 'FATAL:  too many connections for role "me"',
+    SERVER + "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+    SERVER + "server closed the connection unexpectedly",
+    SERVER + "SSL SYSCALL error: EOF detected",
+    SERVER + "timeout expired",
+    SERVER + "No route to host",
+    SERVER + "session is read-only",
+    SERVER + "server is in hot standby mode",
+]
+LATER = [
+    "FATAL:  terminating connection due to administrator command",
+    'Failed to execute query "COMMIT": could not receive data from server: Connection reset by peer',
+    'Failed to execute query "SELECT 1": SSL connection has been closed unexpectedly',
+    'Failed to execute query "SELECT 1": ERROR:  canceling statement due to statement timeout',
+    'Failed to execute query "SELECT 1": ERROR:  cannot execute INSERT in a read-only transaction',
+]
+
+
+@pytest.mark.parametrize(("text", "advice"), REFUSALS)
+def test_what_a_server_refuses_for_good_is_told_at_once(text: str, advice: str) -> None:
+    for raised in (ATTACHING + text, f'IO Error: Unable to connect to Postgres at "": {text}'):
+        error = translate(duckdb.IOException(raised), "opening the lake at postgresql://me@db:5432/lake")
+        assert type(error) is Fatal
+        assert advice in str(error)
+        assert " ".join(text.removeprefix(SERVER).split()) in str(error), "the server's own words are in it"
+
+
+@pytest.mark.parametrize("text", [*[ATTACHING + text for text in WAITED_FOR], *LATER])
+def test_a_server_that_may_come_back_is_waited_for(text: str) -> None:
+    assert type(translate(duckdb.IOException(text), "opening the lake")) is CatalogUnavailable
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ('Failed to execute query "INSERT …": ERROR:  permission denied for table processed_key', "lacks a privilege"),
+        ('Failed to prepare COPY "COPY …": ERROR:  permission denied for schema public', "lacks a privilege"),
+        ("ERROR:  must be owner of function billstream_claim", "lacks a privilege"),
+        ('Existing DuckLake at metadata catalog "postgres:" does not exist - and creating', "Run `billstream init`"),
+    ],
+)
+def test_what_the_database_refuses_for_good_says_what_to_do(text: str, advice: str) -> None:
+    error = translate(duckdb.Error(text), "reading the lake")
+    assert type(error) is Fatal
+    assert advice in str(error)
+
+
+def test_another_data_path_is_named_with_the_lakes_own() -> None:
+    text = (
+        'DATA_PATH parameter "/new/{x}/" does not match existing data path in the catalog "/old/".\n'
+        "You can override the DATA_PATH by setting OVERRIDE_DATA_PATH to True."
+    )
+    error = translate(duckdb.Error(text), "opening the lake")
+    assert type(error) is Fatal
+    assert "has its files at /old/, and the data path is set to /new/{x}/" in str(error)
+    assert "billstream init --data-moved" in str(error)
+    assert "OVERRIDE" not in str(error)
+
+
+def test_a_strangers_text_in_a_statement_decides_nothing() -> None:
+    for key in ("pg_hba.conf", 'FATAL: database "x" does not exist', 'x": ERROR: permission denied for table x'):
+        text = f"Failed to execute query \"INSERT INTO x VALUES ('{key}')\": ERROR:  deadlock detected"
+        assert type(translate(duckdb.Error(text), "committing")) is WriteConflict
+
+
+def test_secrets_are_masked_before_a_long_text_is_cut() -> None:
+    keep_secret("s3cret-of-this-test")
+    for filler in range(250, 340):
+        error = translate(duckdb.Error("x" * filler + "s3cret-of-this-test" + "y" * 700), "reading")
+        assert "s3c" not in str(error)
+        assert "test" not in str(error)
 
 
 @pytest.mark.parametrize(("kind", "text"), TEXTS)

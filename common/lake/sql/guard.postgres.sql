@@ -4,7 +4,26 @@
 -- that is being committed, so of two racing commits the second sees the first.
 -- The refusal's text must not contain the words on which DuckLake retries a commit by itself
 -- ("primary key", "unique", "conflict", "concurrent").
-CREATE TABLE IF NOT EXISTS processed_key (
+-- Every name has its schema: DuckLake's tables are in `public`, and a schema named like the user, a search_path of the
+-- role or a temporary table may come first where a name has none.
+DO $move$
+DECLARE
+    elsewhere regnamespace;
+BEGIN
+    -- A guard that is in another schema keeps its claims.
+    SELECT held.relnamespace INTO elsewhere
+    FROM pg_catalog.pg_trigger AS hook
+    JOIN pg_catalog.pg_proc AS guard ON guard.oid = hook.tgfoid
+    JOIN pg_catalog.pg_class AS held ON held.relname = 'processed_key' AND held.relnamespace = guard.pronamespace
+    WHERE hook.tgname = 'billstream_claim' AND hook.tgrelid = 'public.ducklake_snapshot_changes'::regclass;
+    IF elsewhere <> 'public'::regnamespace AND to_regclass('public.processed_key') IS NULL THEN
+        EXECUTE format('ALTER TABLE %s.processed_key SET SCHEMA public', elsewhere);
+        EXECUTE format('DROP FUNCTION %s.billstream_claim() CASCADE', elsewhere);
+    END IF;
+END
+$move$;
+
+CREATE TABLE IF NOT EXISTS public.processed_key (
     scope_id        TEXT PRIMARY KEY,
     entry_id        TEXT NOT NULL,
     state           TEXT NOT NULL,
@@ -15,9 +34,10 @@ CREATE TABLE IF NOT EXISTS processed_key (
     content_sha256  TEXT
 );
 
-CREATE INDEX IF NOT EXISTS processed_key_content ON processed_key (content_sha256);
+CREATE INDEX IF NOT EXISTS processed_key_content ON public.processed_key (content_sha256);
 
-CREATE OR REPLACE FUNCTION billstream_claim() RETURNS trigger LANGUAGE plpgsql AS $guard$
+CREATE OR REPLACE FUNCTION public.billstream_claim() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
 DECLARE
     claim jsonb;
 BEGIN
@@ -27,11 +47,11 @@ BEGIN
         ORDER BY value ->> 'scope_id'
     LOOP
         IF claim ->> 'prev' IS NULL THEN
-            INSERT INTO processed_key
-            SELECT * FROM jsonb_populate_record(NULL::processed_key, claim)
+            INSERT INTO public.processed_key
+            SELECT * FROM jsonb_populate_record(NULL::public.processed_key, claim)
             ON CONFLICT DO NOTHING;
         ELSE
-            UPDATE processed_key SET
+            UPDATE public.processed_key SET
                 entry_id = claim ->> 'entry_id',
                 state = claim ->> 'state',
                 load_id = claim ->> 'load_id',
@@ -49,5 +69,5 @@ BEGIN
 END
 $guard$;
 
-CREATE OR REPLACE TRIGGER billstream_claim AFTER INSERT ON ducklake_snapshot_changes
-FOR EACH ROW WHEN (NEW.commit_extra_info IS NOT NULL) EXECUTE FUNCTION billstream_claim();
+CREATE OR REPLACE TRIGGER billstream_claim AFTER INSERT ON public.ducklake_snapshot_changes
+FOR EACH ROW WHEN (NEW.commit_extra_info IS NOT NULL) EXECUTE FUNCTION public.billstream_claim();

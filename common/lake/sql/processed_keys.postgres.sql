@@ -1,5 +1,5 @@
 -- What is known of the given scopes. Grain: one scope. {digests} is a literal: a JSON array of
 -- scope ids, which are hexadecimal digests; DuckDB's PostgreSQL reader binds no values in a query it streams.
 SELECT scope_id, entry_id, state, load_id, version_id, etag, sequencer, content_sha256
-FROM processed_key
+FROM public.processed_key
 WHERE scope_id IN (SELECT jsonb_array_elements_text({digests}::jsonb))
