@@ -11,6 +11,8 @@ from rich.progress import Progress
 from billstream.cli import opening, report, wiring
 from billstream.cli.terminal import examples, out, shown
 from billstream.common import aws as aws_clients
+from billstream.common import retries
+from billstream.common.lake import Lake
 from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.consumer.provision import set_up_aws
 
@@ -23,13 +25,21 @@ def init(
     aws: Annotated[
         bool, typer.Option("--aws", help="Also create the bucket, its queues and the notification.")
     ] = False,
+    data_moved: Annotated[
+        bool, typer.Option("--data-moved", help="The lake's files were moved: record the new data path.")
+    ] = False,
 ) -> None:
     """Create the lake, or migrate an older one.
 
     It may be run any number of times: what exists stays. With --aws it also creates the bucket, the queue, the
     dead-letter queue and the bucket's notification, and keeps what others have configured there.
+
+    After the files of a lake were moved, stop all other commands, set BILLSTREAM_DATA_PATH to the new place, and run it
+    once with --data-moved: it checks that every file of the lake is there, and records the place in the catalog.
     """
     settings = opening.settings_with_logs()
+    if data_moved:
+        retries.patiently(lambda: Lake.record_moved_data(settings))
     if aws:
         resources = set_up_aws(settings, s3=aws_clients.s3_client(), sqs=aws_clients.sqs_client())
         report.aws_resources(out, resources)

@@ -58,13 +58,14 @@ class Settings(BaseSettings):
     )
     catalog: SecretStr | None = Field(
         None,
-        description="DuckLake catalog: the path of an SQLite file, or a PostgreSQL URL. Default: `catalog.sqlite` "
-        "in the home. Example: `postgresql://user:password@host:5432/database`.",
+        description="DuckLake catalog: the path of an SQLite file, or a PostgreSQL URL with libpq's options; what it "
+        "leaves out comes from PGPASSWORD and the like. Default: `catalog.sqlite` in the home. Example: "
+        "`postgresql://user:password@host:5432/database?sslmode=require`.",
     )
     data_path: str | None = Field(
         None,
-        description="Folder or S3 prefix of the lake's Parquet files; cannot be changed after `billstream init`. "
-        "Default: `data` in the home. Example: `s3://lake/data/`.",
+        description="Folder or S3 prefix of the lake's Parquet files; once it has some, move them and run `billstream "
+        "init --data-moved` to change it. Default: `data` in the home. Example: `s3://lake/data/`.",
     )
     insights_dir: Path | None = Field(
         None,

@@ -2,4 +2,4 @@
 -- scope ids, which are hexadecimal digests; DuckDB's PostgreSQL reader binds no values in a query it streams.
 SELECT scope_id, entry_id, state, load_id, version_id, etag, sequencer, content_sha256
 FROM public.processed_key
-WHERE scope_id IN (SELECT jsonb_array_elements_text({digests}::jsonb))
+WHERE scope_id IN (SELECT pg_catalog.jsonb_array_elements_text({digests}::jsonb))
