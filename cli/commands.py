@@ -89,6 +89,9 @@ def run(stop: Stop | None) -> None:
 
         failure(str(error))
         sys.exit(1)
+    except Exception:
+        mask_tracebacks()  # again: typer has put a hook of its own there
+        raise
 
 
 def _print_version(*, wanted: bool) -> None:
