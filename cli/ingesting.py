@@ -12,7 +12,7 @@ from billstream.cli import opening, report, wiring
 from billstream.cli.terminal import examples, out, shown
 from billstream.common import aws as aws_clients
 from billstream.common import retries
-from billstream.common.lake import Lake
+from billstream.common.lake.moved import record_moved_data
 from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.consumer.provision import set_up_aws
 
@@ -39,7 +39,7 @@ def init(
     """
     settings = opening.settings_with_logs()
     if data_moved:
-        retries.patiently(lambda: Lake.record_moved_data(settings))
+        retries.patiently(lambda: record_moved_data(settings))
     if aws:
         resources = set_up_aws(settings, s3=aws_clients.s3_client(), sqs=aws_clients.sqs_client())
         report.aws_resources(out, resources)

@@ -19,15 +19,8 @@ from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
 from billstream.common.lake.engine import start_engine
 from billstream.common.lake.failures import translate
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
-from billstream.common.lake.migrations import (
-    apply_migrations,
-    apply_options,
-    check_version,
-    migrations,
-    schema_version,
-)
-from billstream.common.lake.moved import record_data_path
-from billstream.common.lake.storage import LocalStorage, S3Storage, Storage, storage_from
+from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
+from billstream.common.lake.storage import LocalStorage, Storage, storage_from
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
 
@@ -72,22 +65,6 @@ class Lake:
             lake.close()
             raise
         return lake
-
-    @classmethod
-    def record_moved_data(cls, settings: Settings) -> None:
-        """Let the catalog know that the files of the lake are now at the data path of the settings.
-
-        No other process may have the lake open.
-
-        Raises:
-            Fatal: there is no lake, or not all of its files are there; nothing is changed then.
-            CatalogUnavailable: the catalog database or the data path does not answer.
-        """
-        lake = cls(settings)
-        try:
-            lake._record_data_path()
-        finally:
-            lake.close()
 
     def __enter__(self) -> Self:
         return self
@@ -300,7 +277,7 @@ class Lake:
             self._detach_quietly()
             self._execute_all(statements)
             version = schema_version(self._con)
-            if version < migrations()[-1].version:
+            if version < newest():
                 # Before the first table: no commit may ever happen without the guard. An older guard is replaced.
                 self._catalog.install_guard(self._con, statements)
             with self._transaction():
@@ -310,20 +287,6 @@ class Lake:
         check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
         for migration in applied:
             log.info("schema_migrated", version=migration.version, name=migration.name)
-
-    def _record_data_path(self) -> None:
-        where = self._catalog.description
-        if not self._catalog.exists():
-            check_version(0, where=where)
-        if isinstance(self._storage, S3Storage):
-            self._prepare_storage()  # a local folder is not created: that of the lake exists, or was not moved here
-        options = [f"DATA_PATH {literal(self._storage.location)}", "OVERRIDE_DATA_PATH true"]
-        statements = [*self._catalog.attach_sql([*options, "CREATE_IF_NOT_EXISTS false"]), "USE lake"]
-        with self._translated(f"recording the data path of the lake at {where}"), self._catalog.writing():
-            self._execute_all(statements)
-            check_version(schema_version(self._con), where=where)
-            record_data_path(self._con, self._storage)
-        log.info("data_path_recorded", data_path=self._storage.location, catalog=where)
 
     def _execute_all(self, statements: Sequence[str]) -> None:
         for statement in statements:

@@ -30,6 +30,11 @@ def migrations() -> list[Migration]:
     )
 
 
+def newest() -> int:
+    """Return the schema version that this code makes."""
+    return migrations()[-1].version
+
+
 def schema_version(con: duckdb.DuckDBPyConnection) -> int:
     """Return the number of the newest script that was applied to the attached lake; 0 for a new lake."""
     # A new lake has no such table, and selecting from it would raise.
@@ -48,17 +53,16 @@ def check_version(version: int, *, where: str) -> None:
     Raises:
         Fatal: the lake is older or newer than the code; the text says what to do.
     """
-    newest = migrations()[-1].version
-    if version > newest:
+    if version > newest():
         raise Fatal(
-            f"The lake at {where} has schema version {version}; this billstream knows versions up to {newest}. "
+            f"The lake at {where} has schema version {version}; this billstream knows versions up to {newest()}. "
             "Upgrade billstream."
         )
     if version == 0:
         raise Fatal(f"There is no billstream lake at {where} yet. Run `billstream init`.")
-    if version < newest:
+    if version < newest():
         raise Fatal(
-            f"The lake at {where} has schema version {version}; this billstream needs {newest}. "
+            f"The lake at {where} has schema version {version}; this billstream needs {newest()}. "
             "Run `billstream init`: it migrates the lake and keeps its data."
         )
 

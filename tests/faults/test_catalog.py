@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from billstream.aggregator.verify import verify
-from billstream.common.errors import CatalogUnavailable
+from billstream.common import retries
+from billstream.common.errors import CatalogUnavailable, Fatal
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.guard import scope_id
@@ -179,6 +180,70 @@ def test_a_shared_folder_keeps_the_files_of_a_commit_whose_reply_is_lost(
             ("two", 5),
         ]
         assert list((tmp_path / "data" / "sealed").iterdir()) == []
+
+
+REFUSALS = {
+    "wrong password": ("postgresql://billstream:nope@{host}/{db}", "the user or the password"),
+    "no password": ("postgresql://billstream@{host}/{db}", "the user or the password"),
+    "missing database": ("postgresql://{user}@{host}/nosuch", "no such database"),
+    "may not log in": ("postgresql://locked:pw@{host}/{db}", "no such user"),
+    "may not connect": ("postgresql://stranger:pw@{host}/{db}", "lacks a privilege"),
+    "no lake": ("postgresql://{user}@{host}/{db}", "`billstream init`"),
+    "no TLS": ("postgresql://{user}@{host}/{db}?sslmode=require", "TLS"),
+    "missing certificate": ("postgresql://{user}@{host}/{db}?sslmode=require&sslcert=/nowhere", "TLS"),
+    "value of an option": ("postgresql://{user}@{host}/{db}?sslmode=nope", "An option"),
+    "setting of the server": ("postgresql://{user}@{host}/{db}?options=-c%20nope%3D1", "An option"),
+    "missing service": ("postgresql://{user}@{host}/{db}?service=nope", "An option"),
+}
+ROLES = """
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'locked') THEN
+        CREATE ROLE locked NOLOGIN PASSWORD 'pw'; CREATE ROLE stranger LOGIN PASSWORD 'pw';
+        CREATE ROLE crowded LOGIN PASSWORD 'pw' CONNECTION LIMIT 0;
+    END IF;
+END $$; REVOKE CONNECT ON DATABASE {db} FROM public; GRANT CONNECT ON DATABASE {db} TO crowded
+"""
+
+
+def test_what_the_server_refuses_for_good_is_told_at_once(
+    tmp_path: Path, postgres_url: str, postgres: PostgresServer
+) -> None:
+    at, _, db = postgres_url.partition("://")[2].rpartition("/")
+    user, _, host = at.rpartition("@")
+    postgres.execute(ROLES.format(db=db))
+    for form, advice in REFUSALS.values():
+        settings = Settings(home=tmp_path, catalog=SecretStr(form.format(user=user, host=host, db=db)), threads=1)
+        with pytest.raises(Fatal, match=advice):
+            retries.patiently(partial(Lake.open, settings))
+
+
+@pytest.mark.parametrize("form", ["postgresql://crowded:pw@{host}/{db}", "postgresql://nosuch.invalid/{db}"])
+def test_a_server_that_is_crowded_or_not_yet_known_is_waited_for(
+    tmp_path: Path, postgres_url: str, postgres: PostgresServer, form: str
+) -> None:
+    host, _, db = postgres_url.rpartition("@")[2].rpartition("/")
+    postgres.execute(ROLES.format(db=db))
+    settings = Settings(home=tmp_path, catalog=SecretStr(form.format(host=host, db=db)), threads=1)
+    with pytest.raises(CatalogUnavailable):
+        Lake.open(settings)
+
+
+def test_the_password_may_come_from_libpqs_own_places(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = postgres_url.partition("@")[0].rpartition(":")[2]
+    file = tmp_path / "pass file"
+    file.write_text(f"*:*:*:*:{password}\n")
+    file.chmod(0o600)
+    bare = postgres_url.replace(f":{password}@", "@")
+
+    def opens(url: str) -> bool:
+        with Lake.open(Settings(home=tmp_path, catalog=SecretStr(url), threads=1), create=True) as lake:
+            return lake.snapshot_id() > 0
+
+    assert opens(f"{bare}?passfile={file}".replace(" ", "%20"))
+    monkeypatch.setenv("PGPASSWORD", password)
+    assert opens(bare)
 
 
 def commit_loads(lake: Lake, *loads: str, replaces: str | None = None) -> None:

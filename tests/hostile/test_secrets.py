@@ -189,7 +189,7 @@ def test_no_key_of_aws_is_shown(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
     monkeypatch.setenv("AWS_SESSION_TOKEN", KEY * 3)
     monkeypatch.setenv("BILLSTREAM_DATA_PATH", "s3://lake/data/")
-    for command in (("init",), ("status",), ("connect",), ("settings",)):
+    for command in (("init",), ("connect",), ("settings",)):
         assert_no_secret(run(*command, catalog=str(tmp_path / "catalog.sqlite")))
 
 
@@ -201,7 +201,7 @@ def test_a_service_that_loses_its_catalog_shows_no_password(
     server = f"postgresql://x@{place['host']}:{place['port']}/{place['database']}"
     with running_relay(server) as relay:
         url = VALID["option"]({**place, "user": "keeper", "port": str(relay.port)}, CORE)
-        with Lake.open(Settings(home=tmp_path, catalog=url, threads=1), create=True):  # type: ignore[arg-type]
+        with Lake.open(Settings(home=tmp_path, catalog=url, threads=1), create=True):
             pass
         service = Billstream(
             tmp_path,

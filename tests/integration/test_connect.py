@@ -88,10 +88,10 @@ def test_the_statements_for_postgresql_and_s3_hold_no_secret(monkeypatch: pytest
     )
     assert (
         "CREATE OR REPLACE SECRET billstream_catalog (TYPE postgres, HOST 'db.example', PORT '5433', DATABASE 'lake', "
-        "USER 'ada', PASSWORD '<password>');\n" in printed
+        "USER 'ada', PASSWORD '<password>'," in printed
     )
-    assert "sslmode=require sslpassword=<password>" in printed
-    assert "ATTACH 'ducklake:postgres:" in printed
+    assert "SSLMODE 'require', SSLPASSWORD '<password>'," in printed
+    assert "ATTACH 'ducklake:postgres:' AS lake" in printed
     assert "DATA_PATH 's3://bucket/lake/', READ_ONLY" in printed
     assert printed.endswith("USE lake;\n")
 
@@ -100,7 +100,7 @@ def test_the_statements_for_postgresql_run_once_the_password_is_put_in(postgres_
     settings = Settings(home=tmp_path, threads=1, catalog=postgres_url)
     with Lake.open(settings, create=True) as lake:
         lake.commit(charge("load-1"), claims=[], author="me", message="test")
-        password = lake._catalog.password  # type: ignore[attr-defined]
+        password = lake._catalog.url.password  # type: ignore[attr-defined]
     with plain_duckdb(tmp_path / "extensions", "ducklake", "postgres_scanner") as con:
         con.execute(";\n".join(connect_sql(settings)).replace("<password>", password))
         assert con.execute("SELECT count(*) FROM charges").fetchall() == [(1,)]

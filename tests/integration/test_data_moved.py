@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
+from billstream.common.lake.moved import record_moved_data
 from billstream.common.settings import Settings
 from tests.e2e.commands import Billstream
 from tests.integration.lake_support import charge
@@ -47,7 +48,7 @@ def test_a_lake_is_opened_under_the_path_that_its_files_were_moved_to(place: Pla
     assert "`billstream init --data-moved`" in str(refused.value)
     assert "OVERRIDE" not in str(refused.value)
 
-    Lake.record_moved_data(place("new"))
+    record_moved_data(place("new"))
 
     assert loads(place("new")) == [("two",)]
     with pytest.raises(Fatal, match=r"has its files at .*/new/"):
@@ -63,9 +64,9 @@ def test_nothing_is_changed_unless_all_files_are_there(place: Place, tmp_path: P
     with pytest.raises(
         Fatal, match=rf"1 of \d+ files of the lake are not at .*/new/, such as main/charges/{lost.name}"
     ):
-        Lake.record_moved_data(place("new"))
+        record_moved_data(place("new"))
     with pytest.raises(Fatal, match=r"files of the lake are not at .*/empty/"):
-        Lake.record_moved_data(place("empty"))
+        record_moved_data(place("empty"))
 
     assert loads(place("old")) == [("two",)]
     assert not (tmp_path / "empty").exists()
@@ -73,7 +74,7 @@ def test_nothing_is_changed_unless_all_files_are_there(place: Place, tmp_path: P
 
 def test_a_place_without_a_lake_has_nothing_to_record(tmp_path: Path) -> None:
     with pytest.raises(Fatal, match="There is no billstream lake"):
-        Lake.record_moved_data(Settings(home=tmp_path))
+        record_moved_data(Settings(home=tmp_path))
     assert not (tmp_path / "catalog.sqlite").exists()
 
 
@@ -88,7 +89,7 @@ def test_a_lake_moves_to_s3_by_the_command(
     new = old.model_copy(update={"data_path": f"s3://{bucket}/lake/"})
     make(old)
     with pytest.raises(Fatal, match="files of the lake are not at s3://"):
-        Lake.record_moved_data(new)
+        record_moved_data(new)
     for path in (tmp_path / "data").rglob("*.parquet"):
         aws.s3.upload_file(str(path), bucket, f"lake/{path.relative_to(tmp_path / 'data')}")
     there = {"BILLSTREAM_CATALOG": postgres_url, "BILLSTREAM_DATA_PATH": f"s3://{bucket}/lake/"}
