@@ -95,6 +95,8 @@ _REFUSED = _table(
         ),
     }
 )
+# How DuckDB begins such a text; it says nothing about the reason.
+_ATTACHING = re.compile(r'\A.*?unable to connect to postgres at "[^"]*": ', re.IGNORECASE | re.DOTALL)
 # The statement that failed is part of the text, and it may contain texts of strangers.
 _STATEMENT = re.compile(r'failed to (?:execute query|prepare copy) ".*": ', re.IGNORECASE | re.DOTALL)
 
@@ -109,10 +111,10 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
     Returns:
         `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for any other error.
     """
-    text = masked(str(error))
+    text = str(error)
     if CLAIM_REFUSED in text:
         return ClaimRefused(f"{doing}: another consumer was first.")
-    short = _shorten(text)
+    short = _shortened(text)
     if refusal := _refusal(_STATEMENT.sub("", text)):
         return Fatal(f"{doing}: {refusal}")
     if _CONFLICT.search(text):
@@ -130,13 +132,14 @@ def _refusal(cause: str) -> str | None:
     """Return what was refused and what to do, None for any other failure."""
     for pattern, advice in (*(_CONNECTION_REFUSED if _CONNECTING.search(cause) else ()), *_REFUSED):
         if match := pattern.search(cause):
-            # What names its details in the advice needs no second sentence.
-            return advice.format(*match.groups()) if match.groups() else f"{advice} ({_shorten(cause)})"
+            if match.groups():  # what names its details in the advice needs no second sentence
+                return masked(advice.format(*match.groups()))
+            return f"{advice} ({_shortened(cause)})"
     return None
 
 
-def _shorten(text: str) -> str:
-    """Cut the middle out of a long text: it is the SQL of a whole commit, and the cause is at the end."""
-    flat = " ".join(text.split())
+def _shortened(text: str) -> str:
+    """Mask secrets, then cut the middle out of a long text: it is the SQL of a whole commit, and the cause is last."""
+    flat = " ".join(masked(_ATTACHING.sub("", text)).split())
     half = _LONGEST_TEXT // 2
     return flat if len(flat) <= _LONGEST_TEXT else f"{flat[:half]} … {flat[-half:]}"

@@ -62,8 +62,8 @@ class PostgresUrl:
         """Return the URL without password and options."""
         if not self.database:
             return f"postgresql:///?service={quote(self.options['service'], safe='')}"
-        ports = self.ports if len(self.ports) == len(self.hosts) else self.ports * len(self.hosts)
-        places = [f"{_shown(host)}:{port}" for host, port in zip(self.hosts, ports, strict=False)]
+        ports = self.ports if len(self.ports) > 1 else (self.ports or ("",)) * len(self.hosts)
+        places = (f"{_shown(host)}:{port}".rstrip(":") for host, port in zip(self.hosts, ports, strict=True))
         return f"postgresql://{quote(self.user, safe='')}@{','.join(places)}/{quote(self.database, safe='')}"
 
 

@@ -49,6 +49,7 @@ def test_a_path_is_an_sqlite_catalog(url: str, path: str) -> None:
         ("postgresql://db/lake", "db", "5432", "postgresql://postgres@db:5432/lake"),
         ("postgresql://:s3cret@db/lake", "db", "5432", "postgresql://postgres@db:5432/lake"),
         ("postgresql:///?service=lake&password=s3cret", "", "", "postgresql:///?service=lake"),
+        ("postgresql://me:s3cret@db/lake?service=x", "db", "", "postgresql://me@db/lake"),
     ],
 )
 def test_a_postgres_url_is_read_in_every_form(url: str, hosts: str, ports: str, description: str) -> None:

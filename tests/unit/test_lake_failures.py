@@ -3,6 +3,7 @@
 import duckdb
 import pytest
 
+from billstream.common import masking
 from billstream.common.errors import (
     BillstreamError,
     CatalogUnavailable,
@@ -150,6 +151,17 @@ def test_a_strangers_text_in_a_statement_decides_nothing() -> None:
     for key in ("pg_hba.conf", 'FATAL: database "x" does not exist', 'x": ERROR: permission denied for table x'):
         text = f"Failed to execute query \"INSERT INTO x VALUES ('{key}')\": ERROR:  deadlock detected"
         assert type(translate(duckdb.Error(text), "committing")) is WriteConflict
+
+
+def test_a_password_that_is_a_word_of_the_error_does_not_change_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_kept", set())
+    for word in ("refused", "connection", "password", "billstream: claim"):
+        keep_secret(word)
+    assert type(translate(duckdb.Error(CLAIM_REFUSED), "committing")) is ClaimRefused
+    assert type(translate(duckdb.Error("connection refused"), "committing")) is CatalogUnavailable
+    assert "FATAL: ******** authentication failed" in str(
+        translate(duckdb.Error(ATTACHING + REFUSALS[0][0]), "opening")
+    )
 
 
 def test_secrets_are_masked_before_a_long_text_is_cut() -> None:
