@@ -36,6 +36,7 @@ class OpenLake:
             self._spill.cleanup()
             raise
         self._closed = False
+        self._read_only = read_only
         self.connection: duckdb.DuckDBPyConnection = self._lake.engine
         self.catalog: str = self._lake.catalog
         self.data_path: str = self._lake.data_path
@@ -50,6 +51,8 @@ class OpenLake:
         Raises:
             BillstreamError: DuckDB refuses the statement, or the catalog or the data path does not answer.
         """
+        if self._read_only:
+            return self._lake.user_query(sql, parameters)
         return self._lake.query(sql, parameters)
 
     def close(self) -> None:

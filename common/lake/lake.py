@@ -16,8 +16,9 @@ from billstream.common import retries
 from billstream.common.errors import CatalogUnavailable
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
-from billstream.common.lake.engine import start_engine
+from billstream.common.lake.engine import seal, start_engine
 from billstream.common.lake.failures import translate
+from billstream.common.lake.gate import one_select
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
 from billstream.common.lake.storage import LocalStorage, Storage, storage_from
@@ -52,7 +53,7 @@ class Lake:
         Args:
             settings: where catalog and data are, and how much memory DuckDB may use.
             create: create the lake if there is none, and migrate an older one.
-            read_only: refuse every change.
+            read_only: refuse every change, and seal the connection; see `engine.seal`.
 
         Raises:
             Fatal: there is no lake, its schema is not this version's, or an extension is missing.
@@ -113,14 +114,25 @@ class Lake:
 
     # -- reading -----------------------------------------------------------------------------------------
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Return the result of a SELECT as an Arrow table.
+    def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the result of a SELECT as an Arrow table. SQL of ours: a stranger's is for `user_query`.
 
         Raises:
             Retryable, Fatal: see `common.lake.failures`.
         """
         with self._translated("reading the lake"):
             return self._con.execute(sql, parameters).to_arrow_table()
+
+    def user_query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the result of a SELECT that a user wrote; see `common.lake.gate`.
+
+        Raises:
+            Fatal: it is not one SELECT that only reads the lake; nothing was run.
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("checking a query"):
+            statement = one_select(self._con, sql)
+        return self.query(statement, parameters)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""
@@ -269,6 +281,8 @@ class Lake:
         with self._translated(f"opening the lake at {where}"):
             self._execute_all(statements)
             check_version(schema_version(self._con), where=where)
+            if self._read_only:
+                seal(self._con, self._storage.location)
 
     def _create(self, statements: Sequence[str]) -> None:
         """Create or migrate the lake; several processes may try at once, in any order."""
