@@ -1,7 +1,7 @@
 """The gate for SQL that a user writes: one SELECT of the lake, decided on its parsed tree by lists of what is allowed.
 
 DuckDB's own parser makes the tree, so quotes, comments, case, prefixes and common table expressions hide nothing. What
-the tree may contain is in `functions.toml` and below; anything else is refused before DuckDB binds it, because binding
+the tree may contain is in `gate.toml`; anything else is refused before DuckDB binds it, because binding
 alone already opens files and connections. The lake's views are judged by the same rule when they are named. A
 connection that only reads is sealed besides (`engine.seal`).
 """
@@ -9,7 +9,7 @@ connection that only reads is sealed besides (`engine.seal`).
 import json
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,52 +18,43 @@ import duckdb
 
 from billstream.common.errors import Fatal
 from billstream.common.lake.catalog import METADATA
+from billstream.common.statements import statement
 
 Node = dict[str, Any]
 Scope = frozenset[str]
 """The names of the common table expressions that are visible at a place of the tree."""
 
-_CLASSES = frozenset(
-    "BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT DEFAULT FUNCTION LAMBDA OPERATOR PARAMETER "
-    "POSITIONAL_REFERENCE STAR SUBQUERY WINDOW".split()
-)
-_TYPES = frozenset(
-    "SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE "
-    "BASE_TABLE EMPTY EXPRESSION_LIST JOIN PIVOT SHOW_REF SUBQUERY TABLE_FUNCTION "
-    "DISTINCT_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER ORDER_MODIFIER ORDER_DEFAULT ASCENDING DESCENDING".split()
-)
 _SHOWN = frozenset({'"tables"', '"schemas"', '"databases"', "__show_tables_expanded", ""})
 
-_MACROS = f"SELECT lower(macro_name) FROM {METADATA}.ducklake_macro WHERE end_snapshot IS NULL"  # noqa: S608
-_RELATIONS = """
-SELECT lower(s.schema_name), lower(r.name), r.sql
-FROM (SELECT schema_id, table_name AS name, NULL AS sql FROM {metadata}.ducklake_table WHERE end_snapshot IS NULL
-      UNION ALL
-      SELECT schema_id, view_name, sql FROM {metadata}.ducklake_view WHERE end_snapshot IS NULL) AS r
-JOIN {metadata}.ducklake_schema AS s USING (schema_id)
-WHERE s.end_snapshot IS NULL
-""".format(metadata=METADATA)
+# Views that Python code makes of its own tables with `connection.register`.
 _REGISTERED = "SELECT 1 FROM duckdb_views() WHERE temporary AND NOT internal AND lower(view_name) = ?"
 
 
 @dataclass(frozen=True)
-class Functions:
-    """The content of `functions.toml`."""
+class Allowed:
+    """The content of `gate.toml`."""
 
     tables: frozenset[str]
     of_lake: frozenset[str]
     values: frozenset[str]
+    expressions: frozenset[str]
+    parts: frozenset[str]
     settings: frozenset[str]
     refused: dict[str, str]
     """Names of functions with the reason why each is refused."""
 
+    @property
+    def functions(self) -> frozenset[str]:
+        """Return the names of all functions that are on a list, allowed or not."""
+        return self.tables | self.of_lake | self.values | self.refused.keys()
+
 
 @cache
-def functions() -> Functions:
-    """Return the lists of functions."""
-    given = tomllib.loads((files("billstream.common.lake") / "functions.toml").read_text())
+def allowed() -> Allowed:
+    """Return the lists of what a query may consist of."""
+    given = tomllib.loads((files("billstream.common.lake") / "gate.toml").read_text())
     refused = {name: why for why, names in given.pop("refused").items() for name in names.split()}
-    return Functions(**{name: frozenset(text.lower().split()) for name, text in given.items()}, refused=refused)
+    return Allowed(**{name: frozenset(text.split()) for name, text in given.items()}, refused=refused)
 
 
 def one_select(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.Statement:
@@ -75,6 +66,8 @@ def one_select(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.Statement:
         Fatal: it is not one SELECT, or it names a function, a table or a setting that is not allowed.
         duckdb.Error: DuckDB cannot parse it, or the catalog does not answer.
     """
+    if not _is_text(query):
+        raise Fatal("The query is not valid UTF-8; nothing was run.")
     statements = con.extract_statements(query)
     # No EXPLAIN either: `EXPLAIN ANALYZE COPY` writes a file.
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -85,6 +78,15 @@ def one_select(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.Statement:
     tree = _tree(con, query)
     Judgement(con).judge(tree)
     return statements[0]
+
+
+def _is_text(query: str) -> bool:
+    """Return False for bytes of a command line that are no UTF-8, which Python keeps in a form of its own."""
+    try:
+        query.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tree(con: duckdb.DuckDBPyConnection, query: str) -> Node:
@@ -100,27 +102,33 @@ def _tree(con: duckdb.DuckDBPyConnection, query: str) -> Node:
         tree = {"error_message": "it is nested too deeply"}
     if tree.get("error") is not False or len(tree["statements"]) != 1:
         raise Fatal(f"This SELECT cannot be checked, so nothing was run: {tree.get('error_message', 'no tree')}.")
-    return tree  # type: ignore[no-any-return]
+    return dict(tree)
 
 
 @dataclass
 class Judgement:
-    """The judgement of one query, and of the views that it names."""
+    """The judgement of one query, and of the views that it names.
+
+    Raises:
+        Fatal: macros of the lake hide functions of DuckDB.
+    """
 
     con: duckdb.DuckDBPyConnection
-    _views: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._allowed = functions()
-        self._lake = {(schema, name): sql for schema, name, sql in self.con.execute(_RELATIONS).fetchall()}
-        hiding = {name for (name,) in self.con.execute(_MACROS).fetchall()} & (
-            self._allowed.values | self._allowed.tables | self._allowed.of_lake | self._allowed.refused.keys()
-        )
+        self._allowed = allowed()
+        found = self._metadata("relations")
+        self._lake = {(schema, name) for schema, name, _, current in found if current}
+        self._views = [((schema, name), sql) for schema, name, sql, _ in found if sql is not None]
+        hiding = {name for (name,) in self._metadata("macros")} & self._allowed.functions
         if hiding:
             raise Fatal(
-                f"The lake has a macro that hides a function of DuckDB ({', '.join(sorted(hiding))}), so no result could "
-                "be trusted; nothing was run. Somebody else than billstream made it: drop it with DuckDB."
+                f"The lake has macros that hide functions of DuckDB ({', '.join(sorted(hiding))}), so no result could "
+                "be trusted; nothing was run. billstream makes no macros: drop them with DuckDB."
             )
+
+    def _metadata(self, question: str) -> list[tuple[Any, ...]]:
+        return self.con.execute(statement(__name__, question, metadata=METADATA)).fetchall()
 
     def judge(self, tree: Node) -> None:
         """Walk the whole tree and the views that it names.
@@ -142,10 +150,11 @@ class Judgement:
         """Check one node, and yield the tree of the view that it names for the first time."""
         kind = node.get("type")
         if "class" in node:
-            if node["class"] not in _CLASSES:
-                raise _refusal(f"an expression of the class {node['class']}", "it is not on the list of what may be")
-        elif isinstance(kind, str) and kind not in _TYPES and not kind.endswith("_TYPE_INFO"):
-            raise _refusal(f"a part of the kind {kind}", "it is not on the list of what may be")
+            known = node["class"] in self._allowed.expressions
+        else:  # that of a constant is a description of its SQL type
+            known = not isinstance(kind, str) or kind in self._allowed.parts
+        if not known:
+            raise _refusal(str(node.get("class", kind)), "this part of SQL is not on the list of what only reads")
         if kind == "TABLE_FUNCTION":
             self._check_table_function(node["function"])
         elif "function_name" in node:
@@ -153,7 +162,7 @@ class Judgement:
         elif kind == "SHOW_REF" and node["table_name"] not in _SHOWN:
             raise _refusal(f"SHOW {node['table_name']}", "it shows more than the lake")
         elif kind == "BASE_TABLE":
-            yield from self._view(_lower(node, "catalog_name", "schema_name", "table_name"), scope)
+            yield from self._views_named(_lower(node, "catalog_name", "schema_name", "table_name"), scope)
 
     def _check_table_function(self, call: Node) -> None:
         catalog, schema, name = _lower(call, "catalog", "schema", "function_name")
@@ -173,17 +182,17 @@ class Judgement:
     def _refused(self, name: str, otherwise: str) -> Fatal:
         return _refusal(f"{name}()", self._allowed.refused.get(name, otherwise))
 
-    def _view(self, name: tuple[str, ...], scope: Scope) -> Iterator[Node]:
-        """Yield the tree of the view of this name for the first time; nothing for another relation of the lake."""
+    def _views_named(self, name: tuple[str, ...], scope: Scope) -> Iterator[Node]:
+        """Yield the trees of a view that is named for the first time, nothing for any other relation of the lake."""
         catalog, schema, table = name
         if not catalog and not schema and table in scope:
             return
         place = ("main" if not schema or (not catalog and schema == "lake") else schema, table)
         if catalog in {"", "lake"} and place in self._lake:
-            sql = self._lake[place]
-            if sql is not None and sql not in self._views:
-                self._views.add(sql)
-                yield _tree(self.con, sql)
+            # Older definitions too: AT takes a view as it was. Each is judged once, whoever names it.
+            named = [view for view in self._views if view[0] == place]
+            self._views = [view for view in self._views if view[0] != place]
+            yield from (_tree(self.con, sql) for _, sql in named)
         elif not self._describes(catalog, schema, table):
             full = ".".join(part for part in name if part)
             raise _refusal(full, "it is no table or view of the lake; SHOW TABLES lists them")
