@@ -100,9 +100,9 @@ class PostgresServer:
         """Remove a database, cutting off whoever still uses it."""
         self.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
-    def execute(self, sql: str, database: str = "postgres") -> str:
+    def execute(self, sql: str, database: str = "postgres", role: str = "", password: str = "") -> str:
         """Run `sql` with psql and return what it prints: one line per row, columns separated by `|`."""
-        done = self._psql(sql, database)
+        done = self._psql(sql, self.url(database, role, password))
         if done.returncode:
             raise RuntimeError(f"psql failed: {done.stderr.strip()}")
         return done.stdout.strip()
@@ -119,10 +119,10 @@ class PostgresServer:
         return str(self._folder / "data")
 
     def _accepts(self) -> bool:
-        return self._psql("SELECT 1", "postgres").returncode == 0
+        return self._psql("SELECT 1", self.url("postgres")).returncode == 0
 
-    def _psql(self, sql: str, database: str) -> subprocess.CompletedProcess[str]:
-        command = [f"{self._bin}/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, self.url(database)]
+    def _psql(self, sql: str, url: str) -> subprocess.CompletedProcess[str]:
+        command = [f"{self._bin}/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, url]
         return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=300)
 
     def _initialise(self) -> None:
