@@ -196,7 +196,7 @@ def victim(folder: Path, server: PostgresServer | None) -> Iterator[Victim]:
     settings = Settings(home=home, threads=1)
     if server:
         server.start()
-        settings = Settings(home=home, threads=1, catalog=server.create_database(), data_path=str(home / "data"))  # type: ignore[arg-type]
+        settings = Settings(home=home, threads=1, catalog=server.create_database(), data_path=str(home / "data"))
     (folder / "secret.csv").write_text(f"a\n{SECRET}\n")
     with Lake.open(settings, create=True) as lake:
         claim = Claim(ProcessedKey(scope_id=scope_id("one"), entry_id="e1", state="loaded"), prev=None)
