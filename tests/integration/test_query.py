@@ -1,6 +1,9 @@
 """`billstream sql` reads whatever there is, and changes nothing: not the lake, not its catalog, not a file."""
 
 import hashlib
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,3 +207,12 @@ def test_reading_changes_no_file(lake: Lake, home: Path) -> None:
     for sql in ("FROM charges", "FROM ledger", "FROM quarantined_rows", "SUMMARIZE charges"):
         read_only(lake, sql)
     assert content(home) == before
+
+
+def test_ctrl_c_ends_a_long_query(lake: Lake) -> None:
+    timer = threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        read_only(lake, "SELECT count(*) FROM range(10000000000) AS a(i), range(9) AS b(j) WHERE hash(i + j) = 3")
+    timer.join()
+    assert read_only(lake, "SELECT 1 AS a").to_pylist() == [{"a": 1}]
