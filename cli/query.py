@@ -1,5 +1,7 @@
 """`billstream sql`: one SELECT over a lake that is attached read-only."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import duckdb
 import pyarrow as pa
 
@@ -16,8 +18,14 @@ def read_only(lake: Lake, query: str) -> pa.Table:
         KeyboardInterrupt: Ctrl-C ended the query.
     """
     try:
-        return lake.engine.execute(one_select(lake.engine, query)).to_arrow_table()
+        statement = one_select(lake.engine, query)
+        # In the main thread DuckDB would look for Ctrl-C only now and then, some queries for minutes never.
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            running = aside.submit(lambda: lake.engine.execute(statement).to_arrow_table())
+            try:
+                return running.result()
+            except KeyboardInterrupt:
+                lake.engine.interrupt()
+                raise
     except duckdb.Error as error:
         raise Fatal(str(error)) from error
-    except RuntimeError as error:  # DuckDB's Python client reports Ctrl-C so, and nothing else
-        raise KeyboardInterrupt from error

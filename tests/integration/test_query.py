@@ -213,6 +213,6 @@ def test_ctrl_c_ends_a_long_query(lake: Lake) -> None:
     timer = threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        read_only(lake, "SELECT count(*) FROM range(10000000000) AS a(i), range(9) AS b(j) WHERE hash(i + j) = 3")
+        read_only(lake, "SELECT count(*) FROM range(100000000000) AS a(i) WHERE hash(i) = 3")
     timer.join()
     assert read_only(lake, "SELECT 1 AS a").to_pylist() == [{"a": 1}]
