@@ -18,7 +18,6 @@ from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
 from billstream.common.lake.engine import seal, start_engine
 from billstream.common.lake.failures import translate
-from billstream.common.lake.gate import one_select
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
 from billstream.common.lake.storage import LocalStorage, Storage, storage_from
@@ -115,24 +114,13 @@ class Lake:
     # -- reading -----------------------------------------------------------------------------------------
 
     def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Return the result of a SELECT as an Arrow table. SQL of ours: a stranger's is for `user_query`.
+        """Return the result of a SELECT as an Arrow table. SQL of ours: a user's goes through `gate.one_select` first.
 
         Raises:
             Retryable, Fatal: see `common.lake.failures`.
         """
         with self._translated("reading the lake"):
             return self._con.execute(sql, parameters).to_arrow_table()
-
-    def user_query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Return the result of a SELECT that a user wrote; see `common.lake.gate`.
-
-        Raises:
-            Fatal: it is not one SELECT that only reads the lake; nothing was run.
-            Retryable, Fatal: see `common.lake.failures`.
-        """
-        with self._translated("checking a query"):
-            statement = one_select(self._con, sql)
-        return self.query(statement, parameters)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""

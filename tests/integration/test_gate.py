@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billstream.cli.query import read_only
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.engine import CONFIG, load_extensions
@@ -179,19 +180,19 @@ def test_a_view_of_the_lake_is_judged_when_it_is_named_and_stops_nothing_else(tm
     with Lake.open(made, read_only=True) as lake:
         for query in ("FROM reads", "FROM lake.main.reads", "SELECT (FROM behind)", "DESCRIBE behind"):
             with pytest.raises(Fatal, match=r"read_text\(\)"):
-                lake.user_query(query)
+                read_only(lake, query)
         with pytest.raises(Fatal, match=r"glob\(\)"):  # as AT would show it
-            lake.user_query("FROM latest_entries AT (VERSION => 4)")
-        assert lake.user_query("FROM around").to_pylist() == [{"n": 0}]
-        assert lake.user_query("FROM other.one, lake.other.one AS two, lake.around").num_rows == 1
+            read_only(lake, "FROM latest_entries AT (VERSION => 4)")
+        assert read_only(lake, "FROM around").to_pylist() == [{"n": 0}]
+        assert read_only(lake, "FROM other.one, lake.other.one AS two, lake.around").num_rows == 1
 
 
 def test_a_macro_that_hides_a_function_of_duckdb_stops_queries_and_says_so(tmp_path: Path) -> None:
     made = views(tmp_path / "home", "CREATE MACRO lake.main.mine(x) AS 1")
     with Lake.open(made, read_only=True) as lake:
-        assert lake.user_query("SELECT sum(x) AS s FROM range(3) AS t(x)").to_pylist() == [{"s": 3}]
+        assert read_only(lake, "SELECT sum(x) AS s FROM range(3) AS t(x)").to_pylist() == [{"s": 3}]
         with pytest.raises(Fatal, match=r"mine\(\)"):
-            lake.user_query("SELECT mine(1)")
+            read_only(lake, "SELECT mine(1)")
     views(tmp_path / "home", "CREATE MACRO lake.main.sum(x) AS 42")
     with Lake.open(made, read_only=True) as lake, pytest.raises(Fatal, match=r"macros that hide .*\(sum\)"):
-        lake.user_query("SELECT sum(x) FROM range(3) AS t(x)")
+        read_only(lake, "SELECT sum(x) FROM range(3) AS t(x)")
