@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
+from billstream.common.lake.failures import translate
+from billstream.common.lake.gate import one_select
 from billstream.common.settings import Settings
 
 
@@ -20,7 +22,9 @@ class OpenLake:
     """A lake that is open for queries; a context manager that closes it. Not for use by two threads at a time.
 
     Attributes:
-        connection: DuckDB with the lake attached as its default database, so tables need no prefix.
+        connection: DuckDB with the lake attached as its default database, so tables need no prefix. Opened read-only,
+            it reaches no file or URL outside the data path, and its settings are locked; its SQL is not checked as
+            that of `query` is. `register` makes an Arrow table or a data frame a view.
         catalog: address of the catalog, without its password.
         data_path: folder or S3 prefix of the Parquet files.
     """
@@ -36,6 +40,7 @@ class OpenLake:
             self._spill.cleanup()
             raise
         self._closed = False
+        self._read_only = read_only
         self.connection: duckdb.DuckDBPyConnection = self._lake.engine
         self.catalog: str = self._lake.catalog
         self.data_path: str = self._lake.data_path
@@ -43,14 +48,23 @@ class OpenLake:
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """Return the result of a SELECT as an Arrow table: decimals stay decimals, times stay in UTC.
 
+        Of a lake that is opened read-only, it runs what `billstream sql` runs: SQL from elsewhere may be passed to it.
+
         Args:
             sql: one statement, such as `SELECT * FROM daily_costs WHERE charge_day >= ?`.
             parameters: values for the question marks in it.
 
         Raises:
-            BillstreamError: DuckDB refuses the statement, or the catalog or the data path does not answer.
+            BillstreamError: the statement may not be run here, DuckDB refuses it, or the catalog or the data path does
+                not answer.
         """
-        return self._lake.query(sql, parameters)
+        return self._lake.query(self._checked(sql) if self._read_only else sql, parameters)
+
+    def _checked(self, sql: str) -> duckdb.Statement:
+        try:
+            return one_select(self.connection, sql)
+        except duckdb.Error as error:
+            raise translate(error, "checking a query") from error
 
     def close(self) -> None:
         """Close the connection and remove its temporary files; a second time does nothing."""

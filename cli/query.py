@@ -1,37 +1,31 @@
 """`billstream sql`: one SELECT over a lake that is attached read-only."""
 
-import re
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pyarrow as pa
 
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
-
-# Functions that a SELECT may call and that write: over a read-only lake they fail, but leave files behind.
-_MAINTENANCE = re.compile(
-    r"\b(?:ducklake_(?:add|cleanup|delete|expire|flush|merge|rewrite|set)\w*|(?:force_)?checkpoint)\s*\(", re.IGNORECASE
-)
+from billstream.common.lake.gate import one_select
 
 
 def read_only(lake: Lake, query: str) -> pa.Table:
     """Return the result of a query that can change nothing.
 
     Raises:
-        Fatal: it is not one SELECT, or DuckDB refuses it; the text is DuckDB's.
+        Fatal: it is not one SELECT that only reads the lake, or DuckDB refuses it; then the text is DuckDB's.
+        KeyboardInterrupt: Ctrl-C ended the query.
     """
     try:
-        statements = lake.engine.extract_statements(query)
-    except duckdb.Error as error:
-        raise Fatal(str(error)) from error
-    # No EXPLAIN either: `EXPLAIN ANALYZE COPY` writes a file.
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise Fatal(
-            "`billstream sql` runs one SELECT; nothing was run. To change the lake, load files: billstream load --help"
-        )
-    if _MAINTENANCE.search(query):
-        raise Fatal("`billstream sql` only reads, so it runs no maintenance of DuckLake; nothing was run.")
-    try:
-        return lake.engine.execute(statements[0]).to_arrow_table()
+        statement = one_select(lake.engine, query)
+        # In the main thread DuckDB would look for Ctrl-C only now and then, some queries for minutes never.
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            running = aside.submit(lambda: lake.engine.execute(statement).to_arrow_table())
+            try:
+                return running.result()
+            except KeyboardInterrupt:
+                lake.engine.interrupt()
+                raise
     except duckdb.Error as error:
         raise Fatal(str(error)) from error

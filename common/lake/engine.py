@@ -16,6 +16,10 @@ CONFIG = {
     "autoload_known_extensions": "false",
     # Rows of a load have no order; keeping one would make DuckDB hold large results in memory.
     "preserve_insertion_order": "false",
+    # A name in SQL is a table of the lake or nothing: never a variable of the Python code around it.
+    "python_enable_replacements": "false",
+    # Secrets that somebody keeps in the home folder of this account would decide with which keys S3 is reached.
+    "allow_persistent_secrets": "false",
 }
 """The options of every connection, whatever the settings."""
 
@@ -49,6 +53,21 @@ def start_engine(settings: Settings, spill: Path, extensions: Sequence[str]) -> 
     con.execute("SET ducklake_retry_wait_ms = 10")
     con.execute("SET ducklake_retry_backoff = 1.5")
     return con
+
+
+def seal(con: duckdb.DuckDBPyConnection, location: str) -> None:
+    """Let a connection that only reads reach nothing but the files of its lake, for good.
+
+    DuckDB's own files and URLs are meant. It does not stop functions that connect to a database by themselves, nor
+    writing below `location`; SQL of a stranger goes through `gate.one_select` besides.
+
+    Args:
+        con: a connection with the lake attached: attaching reads the catalog's file.
+        location: the data path. The folder of temporary files stays open by itself.
+    """
+    con.execute(f"SET allowed_directories = [{literal(location)}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
 
 
 def load_extensions(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:

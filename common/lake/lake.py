@@ -16,7 +16,7 @@ from billstream.common import retries
 from billstream.common.errors import CatalogUnavailable
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
-from billstream.common.lake.engine import start_engine
+from billstream.common.lake.engine import seal, start_engine
 from billstream.common.lake.failures import translate
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
@@ -52,7 +52,7 @@ class Lake:
         Args:
             settings: where catalog and data are, and how much memory DuckDB may use.
             create: create the lake if there is none, and migrate an older one.
-            read_only: refuse every change.
+            read_only: refuse every change, and seal the connection; see `engine.seal`.
 
         Raises:
             Fatal: there is no lake, its schema is not this version's, or an extension is missing.
@@ -113,8 +113,8 @@ class Lake:
 
     # -- reading -----------------------------------------------------------------------------------------
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Return the result of a SELECT as an Arrow table.
+    def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the result of a SELECT as an Arrow table. SQL of ours: a user's goes through `gate.one_select` first.
 
         Raises:
             Retryable, Fatal: see `common.lake.failures`.
@@ -269,6 +269,8 @@ class Lake:
         with self._translated(f"opening the lake at {where}"):
             self._execute_all(statements)
             check_version(schema_version(self._con), where=where)
+            if self._read_only:
+                seal(self._con, self._storage.location)
 
     def _create(self, statements: Sequence[str]) -> None:
         """Create or migrate the lake; several processes may try at once, in any order."""

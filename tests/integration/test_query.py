@@ -1,6 +1,9 @@
 """`billstream sql` reads whatever there is, and changes nothing: not the lake, not its catalog, not a file."""
 
 import hashlib
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,13 +55,71 @@ def content(home: Path) -> dict[str, str]:
         ("SELECT 'checkpoint' AS word", [{"word": "checkpoint"}]),
         ("SELECT count(*) AS n FROM active_loads", [{"n": 1}]),
         ("SELECT current_setting('TimeZone') AS z", [{"z": "UTC"}]),
+        (
+            "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT sum(n) AS s FROM r",
+            [{"s": 6}],
+        ),
+        ("WITH a AS (SELECT 1 AS x), b AS (FROM a) SELECT x FROM b, (WITH a AS (SELECT 2) FROM a)", [{"x": 1}]),
+        (
+            "SELECT load_id, row_number() OVER (ORDER BY load_id) AS i FROM charges QUALIFY i = 1",
+            [{"load_id": "load-1", "i": 1}],
+        ),
+        ("SELECT count(*) FILTER (WHERE load_id = 'load-2') AS n FROM lake.main.charges", [{"n": 2}]),
+        (
+            "FROM (PIVOT charges ON load_id IN ('load-1', 'load-2') USING count(*)) SELECT \"load-2\" AS n LIMIT 1",
+            [{"n": 2}],
+        ),
+        ("UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b", [{"name": "a", "value": 1}, {"name": "b", "value": 2}]),
+        ("SELECT unnest([1, 2]) AS x", [{"x": 1}, {"x": 2}]),
+        ("SELECT x FROM unnest([1, 2]) AS t(x)", [{"x": 1}, {"x": 2}]),
+        ("SELECT count(*) AS n FROM generate_series(1, 3), range(2)", [{"n": 6}]),
+        (
+            "SELECT count(DISTINCT load_id) AS n FROM charges WHERE load_id IN (SELECT load_id FROM lake.charges)",
+            [{"n": 2}],
+        ),
+        (
+            "SELECT (SELECT count(*) FROM charges AS c WHERE c.load_id = l.load_id) AS n FROM charges AS l LIMIT 1",
+            [{"n": 1}],
+        ),
+        ("SELECT count(*) AS n FROM charges AT (VERSION => 3)", [{"n": 1}]),
+        ("SELECT count(*) AS n FROM lake.table_changes('charges', 0, 4)", [{"n": 2}]),
+        ("SELECT count(*) AS n FROM ducklake_table_insertions('lake', 'main', 'charges', 0, 4)", [{"n": 2}]),
+        ("SELECT count(*) > 0 AS some FROM lake.snapshots()", [{"some": True}]),
+        ("SELECT count(*) AS n FROM information_schema.tables WHERE table_name = 'charges'", [{"n": 1}]),
+        (
+            "SELECT count(*) AS n FROM duckdb_columns() WHERE table_name = 'charges' AND column_name = 'load_id'",
+            [{"n": 1}],
+        ),
+        (
+            "SELECT [x + 1 FOR x IN [1, 2] IF x > 1] AS l, list_transform([1], lambda y: y * 2) AS m",
+            [{"l": [3], "m": [2]}],
+        ),
+        (
+            "SELECT '{\"a\": [1]}'::JSON->'a'->>0 AS j, {'k': 1}.k AS k, MAP {'m': 2}['m'] AS m",
+            [{"j": "1", "k": 1, "m": 2}],
+        ),
+        ("SELECT (DATE '2026-03-01' + INTERVAL 1 MONTH)::DATE::VARCHAR AS d", [{"d": "2026-04-01"}]),
+        ("SELECT load_id.upper() AS u FROM charges LIMIT 1", [{"u": "LOAD-1"}]),
+        ("SELECT lower(COLUMNS('load.*')) AS load_id FROM charges LIMIT 1", [{"load_id": "load-1"}]),
+        ("SELECT * EXCLUDE (b) REPLACE (a + 1 AS a) FROM (SELECT 1 AS a, 2 AS b)", [{"a": 2}]),
+        ("SELECT count(*) AS n FROM charges a ASOF JOIN charges b ON a.load_id >= b.load_id", [{"n": 3}]),
+        ("SELECT 1 AS a EXCEPT SELECT 2 INTERSECT SELECT 2", [{"a": 1}]),
+        (
+            "SELECT x, GROUPING(x) AS g FROM range(1) t(x) GROUP BY ROLLUP (x) ORDER BY ALL",
+            [{"x": 0, "g": 0}, {"x": None, "g": 1}],
+        ),
+        ("TABLE watermark", []),
+        ('SELECT "checkpoint" AS c FROM (SELECT 1 AS checkpoint)', [{"c": 1}]),
+        ("SELECT 'read_text(''x'')' AS word -- FROM read_text('x')", [{"word": "read_text('x')"}]),
     ],
 )
 def test_a_select_is_answered(lake: Lake, sql: str, rows: list[dict[str, object]]) -> None:
     assert read_only(lake, sql).to_pylist() == rows
 
 
-@pytest.mark.parametrize("sql", ["DESCRIBE charges", "SHOW TABLES", "SUMMARIZE ledger"])
+@pytest.mark.parametrize(
+    "sql", ["DESCRIBE charges", "SHOW TABLES", "SHOW ALL TABLES", "SUMMARIZE ledger", "DESCRIBE FROM ledger"]
+)
 def test_the_schema_can_be_asked_for(lake: Lake, sql: str) -> None:
     assert read_only(lake, sql).num_rows > 0
 
@@ -146,3 +207,12 @@ def test_reading_changes_no_file(lake: Lake, home: Path) -> None:
     for sql in ("FROM charges", "FROM ledger", "FROM quarantined_rows", "SUMMARIZE charges"):
         read_only(lake, sql)
     assert content(home) == before
+
+
+def test_ctrl_c_ends_a_long_query(lake: Lake) -> None:
+    timer = threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        read_only(lake, "SELECT count(*) FROM range(100000000000) AS a(i) WHERE hash(i) = 3")
+    timer.join()
+    assert read_only(lake, "SELECT 1 AS a").to_pylist() == [{"a": 1}]

@@ -34,10 +34,12 @@ class PostgresServer:
 
     Args:
         folder: An empty folder of its own. Every parent must be open to the account that PostgreSQL runs as.
+        superuser: The role that `url` names, and that `execute` uses.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, superuser: str = USER) -> None:
         self._folder = folder
+        self._superuser = superuser
         self._password = secrets.token_hex(8)
         self._port = free_port()
         self._process: SupervisedProcess | None = None
@@ -51,9 +53,10 @@ class PostgresServer:
         """Whether the server process runs."""
         return self._process is not None and self._process.running
 
-    def url(self, database: str) -> str:
-        """How a client reaches `database`."""
-        return f"postgresql://{USER}:{self._password}@{HOST}:{self._port}/{database}"
+    def url(self, database: str, role: str = "", password: str = "") -> str:
+        """How a client reaches `database`, as the superuser or as another role."""
+        who = f"{role}:{password}" if role else f"{self._superuser}:{self._password}"
+        return f"postgresql://{who}@{HOST}:{self._port}/{database}"
 
     def start(self) -> None:
         """Start the server and return once it accepts connections. Starting a running one does nothing."""
@@ -97,29 +100,36 @@ class PostgresServer:
         """Remove a database, cutting off whoever still uses it."""
         self.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
-    def execute(self, sql: str, database: str = "postgres") -> str:
+    def execute(self, sql: str, database: str = "postgres", role: str = "", password: str = "") -> str:
         """Run `sql` with psql and return what it prints: one line per row, columns separated by `|`."""
-        done = self._psql(sql, database)
+        done = self._psql(sql, self.url(database, role, password))
         if done.returncode:
             raise RuntimeError(f"psql failed: {done.stderr.strip()}")
         return done.stdout.strip()
+
+    def run_script(self, script: Path, database: str, **environment: str) -> None:
+        """Run a file as the superuser, as the image of PostgreSQL does when its volume is new."""
+        command = [f"{self._bin}/psql", "-X", "-v", "ON_ERROR_STOP=1", "-f", str(script), self.url(database)]
+        done = subprocess.run(command, env=_environment() | environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"psql failed: {done.stderr.strip()}")
 
     @property
     def _data(self) -> str:
         return str(self._folder / "data")
 
     def _accepts(self) -> bool:
-        return self._psql("SELECT 1", "postgres").returncode == 0
+        return self._psql("SELECT 1", self.url("postgres")).returncode == 0
 
-    def _psql(self, sql: str, database: str) -> subprocess.CompletedProcess[str]:
-        command = [f"{self._bin}/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, self.url(database)]
+    def _psql(self, sql: str, url: str) -> subprocess.CompletedProcess[str]:
+        command = [f"{self._bin}/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, url]
         return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=300)
 
     def _initialise(self) -> None:
         secret = self._folder / "password"
         secret.write_text(self._password)
         options = ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--no-locale", "--no-sync"]
-        command = [f"{self._bin}/initdb", "-D", self._data, "-U", USER, *options]
+        command = [f"{self._bin}/initdb", "-D", self._data, "-U", self._superuser, *options]
         done = subprocess.run(
             [*_unprivileged(), *command], env=_environment(), capture_output=True, text=True, check=False
         )
@@ -144,11 +154,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
+def running_postgres(superuser: str = USER) -> Iterator[PostgresServer]:
     """Run PostgreSQL for the length of the block."""
     folder = Path(tempfile.mkdtemp(prefix="billstream-postgres-"))
     try:
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, superuser)
         try:
             server.start()
             yield server
