@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.commit.outcome import Outcome, hindrance
 from billstream.consumer.events import ObjectEvent, batches
 from billstream.consumer.intake import Intake
 
@@ -53,8 +53,8 @@ class Backfill:
         events continues where this one ended.
 
         Raises:
-            Retryable: the catalog, the data path or the source of the events does not answer.
-            Fatal: going on would be wrong.
+            Retryable: the catalog, the data path or the source of the events does not answer, or everything fails.
+            Fatal: going on would be wrong. The outcomes of all other objects of the batch were yielded before.
         """
         settings = self.settings
         for batch in batches(
@@ -66,4 +66,7 @@ class Backfill:
             # Asked before the commit, not after it: a listing may take minutes to fill a batch.
             if self.stop.requested:
                 return
-            yield self.intake.process(batch)
+            outcomes = self.intake.process(batch)
+            yield outcomes
+            if error := hindrance(outcomes):
+                raise error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from billstream.common.errors import Fatal
 from billstream.common.settings import Settings
-from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.commit.outcome import Outcome, hindrance
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent, batches
 from billstream.consumer.intake import Intake
@@ -89,7 +89,9 @@ def load_files(
         progress: called with the number of files of each batch.
 
     Raises:
-        Retryable: the lake does not answer; what was loaded stays, and the same command goes on from there.
+        Retryable: the lake does not answer, or every file fails; what was loaded stays, and the same command goes on
+            from there.
+        Fatal: to go on would be wrong; what was loaded stays.
     """
     loading = Loading()
     named = []
@@ -105,8 +107,11 @@ def load_files(
         events = [
             ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load") for path in batch
         ]
-        for outcome in intake.process(events):
+        outcomes = intake.process(events)
+        for outcome in outcomes:
             loading.add(outcome)
         progress(len(batch))
+        if error := hindrance(outcomes):
+            raise error
     loading.end()
     return loading

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.ids import new_id
 from billstream.common.scratch import needing_room, scratch_folder
 from billstream.consumer.decode import Tabular, open_tabular, plain_text
@@ -51,6 +51,7 @@ class Prepared:
     content_sha256: str | None = None
     tabular: Tabular | None = None
     poison: str | None = None
+    denied: str | None = None
     missing: str | None = None
 
 
@@ -124,6 +125,8 @@ class Fetcher:
         except ObjectMissing as error:
             # A notification may overtake its object, so it gets a few tries before the ledger says missing.
             return Later(str(error)) if event.attempt < MISSING_ATTEMPTS else Prepared(load_id, missing=str(error))
+        except Denied as denied:
+            return Prepared(load_id, denied=str(denied))
         except Poison as poison:
             return Prepared(load_id, version, content, poison=str(poison))
         return Prepared(load_id, version, content, tabular)
