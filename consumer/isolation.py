@@ -14,6 +14,7 @@ A killed process cannot take anything apart. That is for the worker: it processe
 several times.
 """
 
+import random
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -79,7 +80,7 @@ def take_apart(items: Sequence[Item], attempt: Callable[[Sequence[Item]], object
 
     if not whole or not failed(whole) or len(whole) == 1:
         return errors
-    sample = sorted({number * len(whole) // SAMPLE for number in range(SAMPLE)})
+    sample = random.sample(whole, min(SAMPLE, len(whole)))
     if sum(failed([number]) for number in sample) == len(sample):
         untried = Held(_told(errors[sample[0]]))
         return {number: errors.get(number, untried) for number in whole}

@@ -137,7 +137,7 @@ class Worker:
             # All were tried in vain: one makes room for a message that was not tried yet.
             spare = min(self._held, key=lambda one: one.message.receive_count)
             self._held.remove(spare)
-            self._release([spare.message], LONGEST_BACKOFF)
+            self._release([spare.message], LONGEST_WAIT)
         return [self._held.popleft()] if self._held else []
 
     # -- processing --------------------------------------------------------------------------------------
