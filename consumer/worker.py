@@ -134,10 +134,11 @@ class Worker:
         if len(self._held) < MOST_HELD and (batch := self._batching.batch(hurried=True, probing=True)):
             return batch
         if len(self._held) >= MOST_HELD and self._holds % MOST_HELD == 0:
-            # All were tried in vain: one makes room for a message that was not tried yet.
+            # All were tried in vain: one makes room for a message that was not tried yet, unless it costs too much.
             spare = min(self._held, key=lambda one: one.message.receive_count)
-            self._held.remove(spare)
-            self._release([spare.message], LONGEST_WAIT)
+            if not spare.suspect:
+                self._held.remove(spare)
+                self._release([spare.message], LONGEST_WAIT)
         return [self._held.popleft()] if self._held else []
 
     # -- processing --------------------------------------------------------------------------------------
