@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
+
 from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.ids import new_id
 from billstream.common.scratch import needing_room, scratch_folder
@@ -109,7 +111,8 @@ class Fetcher:
         """Fetch one object, read its text, find its profile. What was found until one of them failed is kept."""
         load_id, version, content, tabular = new_id(), None, None, None
         try:
-            with needing_room(f"fetching {event.scope}"):
+            # What is logged about the file, such as the columns that no profile knows, names its object.
+            with needing_room(f"fetching {event.scope}"), structlog.contextvars.bound_contextvars(scope=event.scope):
                 # No text of a key or a header is ever part of a path.
                 fetched = self._objects.fetch(event, self._folder / f"{load_id}.object")
                 version = fetched.version
