@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from billstream.common.errors import Held
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.consumer.commit.outcome import Outcome, hindrance
@@ -53,10 +54,12 @@ class Backfill:
         events continues where this one ended.
 
         Raises:
-            Retryable: the catalog, the data path or the source of the events does not answer, or everything fails.
+            Retryable: the catalog, the data path or the source of the events does not answer.
+            Held: at the end, when all objects of a batch have failed, so that none is at fault.
             Fatal: going on would be wrong. The outcomes of all other objects of the batch were yielded before.
         """
         settings = self.settings
+        held: Held | None = None
         for batch in batches(
             events,
             settings.batch_files,
@@ -68,5 +71,10 @@ class Backfill:
                 return
             outcomes = self.intake.process(batch)
             yield outcomes
-            if error := hindrance(outcomes):
-                raise error
+            match hindrance(outcomes):
+                case Held() as error:  # the objects of another batch may be well
+                    held = held or error
+                case Exception() as error:
+                    raise error
+        if held:
+            raise held

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Fatal, Held
 from billstream.common.settings import Settings
 from billstream.consumer.commit.outcome import Outcome, hindrance
 from billstream.consumer.decide.states import State
@@ -89,11 +89,12 @@ def load_files(
         progress: called with the number of files of each batch.
 
     Raises:
-        Retryable: the lake does not answer, or every file fails; what was loaded stays, and the same command goes on
-            from there.
+        Retryable: the lake does not answer; what was loaded stays, and the same command goes on from there.
+        Held: at the end, when all files of a batch have failed, so that none is at fault.
         Fatal: to go on would be wrong; what was loaded stays.
     """
     loading = Loading()
+    held: Held | None = None
     named = []
     for path in files:
         # File systems take any bytes as a name, which Python shows as lone surrogates; the ledger's names are text.
@@ -111,7 +112,12 @@ def load_files(
         for outcome in outcomes:
             loading.add(outcome)
         progress(len(batch))
-        if error := hindrance(outcomes):
-            raise error
+        match hindrance(outcomes):
+            case Held() as error:  # the files of another batch may be well
+                held = held or error
+            case Exception() as error:
+                raise error
+    if held:
+        raise held
     loading.end()
     return loading
