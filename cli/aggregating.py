@@ -1,5 +1,6 @@
 """The commands that make aggregates and insights."""
 
+import math
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.cli import opening, report
 from billstream.cli.terminal import examples, out
+from billstream.common import retries
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -26,18 +28,16 @@ def aggregate(
     """
     settings = opening.settings_with_logs()
     stop = opening.signals(context, settings)
-    if stop.requested:
-        opening.say_ended("aggregator")
-        return
-    with opening.opened_lake(settings) as lake:
+    patience = retries.COMMAND_SECONDS if once else math.inf
+    with opening.service("aggregator", stop), opening.opened_lake(settings, stop=stop, seconds=patience) as lake:
+        opening.begins_work(stop, settings)
         if not once:
             opening.say_started("aggregator", settings, lake)
             follow(lake, settings, stop)
-            opening.say_ended("aggregator")
             return
         refreshed = refresh_once(lake)
         publish(lake, settings, refreshed)
-    report.refresh(out, refreshed, settings)
+        report.refresh(out, refreshed, settings)
 
 
 @app.command("rebuild", epilog=examples("billstream rebuild"))

@@ -1,5 +1,6 @@
 """The commands that bring files into the lake, and make it."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -60,16 +61,17 @@ def consume(
     """
     settings = opening.settings_with_logs()
     stop = opening.signals(context, settings)
+    patience = retries.COMMAND_SECONDS if drain else math.inf
     # Loading the code takes a second: a signal may have come before there was anything to stop.
-    if stop.requested:
-        opening.say_ended("consumer")
-        return
-    with opening.opened_lake(settings) as lake:
+    with opening.service("consumer", stop), opening.opened_lake(settings, stop=stop, seconds=patience) as lake:
         opening.say_started("consumer", settings, lake)
-        summary = wiring.worker(settings, lake, stop).run(drain=drain)
-    opening.say_ended("consumer")
-    if drain:
-        report.consumer_summary(out, summary)
+        worker = wiring.worker(settings, lake, stop, seconds=patience)
+        opening.begins_work(stop, settings)
+        try:
+            worker.run(drain=drain)
+        finally:
+            if drain:
+                report.consumer_summary(out, worker.summary)
 
 
 @app.command(epilog=examples("billstream load bills/", "billstream load march.csv april.csv.gz"))

@@ -9,10 +9,14 @@ import typer
 
 from billstream.cli.settings_table import current
 from billstream.common import retries
+from billstream.common.errors import BillstreamError, Stopped
 from billstream.common.lake import Lake
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
+
+STARTING_SECONDS = 1.0
+"""A process that has not begun its work has so many seconds to end by itself when it is told to."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,20 +38,62 @@ def say_started(role: str, settings: Settings, lake: Lake) -> None:
     log.info("process_started", role=role, catalog=lake.catalog, data_path=lake.data_path, settings=changed)
 
 
-def say_ended(role: str) -> None:
-    """Log that this process ends in good order: `process_ended`."""
+@contextmanager
+def service(role: str, stop: Stop) -> Iterator[None]:
+    """Run a service for the length of the block, and log how it ends: `process_ended`, or `process_failed` as an error.
+
+    A stop that is requested before the work begins ends the process at once, also while it waits for a server: there is
+    nothing to finish. `begins_work` says that there is, from then on.
+    """
+    stop.grace_seconds = STARTING_SECONDS
+    stop.on_abandon(lambda: _say_ended(role))
+    try:
+        yield
+    except Stopped as stopped:
+        log.info("process_stopped", role=role, reason=str(stopped))
+    except Exception as error:
+        reason = str(error) if isinstance(error, BillstreamError) else f"{type(error).__name__}: {error}"
+        log.error("process_failed", role=role, reason=reason)  # noqa: TRY400 - Python prints the traceback
+        raise
+    _say_ended(role)
+
+
+def begins_work(stop: Stop, settings: Settings) -> None:
+    """Have a stop leave the work its grace period, from now on."""
+    stop.grace_seconds = settings.grace_seconds
+
+
+def _say_ended(role: str) -> None:
     log.info("process_ended", role=role)
 
 
 @contextmanager
-def opened_lake(settings: Settings, *, create: bool = False, read_only: bool = False) -> Iterator[Lake]:
+def opened_lake(
+    settings: Settings,
+    *,
+    create: bool = False,
+    read_only: bool = False,
+    stop: Stop | None = None,
+    seconds: float = retries.COMMAND_SECONDS,
+) -> Iterator[Lake]:
     """Yield the lake for the length of the block, after waiting for a catalog that is still starting.
+
+    Args:
+        settings: name the lake.
+        create: create the lake if there is none, and migrate an older one.
+        read_only: refuse every change.
+        stop: ends the wait.
+        seconds: the longest wait.
 
     Raises:
         Fatal: there is no lake, or its schema is not this version's.
-        CatalogUnavailable: no answer for two minutes.
+        CatalogUnavailable: no answer in that time.
+        Stopped: a stop was requested while there was no answer.
     """
-    with retries.patiently(lambda: Lake.open(settings, create=create, read_only=read_only)) as lake:
+    opening = retries.patiently(
+        lambda: Lake.open(settings, create=create, read_only=read_only), stop=stop, seconds=seconds
+    )
+    with opening as lake:
         yield lake
 
 

@@ -1,5 +1,7 @@
 """The composition root: the only place where settings become objects that work together."""
 
+import math
+
 from billstream.common import aws, retries
 from billstream.common.lake import Lake
 from billstream.common.runtime import process_name
@@ -66,12 +68,12 @@ def interest(settings: Settings) -> Interest:
 
 
 def local_intake(settings: Settings, lake: Lake) -> Intake:
-    """Return the intake for local files. A person is watching, so there is no circuit breaker."""
+    """Return the intake for local files. A person is watching, so there is no breaker."""
     return intake(settings, lake, LocalObjects(), role="load")
 
 
 def operator_backfill(settings: Settings, lake: Lake, stop: Stop, *, role: str) -> Backfill:
-    """Return the backfill for a command's own events, of objects and local files; it has no circuit breaker either."""
+    """Return the backfill for a command's own events, of objects and local files; it has no breaker either."""
     # The ledger may name local files beside objects: each event goes to the store that its bucket stands for.
     store = RoutedObjects(objects(settings), LocalObjects())
     settling = intake(settings, lake, store, role=role)
@@ -99,7 +101,7 @@ def notifications(settings: Settings) -> Notifications:
 
     Raises:
         Fatal: the queue does not exist, or a permission is missing.
-        ServiceUnavailable: no answer for two minutes.
+        ServiceUnavailable: no answer in ten seconds.
     """
     return Notifications(aws.sqs_client(), queue(settings).url)
 
@@ -109,36 +111,40 @@ def dead_letters(settings: Settings) -> DeadLetterQueue:
 
     Raises:
         Fatal: the queue does not exist, or a permission is missing.
-        ServiceUnavailable: no answer for two minutes.
+        ServiceUnavailable: no answer in ten seconds.
     """
     source = queue(settings)
     return retries.patiently(lambda: DeadLetterQueue.of(source, aws.sqs_client()))
 
 
-def queue(settings: Settings) -> SqsQueue:
+def queue(settings: Settings, *, stop: Stop | None = None, seconds: float = retries.COMMAND_SECONDS) -> SqsQueue:
     """Return the queue of the settings.
 
     Raises:
         Fatal: the queue does not exist, or a permission is missing.
-        ServiceUnavailable: no answer for two minutes.
+        ServiceUnavailable: no answer in that many seconds.
+        Stopped: a stop was requested while there was no answer.
     """
-    return retries.patiently(lambda: find_queue(aws.sqs_client(), settings))
+    return retries.patiently(lambda: find_queue(aws.sqs_client(), settings), stop=stop, seconds=seconds)
 
 
-def worker(settings: Settings, lake: Lake, stop: Stop) -> Worker:
+def worker(settings: Settings, lake: Lake, stop: Stop, *, seconds: float = math.inf) -> Worker:
     """Return the consumer's loop over SQS and S3. Touches each dependency once, so that a mistake shows at start.
 
     Raises:
         Fatal: a dependency does not exist, or a permission is missing.
-        ServiceUnavailable: no answer for two minutes.
+        ServiceUnavailable: no answer in that many seconds.
+        Stopped: a stop was requested while there was no answer.
     """
-    source = queue(settings)
+    source = queue(settings, stop=stop, seconds=seconds)
     breaker = Breaker(consecutive=settings.breaker_consecutive, share=settings.breaker_share)
     settling = intake(settings, lake, objects(settings), role="consumer", breaker=breaker)
     # In this process and between two batches: a second lake connection would only compete with the first.
     periodic = [_sweeping(settings, lake, settling, stop)] if settings.sweep_seconds else []
     ours = interest(settings)
-    return retries.patiently(lambda: Worker(source, settling, settings, stop, interest=ours, periodic=periodic))
+    return retries.patiently(
+        lambda: Worker(source, settling, settings, stop, interest=ours, periodic=periodic), stop=stop, seconds=seconds
+    )
 
 
 def _sweeping(settings: Settings, lake: Lake, settling: Intake, stop: Stop) -> Periodic:

@@ -14,6 +14,8 @@ OUTCOMES: dict[str, str] = {
     State.KEPT: "removed from the bucket: rows kept",
     State.SKIPPED: "skipped: the same content is loaded under another key",
     State.QUARANTINED: "quarantined",
+    State.DENIED: "denied by S3: see `billstream quarantine list`",
+    State.FAILED: "failed at by billstream: see `billstream quarantine list`",
     State.MISSING: "missing: the object is not in the bucket",
     State.AWAITING_MANIFEST: "parts waiting for their manifest",
     State.DELIVERED: "manifests: their deliveries are active",
@@ -34,6 +36,7 @@ FORESEEN: dict[str, str] = {
     "skip": "the same content is loaded under another key",
     "awaiting_manifest": "part of a delivery: loaded with its manifest",
     "quarantine": "would be quarantined",
+    "deny": "would be denied",
     "ask": "S3 would be asked which version is current",
 }
 """What would become of an event, by its verdict."""

@@ -5,7 +5,8 @@
 * `Fatal`: billstream or its configuration is at fault. The process stops; the message reappears by itself.
 
 Vendor exceptions are translated into these where the vendor is called, and nowhere else. An exception of any
-other class is treated as fatal.
+other class is a bug of ours. Before one of these or a `Fatal` stops the process, the batch is taken apart: what
+befalls one object alone ends with that object (see `consumer.isolation`).
 """
 
 
@@ -19,6 +20,10 @@ class Retryable(BillstreamError):  # noqa: N818 - it names an outcome, not a thi
 
 class Poison(BillstreamError):  # noqa: N818
     """This input can never be loaded as it is; `str(error)` is the reason kept in the ledger."""
+
+
+class Denied(Poison):
+    """S3 denies this object. It is the object's own fault only where others of its bucket can be read."""
 
 
 class Fatal(BillstreamError):  # noqa: N818
@@ -43,6 +48,14 @@ class NoRoom(Retryable):
 
 class ServiceUnavailable(Retryable):
     """S3 or SQS throttled the request, failed, or did not answer."""
+
+
+class Held(Retryable):
+    """Everything fails, so no object is at fault. Nothing was written down about those that failed."""
+
+
+class Stopped(BillstreamError):  # noqa: N818 - it is no error
+    """A stop was requested while the process waited; there is nothing to finish."""
 
 
 class ObjectMissing(BillstreamError):  # noqa: N818

@@ -1,12 +1,24 @@
 """The retry policies by name: which errors are retried, for how long, with how much jitter."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    stop_before_delay,
+    wait_random_exponential,
+)
 
-from billstream.common.errors import CatalogUnavailable, NoRoom, ServiceUnavailable, WriteConflict
+from billstream.common.errors import CatalogUnavailable, NoRoom, ServiceUnavailable, Stopped, WriteConflict
+from billstream.common.stop import Stop
+
+COMMAND_SECONDS = 10.0
+"""A command that a person waits for waits no longer for a server."""
 
 T = TypeVar("T")
 
@@ -32,19 +44,35 @@ def redo_on_conflict(unit: Callable[[], T]) -> T:
     )(unit)
 
 
-def patiently(call: Callable[[], T]) -> T:
-    """Call a dependency that may still be starting: every few seconds, for two minutes at most.
+def patiently(call: Callable[[], T], *, stop: Stop | None = None, seconds: float = COMMAND_SECONDS) -> T:
+    """Call a dependency that may still be starting, every few seconds.
+
+    Args:
+        call: asks the dependency.
+        stop: ends the wait.
+        seconds: the longest wait for an answer; `math.inf` for a service, which waits for as long as it takes.
 
     Raises:
-        Retryable: it does not answer after two minutes.
+        Retryable: it does not answer in that time.
+        Stopped: a stop was requested before it answered.
     """
-    return Retrying(
+
+    def sleep(seconds: float) -> None:
+        if not stop:
+            time.sleep(seconds)
+        elif stop.wait(seconds):
+            raise Stopped("A stop was requested before the work began.")
+
+    sleep(0)
+    waiting = Retrying(
         retry=retry_if_exception_type((CatalogUnavailable, NoRoom, ServiceUnavailable)),
         wait=wait_random_exponential(multiplier=0.5, max=5),
-        stop=stop_after_delay(120),
-        before_sleep=lambda state: log.info("dependency_awaited", **_attempt(state)),
+        stop=stop_before_delay(seconds),
+        sleep=sleep,
+        before_sleep=lambda state: log.warning("dependency_awaited", **_attempt(state)),
         reraise=True,
-    )(call)
+    )
+    return waiting(call)
 
 
 def _attempt(state: RetryCallState) -> dict[str, object]:

@@ -128,15 +128,15 @@ class Settings(BaseSettings):
     breaker_consecutive: int = Field(
         25,
         ge=0,
-        description="Objects in a row that cannot be loaded before the consumer stops; `0` turns this off. "
-        "Example: `100`.",
+        description="Objects in a row that cannot be loaded, on more than one prefix, before the consumer holds: it "
+        "keeps their messages, and goes on by itself when one can be loaded. `0` quarantines them. Example: `100`.",
     )
     breaker_share: float = Field(
         0.5,
         ge=0,
         le=1,
-        description="Share of the last 100 objects that cannot be loaded, above which the consumer stops; `1` "
-        "turns this off. Example: `0.2`.",
+        description="Share of the last 100 objects that cannot be loaded, on more than one prefix, above which the "
+        "consumer holds when a batch has no object that can be loaded; `1` quarantines them. Example: `0.2`.",
     )
 
     poll_seconds: int = Field(

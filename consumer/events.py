@@ -95,13 +95,25 @@ class Later(Exception):  # noqa: N818 - it names an outcome, not a thing
         reason: why, for logs and operators.
         unavailable: the object store as a whole does not answer.
         missing: the part of the delivery that is not there, where that is the reason.
+        holding: everything fails, so the event waits until something can be loaded again.
+        fatal: the error that ends the process, once all other events of the batch are processed.
     """
 
-    def __init__(self, reason: str, *, unavailable: bool = False, missing: "ObjectEvent | None" = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        unavailable: bool = False,
+        missing: "ObjectEvent | None" = None,
+        holding: bool = False,
+        fatal: Exception | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.unavailable = unavailable
         self.missing = missing
+        self.holding = holding
+        self.fatal = fatal
 
 
 def batches(

@@ -4,6 +4,7 @@ Ordinary objects and deliveries go through the same `process`. Everything slow h
 checking, decoding. It is kept while the work is redone, so that a redo costs one look at the ledger and one commit.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from billstream.common import retries
-from billstream.common.errors import Fatal, Poison, WriteConflict
+from billstream.common.errors import Denied, Poison, Retryable, WriteConflict
 from billstream.common.failpoints import failpoint
 from billstream.common.ids import new_id
 from billstream.common.lake.guard import scope_id
@@ -29,6 +30,7 @@ from billstream.consumer.decode import Staged
 from billstream.consumer.decode.rejects import RejectedRow
 from billstream.consumer.events import EventKind, Later, ObjectEvent
 from billstream.consumer.s3.fetch import Fetcher, ask_current
+from billstream.consumer.withholding import attempts_of, withhold
 
 log = structlog.get_logger(__name__)
 
@@ -49,16 +51,18 @@ def process(work: Work, context: Context) -> list[Outcome]:
 
     Raises:
         Retryable: the catalog or the data path does not answer, or a disk is full; the events may come again.
-        Fatal: to go on would be wrong; nothing stays staged unless the commit may have happened.
+        Fatal: to go on would be wrong; nothing stays staged unless the commit may have happened. So it is with every
+            other exception.
     """
+    started = time.monotonic()
     try:
         try:
-            return retries.redo_on_conflict(lambda: _attempt(work, context))
+            return retries.redo_on_conflict(lambda: _attempt(work, context, started))
         except WriteConflict:
             if not work.staged.paths:
                 raise
             # To stage a large delivery may have taken all the patience there is: its commit gets as much again.
-            return retries.redo_on_conflict(lambda: _attempt(work, context))
+            return retries.redo_on_conflict(lambda: _attempt(work, context, started))
     except WriteConflict:
         context.staging.discard(work.staged)
         raise
@@ -69,24 +73,27 @@ def process(work: Work, context: Context) -> list[Outcome]:
         raise
 
 
-def _attempt(work: Work, context: Context) -> list[Outcome]:
-    unit, outcomes = work.plan()
+def _attempt(work: Work, context: Context, started: float) -> list[Outcome]:
+    unit, outcomes = _planned(work, context)
+    outcomes = withhold(unit, outcomes, context)
     if not unit.entries:
         return outcomes
-    if context.breaker:
-        try:
-            context.breaker.check(unit.poisoned)
-        except Fatal:
-            for entry in unit.entries:
-                if entry.state is State.QUARANTINED:
-                    log.warning("object_unreadable", scope=entry.scope, reason=entry.reason)
-            context.staging.discard(work.staged)
-            raise
     unit.staged_paths = work.staged.paths
     snapshot = unit.commit(context.lake, context.entries.consumer_id)
     if context.breaker:
-        context.breaker.record(unit.poisoned)
-    return [replace(outcome, snapshot_id=snapshot) if outcome.entries else outcome for outcome in outcomes]
+        context.breaker.record(attempts_of(unit))
+    seconds, now = time.monotonic() - started, context.entries.clock()
+    return [outcome.committed(snapshot, now, seconds) if outcome.entries else outcome for outcome in outcomes]
+
+
+def _planned(work: Work, context: Context) -> tuple[Unit, list[Outcome]]:
+    try:
+        return work.plan()
+    except Retryable:
+        raise  # what is staged may serve the next attempt
+    except Exception:
+        context.staging.discard(work.staged)  # no commit has begun, so nothing refers to it
+        raise
 
 
 def rounds(events: Sequence[ObjectEvent]) -> list[list[int]]:
@@ -163,7 +170,8 @@ class ObjectWork:
                 postponed[step.event.scope] = answer
                 steps[number] = step.with_verdict(Verdict.RELEASE)
             elif isinstance(answer, Poison):
-                steps[number] = Step(replace(step.event, problem=str(answer)), step.held, Verdict.QUARANTINE)
+                verdict = Verdict.DENY if isinstance(answer, Denied) else Verdict.QUARANTINE
+                steps[number] = Step(replace(step.event, problem=str(answer)), step.held, verdict)
             elif answer is not None:
                 event = meant(step.event, answer)
                 steps[number] = Step(event, step.held, decide(event, step.held, answer))

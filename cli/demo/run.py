@@ -72,7 +72,7 @@ def _perform(world: World, act: Act, console: Console) -> int:
     started = time.monotonic()
     bucket = Bucket(world)
     act.play(bucket, console)
-    findings = patiently(lambda: look(world))
+    findings = patiently(lambda: look(world), seconds=120)
     checks = [
         *act.checks(bucket, findings),
         *consistent(findings, queue_depth(world, world.dead_letter_url)),

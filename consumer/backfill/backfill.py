@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from billstream.common.errors import Held
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.commit.outcome import Outcome, hindrance
 from billstream.consumer.events import ObjectEvent, batches
 from billstream.consumer.intake import Intake
 
@@ -54,9 +55,11 @@ class Backfill:
 
         Raises:
             Retryable: the catalog, the data path or the source of the events does not answer.
-            Fatal: going on would be wrong.
+            Held: at the end, when all objects of a batch have failed, so that none is at fault.
+            Fatal: going on would be wrong. The outcomes of all other objects of the batch were yielded before.
         """
         settings = self.settings
+        held: Held | None = None
         for batch in batches(
             events,
             settings.batch_files,
@@ -66,4 +69,12 @@ class Backfill:
             # Asked before the commit, not after it: a listing may take minutes to fill a batch.
             if self.stop.requested:
                 return
-            yield self.intake.process(batch)
+            outcomes = self.intake.process(batch)
+            yield outcomes
+            match hindrance(outcomes):
+                case Held() as error:  # the objects of another batch may be well
+                    held = held or error
+                case Exception() as error:
+                    raise error
+        if held:
+            raise held

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Fatal, Held
 from billstream.common.settings import Settings
-from billstream.consumer.commit.outcome import Outcome
+from billstream.consumer.commit.outcome import Outcome, hindrance
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent, batches
 from billstream.consumer.intake import Intake
@@ -90,8 +90,11 @@ def load_files(
 
     Raises:
         Retryable: the lake does not answer; what was loaded stays, and the same command goes on from there.
+        Held: at the end, when all files of a batch have failed, so that none is at fault.
+        Fatal: to go on would be wrong; what was loaded stays.
     """
     loading = Loading()
+    held: Held | None = None
     named = []
     for path in files:
         # File systems take any bytes as a name, which Python shows as lone surrogates; the ledger's names are text.
@@ -105,8 +108,16 @@ def load_files(
         events = [
             ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load") for path in batch
         ]
-        for outcome in intake.process(events):
+        outcomes = intake.process(events)
+        for outcome in outcomes:
             loading.add(outcome)
         progress(len(batch))
+        match hindrance(outcomes):
+            case Held() as error:  # the files of another batch may be well
+                held = held or error
+            case Exception() as error:
+                raise error
+    if held:
+        raise held
     loading.end()
     return loading

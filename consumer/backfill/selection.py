@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billstream.consumer.backfill.partition import Days, has_partition, partition_days
-from billstream.consumer.decide.states import State
+from billstream.consumer.decide.states import UNLOADABLE, State
 
-RETRIED = frozenset({State.QUARANTINED, State.MISSING, State.SKIPPED})
+RETRIED = UNLOADABLE | {State.MISSING, State.SKIPPED}
 """States of objects that were not loaded: to select by one of them is to ask for another attempt."""
 
 

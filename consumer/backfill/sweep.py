@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import structlog
 
+from billstream.common.errors import Held
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import GUARD_TABLE
 from billstream.common.lake.guard import scope_id
@@ -109,9 +110,13 @@ def reconcile(sweep: Sweep, backfill: Backfill) -> BackfillResult:
         Fatal: the bucket cannot be listed, or see `Intake.process`.
     """
     result = BackfillResult()
-    for outcomes in backfill.run(found.event for found in sweep.differences()):
-        result.add(outcomes)
-        for outcome in outcomes:
-            outcome.log()
+    try:
+        for outcomes in backfill.run(found.event for found in sweep.differences()):
+            result.add(outcomes)
+            for outcome in outcomes:
+                outcome.log()
+    except Held as held:
+        # Not due again at once: the objects differ until the next sweep, and all others were processed.
+        log.warning("sweep_held", bucket=sweep.bucket.name, reason=str(held))
     log.info("sweep_done", bucket=sweep.bucket.name, finished=not sweep.stop.requested, **result.outcomes)
     return result

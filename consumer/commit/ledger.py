@@ -117,7 +117,7 @@ def insert_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry
 
 
 STATE_OF: dict[Verdict, State] = {
-    Verdict.LOAD: State.LOADED,  # or QUARANTINED, or MISSING, where the object says so
+    Verdict.LOAD: State.LOADED,  # or QUARANTINED, DENIED or MISSING, where the object says so
     Verdict.REMOVE: State.REMOVED,  # or KEPT, by policy or as a part of a delivery
     Verdict.UNCHANGED: State.UNCHANGED,
     Verdict.STALE: State.STALE,
@@ -125,6 +125,7 @@ STATE_OF: dict[Verdict, State] = {
     Verdict.SKIP: State.SKIPPED,
     Verdict.AWAIT: State.AWAITING_MANIFEST,
     Verdict.QUARANTINE: State.QUARANTINED,
+    Verdict.DENY: State.DENIED,
 }
 """A verdict says what to do, a state what was done. `DUPLICATE`, `ASK` and `RELEASE` write no entry."""
 
@@ -173,6 +174,8 @@ class EntryBuilder:
                 poison = staged.poisoned.get(step.load_id or "") or (step.prepared.poison if step.prepared else None)
                 if step.prepared and step.prepared.missing:
                     state, columns["reason"] = State.MISSING, step.prepared.missing
+                elif step.prepared and step.prepared.denied:
+                    state, columns["reason"] = State.DENIED, step.prepared.denied
                 elif reason := poison or (no_row_fits(load) if load else None):
                     state, columns["reason"] = State.QUARANTINED, reason
             case Verdict.REMOVE if step.event.part and step.held and step.held.load_id:
@@ -186,7 +189,7 @@ class EntryBuilder:
                 columns |= {"reason": _WITHDRAWN, "keeps_rows": self.on_removed is RemovalPolicy.KEEP}
             case Verdict.SKIP:
                 columns |= {"reason": "the same content is loaded", "keeps_rows": False}
-            case Verdict.QUARANTINE:
+            case Verdict.QUARANTINE | Verdict.DENY:
                 columns["reason"] = step.event.problem
         columns["duplicate_of"] = step.duplicate_of
         return self.entry(step.event, step.held, state, prepared=step.prepared, load=load, **columns)

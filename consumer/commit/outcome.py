@@ -1,19 +1,23 @@
 """The outcome of one event."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
 
+from billstream.common.errors import Held
 from billstream.consumer.commit.ledger import LedgerEntry
-from billstream.consumer.decide.states import State
+from billstream.consumer.decide.states import UNLOADABLE, State
 from billstream.consumer.events import Later, ObjectEvent
 
 log = structlog.get_logger(__name__)
 
 DUPLICATE = "duplicate"
 RELEASED = "released"
+_WARNED = UNLOADABLE | {"refused"}  # somebody has to act
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,22 @@ class Outcome:
 
     With `entries` it was processed now: the entry of its own object first, then those of the same delivery. With
     `later` its message goes back to the queue. With neither it had been processed before, and nothing has changed.
+    `seconds` is how long the work on its commit took, and `lag_seconds` how long the commit came after the event.
     """
 
     event: ObjectEvent
     entries: tuple[LedgerEntry, ...] = ()
     later: Later | None = None
     snapshot_id: int | None = None
+    seconds: float | None = None
+    lag_seconds: float | None = None
+
+    def committed(self, snapshot_id: int, now: datetime, seconds: float) -> "Outcome":
+        """Return the outcome after the commit that made it true."""
+        told = self.event.event_time
+        # Two clocks: the event's is that of S3.
+        lag = max(0.0, round((now - told).total_seconds(), 3)) if told else None
+        return replace(self, snapshot_id=snapshot_id, seconds=round(seconds, 3), lag_seconds=lag)
 
     @property
     def entry(self) -> LedgerEntry | None:
@@ -43,6 +57,16 @@ class Outcome:
     def unavailable(self) -> bool:
         """True when the event comes again because the object store as a whole does not answer."""
         return self.later is not None and self.later.unavailable
+
+    @property
+    def loaded(self) -> bool:
+        """True when the event's own object was loaded."""
+        return bool(self.entries) and self.entries[0].state in {State.LOADED, State.DELIVERED}
+
+    @property
+    def holding(self) -> bool:
+        """True when the event comes again because everything fails, so that no object is at fault."""
+        return self.later is not None and self.later.holding
 
     @property
     def rows_loaded(self) -> int:
@@ -82,14 +106,16 @@ class Outcome:
                 )
         if self.reason:
             told["reason"] = self.reason
-        event = f"object_{self.label}"
-        log.info(event, **told)
+        self._log_line(self.label, told)
         for other in self.entries[1:]:
             if other.state is State.DELIVERED:
                 self._log_delivery(other)
             else:
-                event = f"object_{other.state.value}"
-                log.info(event, scope=other.scope, **self._facts(other))
+                self._log_line(other.state.value, {"scope": other.scope, **self._facts(other)})
+
+    def _log_line(self, label: str, told: dict[str, Any]) -> None:
+        write = log.warning if label in _WARNED else log.info
+        write(f"object_{label}", **told)
 
     def _log_delivery(self, delivery: LedgerEntry) -> None:
         parts = [entry for entry in self.entries[1:] if entry is not delivery]
@@ -116,4 +142,14 @@ class Outcome:
             "load_id": entry.load_id,
             "previous_load_id": entry.previous_load_id,
             "snapshot_id": self.snapshot_id,
+            "seconds": self.seconds,
+            "lag_seconds": self.lag_seconds,
         }
+
+
+def hindrance(outcomes: Iterable[Outcome]) -> Exception | None:
+    """Return the error for which work cannot go on after these outcomes: a fatal one, or else `Held`."""
+    later = [outcome.later for outcome in outcomes if outcome.later]
+    if fatal := next((one.fatal for one in later if one.fatal), None):
+        return fatal
+    return next((Held(one.reason) for one in later if one.holding), None)

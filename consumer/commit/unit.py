@@ -12,7 +12,6 @@ import pyarrow as pa
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
 from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
-from billstream.consumer.decide.states import State
 from billstream.consumer.decode.rejects import RejectedRow
 
 _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason")
@@ -52,11 +51,13 @@ class Unit:
         if rejected:
             self.rejected.append((entry, rejected))
 
-    @property
-    def poisoned(self) -> list[bool]:
-        """For each object that was to be loaded, whether it could not be."""
-        tried = {State.LOADED, State.QUARANTINED}
-        return [entry.state is State.QUARANTINED for entry in self.entries if entry.state in tried]
+    def take_out(self, entries: Sequence[LedgerEntry]) -> None:
+        """Leave out entries that load no rows, with all that follows from them."""
+        out = {entry.entry_id for entry in entries}
+        kept = [number for number, entry in enumerate(self.entries) if entry.entry_id not in out]
+        self.entries = [self.entries[number] for number in kept]
+        self.claims = [self.claims[number] for number in kept]
+        self.rejected = [(entry, rows) for entry, rows in self.rejected if entry.entry_id not in out]
 
     def commit(self, lake: Lake, author: str, message: str | None = None) -> int:
         """Make it true, all or nothing.

@@ -18,7 +18,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from billstream.common.lake import ProcessedKey
-from billstream.consumer.decide.states import ACTIVE, PROCESSED, State
+from billstream.consumer.decide.states import ACTIVE, PROCESSED, UNLOADABLE, State
 from billstream.consumer.events import EventKind, Gone, ObjectEvent, ObjectVersion
 
 
@@ -34,6 +34,7 @@ class Verdict(StrEnum):
     SKIP = "skip"  # its content is active under another key
     AWAIT = "awaiting_manifest"  # it is a part of a delivery, which its manifest will load
     QUARANTINE = "quarantine"  # the message itself is at fault
+    DENY = "deny"  # the store denies the object
     ASK = "ask"  # the store knows which version is current
     RELEASE = "release"  # it cannot be decided now; the event has to come again
 
@@ -148,7 +149,7 @@ def _decide_part(verdict: Verdict, event: ObjectEvent, held: ProcessedKey | None
 
 def may_withdraw(event: ObjectEvent, held: ProcessedKey | None) -> bool:
     """Return whether a late removal may be of rows that are active only because the newest version cannot be loaded."""
-    waiting = held is not None and held.load_id is not None and held.state in {State.QUARANTINED, State.MISSING}
+    waiting = held is not None and held.load_id is not None and held.state in UNLOADABLE | {State.MISSING}
     return waiting and event.kind is EventKind.REMOVED and not _removes_one_version(event)
 
 

@@ -13,6 +13,8 @@ class State(StrEnum):
     KEPT = "kept"
     SKIPPED = "skipped"
     QUARANTINED = "quarantined"
+    DENIED = "denied"  # S3 denies this object, though others of its bucket can be read
+    FAILED = "failed"  # billstream fails at this object, though others can be loaded
     MISSING = "missing"
     AWAITING_MANIFEST = "awaiting_manifest"
     DELIVERED = "delivered"
@@ -25,5 +27,8 @@ ACTIVE = frozenset({State.LOADED, State.UNCHANGED, State.KEPT})
 OF_DELIVERIES = frozenset({State.AWAITING_MANIFEST, State.DELIVERED, State.REPLACED, State.STALE})
 """States that only parts and manifests of exports are left in; an ordinary object is never left stale."""
 
-PROCESSED = ACTIVE | OF_DELIVERIES | {State.SKIPPED, State.QUARANTINED}
+UNLOADABLE = frozenset({State.QUARANTINED, State.DENIED, State.FAILED})
+"""Nothing of that version was loaded, and somebody has to act: what `billstream quarantine` lists and reloads."""
+
+PROCESSED = ACTIVE | OF_DELIVERIES | UNLOADABLE | {State.SKIPPED}
 """The same version again changes nothing. What is missing may come back, and what was removed may be created again."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from billstream.common.errors import Poison
+from billstream.common.errors import Denied, Poison
 from billstream.common.ids import new_id
 from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
@@ -18,7 +18,7 @@ from billstream.consumer.commit.unit import Unit
 from billstream.consumer.context import Context
 from billstream.consumer.decide.decision import Verdict, decide, meant, same_version
 from billstream.consumer.decide.lookups import processed_before
-from billstream.consumer.decide.states import PROCESSED, State
+from billstream.consumer.decide.states import PROCESSED, UNLOADABLE, State
 from billstream.consumer.decode import Staged
 from billstream.consumer.delivery.history import ObjectName, loads_without_delivery, manifest_of, parts_of
 from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
@@ -63,7 +63,8 @@ class Delivery:
         try:
             changes = self._decide(held, active)
         except Poison as poison:
-            changes = [self._manifest(self._event, held, State.QUARANTINED, reason=str(poison))]
+            state = State.DENIED if isinstance(poison, Denied) else State.QUARANTINED
+            changes = [self._manifest(self._event, held, state, reason=str(poison))]
         except Later as later:
             if later.unavailable or self._event.attempt < MISSING_ATTEMPTS:
                 self._discard()
@@ -101,7 +102,7 @@ class Delivery:
         event = replace(event, version_id=version.version_id, etag=version.etag, size_bytes=version.size_bytes)
         time = manifest.time or version.last_modified or event.event_time or self._context.entries.clock()
         # An event of no version about a manifest that is processed has nothing to add to the ledger.
-        known = held is not None and held.state in PROCESSED and held.state != State.QUARANTINED
+        known = held is not None and held.state in PROCESSED - UNLOADABLE
         silent = known and not self._event.has_identity and not event.force
 
         if active and comes_late(time_digits(time), active, force=event.force):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from billstream.common.errors import Poison
+from billstream.common.errors import Denied, Poison
 from billstream.common.lake import Lake, ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.consumer.decide.decision import same_version
@@ -112,7 +112,7 @@ def _events(manifest: Manifest, event: ObjectEvent) -> list[ObjectEvent]:
 
 def _checked(named: NamedPart, event: ObjectEvent, reply: Current) -> ObjectVersion:
     if isinstance(reply, Poison):
-        raise Poison(f"The part {event.key}: {reply}")
+        raise (Denied if isinstance(reply, Denied) else Poison)(f"The part {event.key}: {reply}")
     if isinstance(reply, Later):
         raise reply
     if isinstance(reply, Gone):

@@ -6,7 +6,7 @@ Staged rows lie in the data path and belong to nothing yet. Fetched files leave 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.failpoints import failpoint
 from billstream.common.ids import new_id
 from billstream.common.scratch import needing_room
@@ -125,6 +125,8 @@ def _checked(part: Part, answer: Prepared | Later) -> Prepared:
         raise answer
     if answer.missing:
         raise Later(f"The part {key} is not there any more.", missing=part.event)
+    if answer.denied:
+        raise Denied(f"The part {key}: {answer.denied}")
     if answer.poison:
         raise Poison(f"The part {key} cannot be loaded: {answer.poison}")
     if part.event.has_identity and answer.version and not same_version(answer.version, part.version):

@@ -15,7 +15,8 @@ from billstream.consumer.events import MESSAGE_BUCKET
 class Quarantined:
     """An object, or a message, that could not be loaded in whole.
 
-    `state` is `quarantined` where nothing of it was loaded, and `loaded` where some of its records were rejected.
+    `state` is `quarantined`, `denied` or `failed` where nothing of it was loaded, and `loaded` where some of its
+    records were rejected.
     `older_rows_active` is true when the rows of an earlier version still count.
     """
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from billstream.common.texts import counted
 from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.commit.outcome import Outcome
-from billstream.consumer.decide.states import State
+from billstream.consumer.decide.states import UNLOADABLE, State
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.quarantine.listing import Quarantined
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS
@@ -69,7 +69,8 @@ def _reloaded(outcome: Outcome) -> Reloaded:
         if left := outcome.rows_rejected:
             message += f"; rejected again: {counted(left, 'record')}"
         return Reloaded(entry.scope, state, complete=not left, message=message)
-    if entry.state is State.QUARANTINED:
-        return Reloaded(entry.scope, state, complete=False, message=f"still in quarantine: {entry.reason}")
+    if entry.state in UNLOADABLE:
+        still = "in quarantine" if entry.state is State.QUARANTINED else state
+        return Reloaded(entry.scope, state, complete=False, message=f"still {still}: {entry.reason}")
     # Unchanged, removed, skipped and the like leave nothing in quarantine; a missing object is to be looked for.
     return Reloaded(entry.scope, state, complete=entry.state is not State.MISSING, message=f"{state}: {entry.reason}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused
-from billstream.common.errors import Fatal, ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.errors import Denied, Fatal, ObjectMissing, Poison, ServiceUnavailable
 
 MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 DELETE_MARKER = frozenset({"405", "MethodNotAllowed"})
@@ -20,6 +20,8 @@ _TRANSIENT = frozenset(
         "ServiceUnavailable",
     }
 )
+_FORBIDDEN = 403  # HTTP
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException"})
 _NO_BUCKET = frozenset({"NoSuchBucket", "InvalidBucketName"})
 _ELSEWHERE = frozenset(
     {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
@@ -73,7 +75,8 @@ def translated(  # noqa: PLR0911 - a table of cases
     Returns:
         `ObjectMissing` for an object that does not exist, `ServiceUnavailable` for throttling and server errors.
         `Poison` for an object that stays unreadable until somebody acts: an archived one, an invalid version, a bucket
-        that is not ours and denies access. `Fatal` for all else, above all for missing permissions on our own bucket.
+        that is not ours and denies access. `Denied` for an object whose bucket is or may be ours: the permission may be
+        missing for this object alone. `Fatal` for all else.
     """
     code = code_of(error)
     problem = f"{doing}: {code} (HTTP {_status(error)})"
@@ -93,11 +96,16 @@ def translated(  # noqa: PLR0911 - a table of cases
             f"{problem}: the bucket {bucket} is not ours (BILLSTREAM_BUCKET is {ownership.bucket}). "
             f"Grant the consumer s3:GetObject on it, {_RELOAD}; or stop its notifications to this queue."
         )
-    # Unknown codes too: to go on would quarantine one object after another for a missing permission.
+    if _status(error) == _FORBIDDEN or code in _DENIED:
+        return Denied(
+            f"{problem}. Is it encrypted with a KMS key of its own, owned by another account, or denied by a policy? "
+            f"Grant s3:GetObject, s3:GetObjectVersion, and kms:Decrypt on its key, {_RELOAD}. "
+            "Without s3:ListBucket S3 answers the same for an object that does not exist."
+        )
+    # Unknown codes: to go on would quarantine one object after another for a fault of the bucket.
     return Fatal(
         f"{problem}. The object was not loaded, and its message returns to the queue. Check the permissions "
-        "s3:GetObject, s3:GetObjectVersion, and kms:Decrypt if objects are encrypted with a KMS key. "
-        "Without s3:ListBucket S3 answers the same for an object that does not exist."
+        "s3:GetObject, s3:GetObjectVersion, and kms:Decrypt if objects are encrypted with a KMS key."
     )
 
 

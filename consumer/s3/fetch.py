@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
+import structlog
+
+from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.ids import new_id
 from billstream.common.scratch import needing_room, scratch_folder
 from billstream.consumer.decode import Tabular, open_tabular, plain_text
@@ -51,6 +53,7 @@ class Prepared:
     content_sha256: str | None = None
     tabular: Tabular | None = None
     poison: str | None = None
+    denied: str | None = None
     missing: str | None = None
 
 
@@ -108,7 +111,8 @@ class Fetcher:
         """Fetch one object, read its text, find its profile. What was found until one of them failed is kept."""
         load_id, version, content, tabular = new_id(), None, None, None
         try:
-            with needing_room(f"fetching {event.scope}"):
+            # What is logged about the file, such as the columns that no profile knows, names its object.
+            with needing_room(f"fetching {event.scope}"), structlog.contextvars.bound_contextvars(scope=event.scope):
                 # No text of a key or a header is ever part of a path.
                 fetched = self._objects.fetch(event, self._folder / f"{load_id}.object")
                 version = fetched.version
@@ -124,6 +128,8 @@ class Fetcher:
         except ObjectMissing as error:
             # A notification may overtake its object, so it gets a few tries before the ledger says missing.
             return Later(str(error)) if event.attempt < MISSING_ATTEMPTS else Prepared(load_id, missing=str(error))
+        except Denied as denied:
+            return Prepared(load_id, denied=str(denied))
         except Poison as poison:
             return Prepared(load_id, version, content, poison=str(poison))
         return Prepared(load_id, version, content, tabular)

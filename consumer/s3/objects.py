@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import ClientError, ParamValidationError
 
 from billstream.common.aws import NO_ANSWER, unanswered
-from billstream.common.errors import ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
 from billstream.consumer.events import GONE, Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import DELETE_MARKER, MISSING, Ownership, code_of, translated
 
@@ -47,6 +47,7 @@ class ObjectStore(Protocol):
         Raises:
             ObjectMissing: the object or its version does not exist.
             ServiceUnavailable: the store did not answer as it should.
+            Denied: the store denies this object; whether it denies all of its bucket is asked before the commit.
             Poison: the store refuses this object until somebody acts; the text says why, and what to do.
             Fatal: a permission on our own bucket is missing.
         """
@@ -146,6 +147,10 @@ class LocalObjects:
             version = _version_of(path.stat())
         except FileNotFoundError as error:
             raise ObjectMissing(f"The file {path} does not exist.") from error
+        if not os.access(path, os.R_OK):
+            raise Denied(
+                f"The file {path} may not be read by this user. Change its mode or its owner, and load it again."
+            )
         target.symlink_to(path)
         return Fetched(target, version)
 

@@ -16,6 +16,9 @@ from billstream.consumer.sqs.envelope import Reading, read_body
 from billstream.consumer.sqs.heartbeat import Heartbeat
 from billstream.consumer.sqs.queue import BATCH, Message, Queue
 
+ALONE_FROM = 3
+"""From this receive on a message is processed alone: what was received with it may have ended the process."""
+
 
 @dataclass(frozen=True)
 class ReceivedMessage:
@@ -23,6 +26,11 @@ class ReceivedMessage:
 
     message: Message
     reading: Reading
+
+    @property
+    def suspect(self) -> bool:
+        """True for a message that was received several times, as those are that end the process."""
+        return self.message.receive_count >= ALONE_FROM
 
     @property
     def size_bytes(self) -> int:
@@ -76,5 +84,8 @@ class Batching:
             found += received
             size += sum(one.size_bytes for one in received)
             if not hurried and self.clock() >= deadline:
+                break
+            # No more: should one of these end the process, all that were received have one receive less.
+            if any(one.suspect for one in received):
                 break
         return found

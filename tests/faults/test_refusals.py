@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from billstream.common import aws as clients
-from billstream.common.errors import Fatal, Poison, ServiceUnavailable
+from billstream.common.errors import Denied, Fatal, Poison, ServiceUnavailable
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.s3.errors import Ownership
 from billstream.consumer.s3.listing import Bucket
@@ -91,7 +91,7 @@ def test_a_permission_that_is_missing_on_our_own_bucket_ends_the_consumer_and_th
     [
         (400, "ExpiredToken", Fatal),
         (400, "InvalidRequest", Poison),
-        (403, "AccessDenied", Fatal),
+        (403, "AccessDenied", Denied),
     ],
 )
 def test_an_answer_to_a_head_has_no_words_so_a_get_is_asked(

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 from urllib3.exceptions import ProtocolError
 
 from billstream.common.aws import unanswered
-from billstream.common.errors import BillstreamError, Fatal, ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.errors import BillstreamError, Denied, Fatal, ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.lake.storage import S3Storage
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.s3.errors import Ownership, translated
@@ -30,9 +30,9 @@ OURS, FOREIGN, ANY = Ownership("ours"), Ownership("another"), Ownership()
 
 # code, HTTP status: if the bucket is ours, if it is not, if no bucket is configured
 CASES: list[tuple[str, int, type[BillstreamError], type[BillstreamError], type[BillstreamError]]] = [
-    ("AccessDenied", 403, Fatal, Poison, Fatal),
-    ("403", 403, Fatal, Poison, Fatal),
-    ("AllAccessDisabled", 403, Fatal, Poison, Fatal),
+    ("AccessDenied", 403, Denied, Poison, Denied),
+    ("403", 403, Denied, Poison, Denied),
+    ("AllAccessDisabled", 403, Denied, Poison, Denied),
     ("NoSuchBucket", 404, Fatal, Poison, Poison),
     ("PermanentRedirect", 301, Fatal, Poison, Poison),
     ("AuthorizationHeaderMalformed", 400, Fatal, Poison, Poison),

@@ -17,6 +17,7 @@ from billstream.consumer.events import EventKind, Later, ObjectEvent
 from billstream.consumer.layouts.interest import BillingFiles
 from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.periodic import Periodic
+from billstream.consumer.sqs.batching import ALONE_FROM
 from billstream.consumer.worker import LONGEST_BACKOFF, LONGEST_WAIT, Worker
 from tests.fakes.clock import FakeClock, FakeStop
 from tests.fakes.queue import FakeQueue
@@ -51,6 +52,14 @@ def released(event: ObjectEvent) -> Outcome:
 
 def unavailable(event: ObjectEvent) -> Outcome:
     return Outcome(event, later=Later("S3 is away", unavailable=True))
+
+
+def held(event: ObjectEvent) -> Outcome:
+    return Outcome(event, later=Later("everything fails", holding=True))
+
+
+def fatal(event: ObjectEvent) -> Outcome:
+    return Outcome(event, later=Later("no permission", fatal=Fatal("no permission on the bucket")))
 
 
 def in_turn(*answers: Answer) -> Answer:
@@ -322,6 +331,132 @@ def test_what_is_fatal_ends_the_loop_and_acknowledges_nothing(bench: Bench, erro
     with pytest.raises(type(error)):
         bench.worker().run(drain=True)
     assert (bench.queue.deleted, bench.queue.ids()) == ([], ids)
+
+
+def test_a_fatal_outcome_ends_the_loop_once_all_others_are_acknowledged(bench: Bench) -> None:
+    bench.intake.answers = {"denied": fatal}
+    bad, good = bench.send("denied-a.csv", "b.csv")
+    with pytest.raises(Fatal, match="no permission on the bucket"):
+        bench.worker().run(drain=True)
+    assert (bench.queue.deleted, bench.queue.ids()) == ([good], [bad])
+    assert bench.queue.released == [(bad, 2)]
+
+
+# -- messages that were received too often -----------------------------------------------------------------
+
+
+def test_from_its_third_receive_on_a_message_is_processed_alone_after_all_others(bench: Bench) -> None:
+    bench.send(*(f"{number}.csv" for number in range(6)))
+    for queued in bench.queue.messages[:3]:
+        queued.receives = ALONE_FROM - 1
+    bench.worker().run(drain=True)
+    assert bench.intake.keys[0] == ["3.csv", "4.csv", "5.csv"]
+    assert sorted(bench.intake.keys[1:]) == [["0.csv"], ["1.csv"], ["2.csv"]]
+
+
+def test_a_process_that_ends_with_a_message_takes_nothing_along_that_was_processed_before(bench: Bench) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(_event: ObjectEvent) -> Outcome:
+        raise Killed
+
+    bench.intake.answers = {"pill": kill}
+    bench.queue.max_receives = 12
+    pill, *good = bench.send("pill-a.csv", *(f"{number}.csv" for number in range(9)))
+    ended = 0
+    while not set(good) <= set(bench.queue.deleted):
+        with pytest.raises(Killed):
+            bench.worker().run(drain=True)
+        ended += 1
+        bench.clock.advance(bench.queue.timeout + 1)
+    assert ended >= ALONE_FROM, "it did end the process, and it was not alone at first"
+    assert bench.queue.dead == []
+    assert bench.queue.ids() == [pill]
+
+
+def test_once_such_a_message_was_received_no_more_are(bench: Bench) -> None:
+    bench.send(*(f"{number}.csv" for number in range(25)))
+    bench.queue.messages[0].receives = ALONE_FROM - 1
+    bench.until(lambda: len(bench.intake.batches) == 2)
+    bench.worker().run()
+    assert [len(batch) for batch in bench.intake.batches[:2]] == [9, 1]
+
+
+# -- holding -----------------------------------------------------------------------------------------------
+
+
+def test_while_everything_fails_no_receive_is_used_up_and_the_process_lives(bench: Bench) -> None:
+    bench.intake.answers = {"bad": held}
+    bench.queue.timeout = 100_000
+    ids = bench.send(*(f"bad-{number}.csv" for number in range(30)))
+    bench.until(lambda: bench.clock.now > 20_000)
+    bench.worker().run()
+    assert bench.queue.dead == []
+    assert sorted(bench.queue.ids()) == sorted(ids)
+    assert len(bench.intake.batches) > 100, "it goes on trying"
+    assert [len(batch) for batch in bench.intake.batches[1:]] == [1] * (len(bench.intake.batches) - 1)
+    assert max(queued.receives for queued in bench.queue.messages) <= ALONE_FROM
+    assert max(bench.stop.waits) == LONGEST_WAIT
+    assert bench.queue.depth().visible >= 30 - 10, "the others are for whoever can load them"
+
+
+def test_two_messages_that_fail_are_received_once_however_long_it_takes(bench: Bench) -> None:
+    bench.intake.answers = {"bad": held}
+    bench.send("bad-1.csv", "bad-2.csv")
+    bench.queue.timeout = 100_000  # the heartbeat's thread knows nothing of the fake clock
+    bench.until(lambda: bench.clock.now > 3_000)
+    bench.worker().run()
+    assert [queued.receives for queued in bench.queue.messages] == [1, 1]
+    assert bench.queue.depth().visible == 2, "it gives them back when it ends"
+
+
+def test_it_goes_on_by_itself_as_soon_as_one_can_be_loaded(bench: Bench) -> None:
+    bench.queue.timeout = 100_000
+    healthy_at = bench.clock.now + 500
+
+    def until_corrected(event: ObjectEvent) -> Outcome:
+        return held(event) if bench.clock.now < healthy_at else settled(event)
+
+    bench.intake.answers = {"bad": until_corrected}
+    ids = bench.send(*(f"bad-{number}.csv" for number in range(30)))
+    bench.until(lambda: not bench.queue.messages)
+    summary = bench.worker().run()
+    assert sorted(bench.queue.deleted) == sorted(ids)
+    assert bench.queue.dead == []
+    assert summary.outcomes["loaded"] == 30
+    assert bench.clock.now < healthy_at + 2 * LONGEST_WAIT + 30
+
+
+def test_a_good_object_that_comes_while_it_holds_is_loaded(bench: Bench) -> None:
+    bench.queue.timeout = 100_000
+    bench.intake.answers = {"bad": held}
+    bench.send("bad-1.csv", "bad-2.csv")
+    sent: list[str] = []
+
+    def settled_good() -> bool:
+        if bench.clock.now > 1_500 and not sent:
+            sent.extend(bench.send("good.csv"))
+        return bool(sent) and sent[0] in bench.queue.deleted
+
+    bench.until(settled_good)
+    bench.worker().run()
+    assert bench.queue.deleted == sent
+
+
+def test_a_drain_processes_all_it_can_and_fails_because_of_the_rest(bench: Bench) -> None:
+    bench.options = {"batch_files": 10}
+    bench.queue.timeout = 100_000
+    bench.intake.answers = {"bad": held}
+    bad = bench.send(*(f"bad-{number}.csv" for number in range(20)))
+    good = bench.send(*(f"{number}.csv" for number in range(5)))
+    worker = bench.worker()
+    with pytest.raises(Fatal, match="20 messages return to the queue: everything fails"):
+        worker.run(drain=True)
+    assert bench.queue.deleted == good
+    assert sorted(bench.queue.ids()) == sorted(bad)
+    assert bench.queue.depth().visible == 20
+    assert worker.summary.outcomes["loaded"] == 5
 
 
 # -- batches -----------------------------------------------------------------------------------------------
