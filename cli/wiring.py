@@ -39,6 +39,7 @@ def intake(
         staging=Staging(lake),
         entries=EntryBuilder(process_name(role), settings.on_removed),
         breaker=breaker,
+        ownership=ownership(settings),
         layouts=layouts(settings),
         on_duplicate_content=settings.on_duplicate_content,
         group_files=settings.batch_files,
@@ -78,10 +79,15 @@ def operator_backfill(settings: Settings, lake: Lake, stop: Stop, *, role: str) 
     return Backfill(settling, settings, stop)
 
 
+def ownership(settings: Settings) -> Ownership:
+    """Return the buckets whose objects are processed."""
+    first, *others = settings.our_buckets
+    return Ownership(first, tuple(others))
+
+
 def objects(settings: Settings) -> S3Objects:
-    """Return the objects of S3. A bucket is known to be ours only if it was configured."""
-    named = settings.bucket if "bucket" in settings.model_fields_set else None
-    return S3Objects(aws.s3_client(), Ownership(named))
+    """Return the objects of S3."""
+    return S3Objects(aws.s3_client(), ownership(settings))
 
 
 def bucket(settings: Settings) -> Bucket:

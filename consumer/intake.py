@@ -1,6 +1,6 @@
 """A batch of events: ordinary objects in rounds, then the manifests of exports, one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from billstream.common.errors import ServiceUnavailable
@@ -37,8 +37,9 @@ class Intake:
                 may come again.
             Fatal: to go on would be wrong.
         """
-        outcomes: dict[int, Outcome] = {}
-        objects, manifests = self._classify(events)
+        refuses = self.context.ownership.refuses
+        outcomes = {index: Outcome(event, refused=True) for index, event in enumerate(events) if refuses(event)}
+        objects, manifests = self._classify(events, but=outcomes.keys())
         arrived: list[str] = []
         for numbers in rounds([event for _, event in objects]):
             chosen = [objects[number] for number in numbers]
@@ -59,14 +60,20 @@ class Intake:
             self._load_freed(in_order)
         return in_order
 
-    def _classify(self, events: Sequence[ObjectEvent]) -> tuple[list[tuple[int, ObjectEvent]], list[ManifestTurn]]:
-        """Split a batch into ordinary objects, with their indices, and manifests. Asks once what each key means.
+    def _classify(
+        self, events: Sequence[ObjectEvent], but: Collection[int]
+    ) -> tuple[list[tuple[int, ObjectEvent]], list[ManifestTurn]]:
+        """Split a batch into ordinary objects, with their indices, and manifests; `but` are indices that are left out.
+
+        Asks once what each key means.
 
         To load an active part of a delivery again is to load its delivery again: a part has no commit of its own.
         """
         objects: list[tuple[int, ObjectEvent]] = []
         turns: list[ManifestTurn] = []
         for index, event in enumerate(events):
+            if index in but:
+                continue
             role = None if event.kind is EventKind.UNREADABLE else self.context.layouts.role(event.key)
             turn = ManifestTurn(event, role) if isinstance(role, ManifestOf) else None
             if isinstance(role, PartOf) and event.force and event.kind is EventKind.CREATED:

@@ -14,6 +14,13 @@ log = structlog.get_logger(__name__)
 
 DUPLICATE = "duplicate"
 RELEASED = "released"
+REFUSED = "refused"
+
+_LONGEST_SHOWN = 200
+_NOT_CONFIGURED = (
+    "Its bucket is not configured, so it was not read. If its bills are yours, name the bucket in BILLSTREAM_BUCKETS, "
+    "then run `billstream sweep`."
+)
 
 
 @dataclass(frozen=True)
@@ -21,13 +28,15 @@ class Outcome:
     """The end of one event in this process.
 
     With `entries` it was processed now: the entry of its own object first, then those of the same delivery. With
-    `later` its message goes back to the queue. With neither it had been processed before, and nothing has changed.
+    `later` its message goes back to the queue. `refused` is true for an object of a bucket that is not configured. With
+    none of them it had been processed before, and nothing has changed.
     """
 
     event: ObjectEvent
     entries: tuple[LedgerEntry, ...] = ()
     later: Later | None = None
     snapshot_id: int | None = None
+    refused: bool = False
 
     @property
     def entry(self) -> LedgerEntry | None:
@@ -56,12 +65,16 @@ class Outcome:
 
     @property
     def label(self) -> str:
-        """One word for counts and logs: the ledger's state, or `duplicate`, or `released`."""
+        """One word for counts and logs: the ledger's state, or `duplicate`, `released` or `refused`."""
+        if self.refused:
+            return REFUSED
         return self.entries[0].state.value if self.entries else RELEASED if self.later else DUPLICATE
 
     @property
     def reason(self) -> str | None:
         """The reason, where there is more to say than the label."""
+        if self.refused:
+            return _NOT_CONFIGURED
         return self.later.reason if self.later else self.entries[0].reason if self.entries else None
 
     def seen_from(self, event: ObjectEvent) -> "Outcome":
@@ -73,6 +86,11 @@ class Outcome:
 
     def log(self) -> None:
         """Write the one canonical line of an object; of a delivery, also those of its parts and of itself."""
+        if self.refused:
+            # No entry of the ledger: it must not grow with what a stranger sends. So the line has to say it all, shortly.
+            key = repr(self.event.key[:_LONGEST_SHOWN])
+            log.warning("object_refused", bucket=self.event.bucket, key=key, reason=self.reason)
+            return
         told: dict[str, Any] = {"scope": self.event.scope, "event_name": self.event.event_name}
         if entry := self.entry:
             told |= self._facts(entry)

@@ -11,6 +11,7 @@ class State(StrEnum):
     STALE = "stale"
     REMOVED = "removed"
     KEPT = "kept"
+    EXPIRED = "expired"
     SKIPPED = "skipped"
     QUARANTINED = "quarantined"
     MISSING = "missing"
@@ -19,11 +20,14 @@ class State(StrEnum):
     REPLACED = "replaced"
 
 
-ACTIVE = frozenset({State.LOADED, State.UNCHANGED, State.KEPT})
+ACTIVE = frozenset({State.LOADED, State.UNCHANGED, State.KEPT, State.EXPIRED})
 """The rows of that very version are active."""
+
+ENDED = frozenset({State.REMOVED, State.KEPT, State.EXPIRED})
+"""The bucket has the object no more, and the ledger knows."""
 
 OF_DELIVERIES = frozenset({State.AWAITING_MANIFEST, State.DELIVERED, State.REPLACED, State.STALE})
 """States that only parts and manifests of exports are left in; an ordinary object is never left stale."""
 
-PROCESSED = ACTIVE | OF_DELIVERIES | {State.SKIPPED, State.QUARANTINED}
-"""The same version again changes nothing. What is missing may come back, and what was removed may be created again."""
+PROCESSED = (ACTIVE | OF_DELIVERIES | {State.SKIPPED, State.QUARANTINED}) - {State.EXPIRED}
+"""The same version again changes nothing. What is missing may come back, and what is gone may be created again."""
