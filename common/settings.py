@@ -239,6 +239,10 @@ class Settings(BaseSettings):
         named = () if self.buckets and "bucket" not in self.model_fields_set else (self.bucket,)
         return tuple(dict.fromkeys([*named, *self.buckets]))
 
+    def is_ours(self, bucket: str) -> bool:
+        """Return whether a bucket is configured."""
+        return bucket in self.our_buckets
+
     @field_validator("buckets", "include", "export_layouts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -185,7 +185,9 @@ class EntryBuilder:
                 state = State.KEPT
             case Verdict.REMOVE:
                 columns["keeps_rows"] = False
-            case Verdict.STALE if step.event.kind is not EventKind.CREATED and not (step.held and step.held.state in ENDED):
+            case Verdict.STALE if step.event.kind is not EventKind.CREATED and not (
+                step.held and step.held.state in ENDED
+            ):
                 columns["reason"] = _STILL_THERE
             case Verdict.SKIP:
                 columns |= {"reason": "the same content is loaded", "keeps_rows": False}

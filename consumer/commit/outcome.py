@@ -87,7 +87,7 @@ class Outcome:
     def log(self) -> None:
         """Write the one canonical line of an object; of a delivery, also those of its parts and of itself."""
         if self.refused:
-            # No entry of the ledger: it must not grow with what a stranger sends. So the line has to say it all, shortly.
+            # No entry of the ledger: it must not grow with what a stranger sends. So the line says it all, in short.
             key = repr(self.event.key[:_LONGEST_SHOWN])
             log.warning("object_refused", bucket=self.event.bucket, key=key, reason=self.reason)
             return

@@ -9,10 +9,11 @@
 | a removal or an expiry | ask the store: remove or expire what is gone; what is there is processed as created |
 | an object that would load, and is a part of a delivery | await its manifest |
 
-An event is a claim: whoever can send to the queue can make one up, with any version and any sequencer. The store's answer
-is the evidence. Rows are loaded only from what is current, and retracted only where nothing is. A sequencer alone decides
-nothing: a greater one makes the consumer fetch, which gets what is current, and a smaller one makes it ask, unless the
-event names the very version that is held. So a sequencer that is made up costs a request, and holds no version back.
+An event is a claim: whoever can send to the queue can make one up, with any version and any sequencer. The store's
+answer is the evidence. Rows are loaded only from what is current, and retracted only where nothing is. A sequencer
+alone decides nothing: a greater one makes the consumer fetch, which gets what is current, and a smaller one makes it
+ask, unless the event names the very version that is held. So a made-up sequencer costs a request, and holds no version
+back.
 
 A sequencer compares within one key only, as text of equal length padded on the left with zeros
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
@@ -73,7 +74,7 @@ def decide(event: ObjectEvent, held: ProcessedKey | None, current: Answer = None
 
 
 def meant(event: ObjectEvent, current: Answer) -> ObjectEvent:
-    """Return the event itself; for a removal or an expiry of a key that has a current version, the creation of that one.
+    """Return the event itself; for a removal or an expiry of a key that has a current version, its creation.
 
     It keeps its place in the order of events: what was told before it tells of an older state.
     """

@@ -120,8 +120,8 @@ def _from_record(record: Any, attempt: int) -> ObjectEvent | str:  # noqa: ANN40
         time=record.get("eventTime"),
         attempt=attempt,
     )
-    # Only the exact value forces: a stranger's member of the same name changes nothing. It makes the consumer load what is
-    # current once more; a removal is never forced by a message.
+    # Only the exact value forces: a stranger's member of the same name changes nothing. It makes the consumer load what
+    # is current once more; a removal is never forced by a message.
     mark = record.get(REPLAY_MARK)
     forced = kind is EventKind.CREATED and isinstance(mark, dict) and mark.get("force") is True
     return event.forced() if forced else event

@@ -139,7 +139,7 @@ def test_a_listing_that_is_older_than_a_load_replaces_nothing(aws: AwsEnvironmen
     put(aws, billing_file(FILES[0].key, seed=21))
     with billstream.another_process() as lake:
         stop = Stop()
-        found = list(wiring.sweep(billstream.settings, lake, stop).differences())
+        found = list(wiring.sweeps(billstream.settings, lake, stop)[0].differences())
         assert [one.difference for one in found] == [Difference.CHANGED]
         put(aws, RESTATED)
         billstream.run("consume", "--drain")  # is quicker
@@ -157,7 +157,7 @@ def test_an_object_that_arrives_during_the_listing_is_not_reported_as_gone(
 ) -> None:
     put(aws, *FILES)
     with billstream.another_process() as lake:
-        differences = wiring.sweep(billstream.settings, lake, Stop()).differences()
+        differences = wiring.sweeps(billstream.settings, lake, Stop())[0].differences()
         first = next(differences)
         put(aws, NEW)
         billstream.run("consume", "--drain")
@@ -174,7 +174,7 @@ def test_a_stopped_sweep_reports_nothing_as_gone(aws: AwsEnvironment, billstream
     aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
     stop = Stop()
     stop.request()
-    assert list(wiring.sweep(billstream.settings, billstream.lake, stop).differences()) == []
+    assert list(wiring.sweeps(billstream.settings, billstream.lake, stop)[0].differences()) == []
 
 
 @on_ministack

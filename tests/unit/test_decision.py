@@ -521,7 +521,8 @@ def test_made_up_events_change_nothing_that_lasts(
             gone, new = before - set(world.rows), set(world.rows) - before
             assert not gone or new or world.newest is None, "rows of an object that is there were retracted"
             assert {world.rows[load] for load in new} <= {world.newest.etag if world.newest else None}
-        if world.events and data.draw(st.booleans(), label="told at once"):
+        at_once: bool = data.draw(st.booleans(), label="told at once")
+        if world.events and at_once:
             world.deliver(len(world.events) - 1)
     for late in data.draw(st.permutations(range(len(world.events))), label="delivered at the end"):
         world.deliver(late)
