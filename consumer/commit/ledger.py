@@ -14,7 +14,7 @@ from billstream.common.lake import Claim, ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy
 from billstream.consumer.decide.decision import Verdict
-from billstream.consumer.decide.states import ENDED, State
+from billstream.consumer.decide.states import ACTIVE, ENDED, State
 from billstream.consumer.decide.step import Step
 from billstream.consumer.decode import Staged, StagedLoad
 from billstream.consumer.events import EventKind, ObjectEvent
@@ -175,7 +175,10 @@ class EntryBuilder:
             case Verdict.LOAD:
                 poison = staged.poisoned.get(step.load_id or "") or (step.prepared.poison if step.prepared else None)
                 if step.prepared and step.prepared.missing:
-                    state, columns["reason"] = State.MISSING, step.prepared.missing
+                    # That it is not there is no news of an object that was taken away, and whose rows stay.
+                    kept = step.held and step.held.state in ENDED & ACTIVE
+                    state = State(step.held.state) if step.held and kept else State.MISSING
+                    columns["reason"] = step.prepared.missing
                 elif reason := poison or (no_row_fits(load) if load else None):
                     state, columns["reason"] = State.QUARANTINED, reason
             case Verdict.REMOVE if step.event.part and step.held and step.held.load_id:

@@ -112,13 +112,13 @@ def _decide_created(  # noqa: PLR0911 - a table of cases
 ) -> Verdict:
     if held is None:
         return Verdict.LOAD
-    place, same = order(event, held), same_version(event, held)
+    place, same, expired = order(event, held), same_version(event, held), held.state == State.EXPIRED
     if same and held.state in PROCESSED and place is not Order.NEWER:
         return Verdict.STALE if place is Order.OLDER else Verdict.DUPLICATE
-    # What a lifecycle rule has taken is rarely put again, and a claim that it was must not make it `missing`.
-    if place is Order.NEWER and held.state != State.EXPIRED:
+    # What a lifecycle rule has taken is rarely put again: a claim that it was is worth a question.
+    if place is Order.NEWER and not expired:
         return Verdict.UNCHANGED if same and held.state in ACTIVE else Verdict.LOAD
-    if not event.has_identity and place is Order.UNKNOWN:
+    if not event.has_identity and place is Order.UNKNOWN and not expired:
         return Verdict.LOAD
     if current is None:
         return Verdict.ASK
