@@ -174,8 +174,9 @@ def reconcile(sweep: Sweep, backfill: Backfill, gone: Gone = Gone.LIST, max_shar
         result.add(outcomes)
         for outcome in outcomes:
             outcome.log()
-    told = log.warning if result.gone else log.info
-    told("sweep_done", bucket=sweep.bucket.name, finished=not sweep.stop.requested, gone=result.gone, **result.outcomes)
+    if result.gone:
+        log.warning("objects_gone", bucket=sweep.bucket.name, objects=result.gone, examples=result.gone_listed[:10])
+    log.info("sweep_done", bucket=sweep.bucket.name, finished=not sweep.stop.requested, **result.outcomes)
     if problem:
         raise Fatal(problem)
     return result
