@@ -1,6 +1,7 @@
 """A sweep reconciles the ledger with the bucket where notifications were lost."""
 
 import dataclasses
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -141,6 +142,34 @@ def test_what_a_lifecycle_rule_takes_keeps_its_rows_on_both_roads(
     aws.s3.delete_object(Bucket=aws.bucket, Key=FILES[1].key)
     billstream.run("consume", "--drain")
     assert billstream.totals() == expected_totals([FILES[0], FILES[2]])
+
+
+@on_ministack
+def test_each_configured_bucket_is_swept_and_rows_of_others_are_named_until_a_person_decides(
+    aws: AwsEnvironment, billstream: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = aws.new_bucket()
+    put(aws, FILES[0])
+    parts = [f"cur/acme/20260301-20260401/{name}" for name in ("acme-00001.csv", "acme-Manifest.json")]
+    manifest = {"reportKeys": [parts[0]], "billingPeriod": {"start": "20260301T000000.000Z"}}
+    for key, body in zip([FILES[1].key, *parts], [FILES[1].body, FILES[2].body, json.dumps(manifest)], strict=True):
+        aws.s3.put_object(Bucket=other, Key=key, Body=body)
+    monkeypatch.setenv("BILLSTREAM_BUCKETS", other)
+    billstream.run("sweep")
+    assert billstream.totals() == expected_totals(FILES), billstream.states()
+    billstream.run("verify", "--s3")
+    monkeypatch.delenv("BILLSTREAM_BUCKETS")
+
+    told = billstream.run("verify", "--s3", "--repair", expect=1)
+
+    for key in (FILES[1].key, parts[0]):
+        assert f"s3://{other}/{key}: its rows are active, and its bucket is not configured" in told
+    billstream.run("sweep", "--retract-gone", "--max-share", "1")
+    assert billstream.totals() == expected_totals(FILES), "no repair and no sweep retracts them"
+    assert billstream.json("sweep", "--dry-run")["differences"]["foreign"] == 2, "the file and the manifest"
+    billstream.run("sweep", "--retract-foreign")
+    assert billstream.totals() == expected_totals(FILES[:1])
+    billstream.run("verify", "--s3")
 
 
 @on_ministack
