@@ -117,7 +117,7 @@ def replay(  # noqa: PLR0913 - each is an option of the command
     raise typer.Exit(exit_code(stop, fine=not isinstance(result, BackfillResult) or result.complete))
 
 
-@app.command(epilog=examples("billstream sweep --dry-run", "billstream sweep", "billstream sweep --retract-gone"))
+@app.command(epilog=examples("billstream sweep --dry-run", "billstream sweep --retract-gone"))
 def sweep(
     *,
     retract_gone: Annotated[
