@@ -152,7 +152,7 @@ def test_each_configured_bucket_is_swept_and_rows_of_others_are_named_until_a_pe
     put(aws, FILES[0])
     parts = [f"cur/acme/20260301-20260401/{name}" for name in ("acme-00001.csv", "acme-Manifest.json")]
     manifest = {"reportKeys": [parts[0]], "billingPeriod": {"start": "20260301T000000.000Z"}}
-    for key, body in zip([FILES[1].key, *parts], [FILES[1].body, FILES[2].body, json.dumps(manifest)], strict=True):
+    for key, body in zip([FILES[1].key, *parts], [FILES[1].body, FILES[2].body, json.dumps(manifest).encode()], strict=True):
         aws.s3.put_object(Bucket=other, Key=key, Body=body)
     monkeypatch.setenv("BILLSTREAM_BUCKETS", other)
     billstream.run("sweep")
