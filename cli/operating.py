@@ -9,12 +9,12 @@ from billstream.cli import opening, verify, wiring
 from billstream.cli.dlq import report as dlq_report
 from billstream.cli.replay import Order, Origin, carry_out, selection
 from billstream.cli.replay import report as replay_report
-from billstream.cli.sweeping import foresee_sweep
+from billstream.cli.sweeping import Handling, carry_out_sweep, foresee_sweep, sweep_result
 from billstream.cli.terminal import AsJson, examples, exit_code, interruptible, progress, write_json
 from billstream.cli.verify import report as verify_report
 from billstream.common.runtime import process_name
 from billstream.consumer.backfill.backfill import BackfillResult
-from billstream.consumer.backfill.sweep import reconcile
+from billstream.consumer.backfill.sweep import MAX_SHARE, Gone, foreign
 from billstream.consumer.dead_letters import diagnose
 from billstream.consumer.sqs.redrive import FASTEST, Redrive
 
@@ -117,22 +117,44 @@ def replay(  # noqa: PLR0913 - each is an option of the command
     raise typer.Exit(exit_code(stop, fine=not isinstance(result, BackfillResult) or result.complete))
 
 
-@app.command(epilog=examples("billstream sweep --dry-run", "billstream sweep"))
-def sweep(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+@app.command(epilog=examples("billstream sweep --dry-run", "billstream sweep --retract-gone"))
+def sweep(
+    *,
+    retract_gone: Annotated[
+        bool, typer.Option("--retract-gone", help="Retract the rows of objects that are gone.")
+    ] = False,
+    keep_gone: Annotated[
+        bool, typer.Option("--keep-gone", help="Record objects that are gone as expired: their rows stay.")
+    ] = False,
+    retract_foreign: Annotated[
+        bool, typer.Option("--retract-foreign", help="Retract the rows of objects of buckets that are not configured.")
+    ] = False,
+    max_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Largest share of a bucket's active objects to retract as gone, e.g. 0.5."),
+    ] = MAX_SHARE,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
     """Load what notifications have missed.
 
-    Compares the bucket's listing with the ledger, and processes every difference: objects that are new, changed or
-    gone. Exit code 1 if some could not be processed.
+    Compares the listing of each configured bucket with the ledger, and processes the objects that are new or changed.
+    Objects that are gone are listed, and their rows stay, unless an option says otherwise. Exit code 1 if some could
+    not be processed.
     """
     settings = opening.settings_with_logs()
+    if retract_gone and keep_gone:
+        raise typer.BadParameter("--retract-gone and --keep-gone exclude each other.")
+    gone = Gone.RETRACT if retract_gone else Gone.KEEP if keep_gone else Gone.LIST
     stop = interruptible()
     with opening.opened_lake(settings, read_only=dry_run) as lake:
-        sweeping = wiring.sweep(settings, lake, stop)
+        sweeping = wiring.sweeps(settings, lake, stop)
         if dry_run:
-            foresee_sweep(sweeping, as_json=as_json)
+            foresee_sweep(sweeping, foreign(lake, settings.our_buckets), as_json=as_json)
             return
-        result = reconcile(sweeping, wiring.operator_backfill(settings, lake, stop, role="sweep"))
-    replay_report.result(result, stopped=stop.requested, as_json=as_json)
+        backfill = wiring.operator_backfill(settings, lake, stop, role="sweep")
+        result = carry_out_sweep(sweeping, backfill, Handling(gone, max_share, foreign=retract_foreign))
+    sweep_result(result, stopped=stop.requested, as_json=as_json)
     raise typer.Exit(exit_code(stop, fine=result.complete))
 
 

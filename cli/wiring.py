@@ -14,7 +14,7 @@ from billstream.consumer.commit.ledger import EntryBuilder
 from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging
 from billstream.consumer.intake import Intake
-from billstream.consumer.layouts.interest import BillingFiles, Interest
+from billstream.consumer.layouts.interest import BillingFiles
 from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.profiles import ProfileRegistry
@@ -41,6 +41,7 @@ def intake(
         staging=Staging(lake),
         entries=EntryBuilder(process_name(role), settings.on_removed),
         breaker=breaker,
+        ownership=ownership(settings),
         layouts=layouts(settings),
         on_duplicate_content=settings.on_duplicate_content,
         group_files=settings.batch_files,
@@ -58,7 +59,7 @@ def layouts(settings: Settings) -> Layouts:
     return Layouts.load(settings.exports_dir, settings.export_layouts)
 
 
-def interest(settings: Settings) -> Interest:
+def interest(settings: Settings) -> BillingFiles:
     """Return the filter for the objects that billstream processes.
 
     Raises:
@@ -80,10 +81,15 @@ def operator_backfill(settings: Settings, lake: Lake, stop: Stop, *, role: str) 
     return Backfill(settling, settings, stop)
 
 
+def ownership(settings: Settings) -> Ownership:
+    """Return the buckets whose objects are processed."""
+    first, *others = settings.our_buckets
+    return Ownership(first, tuple(others))
+
+
 def objects(settings: Settings) -> S3Objects:
-    """Return the objects of S3. A bucket is known to be ours only if it was configured."""
-    named = settings.bucket if "bucket" in settings.model_fields_set else None
-    return S3Objects(aws.s3_client(), Ownership(named))
+    """Return the objects of S3."""
+    return S3Objects(aws.s3_client(), ownership(settings))
 
 
 def bucket(settings: Settings) -> Bucket:
@@ -91,9 +97,16 @@ def bucket(settings: Settings) -> Bucket:
     return Bucket(aws.s3_client(), settings.bucket)
 
 
-def sweep(settings: Settings, lake: Lake, stop: Stop) -> Sweep:
-    """Return a comparison of the settings' bucket with the ledger, which can run any number of times."""
-    return Sweep(lake, bucket(settings), interest(settings), stop)
+def buckets(settings: Settings) -> list[Bucket]:
+    """Return all buckets whose objects are processed."""
+    client = aws.s3_client()
+    return [Bucket(client, name) for name in settings.our_buckets]
+
+
+def sweeps(settings: Settings, lake: Lake, stop: Stop) -> list[Sweep]:
+    """Return a comparison of each configured bucket with the ledger, each of which can run any number of times."""
+    chosen = interest(settings)
+    return [Sweep(lake, one, chosen, stop) for one in buckets(settings)]
 
 
 def notifications(settings: Settings) -> Notifications:
@@ -148,5 +161,6 @@ def worker(settings: Settings, lake: Lake, stop: Stop, *, seconds: float = math.
 
 
 def _sweeping(settings: Settings, lake: Lake, settling: Intake, stop: Stop) -> Periodic:
-    sweeping = sweep(settings, lake, stop)
-    return Periodic(settings.sweep_seconds, lambda: reconcile(sweeping, Backfill(settling, settings, stop)))
+    sweeping, backfill = sweeps(settings, lake, stop), Backfill(settling, settings, stop)
+    # Nobody is watching: what is gone is counted and logged, and its rows stay.
+    return Periodic(settings.sweep_seconds, lambda: [reconcile(one, backfill) for one in sweeping])

@@ -12,6 +12,7 @@ OUTCOMES: dict[str, str] = {
     State.STALE: "stale: a newer version is active",
     State.REMOVED: "removed: rows retracted",
     State.KEPT: "removed from the bucket: rows kept",
+    State.EXPIRED: "expired by a lifecycle rule: rows kept",
     State.SKIPPED: "skipped: the same content is loaded under another key",
     State.QUARANTINED: "quarantined",
     State.DENIED: "denied by S3: see `billstream quarantine list`",
@@ -22,6 +23,7 @@ OUTCOMES: dict[str, str] = {
     State.REPLACED: "parts of earlier deliveries: rows replaced",
     "released": "not processed: returned to the queue",
     "not_included": "not billing files",
+    "refused": "refused: of a bucket that is not configured",
     "ignored": "messages without an object event",
 }
 """What became of an event, by its label."""
@@ -29,10 +31,10 @@ OUTCOMES: dict[str, str] = {
 FORESEEN: dict[str, str] = {
     "load": "would be read, and loaded unless unchanged",
     "remove": "would be removed",
+    "expire": "would be recorded as expired: rows stay",
     "duplicate": "already processed: nothing would change",
     "unchanged": "same content: nothing would change",
     "stale": "a newer version is active: nothing would change",
-    "withdraw": "rows of an older version would be removed",
     "skip": "the same content is loaded under another key",
     "awaiting_manifest": "part of a delivery: loaded with its manifest",
     "quarantine": "would be quarantined",

@@ -108,6 +108,12 @@ class Settings(BaseSettings):
         "billing",
         description="S3 bucket of the billing files; `billstream init --aws` creates it. Example: `acme-billing`.",
     )
+    buckets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated S3 buckets whose objects are processed; objects of other buckets are refused: "
+        "acknowledged, counted, and never read. A bucket in `BILLSTREAM_BUCKET` always belongs to them. Default: that "
+        "one. Example: `acme-billing,acme-billing-2`.",
+    )
     include: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*.csv", "*.csv.gz", "*.csv.zst", "*.csv.bz2", "*.csv.xz", "*.tsv", "*.tsv.gz", "*.zip", "*.parquet"),
         min_length=1,
@@ -226,7 +232,18 @@ class Settings(BaseSettings):
         """Return the folder for objects that are being loaded."""
         return self.spool_dir or self.home / "spool"
 
-    @field_validator("include", "export_layouts", mode="before")
+    @cached_property
+    def our_buckets(self) -> tuple[str, ...]:
+        """Return the buckets whose objects are processed, that of `BILLSTREAM_BUCKET` first if it is set."""
+        # Where only a list is given, the default is nobody's choice: a bucket of that name may be anybody's.
+        named = () if self.buckets and "bucket" not in self.model_fields_set else (self.bucket,)
+        return tuple(dict.fromkeys([*named, *self.buckets]))
+
+    def is_ours(self, bucket: str) -> bool:
+        """Return whether a bucket is configured."""
+        return bucket in self.our_buckets
+
+    @field_validator("buckets", "include", "export_layouts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

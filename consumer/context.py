@@ -9,6 +9,7 @@ from billstream.consumer.commit.ledger import EntryBuilder
 from billstream.consumer.decode import Staging
 from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.s3.errors import Ownership
 from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.objects import ObjectStore
 
@@ -25,6 +26,7 @@ class Context:
         staging: decodes objects into Parquet files of the data path.
         entries: writes ledger entries in the name of this consumer.
         breaker: stops the process when too much cannot be loaded; None where a person watches.
+        ownership: the buckets whose objects are processed; events of others are refused.
         layouts: the exports whose parts and manifests are known by their keys.
         on_duplicate_content: what happens to an object whose content is active under another key.
         group_files: how many parts of a delivery are on the local disk at a time.
@@ -38,6 +40,7 @@ class Context:
     staging: Staging
     entries: EntryBuilder
     breaker: Breaker | None = None
+    ownership: Ownership = field(default_factory=Ownership)
     layouts: Layouts = field(default_factory=Layouts)
     on_duplicate_content: DuplicatePolicy = DuplicatePolicy.WARN
     group_files: int = 200

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
 
     CREATED = "created"
     REMOVED = "removed"
+    EXPIRED = "expired"  # by a lifecycle rule of the bucket: what it said was true when it was billed
     UNREADABLE = "unreadable"  # the message itself cannot be read; `body` holds it, `problem` says why
 
 
@@ -33,7 +34,8 @@ class ObjectEvent:
 
     `key` is decoded. `version_id` is None in an unversioned bucket. `etag` is without quotes. `sequencer`
     orders events of one key, compared as hexadecimal numbers of equal length. `attempt` counts the receives
-    of the message that brought the event, from 1. `force` loads what the store has now, whatever the ledger says.
+    of the message that brought the event, from 1. `force` loads what the store has now, whatever the ledger says; a
+    removal that is forced, which no message can be, retracts whatever the store says.
     `part` marks a part of an export's delivery, whose rows come and go with its manifest.
     """
 
@@ -62,6 +64,10 @@ class ObjectEvent:
     def forced(self) -> "ObjectEvent":
         """The same, but to be loaded whatever the ledger says; hence of no version but what the store has then."""
         return replace(self, force=True, version_id=None, etag=None, sequencer=None)
+
+    def of_no_version(self) -> "ObjectEvent":
+        """The same, but about whatever version is current."""
+        return replace(self, version_id=None, etag=None)
 
     @property
     def has_identity(self) -> bool:

@@ -1,6 +1,6 @@
 """A batch of events: ordinary objects in rounds, then the manifests of exports, one after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from billstream.common.errors import Fatal, Retryable, ServiceUnavailable
@@ -41,9 +41,10 @@ class Intake:
             Retryable: the catalog or the data path does not answer, or a disk is full; events that are not processed
                 may come again.
         """
-        outcomes: dict[int, Outcome] = {}
+        refuses = self.context.ownership.refuses
+        outcomes = {index: Outcome(event, refused=True) for index, event in enumerate(events) if refuses(event)}
         errors: dict[int, Exception] = {}
-        objects, manifests = self._classify(events, errors)
+        objects, manifests = self._classify(events, errors, but=outcomes.keys())
         arrived: list[str] = []
 
         def process_objects(chosen: Sequence[tuple[int, ObjectEvent]]) -> None:
@@ -77,9 +78,11 @@ class Intake:
         return in_order
 
     def _classify(
-        self, events: Sequence[ObjectEvent], errors: dict[int, Exception]
+        self, events: Sequence[ObjectEvent], errors: dict[int, Exception], but: Collection[int]
     ) -> tuple[list[tuple[int, ObjectEvent]], list[ManifestTurn]]:
-        """Split a batch into ordinary objects, with their indices, and manifests. Asks once what each key means.
+        """Split a batch into ordinary objects, with their indices, and manifests; `but` are indices that are left out.
+
+        Asks once what each key means.
 
         To load an active part of a delivery again is to load its delivery again: a part has no commit of its own.
         """
@@ -103,7 +106,7 @@ class Intake:
                     turns.append(known := turn)
                 known.indices.append(index)
 
-        for index in range(len(events)):
+        for index in [index for index in range(len(events)) if index not in but]:
             if error := take_apart([index], classify).get(0):
                 errors[index] = error
         return objects, turns

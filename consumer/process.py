@@ -28,7 +28,7 @@ from billstream.consumer.decide.states import State
 from billstream.consumer.decide.step import Step
 from billstream.consumer.decode import Staged
 from billstream.consumer.decode.rejects import RejectedRow
-from billstream.consumer.events import EventKind, Later, ObjectEvent
+from billstream.consumer.events import Later, ObjectEvent
 from billstream.consumer.s3.fetch import Fetcher, ask_current
 from billstream.consumer.withholding import attempts_of, withhold
 
@@ -153,11 +153,9 @@ class ObjectWork:
         found = self._context.lake.processed_keys([scope_id(event.scope) for event in self._events])
         held = {event.scope: found.get(scope_id(event.scope)) for event in self._events}
         newest = {scope: key.entry_id if key else None for scope, key in held.items()}
-        # An event without identity takes what the store has: once its scope has moved on, what it has by now. So does
-        # the removal of one version, after which another may be current.
+        # What was fetched was current before the scope has moved on; what is current now is to be fetched.
         for event in self._events:
-            moved_on = self._newest.get(event.scope, newest[event.scope]) != newest[event.scope]
-            if moved_on and (not event.has_identity or event.kind is EventKind.REMOVED):
+            if self._newest.get(event.scope, newest[event.scope]) != newest[event.scope]:
                 self._fetcher.forget(event.scope)
         self._newest = newest
         steps = [Step(event, held[event.scope], decide(event, held[event.scope])) for event in self._events]
@@ -173,12 +171,14 @@ class ObjectWork:
                 verdict = Verdict.DENY if isinstance(answer, Denied) else Verdict.QUARANTINE
                 steps[number] = Step(replace(step.event, problem=str(answer)), step.held, verdict)
             elif answer is not None:
-                event = meant(step.event, answer)
-                steps[number] = Step(event, step.held, decide(event, step.held, answer))
+                verdict = decide(step.event, step.held, answer)
+                event = step.event if verdict is Verdict.STALE else meant(step.event, answer)
+                steps[number] = Step(event, step.held, verdict)
         return steps
 
     def _with_objects(self, steps: list[Step], postponed: dict[str, Later]) -> list[Step]:
-        loading = [step.event for step in steps if step.verdict is Verdict.LOAD]
+        # Of no version: only what is current is ever loaded, whatever version a message names.
+        loading = [step.event.of_no_version() for step in steps if step.verdict is Verdict.LOAD]
         with failpoint("fetch"):
             fetched = dict(zip([event.scope for event in loading], self._fetcher.fetch(loading), strict=True))
         for number, step in enumerate(steps):

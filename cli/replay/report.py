@@ -70,10 +70,12 @@ def _plain(found: BackfillResult | Forecast | Sent) -> dict[str, Any]:
         return {"objects": found.objects, "bytes": found.size_bytes, "verdicts": dict(found.verdicts)}
     if isinstance(found, Sent):
         return {"notifications": found.notifications, "local_files_left_out": found.left_out}
+    gone = {"gone": found.gone} if found.gone else {}
     return {
         "outcomes": dict(found.outcomes),
         "rows": found.rows,
         "rejected": found.rejected,
         # The first of them; all are counted as `released`.
         "unprocessed": [{"scope": one.event.scope, "reason": one.reason} for one in found.unprocessed],
+        **gone,
     }

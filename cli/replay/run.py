@@ -1,5 +1,7 @@
 """Wire a replay, and run it."""
 
+from itertools import chain
+
 from billstream.cli import opening, wiring
 from billstream.cli.replay.order import Order, Origin
 from billstream.cli.terminal import progress
@@ -36,4 +38,6 @@ def carry_out(order: Order, settings: Settings, stop: Stop) -> BackfillResult | 
 def _source(order: Order, lake: Lake, settings: Settings) -> Source:
     if order.origin is Origin.LEDGER:
         return FromLedger(lake, order.selection)
-    return FromListing(lake, wiring.bucket(settings), wiring.interest(settings), order.selection)
+    chosen = wiring.interest(settings)
+    listings = [FromListing(lake, bucket, chosen, order.selection) for bucket in wiring.buckets(settings)]
+    return lambda: chain.from_iterable(listing() for listing in listings)

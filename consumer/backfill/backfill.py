@@ -16,17 +16,39 @@ MOST_LISTED = 100
 
 @dataclass
 class BackfillResult:
-    """The outcomes of a backfill. `unprocessed` lists the first 100 events that have to be processed again."""
+    """The outcomes of a backfill. `unprocessed` lists the first 100 events that have to be processed again.
+
+    `gone` counts objects that a sweep has found gone, and whose rows stay; `gone_listed` has the first 100 of them.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     rejected: int = 0
     unprocessed: list[Outcome] = field(default_factory=list)
+    gone: int = 0
+    gone_listed: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
         """True if no event has to be processed again."""
         return not self.unprocessed
+
+    def merge(self, other: "BackfillResult") -> None:
+        """Add the counts of another backfill."""
+        self.outcomes += other.outcomes
+        self.rows, self.rejected, self.gone = (
+            self.rows + other.rows,
+            self.rejected + other.rejected,
+            self.gone + other.gone,
+        )
+        self.unprocessed = [*self.unprocessed, *other.unprocessed][:MOST_LISTED]
+        self.gone_listed = [*self.gone_listed, *other.gone_listed][:MOST_LISTED]
+
+    def add_gone(self, scope: str) -> None:
+        """Count an object that is gone, and whose rows stay."""
+        self.gone += 1
+        if len(self.gone_listed) < MOST_LISTED:
+            self.gone_listed.append(scope)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count the outcomes of a micro-batch."""

@@ -14,10 +14,10 @@ from billstream.common.lake import Claim, ProcessedKey
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy
 from billstream.consumer.decide.decision import Verdict
-from billstream.consumer.decide.states import State
+from billstream.consumer.decide.states import ACTIVE, ENDED, State
 from billstream.consumer.decide.step import Step
 from billstream.consumer.decode import Staged, StagedLoad
-from billstream.consumer.events import ObjectEvent
+from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.s3.fetch import Prepared
 
 
@@ -64,14 +64,17 @@ class LedgerEntry:
         # A stale event leaves what is held as it is. A stale manifest is another thing: it is what the store has.
         overtaken = self.state is State.STALE and self.delivery_id is None
         identity = held if overtaken and held else self
+        # An event that was not fetched may name a version of anybody's choice beside the one that is known.
+        unread = held is not None and self.state is State.UNCHANGED and self.load_id and not self.content_sha256
+        version = held if unread and held else identity
         return Claim(
             ProcessedKey(
                 scope_id=self.scope_id,
                 entry_id=self.entry_id,
                 state=identity.state.value if isinstance(identity, LedgerEntry) else identity.state,
                 load_id=self.load_id,
-                version_id=identity.version_id,
-                etag=identity.etag,
+                version_id=version.version_id,
+                etag=version.etag,
                 sequencer=identity.sequencer,
                 content_sha256=active.content_sha256 if active and self.load_id else None,
             ),
@@ -119,9 +122,9 @@ def insert_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry
 STATE_OF: dict[Verdict, State] = {
     Verdict.LOAD: State.LOADED,  # or QUARANTINED, DENIED or MISSING, where the object says so
     Verdict.REMOVE: State.REMOVED,  # or KEPT, by policy or as a part of a delivery
+    Verdict.EXPIRE: State.EXPIRED,
     Verdict.UNCHANGED: State.UNCHANGED,
     Verdict.STALE: State.STALE,
-    Verdict.WITHDRAW: State.STALE,
     Verdict.SKIP: State.SKIPPED,
     Verdict.AWAIT: State.AWAITING_MANIFEST,
     Verdict.QUARANTINE: State.QUARANTINED,
@@ -131,7 +134,7 @@ STATE_OF: dict[Verdict, State] = {
 
 _OF_THE_EVENT = ("scope", "bucket", "key", "sequencer", "event_name", "event_time")
 _OF_LOADED_ROWS = ("rows_loaded", "values_rounded", "billed_totals", "first_charge_day", "last_charge_day")
-_WITHDRAWN = "The object was removed after the active rows were loaded, and before the version that cannot be loaded."
+_STILL_THERE = "The bucket still has the object, in the version that is known."
 _PART_OF_DELIVERY = "It is a part of a delivery, which stays as a whole."
 
 
@@ -173,7 +176,10 @@ class EntryBuilder:
             case Verdict.LOAD:
                 poison = staged.poisoned.get(step.load_id or "") or (step.prepared.poison if step.prepared else None)
                 if step.prepared and step.prepared.missing:
-                    state, columns["reason"] = State.MISSING, step.prepared.missing
+                    # That it is not there is no news of an object that was taken away, and whose rows stay.
+                    kept = step.held and step.held.state in ENDED & ACTIVE
+                    state = State(step.held.state) if step.held and kept else State.MISSING
+                    columns["reason"] = step.prepared.missing
                 elif step.prepared and step.prepared.denied:
                     state, columns["reason"] = State.DENIED, step.prepared.denied
                 elif reason := poison or (no_row_fits(load) if load else None):
@@ -185,8 +191,10 @@ class EntryBuilder:
                 state = State.KEPT
             case Verdict.REMOVE:
                 columns["keeps_rows"] = False
-            case Verdict.WITHDRAW:
-                columns |= {"reason": _WITHDRAWN, "keeps_rows": self.on_removed is RemovalPolicy.KEEP}
+            case Verdict.STALE if step.event.kind is not EventKind.CREATED and not (
+                step.held and step.held.state in ENDED
+            ):
+                columns["reason"] = _STILL_THERE
             case Verdict.SKIP:
                 columns |= {"reason": "the same content is loaded", "keeps_rows": False}
             case Verdict.QUARANTINE | Verdict.DENY:

@@ -17,7 +17,13 @@ log = structlog.get_logger(__name__)
 
 DUPLICATE = "duplicate"
 RELEASED = "released"
-_WARNED = UNLOADABLE | {"refused"}  # somebody has to act
+REFUSED = "refused"
+
+_LONGEST_SHOWN = 200
+_NOT_CONFIGURED = (
+    "Its bucket is not configured, so it was not read. If its bills are yours, name the bucket in BILLSTREAM_BUCKETS, "
+    "then run `billstream sweep`."
+)
 
 
 @dataclass(frozen=True)
@@ -25,14 +31,16 @@ class Outcome:
     """The end of one event in this process.
 
     With `entries` it was processed now: the entry of its own object first, then those of the same delivery. With
-    `later` its message goes back to the queue. With neither it had been processed before, and nothing has changed.
-    `seconds` is how long the work on its commit took, and `lag_seconds` how long the commit came after the event.
+    `later` its message goes back to the queue. `refused` is true for an object of a bucket that is not configured. With
+    none of them it had been processed before, and nothing has changed. `seconds` is how long the work on its commit
+    took, and `lag_seconds` how long the commit came after the event.
     """
 
     event: ObjectEvent
     entries: tuple[LedgerEntry, ...] = ()
     later: Later | None = None
     snapshot_id: int | None = None
+    refused: bool = False
     seconds: float | None = None
     lag_seconds: float | None = None
 
@@ -80,12 +88,16 @@ class Outcome:
 
     @property
     def label(self) -> str:
-        """One word for counts and logs: the ledger's state, or `duplicate`, or `released`."""
+        """One word for counts and logs: the ledger's state, or `duplicate`, `released` or `refused`."""
+        if self.refused:
+            return REFUSED
         return self.entries[0].state.value if self.entries else RELEASED if self.later else DUPLICATE
 
     @property
     def reason(self) -> str | None:
         """The reason, where there is more to say than the label."""
+        if self.refused:
+            return _NOT_CONFIGURED
         return self.later.reason if self.later else self.entries[0].reason if self.entries else None
 
     def seen_from(self, event: ObjectEvent) -> "Outcome":
@@ -97,6 +109,11 @@ class Outcome:
 
     def log(self) -> None:
         """Write the one canonical line of an object; of a delivery, also those of its parts and of itself."""
+        if self.refused:
+            # No entry of the ledger: it must not grow with what a stranger sends. So the line says it all, in short.
+            key = repr(self.event.key[:_LONGEST_SHOWN])
+            log.warning("object_refused", bucket=self.event.bucket, key=key, reason=self.reason)
+            return
         told: dict[str, Any] = {"scope": self.event.scope, "event_name": self.event.event_name}
         if entry := self.entry:
             told |= self._facts(entry)
@@ -114,7 +131,7 @@ class Outcome:
                 self._log_line(other.state.value, {"scope": other.scope, **self._facts(other)})
 
     def _log_line(self, label: str, told: dict[str, Any]) -> None:
-        write = log.warning if label in _WARNED else log.info
+        write = log.warning if label in UNLOADABLE else log.info
         write(f"object_{label}", **told)
 
     def _log_delivery(self, delivery: LedgerEntry) -> None:

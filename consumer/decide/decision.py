@@ -2,13 +2,18 @@
 
 | what is known | verdict |
 |---|---|
-| nothing is held of the key | load, or remove (a tombstone against a late create) |
-| the event is older than what is held (its sequencer is strictly smaller) | stale |
-| the same version as is held | duplicate; unchanged when a newer event names the same content |
-| newer | load or remove |
-| one version, or a delete marker, is removed for good | ask the store: remove, or as if what is current were created |
-| no order can be told (sequencer equal or absent) | ask the store which version is current |
+| nothing is held of the key | load |
+| the same version as is held, and it is processed | stale, duplicate or unchanged: nothing changes |
+| another version, by a greater sequencer | load what is current |
+| another version, by a smaller, an equal or no sequencer | ask the store: load what is current, or stale |
+| a removal or an expiry | ask the store: remove or expire what is gone; what is there is processed as created |
 | an object that would load, and is a part of a delivery | await its manifest |
+
+An event is a claim: whoever can send to the queue can make one up, with any version and any sequencer. The store's
+answer is the evidence. Rows are loaded only from what is current, and retracted only where nothing is. A sequencer
+alone decides nothing: a greater one makes the consumer fetch, which gets what is current, and a smaller one makes it
+ask, unless the event names the very version that is held. So a made-up sequencer costs a request, and holds no version
+back.
 
 A sequencer compares within one key only, as text of equal length padded on the left with zeros
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
@@ -18,7 +23,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from billstream.common.lake import ProcessedKey
-from billstream.consumer.decide.states import ACTIVE, PROCESSED, UNLOADABLE, State
+from billstream.consumer.decide.states import ACTIVE, ENDED, PROCESSED, State
 from billstream.consumer.events import EventKind, Gone, ObjectEvent, ObjectVersion
 
 
@@ -27,10 +32,10 @@ class Verdict(StrEnum):
 
     LOAD = "load"
     REMOVE = "remove"
+    EXPIRE = "expire"
     UNCHANGED = "unchanged"
     DUPLICATE = "duplicate"
     STALE = "stale"
-    WITHDRAW = "withdraw"  # stale, but newer than the rows that a version in quarantine has left active
     SKIP = "skip"  # its content is active under another key
     AWAIT = "awaiting_manifest"  # it is a part of a delivery, which its manifest will load
     QUARANTINE = "quarantine"  # the message itself is at fault
@@ -47,28 +52,34 @@ class Order(StrEnum):
     UNKNOWN = "unknown"
 
 
+_GOING = frozenset({EventKind.REMOVED, EventKind.EXPIRED})
+
 Answer = ObjectVersion | Gone | None
 """What the store says is current; None before it was asked."""
 
 
 def decide(event: ObjectEvent, held: ProcessedKey | None, current: Answer = None) -> Verdict:
-    """Return the verdict on `event`. `Verdict.ASK` means: ask the store, then decide again with its answer."""
+    """Return the verdict on `event`. `Verdict.ASK` means: ask the store, then decide again with its answer.
+
+    Any verdict but `STALE` is on what the event means by then, see `meant`.
+    """
     if event.kind is EventKind.UNREADABLE:
         return Verdict.DUPLICATE if held else Verdict.QUARANTINE
-    event = meant(event, current)
-    if event.kind is EventKind.REMOVED:
-        verdict = _decide_removed(event, held, current)
-    else:
+    if event.kind is EventKind.CREATED:
         verdict = Verdict.LOAD if event.force else _decide_created(event, held, current)
+    elif isinstance(current, ObjectVersion):
+        verdict = _decide_still_there(event, held, current)
+    else:
+        verdict = _decide_gone(event, held, current)
     return _decide_part(verdict, event, held) if event.part else verdict
 
 
 def meant(event: ObjectEvent, current: Answer) -> ObjectEvent:
-    """The event itself; for the removal of one version, after which another is current, the creation of that one.
+    """Return the event itself; for a removal or an expiry of a key that has a current version, its creation.
 
     It keeps its place in the order of events: what was told before it tells of an older state.
     """
-    if current is None or not _removes_one_version(event) or not isinstance(current, ObjectVersion):
+    if event.kind not in _GOING or not isinstance(current, ObjectVersion):
         return event
     return replace(
         event,
@@ -102,15 +113,13 @@ def _decide_created(  # noqa: PLR0911 - a table of cases
 ) -> Verdict:
     if held is None:
         return Verdict.LOAD
-    standing = order(event, held)
-    if standing is Order.OLDER:
-        return Verdict.STALE
-    same = same_version(event, held)
-    if standing is Order.NEWER:
+    place, same, expired = order(event, held), same_version(event, held), held.state == State.EXPIRED
+    if same and held.state in PROCESSED and place is not Order.NEWER:
+        return Verdict.STALE if place is Order.OLDER else Verdict.DUPLICATE
+    # What a lifecycle rule has taken is rarely put again: a claim that it was is worth a question.
+    if place is Order.NEWER and not expired:
         return Verdict.UNCHANGED if same and held.state in ACTIVE else Verdict.LOAD
-    if same and held.state in PROCESSED:
-        return Verdict.DUPLICATE
-    if not event.has_identity:
+    if not event.has_identity and place is Order.UNKNOWN and not expired:
         return Verdict.LOAD
     if current is None:
         return Verdict.ASK
@@ -118,27 +127,39 @@ def _decide_created(  # noqa: PLR0911 - a table of cases
         return Verdict.STALE
     if same_version(event, current):
         return Verdict.LOAD
-    return Verdict.STALE if same_version(current, held) else Verdict.LOAD
+    return Verdict.STALE if same_version(current, held) and held.state in PROCESSED else Verdict.LOAD
 
 
-def _decide_removed(event: ObjectEvent, held: ProcessedKey | None, current: Answer) -> Verdict:
-    standing = order(event, held) if held else Order.NEWER
-    if standing is Order.OLDER:
+def _decide_still_there(event: ObjectEvent, held: ProcessedKey | None, current: ObjectVersion) -> Verdict:
+    """Decide about a removal or an expiry of a key that has a current version."""
+    known = held is not None and same_version(current, held) and held.state in PROCESSED - ENDED
+    if known and not (event.kind is EventKind.REMOVED and _is_about_one_version(event)):
         return Verdict.STALE
-    if _removes_one_version(event) and current is None:
-        return Verdict.ASK
-    if held is None or standing is Order.NEWER:
+    return _decide_created(meant(event, current), held, current)
+
+
+def _decide_gone(event: ObjectEvent, held: ProcessedKey | None, current: Answer) -> Verdict:
+    """Decide about a removal or an expiry before the store is asked, and where it has no current version."""
+    if event.kind is EventKind.REMOVED and event.force:
         return Verdict.REMOVE
-    if held.state in {State.REMOVED, State.KEPT}:
-        return Verdict.DUPLICATE
+    ended, place = held is not None and held.state in ENDED, order(event, held) if held else Order.NEWER
+    one = _is_about_one_version(event)
+    if one and event.kind is EventKind.EXPIRED and held and held.version_id not in {None, event.version_id}:
+        return Verdict.DUPLICATE  # a rule clears away old versions, never the current one alone
+    if ended and place is not Order.NEWER and not one:
+        return Verdict.STALE if place is Order.OLDER else Verdict.DUPLICATE
     if current is None:
         return Verdict.ASK
-    return Verdict.REMOVE if isinstance(current, Gone) else Verdict.STALE
+    if ended:
+        # After an expiry a removal proves nothing: the object is gone in any case, and its rows could never come back.
+        again = event.kind is EventKind.REMOVED and held is not None and held.state != State.EXPIRED
+        return Verdict.REMOVE if again and place is Order.NEWER else Verdict.DUPLICATE
+    return Verdict.EXPIRE if event.kind is EventKind.EXPIRED else Verdict.REMOVE
 
 
 def _decide_part(verdict: Verdict, event: ObjectEvent, held: ProcessedKey | None) -> Verdict:
     """Turn the verdict on an object into that on a part: the ledger notes it, and its manifest loads it."""
-    if verdict is Verdict.REMOVE and held is not None and held.state == State.MISSING:
+    if verdict in {Verdict.REMOVE, Verdict.EXPIRE} and held is not None and held.state == State.MISSING:
         # A sweep reports a part gone that its manifest misses: the manifest goes on waiting for it.
         return Verdict.DUPLICATE
     if verdict is not Verdict.LOAD:
@@ -147,16 +168,6 @@ def _decide_part(verdict: Verdict, event: ObjectEvent, held: ProcessedKey | None
     return Verdict.DUPLICATE if known and not event.has_identity and not event.force else Verdict.AWAIT
 
 
-def may_withdraw(event: ObjectEvent, held: ProcessedKey | None) -> bool:
-    """Return whether a late removal may be of rows that are active only because the newest version cannot be loaded."""
-    waiting = held is not None and held.load_id is not None and held.state in UNLOADABLE | {State.MISSING}
-    return waiting and event.kind is EventKind.REMOVED and not _removes_one_version(event)
-
-
-def _removes_one_version(event: ObjectEvent) -> bool:
+def _is_about_one_version(event: ObjectEvent) -> bool:
     """In a versioned bucket a version may be deleted for good, and so may a delete marker."""
-    return (
-        event.kind is EventKind.REMOVED
-        and event.version_id is not None
-        and not event.event_name.endswith("DeleteMarkerCreated")
-    )
+    return event.version_id is not None and not event.event_name.endswith("DeleteMarkerCreated")

@@ -1,11 +1,10 @@
 """Look-ups of the full ledger about events that are older than what is active."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from billstream.common.lake import Lake
 from billstream.common.lake.guard import scope_id
-from billstream.consumer.decide.decision import Order, Verdict, may_withdraw, order
+from billstream.consumer.decide.decision import Verdict
 from billstream.consumer.decide.step import Step
 from billstream.consumer.events import ObjectEvent
 
@@ -25,31 +24,9 @@ def processed_before(lake: Lake, events: Sequence[ObjectEvent]) -> set[ObjectEve
 
 
 def reconsider_late(lake: Lake, steps: Sequence[Step]) -> list[Step]:
-    """Return the steps, those of late events as the full ledger sees them.
-
-    A late event may be a redelivery. And a late removal may still be newer than the active rows: a version that cannot
-    be loaded leaves the rows of the one before it active. If the object was removed between the two and the removal is
-    delivered last, these rows belong to an object that nobody overwrote but somebody removed.
-    """
-    late = [step for step in steps if step.verdict is Verdict.STALE]
-    repeated = processed_before(lake, [step.event for step in late])
-    removals = {
-        step.held.load_id: step
-        for step in late
-        if step.event not in repeated
-        and not step.event.part
-        and may_withdraw(step.event, step.held)
-        and step.held
-        and step.held.load_id
-    }
-    known = dict.fromkeys(repeated, Verdict.DUPLICATE)
-    if removals:
-        entries = lake.rows("SELECT entry_id, sequencer FROM ledger WHERE list_contains(?, entry_id)", [list(removals)])
-        for load_id, sequencer in entries:
-            step = removals[load_id]
-            if step.held and order(step.event, replace(step.held, sequencer=sequencer)) is Order.NEWER:
-                known[step.event] = Verdict.WITHDRAW
+    """Return the steps; those of late events that are redeliveries are duplicates."""
+    repeated = processed_before(lake, [step.event for step in steps if step.verdict is Verdict.STALE])
     return [
-        step.with_verdict(known.get(step.event, step.verdict)) if step.verdict is Verdict.STALE else step
+        step.with_verdict(Verdict.DUPLICATE) if step.verdict is Verdict.STALE and step.event in repeated else step
         for step in steps
     ]

@@ -84,8 +84,8 @@ class Delivery:
         event, verdict = self._event, decide(self._event, held)
         if verdict is Verdict.ASK:
             current = self._current()
-            event = meant(event, current)
             verdict = decide(event, held, current)
+            event = event if verdict is Verdict.STALE else meant(event, current)
         if verdict is Verdict.STALE and processed_before(self._context.lake, [event]):
             verdict = Verdict.DUPLICATE
         if verdict is Verdict.DUPLICATE:
@@ -94,6 +94,9 @@ class Delivery:
             return [self._manifest(event, held, State.STALE)]
         if verdict is Verdict.REMOVE:
             return self._remove(event, held, active)
+        if verdict is Verdict.EXPIRE:
+            # The delivery was true when it was billed: its rows stay.
+            return [self._manifest(event, held, State.EXPIRED)]
         # Also a manifest whose text has not changed: a delivery may overwrite the parts of the one before.
         return self._deliver(event, held, active)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from billstream.common.settings import Settings
-from billstream.consumer.layouts.layout import Layouts
+from billstream.consumer.layouts.layout import Layouts, PartOf
 
 
 class Interest(Protocol):
@@ -12,6 +12,9 @@ class Interest(Protocol):
 
     def includes(self, key: str) -> bool:
         """Return whether an object with this key is processed; others are acknowledged and counted."""
+
+    def is_ours(self, bucket: str) -> bool:
+        """Return whether a bucket is configured; objects of others are refused."""
 
 
 @dataclass(frozen=True)
@@ -24,3 +27,11 @@ class BillingFiles:
     def includes(self, key: str) -> bool:
         """See `Interest`."""
         return self.settings.includes(key) or self.layouts.role(key) is not None
+
+    def is_ours(self, bucket: str) -> bool:
+        """See `Interest`."""
+        return self.settings.is_ours(bucket)
+
+    def is_part(self, key: str) -> bool:
+        """Return whether the key is that of a part of an export, whose rows come and go with its manifest."""
+        return isinstance(self.layouts.role(key), PartOf)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import QueueConfigurationOutputTypeDef
 
 NOTIFICATION_ID = "billstream"
-EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*")
 # S3 sees a queue and its policy some seconds after they were created.
 DESTINATION_PATIENCE_SECONDS = 15.0
 
@@ -64,7 +64,7 @@ def owned_by(s3: "S3Client", bucket: str, account: str) -> bool:
 
 
 def ensure_notification(s3: "S3Client", bucket: str, queue_arn: str) -> Outcome:
-    """Have the bucket notify the queue of every object created or removed.
+    """Have the bucket notify the queue of every object created, removed, or expired by a lifecycle rule.
 
     S3 replaces the notification configuration of a bucket as a whole. Configurations of others are read, kept
     and written back; ours is recognised by its id. A change by another process between our read and our write is

@@ -56,7 +56,7 @@ def _joined(
     return (
         Resource("redrive policy", f"after {settings.max_receives} receives", redrive),
         Resource("queue policy", f"bucket {bucket} may send", policy),
-        Resource("bucket notification", f"objects created and removed in {bucket}", notification),
+        Resource("bucket notification", f"objects created, removed and expired in {bucket}", notification),
     )
 
 

@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 
 from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused
 from billstream.common.errors import Denied, Fatal, ObjectMissing, Poison, ServiceUnavailable
+from billstream.consumer.events import EXPORT_BUCKET, FILE_BUCKET, MESSAGE_BUCKET, EventKind, ObjectEvent
 
 MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 DELETE_MARKER = frozenset({"405", "MethodNotAllowed"})
@@ -43,17 +44,27 @@ _ADVICE_ON_OBJECT = {
 
 @dataclass(frozen=True)
 class Ownership:
-    """The configured bucket is ours. Without a name any bucket may be: nobody has configured one."""
+    """The configured buckets are ours. Without a name any bucket may be: nobody has configured one."""
 
     bucket: str | None = None
+    others: tuple[str, ...] = ()
 
     def is_ours(self, bucket: str) -> bool:
-        """Return whether it is the configured bucket."""
-        return bucket == self.bucket
+        """Return whether it is a configured bucket."""
+        return bucket == self.bucket or bucket in self.others
 
     def is_foreign(self, bucket: str) -> bool:
-        """Return whether a bucket is configured and this is another one."""
-        return self.bucket is not None and bucket != self.bucket
+        """Return whether buckets are configured and this is none of them."""
+        return self.bucket is not None and not self.is_ours(bucket)
+
+    def refuses(self, event: ObjectEvent) -> bool:
+        """Return whether the event is of a bucket of S3 that is not ours, so that it is not even asked about.
+
+        A person may have the rows of such an object retracted; no message can.
+        """
+        of_s3 = event.bucket not in {FILE_BUCKET, MESSAGE_BUCKET, EXPORT_BUCKET}
+        retracts = event.force and event.kind is EventKind.REMOVED
+        return of_s3 and self.is_foreign(event.bucket) and not retracts
 
 
 def code_of(error: ClientError) -> str:

@@ -31,7 +31,12 @@ _LARGEST_SIZE = 2**63 - 1
 # As loose as the oldest buckets; `file:` and `message:` are ours, and `..` would be part of a path.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _DEEPEST = 3
-_NAMES = {"ObjectCreated": EventKind.CREATED, "ObjectRemoved": EventKind.REMOVED}
+_NAMES = {
+    "ObjectCreated": EventKind.CREATED,
+    "ObjectRemoved": EventKind.REMOVED,
+    "LifecycleExpiration": EventKind.EXPIRED,
+}
+_CALLED = {kind: name for name, kind in _NAMES.items()}
 _EVENTBRIDGE = {"Object Created": EventKind.CREATED, "Object Deleted": EventKind.REMOVED}
 
 
@@ -115,26 +120,28 @@ def _from_record(record: Any, attempt: int) -> ObjectEvent | str:  # noqa: ANN40
         time=record.get("eventTime"),
         attempt=attempt,
     )
-    # Only the exact value forces: a stranger's member of the same name changes nothing.
+    # Only the exact value forces: a stranger's member of the same name changes nothing. It makes the consumer load what
+    # is current once more; a removal is never forced by a message.
     mark = record.get(REPLAY_MARK)
-    return event.forced() if isinstance(mark, dict) and mark.get("force") is True else event
+    forced = kind is EventKind.CREATED and isinstance(mark, dict) and mark.get("force") is True
+    return event.forced() if forced else event
 
 
 def _from_eventbridge(content: Mapping[str, Any], attempt: int) -> ObjectEvent | str:
     name = _name(content["detail-type"])
     detail = _section(content, "detail")
     kind = _EVENTBRIDGE.get(name)
-    reason = _name(detail.get("reason"))
-    # An object that a lifecycle rule expires was correct when it was billed: its rows stay.
-    if kind is None or "Lifecycle" in reason:
-        return f"{name} ({reason or 'no reason'})"
+    if kind is None:
+        return f"{name} ({_name(detail.get('reason')) or 'no reason'})"
+    if kind is EventKind.REMOVED and "Lifecycle" in _name(detail.get("reason")):
+        kind = EventKind.EXPIRED
     details = _section(detail, "object")
     # Named as S3 names them, since the decider tells a delete marker from the removal of a version by the event's name.
     marker = detail.get("deletion-type") == "Delete Marker Created"
-    suffix = "DeleteMarkerCreated" if marker else "Delete" if kind is EventKind.REMOVED else "EventBridge"
+    suffix = "DeleteMarkerCreated" if marker else "EventBridge" if kind is EventKind.CREATED else "Delete"
     return _event(
         kind,
-        f"Object{kind.value.capitalize()}:{suffix}",
+        f"{_CALLED[kind]}:{suffix}",
         bucket=_section(detail, "bucket").get("name"),
         key=details.get("key"),
         details={"version_id": details.get("version-id"), **details},

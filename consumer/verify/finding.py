@@ -22,7 +22,6 @@ class Cure(StrEnum):
     RETRACT = "retract"  # delete the rows of a load that is not active
     RECONCILE = "reconcile"  # make the catalog hold what the ledger records
     REBUILD = "rebuild"  # compute the aggregates from scratch
-    REMOVE = "remove"  # record that the object is gone, as its notification would have done
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,10 @@ from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify.finding import Check, Cure, Finding
 
 _EVENT = "ObjectCreated:Verify"
+_FOREIGN = (
+    "its rows are active, and its bucket is not configured. If its bills are yours, name the bucket in "
+    "BILLSTREAM_BUCKETS; if not, run: billstream sweep --retract-foreign"
+)
 _COLUMNS = (
     "scope_id VARCHAR, scope VARCHAR, bucket VARCHAR, key VARCHAR, etag VARCHAR, modified TIMESTAMPTZ, included BOOL"
 )
@@ -45,16 +49,31 @@ def bucket_findings(lake: Lake, snapshot_id: int, bucket: str, began: datetime) 
         yield Finding(
             Check.BUCKET,
             _problem(row),
-            Cure.REMOVE if row["difference"] == "gone" else Cure.RELOAD,
+            # What is gone may have been true when it was billed: only a person can say what becomes of its rows.
+            Cure.NONE if row["difference"] == "gone" else Cure.RELOAD,
             scope=row["scope"],
             bucket=bucket,
             key=row["key"],
         )
 
 
+def foreign_findings(lake: Lake, interest: Interest) -> Iterator[Finding]:
+    """Find every object whose rows are active, and whose bucket is not configured."""
+    elsewhere = "bucket NOT IN ('file:', 'message:', 'export:')"
+    active = (
+        f"SELECT scope, bucket, key, load_id FROM verify_active WHERE state = 'loaded' AND {elsewhere} ORDER BY scope"
+    )
+    for scope, bucket, key, load_id in lake.rows(active):
+        if not interest.is_ours(bucket):
+            yield Finding(Check.BUCKET, _FOREIGN, Cure.NONE, scope=scope, bucket=bucket, key=key, load_id=load_id)
+
+
 def _problem(row: dict[str, Any]) -> str:
     if row["difference"] == "gone":
-        return "its rows are active, but it is no longer in the bucket."
+        return (
+            "its rows are active, but it is no longer in the bucket. If it was removed on purpose, run: billstream "
+            "sweep --retract-gone; if it was removed because it is old, run: billstream sweep --keep-gone"
+        )
     uploaded = f"uploaded {row['modified']:%Y-%m-%d %H:%M:%S} UTC"
     if row["difference"] == "unknown":
         return f"it is in the bucket ({uploaded}), but the ledger has no entry of it."

@@ -11,7 +11,7 @@ from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify.claims import claim_findings
 from billstream.consumer.verify.finding import Finding
-from billstream.consumer.verify.listed import bucket_findings, read_bucket
+from billstream.consumer.verify.listed import bucket_findings, foreign_findings, read_bucket
 from billstream.consumer.verify.loads import load_findings
 
 
@@ -60,7 +60,7 @@ def prove(
         rows=rows,
         bucket=bucket.name if bucket else None,
         listed=listed,
-        findings=tuple(_findings(lake, snapshot_id, bucket, began)),
+        findings=tuple(_findings(lake, snapshot_id, interest, bucket, began)),
     )
 
 
@@ -74,8 +74,11 @@ def _pin(lake: Lake) -> int:
     return snapshot_id
 
 
-def _findings(lake: Lake, snapshot_id: int, bucket: Bucket | None, began: datetime) -> Iterator[Finding]:
+def _findings(
+    lake: Lake, snapshot_id: int, interest: Interest, bucket: Bucket | None, began: datetime
+) -> Iterator[Finding]:
     yield from load_findings(lake, snapshot_id)
     yield from claim_findings(lake, snapshot_id, listed=bucket is not None)
     if bucket:
         yield from bucket_findings(lake, snapshot_id, bucket.name, began)
+        yield from foreign_findings(lake, interest)

@@ -6,7 +6,7 @@ the other one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -25,7 +25,6 @@ ROUNDS = 3
 
 AT_ONCE = 1000
 CREATED = "ObjectCreated:Verify"
-REMOVED = "ObjectRemoved:Verify"
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,4 @@ def _events(findings: Iterable[Finding]) -> list[ObjectEvent]:
         created = ObjectEvent(kind=EventKind.CREATED, bucket=finding.bucket, key=finding.key, event_name=CREATED)
         if finding.cure is Cure.RELOAD:
             found.setdefault(finding.scope, created.forced())
-        elif finding.cure is Cure.REMOVE:  # there is nothing left to load
-            found[finding.scope] = replace(created, kind=EventKind.REMOVED, event_name=REMOVED)
     return list(found.values())

@@ -311,9 +311,12 @@ def test_the_bucket_is_compared_and_the_command_mends_it(
             ("bucket", new.key),
             ("bucket", FILES[1].key),
         }
-        mended = billstream.run("verify", "--s3", "--repair")
+        mended = billstream.run("verify", "--s3", "--repair", expect=1)
         assert "it is in the bucket" in mended
-        assert mended.count("bucket and ledger agree") == 1
+        assert "billstream sweep --retract-gone" in mended
+        assert f"s3://{aws.bucket}/{FILES[1].key}" in str(billstream.rows("SELECT scope FROM active_loads"))
+        billstream.run("sweep", "--retract-gone", "--max-share", "0.5")
+        billstream.run("rebuild")
         _as_the_files_say(billstream.lake, [restated, FILES[2], new])
         assert billstream.json("verify", "--s3")["findings"] == []
 

@@ -9,7 +9,7 @@ from billstream.common.errors import ClaimRefused, Retryable
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.consumer.backfill.backfill import Backfill
-from billstream.consumer.backfill.sweep import Sweep, reconcile
+from billstream.consumer.backfill.sweep import Gone, Sweep, reconcile
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.interest import BillingFiles
 from billstream.consumer.s3.listing import ListedObject
@@ -115,12 +115,12 @@ class Consumer:
         self.stop.next()
         self.worker.run()
 
-    def sweep(self) -> None:
+    def sweep(self, gone: Gone = Gone.LIST) -> None:
         """Compare the bucket with the ledger, and settle what differs; as a running consumer does it."""
         stop = FakeStop(self.clock)
         sweep = Sweep(self.intake.context.lake, cast("Bucket", self.listing), self.interest, stop)
         try:
-            reconcile(sweep, Backfill(self.intake, self.settings, stop))
+            reconcile(sweep, Backfill(self.intake, self.settings, stop), gone, max_share=1)
         except Retryable:
             return  # the next sweep goes on
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from billstream.common.errors import CatalogUnavailable, ServiceUnavailable
+from billstream.consumer.backfill.sweep import Gone
 from billstream.consumer.events import ObjectEvent
 from tests.fakes.clock import FakeClock
 from tests.fakes.notifications import body_of
@@ -92,9 +93,9 @@ class World:
         self.finish(last)
 
     def sweep(self, last: int) -> None:
-        """Settle what no notification told of; as often as the store still fails."""
+        """Settle what no notification told of, what is gone too; as often as the store still fails."""
         for _ in range(1 + sum(map(len, self.bucket.failures.values()))):
-            self.consumers[(last + 1) % len(self.consumers)].sweep()
+            self.consumers[(last + 1) % len(self.consumers)].sweep(Gone.RETRACT)
 
     def lost(self) -> set[str]:
         """The keys that something has happened to which no notification told of."""

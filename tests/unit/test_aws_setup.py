@@ -12,7 +12,7 @@ from billstream.common import aws
 from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
 from billstream.common.settings import Settings
 from billstream.consumer.provision import AwsReport, Outcome, set_up_aws
-from billstream.consumer.provision.buckets import ensure_bucket
+from billstream.consumer.provision.buckets import EVENTS, ensure_bucket
 from billstream.consumer.provision.failures import explained
 from billstream.consumer.provision.queues import ensure_queue
 from billstream.consumer.sqs.queue import find_queue
@@ -146,7 +146,7 @@ def test_what_others_have_configured_is_kept(aws: AwsEnvironment, settings: Sett
     theirs, ours = configuration["QueueConfigurations"]
     assert (theirs["Id"], theirs["QueueArn"], theirs["Events"]) == ("theirs", foreign_arn, ["s3:ObjectCreated:*"])
     assert theirs["Filter"]["Key"]["FilterRules"][0]["Value"] == ".jpg"
-    assert (ours["Id"], ours["Events"]) == ("billstream", ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])
+    assert (ours["Id"], ours["Events"]) == ("billstream", list(EVENTS))
     assert "EventBridgeConfiguration" in configuration
     found = attributes(aws, report.queue_url)
     assert found["VisibilityTimeout"] == "900"

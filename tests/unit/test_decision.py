@@ -1,7 +1,7 @@
 """What an event gets, for everything that may be known; and that any order of delivery ends the same."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -15,13 +15,13 @@ from billstream.common.lake.guard import scope_id
 from billstream.common.settings import RemovalPolicy, Settings
 from billstream.consumer.commit.ledger import STATE_OF, EntryBuilder, LedgerEntry
 from billstream.consumer.decide.decision import Answer, Order, Verdict, decide, meant, order, same_version
-from billstream.consumer.decide.states import State
+from billstream.consumer.decide.states import ENDED, PROCESSED, State
 from billstream.consumer.decide.step import Step
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Tabular
 from billstream.consumer.events import GONE, EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, Prepared
 
-CREATED, REMOVED = EventKind.CREATED, EventKind.REMOVED
+CREATED, REMOVED, EXPIRED = EventKind.CREATED, EventKind.REMOVED, EventKind.EXPIRED
 NEWER, OLDER, EQUAL, NONE = "3", "1", "2", None  # sequencers, as compared with that of what is held: "2"
 
 
@@ -33,7 +33,8 @@ def event(
     sequencer: str | None = EQUAL,
     name: str | None = None,
 ) -> ObjectEvent:
-    name = name or ("ObjectCreated:Put" if kind is CREATED else "ObjectRemoved:Delete")
+    names = {CREATED: "ObjectCreated:Put", EXPIRED: "LifecycleExpiration:Delete"}
+    name = name or names.get(kind, "ObjectRemoved:Delete")
     return ObjectEvent(
         kind=kind, bucket="b", key="k", event_name=name, etag=etag, version_id=version, sequencer=sequencer
     )
@@ -59,10 +60,22 @@ def test_the_first_event_of_a_key_is_loaded(sequencer: str | None) -> None:
     assert decide(event(sequencer=sequencer), None) is Verdict.LOAD
 
 
+@pytest.mark.parametrize("state", sorted(PROCESSED))
+def test_an_older_event_of_the_version_that_is_held_is_stale(state: State) -> None:
+    assert decide(event(sequencer=OLDER), held(state.value)) is Verdict.STALE
+
+
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("etag", ["a", "b"])
-def test_an_older_event_is_stale_whatever_is_held(state: State, etag: str) -> None:
-    assert decide(event(sequencer=OLDER, etag=etag), held(state.value)) is Verdict.STALE
+@pytest.mark.parametrize("etag", ["b", None])
+def test_an_older_sequencer_holds_no_other_version_back(state: State, etag: str | None) -> None:
+    """Whoever can send to the queue may have made up the sequencer of what is held."""
+    late, known = event(sequencer=OLDER, etag=etag), held(state.value)
+    assert decide(late, known) is Verdict.ASK
+    assert decide(late, known, GONE) is Verdict.STALE
+    assert decide(late, known, stored("c")) is Verdict.LOAD
+    if etag:
+        assert decide(late, known, stored(etag)) is Verdict.LOAD
+    assert decide(late, known, stored("a")) is (Verdict.STALE if state in PROCESSED else Verdict.LOAD)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +90,8 @@ def test_an_older_event_is_stale_whatever_is_held(state: State, etag: str) -> No
         ("loaded", "b", Verdict.LOAD),
         ("removed", "b", Verdict.LOAD),
         ("loaded", None, Verdict.LOAD),
+        ("expired", "a", Verdict.ASK),
+        ("expired", "b", Verdict.ASK),
     ],
 )
 def test_a_newer_event_is_loaded_unless_its_content_is_in_force(state: str, etag: str | None, verdict: Verdict) -> None:
@@ -93,6 +108,7 @@ def test_a_newer_event_is_loaded_unless_its_content_is_in_force(state: str, etag
         ("quarantined", Verdict.DUPLICATE),
         ("missing", Verdict.ASK),
         ("removed", Verdict.ASK),
+        ("expired", Verdict.ASK),
     ],
 )
 def test_the_same_version_again_is_a_duplicate_once_it_is_settled(
@@ -130,17 +146,81 @@ def test_what_is_held_may_have_no_sequencer_either() -> None:
 
 @pytest.mark.parametrize("sequencer", [NEWER, NONE])
 def test_the_removal_of_an_unknown_key_leaves_a_tombstone(sequencer: str | None) -> None:
-    assert decide(event(REMOVED, etag=None, sequencer=sequencer), None) is Verdict.REMOVE
+    removal = event(REMOVED, etag=None, sequencer=sequencer)
+    assert decide(removal, None) is Verdict.ASK
+    assert decide(removal, None, GONE) is Verdict.REMOVE
+    assert decide(removal, None, stored()) is Verdict.LOAD, "the removal of what is there"
 
 
-def test_a_late_create_does_not_pass_a_tombstone() -> None:
-    assert decide(event(sequencer=OLDER), held("removed", etag=None)) is Verdict.STALE
+def test_a_late_create_does_not_pass_a_tombstone_unless_the_object_is_there() -> None:
+    late, tombstone = event(sequencer=OLDER), held("removed", etag=None)
+    assert decide(late, tombstone) is Verdict.ASK
+    assert decide(late, tombstone, GONE) is Verdict.STALE
+    assert decide(late, tombstone, stored("a")) is Verdict.LOAD
 
 
-@pytest.mark.parametrize("state", State)
-def test_a_newer_removal_removes_and_an_older_one_is_stale(state: State) -> None:
-    assert decide(event(REMOVED, etag=None, sequencer=NEWER), held(state.value)) is Verdict.REMOVE
-    assert decide(event(REMOVED, etag=None, sequencer=OLDER), held(state.value)) is Verdict.STALE
+@pytest.mark.parametrize("state", sorted(set(State) - ENDED))
+@pytest.mark.parametrize("sequencer", [NEWER, OLDER, EQUAL, NONE])
+def test_a_removal_removes_what_the_store_has_no_more_and_nothing_else(state: State, sequencer: str | None) -> None:
+    removal, known = event(REMOVED, etag=None, sequencer=sequencer), held(state.value)
+    assert decide(removal, known) is Verdict.ASK
+    assert decide(removal, known, GONE) is Verdict.REMOVE
+    assert decide(removal, known, stored("a")) is (Verdict.STALE if state in PROCESSED else Verdict.LOAD)
+    assert decide(removal, known, stored("b")) is Verdict.LOAD
+
+
+def test_what_was_removed_already_is_removed_once_more_only_by_newer_news() -> None:
+    for state in (State.REMOVED, State.KEPT):
+        removal = event(REMOVED, etag=None, sequencer=NEWER)
+        assert decide(removal, held(state.value)) is Verdict.ASK
+        assert decide(removal, held(state.value), GONE) is Verdict.REMOVE
+        assert decide(event(REMOVED, etag=None, sequencer=OLDER), held(state.value)) is Verdict.STALE
+
+
+def test_a_person_may_have_rows_retracted_whatever_the_store_has() -> None:
+    assert decide(replace(event(REMOVED, etag=None), force=True), held()) is Verdict.REMOVE
+
+
+# -- what a lifecycle rule expires ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - ENDED))
+@pytest.mark.parametrize("sequencer", [NEWER, OLDER, EQUAL, NONE])
+def test_an_expiry_is_recorded_when_the_store_has_nothing(state: State, sequencer: str | None) -> None:
+    expiry, known = event(EXPIRED, etag=None, sequencer=sequencer), held(state.value)
+    assert decide(expiry, known) is Verdict.ASK
+    assert decide(expiry, known, GONE) is Verdict.EXPIRE
+    assert decide(expiry, known, stored("a")) is (Verdict.STALE if state in PROCESSED else Verdict.LOAD)
+    assert decide(expiry, known, stored("b")) is Verdict.LOAD
+
+
+@pytest.mark.parametrize("state", sorted(ENDED))
+@pytest.mark.parametrize("sequencer", [NEWER, EQUAL, NONE])
+def test_an_expiry_after_the_end_changes_nothing(state: State, sequencer: str | None) -> None:
+    assert decide(event(EXPIRED, etag=None, sequencer=sequencer), held(state.value), GONE) is Verdict.DUPLICATE
+
+
+@pytest.mark.parametrize("sequencer", [NEWER, EQUAL, NONE])
+@pytest.mark.parametrize("version", ["v1", None])
+def test_a_removal_after_an_expiry_retracts_nothing(sequencer: str | None, version: str | None) -> None:
+    """The store has nothing in any case, so it cannot tell a removal that was made up."""
+    removal = event(REMOVED, etag=None, sequencer=sequencer, version=version)
+    assert decide(removal, held("expired"), GONE) is Verdict.DUPLICATE
+
+
+def test_what_has_expired_and_was_put_again_is_loaded() -> None:
+    for sequencer in (NEWER, OLDER, EQUAL, NONE):
+        anew = event(etag="b", sequencer=sequencer)
+        assert decide(anew, held("expired"), stored("b")) is Verdict.LOAD
+        assert decide(anew, held("expired"), GONE) is Verdict.STALE
+
+
+def test_an_old_version_that_a_rule_clears_away_costs_no_request() -> None:
+    expiry = event(EXPIRED, etag=None, version="v1", sequencer=NEWER)
+    assert decide(expiry, held(version="v2")) is Verdict.DUPLICATE
+    assert decide(expiry, held(version="v1")) is Verdict.ASK
+    marker = event(EXPIRED, etag=None, version="v3", sequencer=NEWER, name="LifecycleExpiration:DeleteMarkerCreated")
+    assert decide(marker, held(version="v2")) is Verdict.ASK
 
 
 @pytest.mark.parametrize("sequencer", [EQUAL, NONE])
@@ -188,8 +268,6 @@ def test_the_removal_of_one_version_is_news_of_what_is_current(
         removal = event(REMOVED, etag=None, version="v9", sequencer=sequencer)
         assert decide(removal, known) is Verdict.ASK
         assert decide(removal, known, answer) is verdict
-    if known:
-        assert decide(event(REMOVED, etag=None, version="v9", sequencer=OLDER), known) is Verdict.STALE
 
 
 def test_what_becomes_current_keeps_the_place_of_the_removal_among_the_events() -> None:
@@ -199,7 +277,8 @@ def test_what_becomes_current_keeps_the_place_of_the_removal_among_the_events() 
     assert meant(removal, GONE) is removal
     assert meant(removal, None) is removal
     marker = event(REMOVED, version="v9", name="ObjectRemoved:DeleteMarkerCreated")
-    assert meant(marker, stored("a", "v1")) is marker
+    assert meant(marker, stored("a", "v1")).kind is CREATED, "it was put again since"
+    assert meant(event(), stored("b")).etag == "a", "a creation is what it says"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +290,8 @@ def test_what_becomes_current_keeps_the_place_of_the_removal_among_the_events() 
     ids=["by a marker", "without a version"],
 )
 def test_the_removal_of_the_current_version_removes(removal: ObjectEvent) -> None:
-    assert decide(removal, held(version="v2")) is Verdict.REMOVE
+    assert decide(removal, held(version="v2")) is Verdict.ASK
+    assert decide(removal, held(version="v2"), GONE) is Verdict.REMOVE
 
 
 # -- the rest ----------------------------------------------------------------------------------------------
@@ -323,32 +403,28 @@ class World:
         version, content = next(reversed(self.versions.items()), (None, None))
         return stored(content, version) if content else None
 
-    def fetch(self, wanted: ObjectEvent) -> ObjectVersion | None:
-        if self.versioned and wanted.version_id:
-            content = self.versions.get(wanted.version_id)
-            return stored(content, wanted.version_id) if content else None
-        return self.newest
-
     def deliver(self, number: int) -> None:
         """Settle one event, as often as it takes."""
-        arrived = self.events[number]
+        self.settle(self.events[number])
+
+    def settle(self, arrived: ObjectEvent) -> None:
         verdict = decide(arrived, self.held)
         if verdict is Verdict.ASK:
             verdict = decide(arrived, self.held, self.newest or GONE)
+            arrived = arrived if verdict is Verdict.STALE else meant(arrived, self.newest or GONE)
         assert verdict is not Verdict.ASK
-        arrived = meant(arrived, self.newest or GONE)
         step = Step(arrived, self.held, verdict)
         if verdict is Verdict.LOAD:
-            step = step.with_content(self.prepared(arrived))
+            step = step.with_content(self.prepared())
         staged = Staged(loads={step.load_id: StagedLoad(rows_loaded=1)} if step.load_id else {})
         builder = EntryBuilder("me", RemovalPolicy.RETRACT, lambda: datetime(2026, 1, 1, tzinfo=UTC))
         entry = builder.of_step(step, staged)
         if entry:
             self.commit(entry)
 
-    def prepared(self, wanted: ObjectEvent) -> Prepared:
+    def prepared(self) -> Prepared:
         load_id = f"load {next(self.ids)}"
-        version = self.fetch(wanted)
+        version = self.newest
         if version is None:
             return Prepared(load_id, missing="there is no such object")
         content = str(version.etag)
@@ -410,6 +486,47 @@ def test_any_order_of_delivery_ends_with_what_the_bucket_holds(
     for again in everything:
         world.deliver(again)
     assert world.rows == before, "a redelivery changed rows"
+
+
+FORGED = st.builds(
+    event,
+    st.sampled_from([CREATED, REMOVED]),
+    etag=st.sampled_from(["a", "b", "c", "never", None]),
+    version=st.sampled_from(["v0", "v1", "v2", "v99", None]),
+    sequencer=st.sampled_from(["0", "F" * 32, "8", None]),
+    name=st.sampled_from([None, "ObjectRemoved:DeleteMarkerCreated"]),
+)
+
+
+@pytest.mark.parametrize("versioned", [False, True], ids=["unversioned", "versioned"])
+@pytest.mark.parametrize("kind", sequencers)
+@given(history=operations, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_made_up_events_change_nothing_that_lasts(
+    kind: str, history: list[str | None], data: st.DataObject, *, versioned: bool
+) -> None:
+    """After each of them the rows are those of a version that was current, and in the end those of the current one."""
+    world = World(versioned)
+    for number, content in enumerate(history):
+        sequencer = sequencers[kind](number)
+        if content is None:
+            world.delete(sequencer)
+        elif content == FOR_GOOD:
+            world.delete_newest_for_good(sequencer)
+        else:
+            world.put(content, sequencer)
+        for forged in data.draw(st.lists(FORGED, max_size=2), label="made up"):
+            before = set(world.rows)
+            world.settle(forged)
+            gone, new = before - set(world.rows), set(world.rows) - before
+            assert not gone or new or world.newest is None, "rows of an object that is there were retracted"
+            assert {world.rows[load] for load in new} <= {world.newest.etag if world.newest else None}
+        at_once: bool = data.draw(st.booleans(), label="told at once")
+        if world.events and at_once:
+            world.deliver(len(world.events) - 1)
+    for late in data.draw(st.permutations(range(len(world.events))), label="delivered at the end"):
+        world.deliver(late)
+    assert world.in_force == ([world.newest.etag] if world.newest else [])
 
 
 def test_a_missing_object_is_given_up_before_the_queue_gives_it_up() -> None:

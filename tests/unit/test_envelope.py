@@ -92,16 +92,21 @@ def test_eventbridge_through_sns_is_read_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deletion", "name"),
+    ("deletion", "suffix"), [("Permanently Deleted", "Delete"), ("Delete Marker Created", "DeleteMarkerCreated")]
+)
+@pytest.mark.parametrize(
+    ("reason", "kind", "name"),
     [
-        ("Permanently Deleted", "ObjectRemoved:Delete"),
-        ("Delete Marker Created", "ObjectRemoved:DeleteMarkerCreated"),
+        ("DeleteObject", EventKind.REMOVED, "ObjectRemoved"),
+        ("Lifecycle Expiration", EventKind.EXPIRED, "LifecycleExpiration"),
     ],
 )
-def test_a_deletion_of_eventbridge_tells_a_marker_from_a_removal(deletion: str, name: str) -> None:
-    detail: dict[str, Any] = {"reason": "DeleteObject", "deletion-type": deletion}
+def test_a_deletion_of_eventbridge_tells_a_marker_from_a_removal_and_a_rule_from_a_person(
+    reason: str, kind: EventKind, name: str, deletion: str, suffix: str
+) -> None:
+    detail: dict[str, Any] = {"reason": reason, "deletion-type": deletion}
     event = only_event(read_body(eventbridge("Object Deleted", **detail)))
-    assert (event.kind, event.event_name) == (EventKind.REMOVED, name)
+    assert (event.kind, event.event_name) == (kind, f"{name}:{suffix}")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +117,8 @@ def test_a_deletion_of_eventbridge_tells_a_marker_from_a_removal(deletion: str, 
         ("ObjectCreated:Copy", EventKind.CREATED),
         ("ObjectRemoved:Delete", EventKind.REMOVED),
         ("ObjectRemoved:DeleteMarkerCreated", EventKind.REMOVED),
+        ("LifecycleExpiration:Delete", EventKind.EXPIRED),
+        ("s3:LifecycleExpiration:DeleteMarkerCreated", EventKind.EXPIRED),
     ],
 )
 def test_an_event_name_tells_what_happened_with_or_without_its_prefix(name: str, kind: EventKind) -> None:
@@ -128,7 +135,6 @@ def test_the_test_event_of_s3_is_ignored_by_name() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "LifecycleExpiration:Delete",
         "LifecycleTransition",
         "ObjectRestore:Completed",
         "Replication:OperationFailedReplication",
@@ -145,7 +151,6 @@ def test_events_that_change_no_billing_data_are_ignored_by_name(name: str) -> No
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (eventbridge("Object Deleted", reason="Lifecycle Expiration"), "Object Deleted (Lifecycle Expiration)"),
         (eventbridge("Object Restore Completed"), "Object Restore Completed (no reason)"),
         (eventbridge("AWS API Call via CloudTrail"), "AWS API Call via CloudTrail (no reason)"),
     ],
@@ -453,7 +458,9 @@ RECORDED: dict[str, list[Any]] = {
     ],
     f"{TOOLS}/s3EventBridgeNotificationObjectCreatedEvent.json": [(CREATED, "example-bucket", "IMG_m7fzo3.jpg")],
     f"{TOOLS}/s3EventBridgeNotificationObjectDeletedEvent.json": [(REMOVED, "example-bucket", "IMG_m7fzo3.jpg")],
-    f"{TOOLS}/s3EventBridgeNotificationObjectExpiredEvent.json": ["Object Deleted (Lifecycle Expiration)"],
+    f"{TOOLS}/s3EventBridgeNotificationObjectExpiredEvent.json": [
+        (EventKind.EXPIRED, "example-bucket", "IMG_m7fzo3.jpg")
+    ],
     f"{TOOLS}/s3EventBridgeNotificationObjectRestoreCompletedEvent.json": ["Object Restore Completed (no reason)"],
     f"{TOOLS}/s3EventDecodedKey.json": [(CREATED, "sourcebucket", "Happy Face.jpg")],
     f"{TOOLS}/s3EventDeleteObject.json": [

@@ -58,7 +58,7 @@ def test_an_object_that_the_ledger_does_not_know_is_loaded() -> None:
 
 @pytest.mark.parametrize(
     ("current", "verdict"),
-    [(None, Verdict.ASK), (GONE, Verdict.REMOVE), (ObjectVersion(None, "c", 1), Verdict.STALE)],
+    [(None, Verdict.ASK), (GONE, Verdict.REMOVE), (ObjectVersion(None, "b", 1), Verdict.STALE)],
 )
 def test_an_object_missing_in_a_sweep_is_removed_only_if_the_store_confirms_it(
     current: Answer, verdict: Verdict

@@ -232,7 +232,7 @@ def test_keys_that_are_not_included_and_test_events_are_acknowledged_and_counted
     bench.send("manifest.json", "folder/", "a.csv")
     bench.queue.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))
     bench.queue.send(body("gone.json", name="ObjectRemoved:Delete"))
-    bench.queue.send(body("old.csv", name="LifecycleExpiration:Delete"))
+    bench.queue.send(body("old.csv", name="LifecycleTransition"))
     summary = bench.worker().run(drain=True)
     assert bench.intake.keys == [["a.csv"]]
     assert bench.queue.messages == []

@@ -12,6 +12,6 @@ FROM ledger
 WHERE bucket NOT IN ('message:', 'export:')
 GROUP BY scope_id
 HAVING CASE
-    WHEN len($1) = 0 THEN current_state NOT IN ('removed', 'kept')
+    WHEN len($1) = 0 THEN current_state NOT IN ('removed', 'kept', 'expired')
     ELSE list_contains($1, newest_state) OR list_contains($1, current_state)
 END

@@ -17,7 +17,7 @@ WHERE listed.included
   AND (
       c.scope_id IS NULL
       OR (
-          (c.state IN ('removed', 'kept', 'missing') OR c.etag IS DISTINCT FROM listed.etag)
+          (c.state IN ('removed', 'kept', 'expired', 'missing') OR c.etag IS DISTINCT FROM listed.etag)
           AND (c.processed_at IS NULL OR c.processed_at < $3)
       )
   )
@@ -26,7 +26,7 @@ SELECT active.scope, active.key, c.state, c.etag, NULL, NULL, 'gone'
 FROM verify_active AS active
 JOIN in_catalog AS c ON c.scope_id = active.scope_id
 WHERE active.bucket = $2
-  AND c.state <> 'kept'
+  AND c.state NOT IN ('kept', 'expired')
   AND c.processed_at < $3
   AND active.scope_id NOT IN (SELECT scope_id FROM verify_listed)
 ORDER BY 1
