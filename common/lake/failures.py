@@ -10,6 +10,7 @@ import re
 import duckdb
 
 from billstream.common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, NoRoom, WriteConflict
+from billstream.common.lake.data_path import data_path_fault
 from billstream.common.masking import masked
 
 CLAIM_REFUSED = "billstream: claim refused"
@@ -109,12 +110,16 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
         doing: what was being done; the text begins with it.
 
     Returns:
-        `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for any other error.
+        `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for any other error;
+        `DataPathRefused` is the `Fatal` for which fresh credentials may help.
     """
     text = str(error)
     if CLAIM_REFUSED in text:
         return ClaimRefused(f"{doing}: another consumer was first.")
     short = _shortened(text)
+    # First: S3's own sentences have words in them that mean something else about a catalog.
+    if fault := data_path_fault(_STATEMENT.sub("", text)):
+        return fault.explained(doing, short)
     if refusal := _refusal(_STATEMENT.sub("", text)):
         return Fatal(f"{doing}: {refusal}")
     if _CONFLICT.search(text):

@@ -13,14 +13,15 @@ import pyarrow as pa
 import structlog
 
 from billstream.common import retries
-from billstream.common.errors import CatalogUnavailable
+from billstream.common.errors import BillstreamError, CatalogUnavailable
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
+from billstream.common.lake.data_path import DataPathRefused, once_more
 from billstream.common.lake.engine import seal, start_engine
 from billstream.common.lake.failures import translate
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
-from billstream.common.lake.storage import LocalStorage, Storage, storage_from
+from billstream.common.lake.storage import LocalStorage, Storage, probe, storage_from
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
 
@@ -113,6 +114,7 @@ class Lake:
 
     # -- reading -----------------------------------------------------------------------------------------
 
+    @once_more
     def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> pa.Table:
         """Return the result of a SELECT as an Arrow table. SQL of ours: a user's goes through `gate.one_select` first.
 
@@ -122,6 +124,7 @@ class Lake:
         with self._translated("reading the lake"):
             return self._con.execute(sql, parameters).to_arrow_table()
 
+    @once_more
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""
         with self._translated("reading the lake"):
@@ -188,6 +191,7 @@ class Lake:
         """Remove a staged file that no commit has added."""
         self._storage.discard(path)
 
+    @once_more
     def commit(self, write: Write, *, claims: Sequence[Claim], author: str, message: str) -> int:
         """Run `write` in one transaction and commit it together with its claims, or change nothing.
 
@@ -230,13 +234,24 @@ class Lake:
         try:
             yield
         except duckdb.Error as error:
-            known = translate(error, doing)
-            self._lost = self._lost or isinstance(known, CatalogUnavailable)
-            raise known from error
+            raise self.failure(error, doing) from error
+
+    def failure(self, error: duckdb.Error, doing: str) -> BillstreamError:
+        """Translate an error of DuckDB's about this lake, for work with `engine`; see `common.lake.failures`."""
+        known = translate(error, doing)
+        if isinstance(known, DataPathRefused):
+            return self._storage.refused(self._con, known)
+        self._lost = self._lost or isinstance(known, CatalogUnavailable)
+        return known
 
     def _prepare_storage(self) -> None:
         with self._translated("reaching the data path"):
             self._storage.prepare(self._con)
+
+    @once_more
+    def _probe_storage(self) -> None:
+        with self._translated(f"trying the data path {self._storage.location}"):
+            probe(self._storage, self._con)
 
     # -- opening -----------------------------------------------------------------------------------------
 
@@ -264,6 +279,7 @@ class Lake:
             options.append("CREATE_IF_NOT_EXISTS false")
         statements = [*self._catalog.attach_sql(options), "USE lake"]
         if create:
+            self._probe_storage()
             retries.redo_on_conflict(lambda: self._create(statements))
             return
         with self._translated(f"opening the lake at {where}"):

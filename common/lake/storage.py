@@ -5,14 +5,18 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import duckdb
 import structlog
 from botocore.exceptions import ClientError
 
 from billstream.common import aws
+from billstream.common.errors import BillstreamError, CatalogUnavailable, Fatal, Misconfigured, ServiceUnavailable
+from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
-from billstream.common.masking import SHORTEST_KEY, keep_secret
+from billstream.common.lake.data_path import CredentialsRenewed, DataPathRefused, advice
+from billstream.common.lake.s3_sql import secret_sql, settings_sql
 from billstream.common.scratch import remove_leftovers, scratch_folder
 
 log = structlog.get_logger(__name__)
@@ -20,7 +24,8 @@ log = structlog.get_logger(__name__)
 CHARGES_FOLDER = "main/charges"  # DuckLake's own layout: schema, then table
 OF_DUCKLAKE = "ducklake-*.parquet"  # the files that DuckLake names itself
 CLOCKS_DIFFER = 60.0  # seconds by which the clock of a file server may be behind ours
-NOWHERE = aws.AwsAccess("nowhere", "none", "none", endpoint_url="http://127.0.0.1:1")
+NOWHERE = aws.AwsAccess("nowhere", "none", "none", endpoint="127.0.0.1:1", url_style="path", use_ssl=False)
+PROBE = "probe-"  # the first part of the name of the file with which the data path is tried
 
 
 class Storage(Protocol):
@@ -45,8 +50,23 @@ class Storage(Protocol):
         longer be read. A commit that was really refused leaves a few small files behind that no snapshot refers to.
         """
 
+    def refused(self, con: duckdb.DuckDBPyConnection, error: DataPathRefused) -> BillstreamError:
+        """Explain a refusal of the data path.
+
+        Returns:
+            `CredentialsRenewed` after fresh credentials were taken; else `Fatal`, with what to do.
+        """
+
     def discard(self, path: str) -> None:
-        """Remove a staged file that no commit has added."""
+        """Remove a staged file that no commit has added. Never raises: one that is left is cleaned up later."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file.
+
+        Raises:
+            Fatal: that is not allowed.
+            ServiceUnavailable: no answer.
+        """
 
     def staging_path(self, name: str) -> str:
         """Return the path of a new Parquet file of the table `charges`."""
@@ -107,7 +127,15 @@ class LocalStorage:
                 if path.stat().st_mtime >= since:
                     yield path
 
+    def refused(self, con: duckdb.DuckDBPyConnection, error: DataPathRefused) -> BillstreamError:  # noqa: ARG002
+        """See `Storage`: S3 has nothing to do with a folder."""
+        return error
+
     def discard(self, path: str) -> None:
+        """Delete the file."""
+        self.remove(path)
+
+    def remove(self, path: str) -> None:
         """Delete the file."""
         Path(path).unlink(missing_ok=True)
 
@@ -137,34 +165,84 @@ class S3Storage:
         """Return DuckDB's client of S3."""
         return ("httpfs",)
 
+    @property
+    def bucket(self) -> str:
+        """Return the name of the bucket."""
+        return urlsplit(self.url).netloc
+
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
         """Give boto3's credentials and endpoint to DuckDB, again whenever they change."""
-        access = aws.s3_access()
+        access = aws.s3_access(self.bucket)
         if access == self._access:
             return
-        con.execute(_secret(access))
-        self._access = access  # creating a secret is not free, and this runs before each write
+        # Creating a secret is not free, and this runs before each write.
+        for statement in [*settings_sql(access, self._access), secret_sql(access)]:
+            con.execute(statement)
+        self._access = access
+
+    def refused(self, con: duckdb.DuckDBPyConnection, error: DataPathRefused) -> BillstreamError:
+        """See `Storage`. A file that is not there, in a bucket that is, has nothing to do with credentials."""
+        if error.lost and self._is_there(error.lost):
+            return Fatal(
+                f"{error} The data file {error.lost} is lost. `billstream verify` names the loads that were in it."
+            )
+        before = self._access
+        try:
+            self.prepare(con)
+            if self._access != before or aws.renew():
+                self.prepare(con)
+                log.warning("data_path_refused", reason=str(error), consequence="once more with fresh credentials")
+                return CredentialsRenewed(f"{error} Fresh credentials were taken, for one more attempt.")
+        except (ServiceUnavailable, Misconfigured) as problem:
+            return CatalogUnavailable(f"{error} Fresh credentials are not to be had now: {problem}")
+        access = self._access or NOWHERE
+        where = f"the bucket {self.bucket} in region {access.region} at {access.endpoint}"
+        what = f"S3 refuses the data path {self.location}, {where}"
+        return Misconfigured(f"{error} {what}. {advice(error, self.location, access.region)}")
+
+    def _is_there(self, url: str) -> bool:
+        """Return whether the bucket of a URL answers: then only the file is missing."""
+        try:
+            aws.s3_client().head_bucket(Bucket=urlsplit(url).netloc if url.startswith("s3://") else self.bucket)
+        except (ClientError, BillstreamError, *aws.NO_ANSWER):
+            return False
+        return True
 
     @contextmanager
     def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
         """See `Storage`. A COMMIT reads and writes no data files, so DuckDB gets an endpoint where nothing answers."""
         with con.cursor() as aside:  # the removal does not see changes of the open transaction
-            aside.execute(_secret(NOWHERE))
+            aside.execute(secret_sql(NOWHERE))
             # The removal must fail at once, and not after DuckDB has tried four times.
             aside.execute("SET GLOBAL http_retries = 0")
             try:
                 yield
             finally:
                 aside.execute("RESET GLOBAL http_retries")
-                aside.execute(_secret(self._access or aws.s3_access()))
+                aside.execute(secret_sql(self._access or aws.s3_access(self.bucket)))
 
     def discard(self, path: str) -> None:
         """Delete the object; if that fails, the clean-up of orphaned files deletes it later."""
+        try:
+            self.remove(path)
+        except (ServiceUnavailable, Fatal) as error:
+            log.warning("staged_file_left", path=path, reason=str(error))
+
+    def remove(self, path: str) -> None:
+        """Delete the object."""
         bucket, _, key = path.removeprefix("s3://").partition("/")
+        doing = f"DELETE {path}"
         try:
             aws.s3_client().delete_object(Bucket=bucket, Key=key)
-        except (ClientError, *aws.NO_ANSWER) as error:
-            log.warning("staged_file_left", path=path, reason=str(error))
+        except ClientError as error:
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            if waiting := aws.not_renewed(error, doing):
+                raise waiting from error
+            if status in {0, 429} or status >= 500:  # noqa: PLR2004 - HTTP
+                raise ServiceUnavailable(f"{doing}: {error}") from error
+            raise Misconfigured(f"{doing}: {error}. Grant s3:DeleteObject on {self.location}*.") from error
+        except aws.NO_ANSWER as error:
+            raise aws.unanswered(error, doing) from error
 
     def staging_path(self, name: str) -> str:
         """Return a URL under the prefix of the table."""
@@ -172,22 +250,24 @@ class S3Storage:
 
     def connect_sql(self) -> list[str]:
         """Return the secret with our region and endpoint, and without our keys."""
-        access = aws.s3_access()
+        access = aws.s3_access(self.bucket)
         token = "<session token>" if access.session_token else None
-        return [_secret(replace(access, access_key="<access key>", secret_key="<secret key>", session_token=token))]  # noqa: S106 - placeholders
+        return [secret_sql(replace(access, access_key="<access key>", secret_key="<secret key>", session_token=token))]  # noqa: S106 - placeholders
 
 
-def _secret(access: aws.AwsAccess) -> str:
-    """Return the statement that gives DuckDB the credentials and the endpoint of S3."""
-    for secret in (access.secret_key, access.session_token):
-        keep_secret(secret, shortest=SHORTEST_KEY)
-    options = {"KEY_ID": access.access_key, "SECRET": access.secret_key, "REGION": access.region}
-    if access.session_token:
-        options["SESSION_TOKEN"] = access.session_token
-    pairs = [f"{name} {literal(value)}" for name, value in options.items()]
-    if access.endpoint_host:
-        pairs += [f"ENDPOINT {literal(access.endpoint_host)}", "URL_STYLE 'path'", f"USE_SSL {access.use_ssl}"]
-    return f"CREATE OR REPLACE SECRET billstream_data (TYPE s3, {', '.join(pairs)})"
+def probe(storage: Storage, con: duckdb.DuckDBPyConnection) -> None:
+    """Write, read and remove one file on the data path, so that a mistake shows before anything depends on it.
+
+    Raises:
+        duckdb.Error: it cannot be written or read.
+        Fatal, ServiceUnavailable: it cannot be removed.
+    """
+    path = f"{storage.location}{PROBE}{new_id()}.parquet"
+    con.execute(f"COPY (SELECT 1 AS written) TO {literal(path)} (FORMAT parquet)")
+    try:
+        con.execute(f"SELECT written FROM read_parquet({literal(path)})").fetchall()
+    finally:
+        storage.remove(path)
 
 
 def storage_from(location: str) -> Storage:

@@ -16,7 +16,6 @@ import duckdb
 from billstream.common.errors import Poison
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
-from billstream.common.lake.failures import translate
 from billstream.consumer.decode.projection import BAD_MARK
 from billstream.consumer.decode.rejects import RejectedRow, Rejects, locate
 from billstream.consumer.decode.scan import Scan, certain_forms, literals, scan_key
@@ -223,12 +222,11 @@ class Staging:
             )
         return loads
 
-    @staticmethod
-    def _failure(error: duckdb.Error) -> Exception:
+    def _failure(self, error: duckdb.Error) -> Exception:
         # An error of no class of its own is one of a library that DuckDB reads with, Parquet's Thrift above all.
         if isinstance(error, _CONTENT_ERRORS) or type(error) is duckdb.Error:
             return Poison(_unreadable_reason("file", error))
-        return translate(error, "decoding files")
+        return self._lake.failure(error, "decoding files")
 
 
 def _unreadable_reason(what: str, error: duckdb.Error) -> str:

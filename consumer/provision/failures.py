@@ -7,13 +7,16 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's own, which is no kin of the built-in one
+    CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+    SSLError,
+    SSOError,
 )
 
-from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused, unanswered
-from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
+from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused, not_renewed, unanswered, whereabouts
+from billstream.common.errors import BillstreamError, Misconfigured, ServiceUnavailable
 
 # The permission each call needs, where it is not simply the call's own name.
 _PERMISSIONS = {
@@ -22,7 +25,16 @@ _PERMISSIONS = {
     "PutBucketNotificationConfiguration": "s3:PutBucketNotification",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "403"}
-_BUSY = {"OperationAborted", "RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException"}
+_BUSY = {
+    "OperationAborted",
+    "QueueDeletedRecently",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+    "TemporaryRedirect",
+    "Throttling",
+    "ThrottlingException",
+}
 _SERVER_ERROR = 500
 
 
@@ -34,18 +46,20 @@ def error_code(error: ClientError) -> str:
 def _translate(error: ClientError, resource: str) -> BillstreamError:
     code, call = error_code(error), error.operation_name
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if waiting := not_renewed(error, f"setting up {resource}"):
+        return waiting
     if code in CREDENTIALS_REFUSED:
         return credentials_refused(f"setting up {resource}", code)
     if code in _DENIED:
         # Most permissions are named like their calls; calls on queues have "Queue" in their names.
         permission = _PERMISSIONS.get(call, f"{'sqs' if 'Queue' in call else 's3'}:{call}")
-        return Fatal(
-            f"AWS denied a call on {resource}: the credentials in use need the permission {permission} "
-            f"for it, or it belongs to another account. ({error})"
+        return Misconfigured(
+            f"AWS denied a call on {resource}: the credentials in use ({whereabouts()}) need the permission "
+            f"{permission} for it, or it belongs to another account. ({error})"
         )
     if code in _BUSY or status >= _SERVER_ERROR:
         return ServiceUnavailable(f"AWS could not answer about {resource} just now. ({error})")
-    return Fatal(f"AWS refused a call on {resource}. ({error})")
+    return Misconfigured(f"AWS refused a call on {resource}, asked as {whereabouts()}. ({error})")
 
 
 @contextmanager
@@ -60,9 +74,9 @@ def explained(resource: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _translate(error, resource) from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
+    except (NoCredentialsError, PartialCredentialsError, SSLError, CredentialRetrievalError, SSOError) as error:
         raise unanswered(error, f"setting up {resource}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise ServiceUnavailable(f"No answer about {resource}. ({error})") from error
     except BotoCoreError as error:
-        raise Fatal(f"The call on {resource} could not be made. ({error})") from error
+        raise Misconfigured(f"The call on {resource} could not be made. ({error})") from error

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, credentials_refused, unanswered
-from billstream.common.errors import Fatal, ServiceUnavailable
+from billstream.common.aws import (
+    CREDENTIALS_REFUSED,
+    NO_ANSWER,
+    credentials_refused,
+    not_renewed,
+    unanswered,
+    whereabouts,
+)
+from billstream.common.errors import Misconfigured, ServiceUnavailable
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import code_of, is_transient
 
@@ -68,18 +75,21 @@ class Bucket:
                 yield [self._listed(content) for content in page.get("Contents", [])]
         except ClientError as error:
             code = code_of(error)
+            if waiting := not_renewed(error, doing):
+                raise waiting from error
             # A throttled page is asked for again by botocore; here its attempts are used up.
             if is_transient(error):
                 raise ServiceUnavailable(f"{doing}: {code}") from error
             if code in CREDENTIALS_REFUSED:
                 raise credentials_refused(doing, code) from error
             if code == "NoSuchBucket":
-                raise Fatal(
-                    f"There is no bucket {self.name}, so nothing was listed. Set BILLSTREAM_BUCKET to the bucket "
-                    "of the billing files."
+                raise Misconfigured(
+                    f"There is no bucket {self.name}, so nothing was listed; asked as {whereabouts()}. "
+                    "Set BILLSTREAM_BUCKET to the bucket of the billing files."
                 ) from error
-            raise Fatal(
-                f"The bucket {self.name} cannot be listed: {code}. Grant the permission s3:ListBucket on it."
+            raise Misconfigured(
+                f"The bucket {self.name} cannot be listed: {code}; asked as {whereabouts()}. "
+                "Grant the permission s3:ListBucket on it."
             ) from error
         except NO_ANSWER as error:
             raise unanswered(error, doing) from error

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from billstream.common.aws import NO_ANSWER
+from billstream.common.errors import Misconfigured
 from billstream.consumer.events import batches
-from billstream.consumer.sqs.queue import BATCH, SqsQueue, translated
+from billstream.consumer.sqs.queue import BATCH, SqsQueue, described, is_fifo, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -38,6 +39,8 @@ class DeadLetter:
     receive_count: int
     sent_at: datetime | None
     attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    group_id: str | None = None
+    """The message group in a FIFO queue."""
 
 
 @contextmanager
@@ -74,9 +77,16 @@ class DeadLetterQueue:
             arn = str(policy.get("deadLetterTargetArn", "")).split(":")
             # arn:aws:sqs:REGION:ACCOUNT:NAME; it may be in another account, whose queues are not found by name alone.
             account, name = arn[4:] if len(arn) == 6 else ("", "")  # noqa: PLR2004 - the parts of an ARN
-            name = name or queue.url.rstrip("/").rsplit("/", 1)[-1] + SUFFIX
+            name = name or _dead_letter_name(queue.url.rstrip("/").rsplit("/", 1)[-1])
             owner = {"QueueOwnerAWSAccountId": account} if account else {}
-            url = client.get_queue_url(QueueName=name, **owner)["QueueUrl"]
+            try:
+                url = client.get_queue_url(QueueName=name, **owner)["QueueUrl"]
+            except client.exceptions.QueueDoesNotExist as error:
+                raise Misconfigured(
+                    f"There is no such queue as {name}, the dead-letter queue of "
+                    f"{described(queue.url, client.meta.region_name)}. "
+                    "`billstream init --aws` creates one."
+                ) from error
             return cls(client, url, attributes(client, url)["QueueArn"])
 
     def count(self) -> int:
@@ -133,6 +143,10 @@ class DeadLetterQueue:
                 getattr(self.client, call)(QueueUrl=self.url, Entries=entries)
 
 
+def _dead_letter_name(name: str) -> str:
+    return f"{name.removesuffix('.fifo')}{SUFFIX}.fifo" if is_fifo(name) else name + SUFFIX
+
+
 def attributes(client: "SQSClient", url: str) -> dict[str, str]:
     """Return all attributes of a queue, by name."""
     answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
@@ -149,4 +163,5 @@ def _dead_letter(message: "MessageTypeDef") -> DeadLetter:
         receive_count=int(system.get("ApproximateReceiveCount", "1")),
         sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
         attributes=dict(message.get("MessageAttributes", {})),
+        group_id=system.get("MessageGroupId"),
     )

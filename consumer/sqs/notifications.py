@@ -4,6 +4,7 @@
 `"billstream": {"force": true}` beside `"s3"`.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from botocore.exceptions import ClientError
 
 from billstream.common.aws import NO_ANSWER
 from billstream.common.errors import ServiceUnavailable
+from billstream.common.ids import new_id
 from billstream.consumer.events import ObjectEvent, batches
 from billstream.consumer.sqs.envelope import REPLAY_MARK
-from billstream.consumer.sqs.queue import BATCH, translated
+from billstream.consumer.sqs.queue import BATCH, described, is_fifo, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -65,7 +67,7 @@ class Notifications:
             Fatal: a permission is missing.
         """
         for batch in batches(events, BATCH):
-            bodies = [body(event) for event in batch]
+            bodies = [self._entry(event) for event in batch]
             # SQS may refuse single messages of a call, mostly because it throttles: only these are sent again.
             for _ in range(ATTEMPTS):
                 bodies = self._refused(bodies)
@@ -77,10 +79,21 @@ class Notifications:
                     "command again to send the rest: a second notification of an object changes nothing."
                 )
 
-    def _refused(self, bodies: Sequence[str]) -> list[str]:
-        entries = [{"Id": str(number), "MessageBody": text} for number, text in enumerate(bodies)]
+    def _entry(self, event: ObjectEvent) -> dict[str, str]:
+        entry = {"MessageBody": body(event)}
+        if is_fifo(self.url):
+            # One group for each object: only the events of one object have an order. Each notification has an id of its
+            # own, as a FIFO queue drops what it takes for a repetition of the last five minutes.
+            entry["MessageGroupId"] = hashlib.sha256(event.scope.encode()).hexdigest()
+            entry["MessageDeduplicationId"] = new_id()
+        return entry
+
+    def _refused(self, messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+        entries = [{"Id": str(number), **message} for number, message in enumerate(messages)]
         try:
             answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
         except (ClientError, *NO_ANSWER) as error:
-            raise translated(error, "sending notifications", needs="sqs:SendMessage") from error
-        return [bodies[int(failure["Id"])] for failure in answer.get("Failed", [])]
+            region = getattr(getattr(self.client, "meta", None), "region_name", None)
+            needs = "sqs:SendMessage"
+            raise translated(error, "sending notifications", needs, described(self.url, region)) from error
+        return [messages[int(failure["Id"])] for failure in answer.get("Failed", [])]

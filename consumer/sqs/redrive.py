@@ -12,9 +12,10 @@ from typing import Any
 import structlog
 from botocore.exceptions import ClientError
 
+from billstream.common.ids import new_id
 from billstream.common.stop import Stop
 from billstream.consumer.sqs.dead_letters import DeadLetter, DeadLetterQueue, attributes, translated_errors
-from billstream.consumer.sqs.queue import BATCH
+from billstream.consumer.sqs.queue import BATCH, is_fifo
 
 FASTEST = 500  # messages in a second, SQS's own limit for a move
 HIDDEN_SECONDS = 60
@@ -129,7 +130,12 @@ class Redrive:
 
     def _send(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         entries = [
-            {"Id": str(number), "MessageBody": letter.body, "MessageAttributes": letter.attributes}
+            {
+                "Id": str(number),
+                "MessageBody": letter.body,
+                "MessageAttributes": letter.attributes,
+                **(_in_order(letter) if is_fifo(self.target_url) else {}),
+            }
             for number, letter in enumerate(letters)
         ]
         with translated_errors("sending dead letters back"):
@@ -138,6 +144,14 @@ class Redrive:
         if refused:
             log.warning("dead_letters_not_sent", count=len(refused), consequence="they stay in the dead-letter queue")
         return [letter for number, letter in enumerate(letters) if number not in refused]
+
+
+def _in_order(letter: DeadLetter) -> dict[str, str]:
+    """Return what a FIFO queue asks for: the letter's own group, and an id that the queue has not seen.
+
+    Under its first id, a letter that was sent less than five minutes ago would be dropped as a repetition, and lost.
+    """
+    return {"MessageGroupId": letter.group_id or letter.message_id, "MessageDeduplicationId": new_id()}
 
 
 def _within_one_call(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:

@@ -13,7 +13,7 @@ from billstream.consumer.s3.objects import S3Objects
 from billstream.consumer.sqs.queue import SqsQueue
 from tests.e2e.billing import billing_file
 from tests.faults.waiting import PATIENCE
-from tests.servers.proxy import Proxy, Rule, error, garbled, reset, silent, stalled, truncated
+from tests.servers.proxy import Fault, Proxy, Rule, error, garbled, reset, silent, stalled, truncated, unanswered
 from tests.worlds import World
 
 ATTEMPTS = 4  # botocore's own; a fault that befalls all of them reaches billstream
@@ -147,12 +147,39 @@ def test_every_call_fails_now_and_then(fleet: World, proxy: Proxy) -> None:
     fleet.assert_holds(files)
 
 
-def test_a_data_path_that_does_not_take_files_is_waited_for(fleet: World, proxy: Proxy) -> None:
-    rule = proxy.inject(Rule("PutObject", error(503, "SlowDown"), HTTPFS_ATTEMPTS, "/extra-*"))
+DATA_PATH_FAULTS = {
+    "slow down": (error(503, "SlowDown"), HTTPFS_ATTEMPTS, "the data path does not answer"),
+    "empty reply": (unanswered(), HTTPFS_ATTEMPTS, "the data path does not answer"),
+    # DuckDB tries a refused file once more as it closes it.
+    "refused for a moment": (error(403, "AccessDenied"), 2, "Fresh credentials were taken"),
+}
+
+
+@pytest.mark.parametrize(("fault", "times", "words"), DATA_PATH_FAULTS.values(), ids=DATA_PATH_FAULTS)
+def test_a_data_path_that_does_not_take_files_is_waited_for(
+    fleet: World, proxy: Proxy, fault: Fault, times: int, words: str
+) -> None:
+    rule = proxy.inject(Rule("PutObject", fault, times, "/extra-*"))
     fleet.put(*FILES)
 
     consume(fleet)
 
     assert rule.injected == rule.times
     fleet.assert_holds(FILES)
-    assert [reason for reason in reasons(fleet, "consumer_waiting") if "the data path does not answer" in reason]
+    assert [reason for reason in reasons(fleet, "consumer_waiting") if words in reason]
+
+
+def test_a_data_path_that_refuses_ends_the_consumer_and_the_messages_stay(fleet: World, proxy: Proxy) -> None:
+    rule = proxy.inject(Rule("PutObject", error(403, "AccessDenied"), 100, "/extra-*"))
+    fleet.put(FILES[0])
+
+    process = fleet.start("consume", "--drain")
+    process.communicate(timeout=PATIENCE)
+
+    assert process.returncode not in {0, None}
+    assert rule.injected
+    assert "S3 refuses the data path s3://extra-" in fleet.log()
+    assert "s3:PutObject" in fleet.log()
+    rule.times = 0
+    consume(fleet)
+    fleet.assert_holds([FILES[0]])

@@ -3,16 +3,27 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import boto3
 import pytest
 
+from billstream.common import aws as clients
 from billstream.common.errors import Fatal
-from billstream.consumer.sqs.queue import Message, Queue, SqsQueue
+from billstream.common.settings import Settings
+from billstream.common.stop import Stop
+from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.sqs.dead_letters import DeadLetterQueue
+from billstream.consumer.sqs.notifications import Notifications
+from billstream.consumer.sqs.queue import Message, Queue, SqsQueue, find_queue
+from billstream.consumer.sqs.redrive import Redrive
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import FakeQueue
-from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY
+from tests.servers.aws import ACCESS_KEY, REGION, SECRET_KEY, AwsEnvironment
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 TIMEOUT = 3  # seconds of visibility: a test that expects a message to be hidden may be late by as much
 MAX_RECEIVES = 3
@@ -189,3 +200,56 @@ def test_a_queue_that_does_not_exist_is_fatal(request: pytest.FixtureRequest, em
 
     with pytest.raises(Fatal, match="there is no such queue"):
         SqsQueue(sqs, f"{endpoint}/000000000000/nowhere").receive(1, 0)
+
+
+@pytest.fixture(params=["ministack", "localstack"])
+def fifo(request: pytest.FixtureRequest) -> Iterator[tuple["SQSClient", str, str]]:
+    """Return a client, a FIFO queue and its dead-letter queue."""
+    client: SQSClient = boto3.client(
+        "sqs",
+        endpoint_url=request.getfixturevalue(f"{request.param}_url"),
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
+    name = uuid4().hex
+    dead = client.create_queue(QueueName=f"{name}-dlq.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    url = client.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    yield client, url, dead
+    for queue in (url, dead):
+        client.delete_queue(QueueUrl=queue)
+    client.close()
+
+
+def test_a_fifo_queue_is_sent_to_and_its_dead_letters_return(fifo: tuple["SQSClient", str, str]) -> None:
+    client, url, dead = fifo
+    events = [
+        ObjectEvent(kind=EventKind.CREATED, bucket="bills", key=f"{n}.csv", event_name="ObjectCreated:Put")
+        for n in range(12)
+    ]
+    for target in (url, dead):
+        # Twice: neither is a repetition that the queue may drop.
+        Notifications(client, target).send(events)
+        Notifications(client, target).send(events)
+        assert SqsQueue(client, target).depth().total == 2 * len(events)
+    letters = DeadLetterQueue.of(SqsQueue(client, url), client)
+    assert letters.url == dead
+    assert Redrive(letters, url, Stop()).run(limit=2 * len(events)) == 2 * len(events)
+    assert SqsQueue(client, dead).depth().total == 0
+    assert SqsQueue(client, url).depth().total == 4 * len(events)
+
+
+@pytest.mark.parametrize("aws", ["ministack"], indirect=True)
+def test_a_queue_of_another_region_is_not_created_anew(aws: AwsEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (aws.environment() | {"AWS_REGION": "eu-west-1"}).items():
+        monkeypatch.setenv(name, value)
+    by_name = Settings.from_environment()
+    by_url = by_name.model_copy(update={"queue_url": aws.queue_url})
+    with pytest.raises(Fatal, match="set AWS_REGION=us-east-1") as refused:
+        find_queue(clients.sqs_client(), by_name)
+    assert "init --aws" not in str(refused.value)
+    assert "region eu-west-1" in str(refused.value)
+    with pytest.raises(Fatal, match=r"AWS_REGION, and the account") as refused:
+        find_queue(clients.sqs_client(), by_url).depth()
+    assert "init --aws" not in str(refused.value)
+    assert f"the queue {aws.queue_name} (region eu-west-1, account 000000000000)" in str(refused.value)

@@ -8,6 +8,7 @@ import http.client
 import json
 import random
 import socket
+import ssl
 import struct
 import threading
 from collections import Counter
@@ -97,7 +98,7 @@ class Exchange(BaseHTTPRequestHandler):
         else:
             rule.fault(self)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_ANY  # noqa: N815
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_CONNECT = do_ANY  # noqa: N815
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -165,9 +166,11 @@ class Proxy:
     lock: threading.Lock = field(default_factory=threading.Lock)
     port: int = 0
 
+    tls: ssl.SSLContext | None = None
+
     @property
     def endpoint_url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{HOST}:{self.port}"
 
     def inject(self, rule: Rule) -> Rule:
         """Let a rule apply from now on; of several that match, the first."""
@@ -185,10 +188,12 @@ class Proxy:
 
 
 @contextmanager
-def running_proxy(endpoint_url: str) -> Iterator[Proxy]:
-    """Run a proxy to the emulator at `endpoint_url` for the length of the block."""
-    proxy = Proxy(urlsplit(endpoint_url).netloc)
+def running_proxy(endpoint_url: str, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """Run a proxy to the emulator at `endpoint_url` for the length of the block; with `tls`, clients must use TLS."""
+    proxy = Proxy(urlsplit(endpoint_url).netloc, tls=tls)
     server = ProxyServer(proxy)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     proxy.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -225,6 +230,15 @@ def reset(*, after: bool = False) -> Fault:
         if after:
             exchange.forward()
         exchange.close(rudely=True)
+
+    return fault
+
+
+def unanswered() -> Fault:
+    """The connection is closed without a word."""
+
+    def fault(exchange: Exchange) -> None:
+        exchange.close()
 
     return fault
 

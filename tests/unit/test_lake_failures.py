@@ -13,6 +13,7 @@ from billstream.common.errors import (
     Retryable,
     WriteConflict,
 )
+from billstream.common.lake.data_path import DataPathRefused
 from billstream.common.lake.failures import CLAIM_REFUSED, translate
 from billstream.common.masking import keep_secret
 
@@ -35,6 +36,20 @@ TEXTS: list[tuple[type[BillstreamError], str]] = [
     (CatalogUnavailable, "HTTP Error: Unable to connect to URL s3://lake/x: 503 (Service Unavailable)"),
     (CatalogUnavailable, "IO Error: Timeout was reached"),
     (CatalogUnavailable, "SlowDown: Please reduce your request rate"),
+    (CatalogUnavailable, "IO Error: Could not resolve hostname error for HTTP PUT to 'http://nowhere/lake/x.parquet'"),
+    (
+        CatalogUnavailable,
+        "IO Error: Server returned nothing (no headers, no data) error for HTTP HEAD to 'http://s3/x'",
+    ),
+    (CatalogUnavailable, "IO Error: Failure when receiving data from the peer error for HTTP GET to 'http://s3/x'"),
+    (CatalogUnavailable, "IO Error: Transferred a partial file error for HTTP GET to 'http://s3/x'"),
+    (CatalogUnavailable, "IO Error: A new one of curl error for HTTP GET to 'http://s3/x'"),
+    (CatalogUnavailable, "HTTP Error: Request returned HTTP 400 for HTTP PUT to 'http://s3/x'"),
+    (
+        CatalogUnavailable,
+        "HTTP Error: Unable to connect to URL s3://lake/x: Conflict (HTTP code 409) OperationAborted: m",
+    ),
+    (CatalogUnavailable, "HTTP Error: HTTP GET error reading 'http://s3/x' in region 'r' (HTTP 502 Bad Gateway)"),
     (Fatal, "Catalog Error: Table with name chargers does not exist!"),
     (Fatal, "Binder Error: Referenced column not found"),
     (Fatal, "permission denied for table ducklake_snapshot"),
@@ -176,6 +191,31 @@ def test_secrets_are_masked_before_a_long_text_is_cut() -> None:
 def test_a_failure_is_named_by_its_text(kind: type[BillstreamError], text: str) -> None:
     assert type(translate(duckdb.Error(text), "committing")) is kind
     assert type(translate(duckdb.Error(text.upper() if kind is not ClaimRefused else text), "committing")) is kind
+
+
+DATA_PATH_REFUSALS: list[tuple[str, int, str, str | None]] = [
+    ("Unable to connect to URL s3://lake/x: Forbidden (HTTP code 403)\n\nAccessDenied: m", 403, "AccessDenied", None),
+    (
+        "Unable to connect to URL s3://lake/x: Moved (HTTP code 301) PermanentRedirect: you are attempting to access",
+        301,
+        "PermanentRedirect",
+        None,
+    ),
+    (
+        "HTTP GET error reading 'http://s3/x' in region 'r' (HTTP 400 Bad Request)\nExpiredToken: m",
+        400,
+        "ExpiredToken",
+        None,
+    ),
+    ("HTTP GET error reading 's3://lake/x' in region 'r' (HTTP 404 Not Found)\n\nLINE 1: F", 404, "", "s3://lake/x"),
+]
+
+
+@pytest.mark.parametrize(("text", "status", "code", "lost"), DATA_PATH_REFUSALS)
+def test_a_refusal_of_the_data_path_keeps_its_code(text: str, status: int, code: str, lost: str | None) -> None:
+    error = translate(duckdb.HTTPException(f"HTTP Error: {text}"), "reading")
+    assert isinstance(error, DataPathRefused)
+    assert (error.status, error.code, error.lost) == (status, code, lost)
 
 
 @pytest.mark.parametrize("kind", [duckdb.HTTPException, duckdb.ConnectionException])

@@ -7,10 +7,12 @@ import pytest
 import structlog
 from botocore.exceptions import (
     ClientError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
     ReadTimeoutError,
+    SSOTokenLoadError,
 )
 from urllib3.exceptions import ProtocolError
 
@@ -23,10 +25,72 @@ from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.s3.objects import S3Objects
 from billstream.consumer.sqs.dead_letters import DeadLetter, DeadLetterQueue
 from billstream.consumer.sqs.notifications import Notifications
-from billstream.consumer.sqs.queue import SqsQueue
+from billstream.consumer.sqs.queue import SqsQueue, described
 from billstream.consumer.sqs.queue import translated as refused_by_sqs
 
 OURS, FOREIGN, ANY = Ownership("ours"), Ownership("another"), Ownership()
+
+# S3's documented error codes that an answer about an object, a bucket or a listing can have, by what they mean for us.
+ABOUT_ONE_OBJECT = [
+    ("InvalidArgument", 400),
+    ("InvalidEncryptionAlgorithmError", 400),
+    ("InvalidPayer", 403),
+    ("InvalidRange", 416),
+    ("InvalidURI", 400),
+    ("KMS.InvalidKeyUsageException", 400),
+    ("KMS.KMSInvalidStateException", 400),
+    ("KMS.NotFoundException", 400),
+    ("KeyTooLongError", 400),
+]
+PASSING = [
+    ("307", 307),
+    ("409", 409),
+    ("429", 429),
+    ("BandwidthLimitExceeded", 509),
+    ("ConditionalRequestConflict", 409),
+    ("ConnectionClosedByRequester", 400),
+    ("IncompleteBody", 400),
+    ("InternalError", 500),
+    ("OperationAborted", 409),
+    ("Redirect", 307),
+    ("RequestExpired", 400),
+    ("RequestLimitExceeded", 400),
+    ("RequestTimeout", 400),
+    ("ResponseInterrupted", 400),
+    ("RestoreAlreadyInProgress", 409),
+    ("ServiceUnavailable", 503),
+    ("TemporaryRedirect", 307),
+    ("ThrottlingException", 400),
+    ("TooManyRequestsException", 400),
+]
+ABOUT_THE_BUCKET = [
+    ("301", 301),
+    ("EndpointNotFound", 400),
+    ("IllegalLocationConstraintException", 400),
+    ("IncorrectEndpoint", 400),
+    ("InvalidAccessPoint", 400),
+    ("InvalidAccessPointAliasError", 400),
+    ("InvalidBucketName", 400),
+    ("InvalidRegion", 403),
+    ("NoSuchAccessPoint", 404),
+    ("NoSuchMultiRegionAccessPoint", 404),
+    ("PermanentRedirectControlError", 301),
+]
+ABOUT_THE_ACCOUNT = [
+    ("AccountProblem", 403),
+    ("MissingAuthenticationToken", 403),
+    ("MissingSecurityHeader", 400),
+    ("NotSignedUp", 403),
+    ("UnauthorizedAccessError", 403),
+    ("UnexpectedIPError", 403),
+    ("UnsupportedSignature", 400),
+]
+ABOUT_THE_CREDENTIALS = [
+    ("InvalidClientTokenId", 403),
+    ("InvalidSecurity", 403),
+    ("InvalidToken", 400),
+    ("TokenRefreshRequired", 400),
+]
 
 # code, HTTP status: if the bucket is ours, if it is not, if no bucket is configured
 CASES: list[tuple[str, int, type[BillstreamError], type[BillstreamError], type[BillstreamError]]] = [
@@ -37,7 +101,11 @@ CASES: list[tuple[str, int, type[BillstreamError], type[BillstreamError], type[B
     ("PermanentRedirect", 301, Fatal, Poison, Poison),
     ("AuthorizationHeaderMalformed", 400, Fatal, Poison, Poison),
     ("InvalidObjectState", 403, Poison, Poison, Poison),
-    ("InvalidArgument", 400, Poison, Poison, Poison),
+    *((code, status, Poison, Poison, Poison) for code, status in ABOUT_ONE_OBJECT),
+    *((code, status, ServiceUnavailable, ServiceUnavailable, ServiceUnavailable) for code, status in PASSING),
+    *((code, status, Fatal, Poison, Poison) for code, status in ABOUT_THE_BUCKET),
+    *((code, status, Fatal, Poison, Fatal) for code, status in ABOUT_THE_ACCOUNT),
+    *((code, status, Fatal, Fatal, Fatal) for code, status in ABOUT_THE_CREDENTIALS),
     ("InvalidRequest", 400, Poison, Poison, Poison),
     ("KMS.DisabledException", 400, Poison, Poison, Poison),
     ("ExpiredToken", 400, Fatal, Fatal, Fatal),
@@ -49,6 +117,8 @@ CASES: list[tuple[str, int, type[BillstreamError], type[BillstreamError], type[B
     ("SlowDown", 503, ServiceUnavailable, ServiceUnavailable, ServiceUnavailable),
     ("RequestTimeTooSkewed", 403, ServiceUnavailable, ServiceUnavailable, ServiceUnavailable),
     ("ANewOne", 500, ServiceUnavailable, ServiceUnavailable, ServiceUnavailable),
+    ("NotImplemented", 501, Fatal, Poison, Fatal),
+    ("InvalidBucketState", 409, Fatal, Poison, Fatal),
     ("ANewOne", 400, Fatal, Poison, Fatal),
 ]
 
@@ -68,13 +138,19 @@ def test_a_refusal_is_poison_or_fatal_or_retryable(
 ) -> None:
     for ownership, expected in ((OURS, ours), (FOREIGN, foreign), (ANY, unconfigured)):
         found = translated(refusal(code, status), "GET s3://ours/k", "ours", ownership)
-        assert type(found) is expected, (ownership, found)
+        assert isinstance(found, expected), (ownership, found)
         assert str(found).startswith(f"GET s3://ours/k: {code}")
 
 
 @pytest.mark.parametrize(
     ("code", "ownership", "words"),
     [
+        ("OperationAborted", OURS, "another operation on the same thing is at work"),
+        ("TemporaryRedirect", OURS, "the bucket is new"),
+        ("RequestExpired", OURS, "check the clock of this machine"),
+        ("InvalidPayer", OURS, "disabled all access to it"),
+        ("NoSuchBucket", OURS, "there is no bucket ours; asked as region us-east-1"),
+        ("NotSignedUp", OURS, "not signed up for S3"),
         ("InvalidObjectState", OURS, "archived; restore it, then `billstream quarantine reload`"),
         ("InvalidRequest", OURS, "SSE-C"),
         ("AccessDenied", FOREIGN, "the bucket ours is not ours (BILLSTREAM_BUCKET is another)"),
@@ -99,6 +175,58 @@ def test_refused_credentials_are_fatal_for_sqs_too() -> None:
     for code in ("ExpiredToken", "InvalidClientTokenId"):
         assert isinstance(refused_by_sqs(refusal(code, 403), "receiving"), Fatal)
     assert isinstance(refused_by_sqs(refusal("RequestThrottled", 403), "receiving"), ServiceUnavailable)
+
+
+# SQS's documented errors, in both of the forms in which they arrive, with words of the advice.
+OF_SQS: list[tuple[str, type[BillstreamError], str]] = [
+    ("KmsAccessDenied", Fatal, "Grant kms:Decrypt"),
+    ("KMS.AccessDeniedException", Fatal, "Grant kms:Decrypt"),
+    ("KmsDisabled", Fatal, "is disabled: enable it"),
+    ("KMS.DisabledException", Fatal, "is disabled: enable it"),
+    ("KmsInvalidKeyUsage", Fatal, "is not one for encryption"),
+    ("KMS.InvalidKeyUsageException", Fatal, "is not one for encryption"),
+    ("KmsInvalidState", Fatal, "pending deletion"),
+    ("KMS.KMSInvalidStateException", Fatal, "pending deletion"),
+    ("KmsNotFound", Fatal, "does not exist: set another key"),
+    ("KMS.NotFoundException", Fatal, "does not exist: set another key"),
+    ("KmsOptInRequired", Fatal, "sign up for it"),
+    ("KMS.OptInRequired", Fatal, "sign up for it"),
+    ("KmsANewOne", Fatal, "kms:Decrypt"),
+    ("KmsThrottled", ServiceUnavailable, "KmsThrottled"),
+    ("KMS.ThrottlingException", ServiceUnavailable, "KMS.ThrottlingException"),
+    ("OverLimit", ServiceUnavailable, "too many messages are in flight"),
+    ("RequestThrottled", ServiceUnavailable, "RequestThrottled"),
+    ("ANewOne", ServiceUnavailable, "ANewOne"),
+    ("AccessDenied", Fatal, "Grant sqs:ReceiveMessage"),
+    ("InvalidAddress", Fatal, "Correct BILLSTREAM_QUEUE_URL"),
+    ("InvalidSecurity", Fatal, "credentials"),
+    ("UnsupportedOperation", Fatal, "a standard queue"),
+    ("QueueDoesNotExist", Fatal, "Check BILLSTREAM_QUEUE_URL, AWS_REGION"),
+    ("AWS.SimpleQueueService.NonExistentQueue", Fatal, "Check BILLSTREAM_QUEUE_URL, AWS_REGION"),
+]
+
+
+@pytest.mark.parametrize(("code", "kind", "words"), OF_SQS)
+def test_a_refusal_of_sqs_says_what_to_do(code: str, kind: type[BillstreamError], words: str) -> None:
+    where = described("https://sqs.eu-west-1.amazonaws.com/123456789012/bills")
+    found = refused_by_sqs(refusal(code, 400), "receiving", where=where)
+    assert isinstance(found, kind)
+    assert words in str(found)
+    assert "init --aws" not in str(found)
+    if kind is Fatal and code != "InvalidSecurity":
+        assert "the queue bills (region eu-west-1, account 123456789012)" in str(found)
+
+
+def test_credentials_that_cannot_be_renewed_are_waited_for() -> None:
+    for error in (
+        CredentialRetrievalError(provider="custom-process", error_msg="sts: timeout"),
+        SSOTokenLoadError(error_msg="expired"),
+    ):
+        assert isinstance(unanswered(error, "GET"), ServiceUnavailable)
+    answer: Any = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    of_the_role = ClientError(answer, "AssumeRole")
+    assert isinstance(translated(of_the_role, "GET s3://ours/k", "ours", OURS), ServiceUnavailable)
+    assert isinstance(refused_by_sqs(of_the_role, "receiving"), ServiceUnavailable)
 
 
 class TornOff:

@@ -1,0 +1,33 @@
+"""AWS: one session a process, its clients, what their errors mean, and the same endpoints for DuckDB's S3 client."""
+
+from billstream.common.aws.access import AwsAccess, s3_access
+from billstream.common.aws.errors import (
+    CREDENTIALS_REFUSED,
+    NO_ANSWER,
+    SET_CREDENTIALS,
+    TRUST,
+    credentials_refused,
+    not_renewed,
+    unanswered,
+)
+from billstream.common.aws.place import account, region_of, whereabouts
+from billstream.common.aws.session import DEFAULT_REGION, renew, s3_client, sqs_client
+
+__all__ = [
+    "CREDENTIALS_REFUSED",
+    "DEFAULT_REGION",
+    "NO_ANSWER",
+    "SET_CREDENTIALS",
+    "TRUST",
+    "AwsAccess",
+    "account",
+    "credentials_refused",
+    "not_renewed",
+    "region_of",
+    "renew",
+    "s3_access",
+    "s3_client",
+    "sqs_client",
+    "unanswered",
+    "whereabouts",
+]
