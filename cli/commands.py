@@ -76,18 +76,23 @@ app = typer.Typer(
 
 
 def run(stop: Stop | None) -> None:
-    """Run the command of the command line; an error of ours becomes one sentence on standard error and exit code 1.
+    """Run the command of the command line; an error becomes a sentence on standard error and the exit code of its kind.
 
     Args:
-        stop: the stop that listens for signals already, if there is one.
+        stop: the stop that listens for signals already, if there is one. Only services have one.
     """
     mask_tracebacks()
     try:
         app(obj=stop)
-    except BillstreamError as error:
-        from billstream.cli.terminal import failure  # noqa: PLC0415 - `--help` needs no rich
+    except (BillstreamError, OSError) as error:
+        from billstream.cli.ending import told  # noqa: PLC0415 - `--help` needs no rich
 
-        failure(str(error))
+        sys.exit(told(error, service=stop is not None))
+    except Exception as error:
+        from billstream.cli.ending import log_bug  # noqa: PLC0415 - as above
+
+        if stop is None or not log_bug(error):
+            raise
         sys.exit(1)
     except Exception:
         mask_tracebacks()  # again: typer has put a hook of its own there

@@ -13,6 +13,7 @@ from billstream.common.lake import Lake
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
+from billstream.common.variables import unknown_variables
 
 log = structlog.get_logger(__name__)
 
@@ -21,10 +22,13 @@ def settings_with_logs() -> Settings:
     """Return the settings of the environment, after setting up the logs accordingly.
 
     Raises:
-        Fatal: a variable is not valid.
+        Misconfigured: a variable is not valid.
     """
     settings = Settings.from_environment()
     configure_logs(settings)
+    # A warning only: whoever runs containers cannot always choose their environment.
+    for variable, nearest in unknown_variables(os.environ, Settings.model_fields).items():
+        log.warning("setting_unknown", variable=variable, nearest=nearest, consequence="it has no effect")
     return settings
 
 

@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from billstream.common.errors import Fatal, ServiceUnavailable
+from billstream.common.errors import Fatal, Misconfigured, ServiceUnavailable
 
 if TYPE_CHECKING:
     import boto3
@@ -62,7 +62,7 @@ _NOT_SET_UP = (
 
 def credentials_refused(doing: str, code: object) -> Fatal:
     """Return the error for a refusal whose code is one of `CREDENTIALS_REFUSED`."""
-    return Fatal(
+    return Misconfigured(
         f"{doing}: {code}. The AWS credentials are wrong or have expired. What is committed stays, and the rest "
         "follows after the next start. Check them with `aws sts get-caller-identity`, renew them, and start again."
     )
@@ -71,7 +71,7 @@ def credentials_refused(doing: str, code: object) -> Fatal:
 def unanswered(error: Exception, doing: str) -> ServiceUnavailable | Fatal:
     """Translate one of `NO_ANSWER`: the service did not answer, or there were no credentials to ask it with."""
     if isinstance(error, _NOT_SET_UP):
-        return Fatal(f"{doing}: {error}. {SET_CREDENTIALS}")
+        return Misconfigured(f"{doing}: {error}. {SET_CREDENTIALS}")
     return ServiceUnavailable(f"{doing}: {error}")
 
 
@@ -165,7 +165,7 @@ def s3_access() -> AwsAccess:
     session = _session()
     credentials = session.get_credentials()
     if credentials is None:
-        raise Fatal(f"The data path is on S3, but no AWS credentials were found. {SET_CREDENTIALS}")
+        raise Misconfigured(f"The data path is on S3, but no AWS credentials were found. {SET_CREDENTIALS}")
     # Those of a role expire, and DuckDB renews nothing: `Storage.prepare` asks again before each write.
     frozen = credentials.get_frozen_credentials()
     return AwsAccess(

@@ -13,7 +13,7 @@ from botocore.exceptions import (
 )
 
 from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused, unanswered
-from billstream.common.errors import BillstreamError, Fatal, ServiceUnavailable
+from billstream.common.errors import BillstreamError, Misconfigured, ServiceUnavailable
 
 # The permission each call needs, where it is not simply the call's own name.
 _PERMISSIONS = {
@@ -39,13 +39,13 @@ def _translate(error: ClientError, resource: str) -> BillstreamError:
     if code in _DENIED:
         # Most permissions are named like their calls; calls on queues have "Queue" in their names.
         permission = _PERMISSIONS.get(call, f"{'sqs' if 'Queue' in call else 's3'}:{call}")
-        return Fatal(
+        return Misconfigured(
             f"AWS denied a call on {resource}: the credentials in use need the permission {permission} "
             f"for it, or it belongs to another account. ({error})"
         )
     if code in _BUSY or status >= _SERVER_ERROR:
         return ServiceUnavailable(f"AWS could not answer about {resource} just now. ({error})")
-    return Fatal(f"AWS refused a call on {resource}. ({error})")
+    return Misconfigured(f"AWS refused a call on {resource}. ({error})")
 
 
 @contextmanager
@@ -65,4 +65,4 @@ def explained(resource: str) -> Iterator[None]:
     except (ConnectionError, HTTPClientError) as error:
         raise ServiceUnavailable(f"No answer about {resource}. ({error})") from error
     except BotoCoreError as error:
-        raise Fatal(f"The call on {resource} could not be made. ({error})") from error
+        raise Misconfigured(f"The call on {resource} could not be made. ({error})") from error

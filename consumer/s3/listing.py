@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, credentials_refused, unanswered
-from billstream.common.errors import Fatal, ServiceUnavailable
+from billstream.common.errors import Misconfigured, ServiceUnavailable
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import code_of, is_transient
 
@@ -74,11 +74,11 @@ class Bucket:
             if code in CREDENTIALS_REFUSED:
                 raise credentials_refused(doing, code) from error
             if code == "NoSuchBucket":
-                raise Fatal(
+                raise Misconfigured(
                     f"There is no bucket {self.name}, so nothing was listed. Set BILLSTREAM_BUCKET to the bucket "
                     "of the billing files."
                 ) from error
-            raise Fatal(
+            raise Misconfigured(
                 f"The bucket {self.name} cannot be listed: {code}. Grant the permission s3:ListBucket on it."
             ) from error
         except NO_ANSWER as error:

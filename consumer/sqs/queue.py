@@ -8,7 +8,7 @@ import structlog
 from botocore.exceptions import ClientError, ParamValidationError
 
 from billstream.common.aws import CREDENTIALS_REFUSED, NO_ANSWER, credentials_refused, unanswered
-from billstream.common.errors import Fatal, ServiceUnavailable
+from billstream.common.errors import Fatal, Misconfigured, ServiceUnavailable
 from billstream.common.settings import Settings
 from billstream.consumer.events import batches
 
@@ -192,15 +192,17 @@ def translated(error: Exception, doing: str, needs: str = _NEEDS) -> ServiceUnav
         needs: the permissions to name if one of them is missing.
     """
     if isinstance(error, ParamValidationError):  # botocore sent no request, and never will with these values
-        return Fatal(f"{doing}: {error}. Check BILLSTREAM_QUEUE_URL and BILLSTREAM_QUEUE_NAME.")
+        return Misconfigured(f"{doing}: {error}. Check BILLSTREAM_QUEUE_URL and BILLSTREAM_QUEUE_NAME.")
     if not isinstance(error, ClientError):
         return unanswered(error, doing)
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code in _ABSENT:
-        return Fatal(f"{doing}: there is no such queue. Set BILLSTREAM_QUEUE_URL, or run `billstream init --aws`.")
+        return Misconfigured(
+            f"{doing}: there is no such queue. Set BILLSTREAM_QUEUE_URL, or run `billstream init --aws`."
+        )
     if code in CREDENTIALS_REFUSED:
         return credentials_refused(doing, code)
     if code in _DENIED:
-        return Fatal(f"{doing}: {code}. Grant {needs}, and start it again.")
+        return Misconfigured(f"{doing}: {code}. Grant {needs}, and start it again.")
     # Unknown codes too: to stop for a new kind of throttling would be worse than to try again.
     return ServiceUnavailable(f"{doing}: {code or error}")

@@ -1,0 +1,73 @@
+"""The end of a command that failed: the sentence, the line in a service's log, and the exit code."""
+
+import os
+from pathlib import Path
+
+import structlog
+
+from billstream.cli.terminal import failure
+from billstream.common.errors import BillstreamError
+from billstream.common.exits import exit_code_of
+from billstream.common.places import explained
+from billstream.common.runtime import configure_logs
+from billstream.common.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def told(error: BillstreamError | OSError, *, service: bool) -> int:
+    """Tell the operator of an error, and return the exit code.
+
+    Args:
+        error: what has ended the command.
+        service: its end also is the event `process_failed` in the log, at level error.
+
+    Raises:
+        OSError: it is about no file: a bug, which needs its traceback.
+    """
+    known = error if isinstance(error, BillstreamError) else _about_a_file(error)
+    code = int(exit_code_of(known))
+    if service:
+        _log_failure(str(known), code)
+    failure(str(known))
+    return code
+
+
+def log_bug(error: Exception) -> bool:
+    """Log an unknown exception with its traceback. Return False when there is no log yet, so that Python shows it."""
+    if not structlog.is_configured():
+        return False
+    log.error("process_failed", reason=str(error) or type(error).__name__, exit_code=1, exc_info=error)
+    return True
+
+
+def _about_a_file(error: OSError) -> BillstreamError:
+    if not isinstance(error.filename, str | bytes):
+        raise error
+    place = Path(os.fsdecode(error.filename))
+    return explained(error, place, "this command", _variable_of(place))
+
+
+def _variable_of(place: Path) -> str | None:
+    """Return the setting that names the folder in which a path is, None when no setting does."""
+    try:
+        settings = Settings.from_environment()
+    except BillstreamError:
+        return None
+    named = {
+        settings.home: "BILLSTREAM_HOME",
+        settings.spool: "BILLSTREAM_SPOOL_DIR",
+        settings.insights: "BILLSTREAM_INSIGHTS_DIR",
+        Path(settings.data_location): "BILLSTREAM_DATA_PATH",
+        settings.profiles_dir: "BILLSTREAM_PROFILES_DIR",
+        settings.exports_dir: "BILLSTREAM_EXPORTS_DIR",
+    }
+    around = [folder for folder in named if folder and place.absolute().is_relative_to(folder.absolute())]
+    return named[max(around, key=lambda folder: len(folder.parts))] if around else None
+
+
+def _log_failure(reason: str, code: int) -> None:
+    if not structlog.is_configured():
+        # The settings themselves are wrong: the log has its default form.
+        configure_logs(Settings.model_construct())
+    log.error("process_failed", reason=reason, exit_code=code)
