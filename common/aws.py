@@ -7,7 +7,7 @@ resolves it; else AWS itself.
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.config import Config
@@ -153,6 +153,17 @@ def sqs_client() -> "SQSClient":
         region_name=session.region_name or DEFAULT_REGION,
         endpoint_url=endpoint_url("sqs"),
         config=_config("sqs", read_timeout=30),
+    )
+
+
+def cloudwatch_client() -> Any:  # noqa: ANN401 - its types are not installed for one call
+    """Return a client for CloudWatch, for questions whose answer can be done without: it gives up after seconds."""
+    session = _session()
+    return session.client(
+        "cloudwatch",
+        region_name=session.region_name or DEFAULT_REGION,
+        endpoint_url=endpoint_url("cloudwatch"),
+        config=Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}),
     )
 
 

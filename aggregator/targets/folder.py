@@ -55,7 +55,8 @@ class FolderTarget:
         except OSError as error:
             if error.errno in _MAY_PASS:
                 raise Retryable(f"{cannot}: {error.strerror}.") from error
-            raise explained(error, self.folder, "the insights", "BILLSTREAM_INSIGHTS_DIR") from error
+            known = explained(error, self.folder, "the insights", "BILLSTREAM_INSIGHTS_DIR")
+            raise Misconfigured(f"{cannot}. {known}") from error
 
     def _make(self) -> None:
         """Make the folder for those who may read it, whatever the umask; one that exists keeps its mode."""

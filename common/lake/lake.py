@@ -291,7 +291,7 @@ class Lake:
                 apply_options(self._con)
         check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
         for migration in applied:
-            log.info("schema_migrated", version=migration.version, name=migration.name)
+            log.info("schema_migrated", schema_version=migration.version, name=migration.name)
 
     def _execute_all(self, statements: Sequence[str]) -> None:
         for statement in statements:
