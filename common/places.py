@@ -71,8 +71,11 @@ def prepare_folder(folder: Path, purpose: str, variable: str) -> None:
     with usable(folder, purpose, variable):
         make_private(folder)
         # Only an attempt tells: permissions do not know of read-only mounts, quotas and other rules.
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            error.filename = str(folder)  # and not that of the attempt
+            raise
 
 
 def make_private(folder: Path) -> None:

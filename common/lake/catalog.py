@@ -148,7 +148,9 @@ class SqliteCatalog:
         with usable(self.path, _PURPOSE, _VARIABLE):
             if self.path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
-            if self.path.exists() and not os.access(self.path, os.R_OK | (os.W_OK if writing else 0), effective_ids=True):
+            if self.path.exists() and not os.access(
+                self.path, os.R_OK | (os.W_OK if writing else 0), effective_ids=True
+            ):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.path))
 
     def install_guard(self, con: duckdb.DuckDBPyConnection, attach: Sequence[str]) -> None:
