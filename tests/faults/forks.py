@@ -4,6 +4,7 @@ import ctypes
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +30,13 @@ class Done:
         return self.out + self.err
 
 
-def run(folder: Path, *arguments: str, ordinary: bool = False, umask: int = 0o022, **environment: str) -> Done:
+def run(folder: Path, *arguments: str, env: Mapping[str, str], ordinary: bool = False, umask: int = 0o022) -> Done:
     """Run a command to its end; `folder` is for its output. To an ordinary one the modes of files apply."""
     out, err = folder / "stdout", folder / "stderr"
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        os._exit(_command(arguments, (out, err), environment, ordinary, umask))
+        os._exit(_command(arguments, (out, err), env, ordinary, umask))
     _, status = os.waitpid(child, 0)
     return Done(os.waitstatus_to_exitcode(status), out.read_text(), err.read_text())
 
@@ -57,14 +58,14 @@ def give_up_root() -> None:
 def _command(
     arguments: tuple[str, ...],
     outputs: tuple[Path, Path],
-    environment: dict[str, str],
+    env: Mapping[str, str],
     ordinary: bool,  # noqa: FBT001 - passed on
     umask: int,
 ) -> int:
     for number, path in zip((1, 2), outputs, strict=True):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
-    os.environ.update(environment)
+    os.environ.update(env)
     os.umask(umask)
     if ordinary:
         give_up_root()

@@ -107,7 +107,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("only root may give folders to another user")
     folder = tmp_path_factory.mktemp("site")
     (folder / "bill.csv").write_text(BILL)
-    loaded = run(folder, "load", str(folder / "bill.csv"), ordinary=True, BILLSTREAM_HOME=str(folder / "home"))
+    loaded = run(folder, "load", str(folder / "bill.csv"), ordinary=True, env={"BILLSTREAM_HOME": str(folder / "home")})
     assert loaded.code == 0, loaded.text
     return folder
 
@@ -145,7 +145,7 @@ def test_a_place_that_cannot_be_used_is_named_with_reason_and_remedy(
     if kind == "of another" and place in {"profiles", "exports"}:
         pytest.skip("they are only read")
     for command in some([name for name, places in WRITERS.items() if place in places], kind):
-        done = run(tmp_path, *words(command, site), ordinary=True, **environment(site, place, broken))
+        done = run(tmp_path, *words(command, site), ordinary=True, env=environment(site, place, broken))
         assert done.code == ExitCode.CONFIGURATION, (command, done)
         is_one_sentence(done)
         assert str(broken)[:200] in done.err, command
@@ -159,7 +159,7 @@ def test_a_place_that_cannot_be_used_is_named_with_reason_and_remedy(
 def test_a_command_that_reads_works_or_names_the_place(site: Path, tmp_path: Path, place: str, kind: str) -> None:
     broken = KINDS[kind](tmp_path)
     for command in some(READERS, kind):
-        done = run(tmp_path, *words(command, site), ordinary=True, **environment(site, place, broken))
+        done = run(tmp_path, *words(command, site), ordinary=True, env=environment(site, place, broken))
         assert "Traceback" not in done.text, command
         if command == "status":
             assert done.code == ExitCode.TROUBLE, done
@@ -188,7 +188,7 @@ def test_a_read_only_mount_is_named(site: Path, tmp_path: Path, place: str) -> N
     (tmp_path / "mounted").mkdir()
     with read_only(tmp_path / "mounted"):
         for command in some([name for name, places in WRITERS.items() if place in places], "closed"):
-            done = run(tmp_path, *words(command, site), **environment(site, place, tmp_path / "mounted"))
+            done = run(tmp_path, *words(command, site), env=environment(site, place, tmp_path / "mounted"))
             assert done.code == ExitCode.CONFIGURATION, (command, done)
             is_one_sentence(done)
             assert "Read-only file system" in done.err or "Run `billstream init`" in done.err, command
@@ -201,7 +201,7 @@ def test_a_full_disk_is_a_reason_to_try_again(
     monkeypatch.setattr("billstream.cli.opening.retries.patiently", lambda call, **_: call())
     with small_disk(tmp_path / "full", megabytes=1) as disk:
         disk.fill()
-        done = run(tmp_path, "load", str(site / "bill.csv"), **environment(site, place, disk.folder))
+        done = run(tmp_path, "load", str(site / "bill.csv"), env=environment(site, place, disk.folder))
         assert done.code == ExitCode.TRY_AGAIN, done
         is_one_sentence(done)
         assert "disk is full" in done.err
@@ -210,7 +210,7 @@ def test_a_full_disk_is_a_reason_to_try_again(
 def test_a_catalog_in_a_folder_that_can_hold_no_lock_ends_at_once(site: Path, tmp_path: Path) -> None:
     """Its name has room for the file and not for the lock beside it."""
     catalog = tmp_path / f"{'c' * 244}.sqlite"
-    done = run(tmp_path, "init", BILLSTREAM_HOME=str(site / "home"), BILLSTREAM_CATALOG=str(catalog))
+    done = run(tmp_path, "init", env={"BILLSTREAM_HOME": str(site / "home"), "BILLSTREAM_CATALOG": str(catalog)})
     assert done.code == ExitCode.CONFIGURATION, done
     assert "File name too long" in done.err
     assert not catalog.exists()
@@ -219,7 +219,9 @@ def test_a_catalog_in_a_folder_that_can_hold_no_lock_ends_at_once(site: Path, tm
 def test_a_folder_in_place_of_the_catalog_is_named(site: Path, tmp_path: Path) -> None:
     for command in ("init", "consume", "verify"):
         done = run(
-            tmp_path, *words(command, site), BILLSTREAM_HOME=str(site / "home"), BILLSTREAM_CATALOG=str(tmp_path)
+            tmp_path,
+            *words(command, site),
+            env={"BILLSTREAM_HOME": str(site / "home"), "BILLSTREAM_CATALOG": str(tmp_path)},
         )
         assert done.code == ExitCode.CONFIGURATION, (command, done)
         is_one_sentence(done)
@@ -239,8 +241,7 @@ def test_only_the_insights_are_readable_by_others(site: Path, tmp_path: Path, um
             tmp_path,
             *words(command, site),
             umask=umask,
-            BILLSTREAM_HOME=str(home),
-            BILLSTREAM_INSIGHTS_READERS=readers,
+            env={"BILLSTREAM_HOME": str(home), "BILLSTREAM_INSIGHTS_READERS": readers},
         )
         assert done.code == 0, done.text
     with Lake.open(Settings(home=home, threads=1)) as lake:
