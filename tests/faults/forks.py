@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billstream.cli import commands, main
+from billstream.common.stop import Stop
 
 # Loaded once, before the forks.
 from billstream.cli import aggregating, ingesting, looking, operating, quarantine  # noqa: F401  # isort: skip
@@ -30,13 +31,20 @@ class Done:
         return self.out + self.err
 
 
-def run(folder: Path, *arguments: str, env: Mapping[str, str], ordinary: bool = False, umask: int = 0o022) -> Done:
+def run(
+    folder: Path,
+    *arguments: str,
+    env: Mapping[str, str],
+    ordinary: bool = False,
+    umask: int = 0o022,
+    service: bool = False,
+) -> Done:
     """Run a command to its end; `folder` is for its output. To an ordinary one the modes of files apply."""
     out, err = folder / "stdout", folder / "stderr"
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        os._exit(_command(arguments, (out, err), env, ordinary, umask))
+        os._exit(_command(arguments, (out, err), env, ordinary, umask, service))
     _, status = os.waitpid(child, 0)
     return Done(os.waitstatus_to_exitcode(status), out.read_text(), err.read_text())
 
@@ -61,6 +69,7 @@ def _command(
     env: Mapping[str, str],
     ordinary: bool,  # noqa: FBT001 - passed on
     umask: int,
+    service: bool,  # noqa: FBT001 - as above
 ) -> int:
     for number, path in zip((1, 2), outputs, strict=True):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), number)
@@ -72,7 +81,7 @@ def _command(
     sys.argv = ["billstream", *arguments]
     try:
         os.umask(main.UMASK)
-        commands.run(None)
+        commands.run(Stop().install() if service else None)
     except SystemExit as end:
         return int(end.code or 0)
     except BaseException:  # noqa: BLE001 - as Python does at the end of a process
