@@ -9,7 +9,6 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from billstream.common.errors import BillstreamError
 from billstream.common.masking import mask_tracebacks
 from billstream.common.stop import Stop
 
@@ -84,19 +83,14 @@ def run(stop: Stop | None) -> None:
     mask_tracebacks()
     try:
         app(obj=stop)
-    except (BillstreamError, OSError) as error:
+    except Exception as error:
         from billstream.cli.ending import told  # noqa: PLC0415 - `--help` needs no rich
 
-        sys.exit(told(error, service=stop is not None))
-    except Exception as error:
-        from billstream.cli.ending import log_bug  # noqa: PLC0415 - as above
-
-        if stop is None or not log_bug(error):
-            raise
-        sys.exit(1)
-    except Exception:
         mask_tracebacks()  # again: typer has put a hook of its own there
-        raise
+        code = told(error, service=stop is not None)
+        if code is None:
+            raise
+        sys.exit(code)
 
 
 def _print_version(*, wanted: bool) -> None:

@@ -7,7 +7,7 @@ import structlog
 
 from billstream.cli.terminal import failure
 from billstream.common.errors import BillstreamError
-from billstream.common.exits import exit_code_of
+from billstream.common.exits import ExitCode, exit_code_of
 from billstream.common.places import explained
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
@@ -15,17 +15,19 @@ from billstream.common.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-def told(error: BillstreamError | OSError, *, service: bool) -> int:
-    """Tell the operator of an error, and return the exit code.
+def told(error: Exception, *, service: bool) -> int | None:
+    """Tell the operator of an error, and return the exit code; None for a bug, whose traceback Python has to show.
 
     Args:
         error: what has ended the command.
-        service: its end also is the event `process_failed` in the log, at level error.
-
-    Raises:
-        OSError: it is about no file: a bug, which needs its traceback.
+        service: its end also is the event `process_failed` in the log, at level error; a bug with its traceback.
     """
-    known = error if isinstance(error, BillstreamError) else _about_a_file(error)
+    known = _about_a_file(error) if isinstance(error, OSError) else error
+    if not isinstance(known, BillstreamError):
+        if service and structlog.is_configured():
+            log.error("process_failed", reason=str(error) or type(error).__name__, exit_code=1, exc_info=error)
+            return int(ExitCode.TROUBLE)
+        return None
     code = int(exit_code_of(known))
     if service:
         _log_failure(str(known), code)
@@ -33,17 +35,9 @@ def told(error: BillstreamError | OSError, *, service: bool) -> int:
     return code
 
 
-def log_bug(error: Exception) -> bool:
-    """Log an unknown exception with its traceback. Return False when there is no log yet, so that Python shows it."""
-    if not structlog.is_configured():
-        return False
-    log.error("process_failed", reason=str(error) or type(error).__name__, exit_code=1, exc_info=error)
-    return True
-
-
-def _about_a_file(error: OSError) -> BillstreamError:
+def _about_a_file(error: OSError) -> Exception:
     if not isinstance(error.filename, str | bytes):
-        raise error
+        return error
     place = Path(os.fsdecode(error.filename))
     return explained(error, place, "this command", _variable_of(place))
 

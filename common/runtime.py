@@ -13,9 +13,8 @@ from structlog.tracebacks import ExceptionDictTransformer
 from billstream.common.masking import masked
 from billstream.common.settings import LogFormat, Settings
 
-_OWN_WORDS = frozenset(
-    {"event", "level", "timestamp", "service", "version", "consumer_id"}
-)  # written by billstream alone
+# Written by billstream alone.
+_OWN_WORDS = frozenset({"event", "level", "timestamp", "service", "version", "consumer_id"})
 
 SERVICES = {"consume": "consumer", "aggregate": "aggregator"}
 """The commands that are services, with the names that they have in logs and ledger."""

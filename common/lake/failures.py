@@ -9,7 +9,15 @@ import re
 
 import duckdb
 
-from billstream.common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, Fatal, NoRoom, WriteConflict
+from billstream.common.errors import (
+    BillstreamError,
+    CatalogUnavailable,
+    ClaimRefused,
+    Fatal,
+    Misconfigured,
+    NoRoom,
+    WriteConflict,
+)
 from billstream.common.masking import masked
 
 CLAIM_REFUSED = "billstream: claim refused"
@@ -116,7 +124,7 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
         return ClaimRefused(f"{doing}: another consumer was first.")
     short = _shortened(text)
     if refusal := _refusal(_STATEMENT.sub("", text)):
-        return Fatal(f"{doing}: {refusal}")
+        return Misconfigured(f"{doing}: {refusal}")
     if _CONFLICT.search(text):
         return WriteConflict(f"{doing}: another writer was first. {short}")
     if _NO_ROOM.search(text):
