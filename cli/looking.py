@@ -61,7 +61,7 @@ def status(*, as_json: AsJson = False) -> None:
     settings = opening.settings_with_logs()
     try:
         with opening.opened_lake(settings, read_only=True) as lake:
-            state = replace(read_status(lake, None, None), queue_expected=queue_expected(settings, lake))
+            state = replace(read_status(lake, None, None), queue_expected=queue_expected(settings))
     except BillstreamError as error:
         state = without_lake(settings, str(error))
     state = state.with_queue(read_queue(settings))

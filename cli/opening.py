@@ -9,6 +9,7 @@ import typer
 
 from billstream.cli.settings_table import current
 from billstream.common import retries
+from billstream.common.errors import Fatal, Misconfigured
 from billstream.common.lake import Lake
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
@@ -51,8 +52,18 @@ def opened_lake(settings: Settings, *, create: bool = False, read_only: bool = F
         Fatal: there is no lake, or its schema is not this version's.
         CatalogUnavailable: no answer for two minutes.
     """
-    with retries.patiently(lambda: Lake.open(settings, create=create, read_only=read_only)) as lake:
+    with retries.patiently(lambda: _opened(settings, create=create, read_only=read_only)) as lake:
         yield lake
+
+
+def _opened(settings: Settings, *, create: bool, read_only: bool) -> Lake:
+    """Open the lake; what a server refuses at the door, such as a password or a privilege, is configuration."""
+    try:
+        return Lake.open(settings, create=create, read_only=read_only)
+    except Fatal as error:
+        if isinstance(error, Misconfigured) or not settings.catalog_url.strip().startswith("postgres"):
+            raise
+        raise Misconfigured(str(error)) from error
 
 
 def signals(context: typer.Context, settings: Settings) -> Stop:

@@ -1,5 +1,6 @@
 """The status of a billstream: consumer, lake and aggregator at one moment."""
 
+import os
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +12,20 @@ from billstream.common.lake.catalog import catalog_from_url
 from billstream.common.settings import Settings
 from billstream.common.statements import statement
 from billstream.consumer.decide.states import State
-from billstream.consumer.events import EXPORT_BUCKET, FILE_BUCKET
+from billstream.consumer.events import EXPORT_BUCKET
 from billstream.consumer.sqs.age import oldest_message_seconds
 from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.queue import Depth, find_queue
+
+_AWS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_ENDPOINT_URL",
+    "USE_LOCALSTACK",
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,7 @@ class Status:
     """The status at one moment; what could not be asked is None.
 
     `queue` is None when no queue is configured, or it does not answer; `lake_problem` is the reason why the lake is not
-    known. `queue_expected` is False for a lake that only `billstream load` has ever filled, without a queue in the
-    settings.
+    known. `queue_expected` is False where neither the settings nor the environment know of a queue.
     """
 
     catalog: str
@@ -143,11 +153,13 @@ def without_lake(settings: Settings, problem: str) -> Status:
     return Status(**{**counts, **known, "lake_problem": problem})  # type: ignore[arg-type]
 
 
-def queue_expected(settings: Settings, lake: Lake) -> bool:
-    """Return whether there should be a queue: the settings name one, or objects of a bucket have been loaded."""
-    if {"queue_url", "queue_name", "bucket", "buckets"} & settings.model_fields_set:
-        return True
-    return bool(lake.rows(statement(__name__, "status_objects"), [EXPORT_BUCKET, FILE_BUCKET]))
+def queue_expected(settings: Settings) -> bool:
+    """Return whether there should be a queue: the settings name one, or the environment is set up for AWS.
+
+    A lake on a laptop that only `billstream load` fills has neither.
+    """
+    named = {"queue_url", "queue_name", "bucket", "buckets"} & settings.model_fields_set
+    return bool(named) or any(os.environ.get(name) for name in _AWS)
 
 
 def read_refresh(lake: Lake) -> Refresh | None:

@@ -62,7 +62,7 @@ _NOT_SET_UP = (
 
 def credentials_refused(doing: str, code: object) -> Fatal:
     """Return the error for a refusal whose code is one of `CREDENTIALS_REFUSED`."""
-    return Misconfigured(
+    return Fatal(
         f"{doing}: {code}. The AWS credentials are wrong or have expired. What is committed stays, and the rest "
         "follows after the next start. Check them with `aws sts get-caller-identity`, renew them, and start again."
     )

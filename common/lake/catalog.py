@@ -5,23 +5,22 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
-from filelock import FileLock, Timeout
 
-from billstream.common.errors import CatalogUnavailable, Misconfigured
+from billstream.common.errors import Misconfigured
+from billstream.common.lake.only_writer import only_writer
 from billstream.common.lake.postgres_url import FORM, SCHEMES, PostgresUrl, read_url
 from billstream.common.places import prepare_folder, usable
 
 METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database of `lake`
 GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
-LOCK_SECONDS = 60
 BUSY_MILLISECONDS = 10_000
 PASSWORD = "<password>"  # noqa: S105 - stands for one in a printed statement
 
@@ -179,26 +178,9 @@ class SqliteCatalog:
             [METADATA, _sql(f"{query}.sqlite.sql"), json.dumps(list(digests))],
         ).fetchall()
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Return a lock for one writer at a time: SQLite sometimes refuses a second one, whatever its busy time-out.
-
-        Raises:
-            CatalogUnavailable: another process has been writing for a minute.
-            Misconfigured: the folder of the catalog can hold no lock.
-        """
-        lock = FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS)
-        try:
-            with usable(Path(lock.lock_file), _PURPOSE, _VARIABLE):
-                lock.acquire()
-        except Timeout:
-            raise CatalogUnavailable(
-                f"{self.path}.lock has been held by another billstream process for {LOCK_SECONDS} seconds."
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def writing(self) -> AbstractContextManager[None]:
+        """Return the lock for one writer at a time; see `only_writer`."""
+        return only_writer(self.path)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from billstream.common.errors import (
     CatalogUnavailable,
     ClaimRefused,
     Fatal,
-    Misconfigured,
     NoRoom,
     WriteConflict,
 )
@@ -124,7 +123,7 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
         return ClaimRefused(f"{doing}: another consumer was first.")
     short = _shortened(text)
     if refusal := _refusal(_STATEMENT.sub("", text)):
-        return Misconfigured(f"{doing}: {refusal}")
+        return Fatal(f"{doing}: {refusal}")
     if _CONFLICT.search(text):
         return WriteConflict(f"{doing}: another writer was first. {short}")
     if _NO_ROOM.search(text):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused
-from billstream.common.errors import Fatal, Misconfigured, ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.errors import Fatal, ObjectMissing, Poison, ServiceUnavailable
 
 MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 DELETE_MARKER = frozenset({"405", "MethodNotAllowed"})
@@ -94,7 +94,7 @@ def translated(  # noqa: PLR0911 - a table of cases
             f"Grant the consumer s3:GetObject on it, {_RELOAD}; or stop its notifications to this queue."
         )
     # Unknown codes too: to go on would quarantine one object after another for a missing permission.
-    return Misconfigured(
+    return Fatal(
         f"{problem}. The object was not loaded, and its message returns to the queue. Check the permissions "
         "s3:GetObject, s3:GetObjectVersion, and kms:Decrypt if objects are encrypted with a KMS key. "
         "Without s3:ListBucket S3 answers the same for an object that does not exist."
@@ -104,7 +104,7 @@ def translated(  # noqa: PLR0911 - a table of cases
 def _bucket_error(problem: str, code: str, bucket: str, ownership: Ownership) -> Poison | Fatal:
     what = "there is no such bucket" if code in _NO_BUCKET else "the bucket is in another region or partition of AWS"
     if ownership.is_ours(bucket):
-        return Misconfigured(f"{problem}: {what}. Check BILLSTREAM_BUCKET, AWS_REGION and AWS_ENDPOINT_URL.")
+        return Fatal(f"{problem}: {what}. Check BILLSTREAM_BUCKET, AWS_REGION and AWS_ENDPOINT_URL.")
     # A notification names it, and nobody has configured it: one message with a wrong name must not stop the process.
     return Poison(f"{problem}: {what}. Correct what sends its notifications, or the access to it, {_RELOAD}.")
 
