@@ -30,7 +30,7 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     Raises:
         Fatal: to continue would be wrong.
     """
-    publisher, target = Publisher(lake), FolderTarget(settings.insights)
+    publisher, target = Publisher(lake), FolderTarget(settings.insights, settings.insights_readers)
     while True:
         try:
             lake.reconnect_if_lost()

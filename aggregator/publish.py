@@ -70,5 +70,5 @@ def publish(lake: Lake, settings: Settings, report: RefreshReport | None = None,
         Retryable: the lake does not answer, or the folder cannot be written at the moment.
         Fatal: the folder may not be written, or there has been no refresh yet.
     """
-    published = Publisher(lake).publish(FolderTarget(settings.insights), report, force=force)
+    published = Publisher(lake).publish(FolderTarget(settings.insights, settings.insights_readers), report, force=force)
     return settings.insights if published else None

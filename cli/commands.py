@@ -9,7 +9,6 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from billstream.common.errors import BillstreamError
 from billstream.common.masking import mask_tracebacks
 from billstream.common.stop import Stop
 
@@ -76,22 +75,22 @@ app = typer.Typer(
 
 
 def run(stop: Stop | None) -> None:
-    """Run the command of the command line; an error of ours becomes one sentence on standard error and exit code 1.
+    """Run the command of the command line; an error becomes a sentence on standard error and the exit code of its kind.
 
     Args:
-        stop: the stop that listens for signals already, if there is one.
+        stop: the stop that listens for signals already, if there is one. Only services have one.
     """
     mask_tracebacks()
     try:
         app(obj=stop)
-    except BillstreamError as error:
-        from billstream.cli.terminal import failure  # noqa: PLC0415 - `--help` needs no rich
+    except Exception as error:
+        from billstream.cli.ending import told  # noqa: PLC0415 - `--help` needs no rich
 
-        failure(str(error))
-        sys.exit(1)
-    except Exception:
         mask_tracebacks()  # again: typer has put a hook of its own there
-        raise
+        code = told(error, service=stop is not None)
+        if code is None:
+            raise
+        sys.exit(code)
 
 
 def _print_version(*, wanted: bool) -> None:

@@ -14,6 +14,7 @@ from billstream.cli.terminal import examples, out, shown
 from billstream.common import aws as aws_clients
 from billstream.common import retries
 from billstream.common.lake.moved import record_moved_data
+from billstream.common.outputs import refuse_feedback
 from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.consumer.provision import set_up_aws
 
@@ -39,6 +40,7 @@ def init(
     once with --data-moved: it checks that every file of the lake is there, and records the place in the catalog.
     """
     settings = opening.settings_with_logs()
+    refuse_feedback(settings)
     if data_moved:
         retries.patiently(lambda: record_moved_data(settings))
     if aws:
@@ -60,6 +62,7 @@ def consume(
     number of consumers may run at once.
     """
     settings = opening.settings_with_logs()
+    refuse_feedback(settings)
     stop = opening.signals(context, settings)
     patience = retries.COMMAND_SECONDS if drain else math.inf
     # Loading the code takes a second: a signal may have come before there was anything to stop.
@@ -84,6 +87,7 @@ def load(
     nothing. In folders, files that match BILLSTREAM_INCLUDE are loaded. Exit code 1 if a file could not be loaded.
     """
     settings = opening.settings_with_logs()
+    refuse_feedback(settings)
     files = find_files(paths, settings, wiring.layouts(settings))
     with (
         opening.opened_lake(settings, create=True) as lake,

@@ -1,6 +1,7 @@
 """The commands that only look: at the rows, the way to them, the state of the pipeline and its settings."""
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,8 +10,10 @@ from billstream.cli import opening, report
 from billstream.cli.output import Format, write_result
 from billstream.cli.query import read_only
 from billstream.cli.settings_table import markdown
-from billstream.cli.status import queue_depth, read_status
+from billstream.cli.status import queue_expected, read_queue, read_status, without_lake
 from billstream.cli.terminal import AsJson, examples, out, write_json
+from billstream.common.errors import BillstreamError
+from billstream.common.exits import ExitCode
 from billstream.common.lake.connect import connect_sql
 
 app = typer.Typer(rich_markup_mode=None)
@@ -52,15 +55,22 @@ def connect() -> None:
 def status(*, as_json: AsJson = False) -> None:
     """Show queue depth, ledger states and lag.
 
-    Also counts active loads, rows and rejected rows, and shows how far the aggregates are behind.
+    Also counts active loads, rows, rejected rows and dead letters, and shows how far the aggregates are behind. Exit
+    code 1 if the queue or the catalog could not be asked.
     """
     settings = opening.settings_with_logs()
-    with opening.opened_lake(settings, read_only=True) as lake:
-        state = read_status(lake, *queue_depth(settings))
+    try:
+        with opening.opened_lake(settings, read_only=True) as lake:
+            state = replace(read_status(lake, None, None), queue_expected=queue_expected(settings))
+    except BillstreamError as error:
+        state = without_lake(settings, str(error))
+    state = state.with_queue(read_queue(settings))
     if as_json:
         write_json(state.as_json())
     else:
         report.status(out, state)
+    if not state.fine:
+        raise typer.Exit(ExitCode.TROUBLE)
 
 
 @app.command("settings", epilog=examples("billstream settings", "billstream settings --markdown"))

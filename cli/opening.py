@@ -9,11 +9,12 @@ import typer
 
 from billstream.cli.settings_table import current
 from billstream.common import retries
-from billstream.common.errors import BillstreamError, Stopped
+from billstream.common.errors import Fatal, Misconfigured, Stopped
 from billstream.common.lake import Lake
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
+from billstream.common.variables import unknown_variables
 
 STARTING_SECONDS = 1.0
 """A process that has not begun its work has so many seconds to end by itself when it is told to."""
@@ -25,10 +26,13 @@ def settings_with_logs() -> Settings:
     """Return the settings of the environment, after setting up the logs accordingly.
 
     Raises:
-        Fatal: a variable is not valid.
+        Misconfigured: a variable is not valid.
     """
     settings = Settings.from_environment()
     configure_logs(settings)
+    # A warning only: whoever runs containers cannot always choose their environment.
+    for variable, nearest in unknown_variables(os.environ, Settings.model_fields).items():
+        log.warning("setting_unknown", variable=variable, nearest=nearest, consequence="it has no effect")
     return settings
 
 
@@ -40,7 +44,7 @@ def say_started(role: str, settings: Settings, lake: Lake) -> None:
 
 @contextmanager
 def service(role: str, stop: Stop) -> Iterator[None]:
-    """Run a service for the length of the block, and log how it ends: `process_ended`, or `process_failed` as an error.
+    """Run a service for the length of the block, and log that it ends in good order; a failure is logged at the edge.
 
     A stop that is requested before the work begins ends the process at once, also while it waits for a server: there is
     nothing to finish. `begins_work` says that there is, from then on.
@@ -51,10 +55,6 @@ def service(role: str, stop: Stop) -> Iterator[None]:
         yield
     except Stopped as stopped:
         log.info("process_stopped", role=role, reason=str(stopped))
-    except Exception as error:
-        reason = str(error) if isinstance(error, BillstreamError) else f"{type(error).__name__}: {error}"
-        log.error("process_failed", role=role, reason=reason)  # noqa: TRY400 - Python prints the traceback
-        raise
     _say_ended(role)
 
 
@@ -91,10 +91,20 @@ def opened_lake(
         Stopped: a stop was requested while there was no answer.
     """
     opening = retries.patiently(
-        lambda: Lake.open(settings, create=create, read_only=read_only), stop=stop, seconds=seconds
+        lambda: _opened(settings, create=create, read_only=read_only), stop=stop, seconds=seconds
     )
     with opening as lake:
         yield lake
+
+
+def _opened(settings: Settings, *, create: bool, read_only: bool) -> Lake:
+    """Open the lake; what a server refuses at the door, such as a password or a privilege, is configuration."""
+    try:
+        return Lake.open(settings, create=create, read_only=read_only)
+    except Fatal as error:
+        if isinstance(error, Misconfigured) or not settings.catalog_url.strip().startswith("postgres"):
+            raise
+        raise Misconfigured(str(error)) from error
 
 
 def signals(context: typer.Context, settings: Settings) -> Stop:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from billstream.cli.terminal import ELLIPSIS, console, plain, printable, shown
-from billstream.common.errors import Fatal
+from billstream.common.errors import WrongUsage
 
 MIN_WIDTH = 8  # characters of a column, however narrow the terminal is
 
@@ -53,7 +53,7 @@ def write_result(result: pa.Table, form: Format) -> None:
 
 def _write_binary(result: pa.Table, form: Format) -> None:
     if sys.stdout.isatty():
-        raise Fatal(f"--format {form.value} writes bytes: redirect standard output to a file.")
+        raise WrongUsage(f"--format {form.value} writes bytes: redirect standard output to a file.")
     sink = pa.BufferOutputStream()
     if form is Format.PARQUET:
         pq.write_table(result, sink)

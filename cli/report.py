@@ -75,15 +75,34 @@ def refresh(out: Console, report: "RefreshReport", values: Settings) -> None:
 
 def status(out: Console, state: Status) -> None:
     """Show the status."""
-    # A queue that does not answer is a line of the status, not its end: it is needed most when something is broken.
-    queue = state.queue_problem or "not configured"
-    if depth := state.queue:
-        queue = f"{depth.visible:,} waiting, {depth.in_flight:,} in flight, {depth.delayed:,} delayed"
     counts = table()
     add_row(counts, "catalog", state.catalog)
     add_row(counts, "data", state.data_path)
-    add_row(counts, "snapshot", str(state.snapshot_id))
+    # What does not answer is a line of the status, not its end: a status is needed most when something is broken.
+    if state.lake_problem is None:
+        _lake(counts, state)
+    else:
+        add_row(counts, "lake", state.lake_problem)
+    _queue(counts, state)
+    out.print(counts)
+
+
+def _queue(counts: Table, state: Status) -> None:
+    queue = state.queue_problem or "not configured"
+    if depth := state.queue:
+        queue = f"{depth.visible:,} waiting, {depth.in_flight:,} in flight, {depth.delayed:,} delayed"
     add_row(counts, "queue", queue)
+    add_row(counts, "queue URL", state.queue_url or "unknown")
+    add_row(counts, "region", state.region or "unknown")
+    if state.queue is not None:
+        age = state.oldest_message_seconds
+        add_row(counts, "oldest message", "unknown" if age is None else f"{age:,.0f} s old")
+        letters = state.dead_letter_problem or (None if state.dead_letters is None else f"{state.dead_letters:,}")
+        add_row(counts, "dead letters", letters or "unknown")
+
+
+def _lake(counts: Table, state: Status) -> None:
+    add_row(counts, "snapshot", str(state.snapshot_id))
     for label, count in state.ledger.items():
         add_row(counts, f"ledger: {label}", f"{count:,}")
     add_row(counts, "active loads", f"{state.active_loads:,}")
@@ -95,7 +114,6 @@ def status(out: Console, state: Status) -> None:
         add_row(counts, "parts awaiting their manifest", awaiting)
     add_row(counts, "newest ledger entry", utc(state.newest_entry) if state.newest_entry else "none yet")
     add_row(counts, "aggregates", _aggregates(state))
-    out.print(counts)
 
 
 def settings(out: Console, values: Settings) -> None:

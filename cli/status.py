@@ -1,17 +1,31 @@
 """The status of a billstream: consumer, lake and aggregator at one moment."""
 
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from billstream.common import aws
 from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
+from billstream.common.lake.catalog import catalog_from_url
 from billstream.common.settings import Settings
 from billstream.common.statements import statement
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import EXPORT_BUCKET
+from billstream.consumer.sqs.age import oldest_message_seconds
+from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.queue import Depth, find_queue
+
+_AWS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_ENDPOINT_URL",
+    "USE_LOCALSTACK",
+)
 
 
 @dataclass(frozen=True)
@@ -25,23 +39,73 @@ class Refresh:
 
 
 @dataclass(frozen=True)
+class QueueStatus:
+    """The queue at one moment; what could not be asked is None.
+
+    `problem` is the reason why the depth is unknown, `dead_letter_problem` that for the dead-letter queue. The age is
+    that of the oldest message in seconds.
+    """
+
+    url: str | None = None
+    region: str | None = None
+    depth: Depth | None = None
+    oldest_message_seconds: float | None = None
+    dead_letter_url: str | None = None
+    dead_letters: int | None = None
+    problem: str | None = None
+    dead_letter_problem: str | None = None
+
+
+@dataclass(frozen=True)
 class Status:
-    """The status at one moment. `queue` is None when no queue is configured, or it does not answer."""
+    """The status at one moment; what could not be asked is None.
+
+    `queue` is None when no queue is configured, or it does not answer; `lake_problem` is the reason why the lake is not
+    known. `queue_expected` is False where neither the settings nor the environment know of a queue.
+    """
 
     catalog: str
     data_path: str
-    snapshot_id: int
+    snapshot_id: int | None
     ledger: dict[str, int]
-    active_loads: int
-    active_rows: int
-    rejected_rows: int
-    active_deliveries: int
-    parts_awaiting_manifest: int
+    active_loads: int | None
+    active_rows: int | None
+    rejected_rows: int | None
+    active_deliveries: int | None
+    parts_awaiting_manifest: int | None
     oldest_awaiting: datetime | None
     newest_entry: datetime | None
     refresh: Refresh | None
     queue: Depth | None
     queue_problem: str | None
+    queue_expected: bool = True
+    queue_url: str | None = None
+    region: str | None = None
+    oldest_message_seconds: float | None = None
+    dead_letter_url: str | None = None
+    dead_letters: int | None = None
+    dead_letter_problem: str | None = None
+    lake_problem: str | None = None
+
+    @property
+    def fine(self) -> bool:
+        """Return whether everything could be asked; a queue only where one is expected."""
+        queue_known = self.queue is not None and self.dead_letter_problem is None
+        return self.lake_problem is None and (queue_known or not self.queue_expected)
+
+    def with_queue(self, found: QueueStatus) -> "Status":
+        """Return this status with what is known of the queue."""
+        return replace(
+            self,
+            queue=found.depth,
+            queue_problem=found.problem,
+            queue_url=found.url,
+            region=found.region,
+            oldest_message_seconds=found.oldest_message_seconds,
+            dead_letter_url=found.dead_letter_url,
+            dead_letters=found.dead_letters,
+            dead_letter_problem=found.dead_letter_problem,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as plain values."""
@@ -77,6 +141,27 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
     )
 
 
+def without_lake(settings: Settings, problem: str) -> Status:
+    """Return the status of a lake that could not be asked, and the reason.
+
+    Raises:
+        Misconfigured: the settings name no lake.
+    """
+    catalog = catalog_from_url(settings.catalog_url).description
+    counts = dict.fromkeys(field.name for field in fields(Status))
+    known = {"catalog": catalog, "data_path": settings.data_location, "ledger": {}, "queue_expected": True}
+    return Status(**{**counts, **known, "lake_problem": problem})  # type: ignore[arg-type]
+
+
+def queue_expected(settings: Settings) -> bool:
+    """Return whether there should be a queue: the settings name one, or the environment is set up for AWS.
+
+    A lake on a laptop that only `billstream load` fills has neither.
+    """
+    named = {"queue_url", "queue_name", "bucket", "buckets"} & settings.model_fields_set
+    return bool(named) or any(os.environ.get(name) for name in _AWS)
+
+
 def read_refresh(lake: Lake) -> Refresh | None:
     """Return the newest refresh of the aggregates, None before the first."""
     found = lake.rows(statement(__name__, "status_refresh"))
@@ -87,9 +172,19 @@ def read_refresh(lake: Lake) -> Refresh | None:
     return Refresh(snapshot_id, refreshed_at, behind, round(seconds, 1))
 
 
-def queue_depth(settings: Settings) -> tuple[Depth | None, str | None]:
-    """Return the queue's depth, or the reason why it is unknown: a status is needed most when something is broken."""
+def read_queue(settings: Settings) -> QueueStatus:
+    """Return what is known of the queue, and why the rest is not: a status is needed most when something is broken."""
+    found = QueueStatus(url=settings.queue_url)
     try:
-        return find_queue(aws.sqs_client(), settings).depth(), None
+        client = aws.sqs_client()
+        found = replace(found, region=client.meta.region_name)
+        queue = find_queue(client, settings)
+        found = replace(found, url=queue.url, depth=queue.depth())
     except BillstreamError as error:
-        return None, str(error)
+        return replace(found, problem=str(error))
+    found = replace(found, oldest_message_seconds=oldest_message_seconds(aws.cloudwatch_client(), queue.url))
+    try:
+        dead = DeadLetterQueue.of(queue, client)
+        return replace(found, dead_letter_url=dead.url, dead_letters=dead.count())
+    except BillstreamError as error:
+        return replace(found, dead_letter_problem=str(error))

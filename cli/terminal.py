@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from billstream.common.exits import ExitCode
 from billstream.common.masking import masked
 from billstream.common.stop import Stop
 from billstream.common.texts import decimal_text
@@ -24,9 +25,6 @@ PATIENCE_SECONDS = 3600.0
 """Seconds that an open micro-batch may take once a command was told to end; no other process would finish it."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-INTERRUPTED = 130
-"""The exit code of a command that Ctrl-C has ended early, as in shells."""
 
 WIDE = 10_000
 """Columns of an output that is not a terminal: its reader folds it later, or greps it line by line."""
@@ -114,8 +112,8 @@ def interruptible() -> Stop:
 def exit_code(stop: Stop, *, fine: bool) -> int:
     """Return 0 when all is well, 1 when something is left to do, 130 when the command was ended early."""
     if stop.requested:
-        return INTERRUPTED
-    return 0 if fine else 1
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK if fine else ExitCode.TROUBLE
 
 
 # -- texts of strangers -------------------------------------------------------------------------------------

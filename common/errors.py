@@ -34,6 +34,10 @@ class Misconfigured(Fatal):
     """A setting, a folder or a permission has to be changed before any attempt can succeed; nothing was changed."""
 
 
+class WrongUsage(Fatal):
+    """The command line asks for what cannot be; nothing was done."""
+
+
 class WriteConflict(Retryable):
     """Another writer changed the same lake tables first. Redo the whole unit, the ledger look-up included."""
 

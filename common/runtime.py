@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import structlog
@@ -12,7 +13,11 @@ from structlog.tracebacks import ExceptionDictTransformer
 from billstream.common.masking import masked
 from billstream.common.settings import LogFormat, Settings
 
-_OWN_WORDS = frozenset({"event", "level", "timestamp"})  # written by billstream alone
+# Written by billstream alone.
+_OWN_WORDS = frozenset({"event", "level", "timestamp", "service", "version", "consumer_id"})
+
+SERVICES = {"consume": "consumer", "aggregate": "aggregator"}
+"""The commands that are services, with the names that they have in logs and ledger."""
 
 
 def process_name(role: str) -> str:
@@ -20,8 +25,17 @@ def process_name(role: str) -> str:
     return f"{role}@{socket.gethostname()}:{os.getpid()}"
 
 
+def service_name() -> str:
+    """Return what this process is: `consumer`, `aggregator`, or the name of its command."""
+    command = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "billstream")
+    return SERVICES.get(command, command)
+
+
 def configure_logs(settings: Settings) -> None:
-    """Send structured log events to standard error: JSON for machines, coloured lines for a terminal."""
+    """Send structured log events to standard error: JSON for machines, coloured lines for a terminal.
+
+    Each has `service`, `version` and `consumer_id`, which is also in the ledger.
+    """
     as_json = settings.log_format is LogFormat.JSON or (
         settings.log_format is LogFormat.AUTO and not sys.stderr.isatty()
     )
@@ -33,6 +47,7 @@ def configure_logs(settings: Settings) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _of_this_process(),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
@@ -63,3 +78,21 @@ def _masked(value: Any) -> Any:  # noqa: ANN401 - whatever an event has
     if isinstance(value, list | tuple):
         return [_masked(part) for part in value]
     return masked(str(value))
+
+
+def _of_this_process() -> structlog.types.Processor:
+    """Return a processor that adds the fields of this process; variables of a context would not reach every thread."""
+    service = service_name()
+    fields = {"service": service, "version": _version(), "consumer_id": process_name(service)}
+
+    def add(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        return {**fields, **event}
+
+    return add
+
+
+def _version() -> str:
+    try:
+        return version("billstream")
+    except PackageNotFoundError:  # the source is used without an installation
+        return "0+unknown"

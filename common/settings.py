@@ -13,7 +13,9 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Misconfigured
+from billstream.common.values import AnyCase, Bytes, DataPath, Folder, Memory, Seconds, WholeSeconds
+from billstream.common.variables import explanation
 
 MEBIBYTE = 1024 * 1024
 
@@ -31,6 +33,23 @@ class DuplicatePolicy(StrEnum):
     WARN = "warn"
     SKIP = "skip"
     LOAD = "load"
+
+
+class Readers(StrEnum):
+    """The accounts of this host, beside our own, that may read what is published."""
+
+    OWNER = "owner"
+    GROUP = "group"
+    EVERYONE = "everyone"
+
+
+class LogLevel(StrEnum):
+    """Least severe log events that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class LogFormat(StrEnum):
@@ -51,7 +70,7 @@ class Settings(BaseSettings):
         extra="ignore",
     )
 
-    home: Path = Field(
+    home: Folder = Field(
         Path("var"),
         description="Folder of a lake on one host; catalog, data, insights and spool are in it unless set "
         "separately. Example: `/var/lib/billstream`.",
@@ -62,27 +81,32 @@ class Settings(BaseSettings):
         "leaves out comes from PGPASSWORD and the like. Default: `catalog.sqlite` in the home. Example: "
         "`postgresql://user:password@host:5432/database?sslmode=require`.",
     )
-    data_path: str | None = Field(
+    data_path: DataPath | None = Field(
         None,
         description="Folder or S3 prefix of the lake's Parquet files; once it has some, move them and run `billstream "
         "init --data-moved` to change it. Default: `data` in the home. Example: `s3://lake/data/`.",
     )
-    insights_dir: Path | None = Field(
+    insights_dir: Folder | None = Field(
         None,
         description="Folder that the aggregator writes insights to. Default: `insights` in the home. Example: "
         "`/srv/www/insights`.",
     )
-    spool_dir: Path | None = Field(
+    insights_readers: AnyCase[Readers] = Field(
+        Readers.EVERYONE,
+        description="Accounts of this host that may read the insights, whatever the umask: `owner`, `group`, or "
+        "`everyone`, such as a web server; everything else that is written is for its owner alone. Example: `group`.",
+    )
+    spool_dir: Folder | None = Field(
         None,
         description="Local folder for objects that are being loaded; its content may be deleted at any time. "
         "Default: `spool` in the home. Example: `/scratch/billstream`.",
     )
-    profiles_dir: Path | None = Field(
+    profiles_dir: Folder | None = Field(
         None,
         description="Folder with profiles of your own (`*.toml`), tried before the built-in ones. Example: "
         "`/etc/billstream/profiles`.",
     )
-    exports_dir: Path | None = Field(
+    exports_dir: Folder | None = Field(
         None,
         description="Folder with export layouts of your own (`*.toml`), tried before the built-in ones. Example: "
         "`/etc/billstream/exports`.",
@@ -120,13 +144,13 @@ class Settings(BaseSettings):
         description="Comma-separated shell patterns for the keys of billing files; other objects are acknowledged "
         "and counted. Example: `exports/*.csv.gz`.",
     )
-    on_removed: RemovalPolicy = Field(
+    on_removed: AnyCase[RemovalPolicy] = Field(
         RemovalPolicy.RETRACT,
         description="Policy when an object is removed from the bucket: `retract` deletes its rows, `keep` keeps "
         "them. Example: `keep`.",
     )
 
-    on_duplicate_content: DuplicatePolicy = Field(
+    on_duplicate_content: AnyCase[DuplicatePolicy] = Field(
         DuplicatePolicy.WARN,
         description="Policy when another active object has the same content: `warn` loads it and logs a warning, "
         "`skip` does not load it, `load` loads it silently. Example: `skip`.",
@@ -145,7 +169,7 @@ class Settings(BaseSettings):
         "consumer holds when a batch has no object that can be loaded; `1` quarantines them. Example: `0.2`.",
     )
 
-    poll_seconds: int = Field(
+    poll_seconds: WholeSeconds = Field(
         5,
         ge=0,
         le=20,
@@ -154,12 +178,12 @@ class Settings(BaseSettings):
     batch_files: int = Field(
         200, ge=1, le=5000, description="Files after which a micro-batch is committed. Example: `50`."
     )
-    batch_bytes: int = Field(
+    batch_bytes: Bytes = Field(
         256 * MEBIBYTE,
         ge=1,
-        description="Bytes of objects after which a micro-batch is committed. Example: `67108864` for 64 MiB.",
+        description="Bytes of objects after which a micro-batch is committed. Example: `64MiB`.",
     )
-    batch_seconds: float = Field(
+    batch_seconds: Seconds = Field(
         2.0,
         gt=0,
         le=300,
@@ -174,37 +198,35 @@ class Settings(BaseSettings):
         "`billstream init --aws`. Example: `5`.",
     )
 
-    sweep_seconds: float = Field(
+    sweep_seconds: Seconds = Field(
         0,
         ge=0,
         description="Seconds between two sweeps of a running consumer, which find objects without a notification; "
         "`0` turns them off, and one consumer of a fleet is enough. Example: `86400`.",
     )
-    grace_seconds: float = Field(
+    grace_seconds: Seconds = Field(
         30.0,
         ge=0,
         description="Seconds to finish in-flight work after SIGTERM; unfinished messages return to the queue. "
         "Example: `10`.",
     )
-    aggregate_seconds: float = Field(
+    aggregate_seconds: Seconds = Field(
         15.0, gt=0, description="Seconds between two refreshes of aggregates and insights. Example: `300`."
     )
 
-    memory_limit: str = Field(
+    memory_limit: Memory = Field(
         "2GB",
-        pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$",
         description="Memory that DuckDB may use in one process, as a number with a unit. Example: `512MB`.",
     )
     threads: int = Field(
         0, ge=0, description="Threads that DuckDB may use in one process; `0` means one per core. Example: `4`."
     )
-    log_level: str = Field(
-        "info",
-        pattern="^(debug|info|warning|error)$",
+    log_level: AnyCase[LogLevel] = Field(
+        LogLevel.INFO,
         description="Least severe log events that are written: `debug`, `info`, `warning` or `error`. Example: "
         "`warning`.",
     )
-    log_format: LogFormat = Field(
+    log_format: AnyCase[LogFormat] = Field(
         LogFormat.AUTO,
         description="Format of log events: `json`, `console`, or `auto`, which is JSON unless standard error is a "
         "terminal. Example: `json`.",
@@ -248,8 +270,26 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    def includes(self, key: str) -> bool:
-        """Return whether a key is included: one of the patterns matches it, whatever the case of its letters."""
+    @cached_property
+    def data_bucket(self) -> tuple[str, str] | None:
+        """Return bucket and prefix of the data path; None where it is a folder."""
+        if not self.data_location.startswith("s3://"):
+            return None
+        bucket, _, prefix = self.data_location.removeprefix("s3://").partition("/")
+        return bucket, f"{prefix.strip('/')}/".lstrip("/")
+
+    def is_own(self, key: str, bucket: str) -> bool:
+        """Return whether an object is one of the lake's own files: it is below the data path."""
+        own = self.data_bucket
+        return own is not None and bucket == own[0] and key.startswith(own[1])
+
+    def includes(self, key: str, bucket: str = "") -> bool:
+        """Return whether an object is a billing file: it is not the lake's own, and a pattern matches its key.
+
+        The case of letters does not matter.
+        """
+        if self.is_own(key, bucket):
+            return False
         name = key.casefold()
         return not key.endswith("/") and any(fnmatchcase(name, pattern.casefold()) for pattern in self.include)
 
@@ -258,13 +298,11 @@ class Settings(BaseSettings):
         """Read the environment.
 
         Raises:
-            Fatal: a variable has an invalid value; the text names each such variable.
+            Misconfigured: a variable has an invalid value; the text names each such variable.
         """
         try:
             return cls()
         except ValidationError as error:
-            lines = [
-                f"BILLSTREAM_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-                for problem in error.errors(include_input=False, include_url=False)
-            ]
-            raise Fatal("The configuration is not usable:\n  " + "\n  ".join(lines)) from None
+            meanings = {name: field.description or "" for name, field in cls.model_fields.items()}
+            lines = [explanation(problem, meanings) for problem in error.errors(include_input=False, include_url=False)]
+            raise Misconfigured("The configuration is not usable:\n  " + "\n  ".join(lines)) from None

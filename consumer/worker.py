@@ -198,7 +198,7 @@ class Worker:
 
     def _wanted(self, reading: Reading) -> Iterator[ObjectEvent]:
         for event in reading.events:
-            if event.kind is EventKind.UNREADABLE or self._interest.includes(event.key):
+            if event.kind is EventKind.UNREADABLE or self._interest.includes(event.key, event.bucket):
                 yield event
             else:
                 self.summary.outcomes["not_included"] += 1

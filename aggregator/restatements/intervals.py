@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Fatal, WrongUsage
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
@@ -74,11 +74,11 @@ def interval_between(lake: Lake, since: Point, until: Point | None = None, *, ne
     if isinstance(since, int):
         _check(since, oldest, newest)
         if since > upto:
-            raise Fatal(f"--since must not be after --until: snapshot {since} is after snapshot {upto}.")
+            raise WrongUsage(f"--since must not be after --until: snapshot {since} is after snapshot {upto}.")
         return Interval(since, upto)
     at = _snapshot_at(lake, since)
     if at is not None and at > upto:
-        raise Fatal(f"--since must not be after --until: {_moment(since)} is after snapshot {upto}.")
+        raise WrongUsage(f"--since must not be after --until: {_moment(since)} is after snapshot {upto}.")
     # Snapshot 0 is the empty lake: nothing was cut from an interval that begins before it.
     cut = oldest > 0 and (at is None or at < oldest)
     return Interval(oldest if at is None else max(at, oldest), upto, cut)

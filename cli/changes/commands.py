@@ -10,7 +10,7 @@ from billstream.aggregator.restatements.intervals import Point, interval_between
 from billstream.cli import opening
 from billstream.cli.changes import report
 from billstream.cli.terminal import AsJson, examples
-from billstream.common.errors import Fatal
+from billstream.common.errors import WrongUsage
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -47,4 +47,4 @@ def _point(option: str, text: str, now: datetime) -> Point:
     try:
         return read_point(text.strip(), now)
     except ValueError as error:
-        raise Fatal(f"{option} {text!r} cannot be read: {error}.") from None
+        raise WrongUsage(f"{option} {text!r} cannot be read: {error}.") from None

@@ -7,7 +7,7 @@ import typer
 from billstream.cli import opening, wiring
 from billstream.cli.quarantine import report
 from billstream.cli.terminal import AsJson, examples, exit_code, interruptible, progress
-from billstream.common.errors import Fatal
+from billstream.common.errors import WrongUsage
 from billstream.consumer.quarantine import named, quarantined, rejected_records, reload_objects
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -65,7 +65,7 @@ def reload(
     was loaded of it. Exit code 1 if something of them stays in quarantine.
     """
     if bool(names) == everything:
-        raise Fatal("Name the objects to reload, or use --all; nothing was reloaded.")
+        raise WrongUsage("Name the objects to reload, or use --all; nothing was reloaded.")
     settings = opening.settings_with_logs()
     stop = interruptible()
     with opening.opened_lake(settings) as lake, progress() as bar:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import WrongUsage
 from billstream.consumer.backfill.selection import Selection
 from billstream.consumer.decide.states import State
 
@@ -40,7 +40,7 @@ def selection(
         Fatal: a state is unknown, or the days are in the wrong order.
     """
     if since and until and since > until:
-        raise Fatal("--since must not be after --until; nothing was replayed. Swap the two days.")
+        raise WrongUsage("--since must not be after --until; nothing was replayed. Swap the two days.")
     return Selection(
         prefix=prefix,
         since=since.date() if since else None,
@@ -53,5 +53,7 @@ def selection(
 
 def _state(name: str) -> State:
     if name not in set(State):
-        raise Fatal(f"--state {name!r} is not a state of the ledger; nothing was replayed. Use: {', '.join(State)}.")
+        raise WrongUsage(
+            f"--state {name!r} is not a state of the ledger; nothing was replayed. Use: {', '.join(State)}."
+        )
     return State(name)

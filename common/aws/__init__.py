@@ -11,7 +11,7 @@ from billstream.common.aws.errors import (
     unanswered,
 )
 from billstream.common.aws.place import account, region_of, whereabouts
-from billstream.common.aws.session import DEFAULT_REGION, renew, s3_client, sqs_client
+from billstream.common.aws.session import DEFAULT_REGION, cloudwatch_client, renew, s3_client, sqs_client
 
 __all__ = [
     "CREDENTIALS_REFUSED",
@@ -21,6 +21,7 @@ __all__ = [
     "TRUST",
     "AwsAccess",
     "account",
+    "cloudwatch_client",
     "credentials_refused",
     "not_renewed",
     "region_of",

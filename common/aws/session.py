@@ -142,6 +142,14 @@ def sqs_client() -> "SQSClient":
     return found
 
 
+def cloudwatch_client() -> Any:  # noqa: ANN401 - its types are not installed for one call
+    """Return a client for CloudWatch, for questions whose answer can be done without: it gives up after seconds.
+
+    Raises as `s3_client`.
+    """
+    return client(login(), "cloudwatch", read_timeout=3, connect_timeout=2, retries={"total_max_attempts": 1})
+
+
 def client(of: Login, service: str, *, read_timeout: float, **more: Any) -> Any:  # noqa: ANN401 - any service's
     """Return a client of a session; `more` are options of botocore's `Config`. Raises as `s3_client`."""
     options: dict[str, Any] = {

@@ -1,30 +1,34 @@
 """The two kinds of catalog database, SQLite and PostgreSQL, with all differences between them."""
 
+import errno
 import json
+import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
-from filelock import FileLock, Timeout
 
-from billstream.common.errors import CatalogUnavailable, Fatal
+from billstream.common.errors import Misconfigured
+from billstream.common.lake.only_writer import only_writer
 from billstream.common.lake.postgres_url import FORM, SCHEMES, PostgresUrl, read_url
+from billstream.common.places import prepare_folder, usable
 
 METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database of `lake`
 GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
-LOCK_SECONDS = 60
 BUSY_MILLISECONDS = 10_000
 PASSWORD = "<password>"  # noqa: S105 - stands for one in a printed statement
 
 Row = tuple[str | None, ...]
 """A row of the guard's table, its columns in the order of `common.lake.guard.COLUMNS`."""
 
+_PURPOSE = "the lake's catalog"
+_VARIABLE = "BILLSTREAM_CATALOG"
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 # What is no path of a file: a URL, another scheme, user and password before a host, key=value of libpq or ODBC.
 _NO_PATH = re.compile(
@@ -74,7 +78,18 @@ class Catalog(Protocol):
         """Return whether a catalog may exist; False only when there is certainly none."""
 
     def make_room(self) -> None:
-        """Create what a new catalog needs, such as the folder of its file."""
+        """Create what a new catalog needs, such as the folder of its file.
+
+        Raises:
+            NoRoom, Misconfigured: it cannot be made.
+        """
+
+    def inspect(self, *, writing: bool) -> None:
+        """Find out whether an existing catalog may be read, and written.
+
+        Raises:
+            NoRoom, Misconfigured: it may not.
+        """
 
     def install_guard(self, con: duckdb.DuckDBPyConnection, attach: Sequence[str]) -> None:
         """Create the guard's table and trigger. The lake is attached to `con`, before and after."""
@@ -118,11 +133,24 @@ class SqliteCatalog:
 
     def exists(self) -> bool:
         """Return whether the file exists."""
-        return self.path.exists()
+        with usable(self.path, _PURPOSE, _VARIABLE):
+            return self.path.exists()
 
     def make_room(self) -> None:
         """Create the folder of the file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        prepare_folder(self.path.parent, _PURPOSE, _VARIABLE)
+
+    def inspect(self, *, writing: bool) -> None:
+        """Ask the operating system only: to open the file and close it would drop the locks that SQLite has on it."""
+        if writing:  # SQLite and the writers' lock make files beside it
+            prepare_folder(self.path.parent, _PURPOSE, _VARIABLE)
+        with usable(self.path, _PURPOSE, _VARIABLE):
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
+            if self.path.exists() and not os.access(
+                self.path, os.R_OK | (os.W_OK if writing else 0), effective_ids=True
+            ):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.path))
 
     def install_guard(self, con: duckdb.DuckDBPyConnection, attach: Sequence[str]) -> None:
         """Run the guard's script, and switch to write-ahead logging, through Python's own SQLite.
@@ -150,20 +178,9 @@ class SqliteCatalog:
             [METADATA, _sql(f"{query}.sqlite.sql"), json.dumps(list(digests))],
         ).fetchall()
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Return a lock for one writer at a time: SQLite sometimes refuses a second one, whatever its busy time-out.
-
-        Raises:
-            CatalogUnavailable: another process has been writing for a minute.
-        """
-        try:
-            with FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS):
-                yield
-        except Timeout:
-            raise CatalogUnavailable(
-                f"{self.path}.lock has been held by another billstream process for {LOCK_SECONDS} seconds."
-            ) from None
+    def writing(self) -> AbstractContextManager[None]:
+        """Return the lock for one writer at a time; see `only_writer`."""
+        return only_writer(self.path)
 
 
 @dataclass(frozen=True)
@@ -221,6 +238,9 @@ class PostgresCatalog:
     def make_room(self) -> None:
         """Do nothing: the administrator creates the database."""
 
+    def inspect(self, *, writing: bool) -> None:
+        """Do nothing: the server decides."""
+
     def install_guard(self, con: duckdb.DuckDBPyConnection, attach: Sequence[str]) -> None:  # noqa: ARG002 - the port's form
         """Run the guard's script on the server."""
         con.execute("CALL postgres_execute(?, ?)", [METADATA, _sql("guard.postgres.sql")])
@@ -250,7 +270,7 @@ def catalog_from_url(url: str) -> Catalog:
         return PostgresCatalog(read_url(url))
     path = url.removeprefix("sqlite:///")
     if _NO_PATH.search(path):
-        raise Fatal(
+        raise Misconfigured(
             "BILLSTREAM_CATALOG is neither the path of a file nor a postgresql:// URL. A connection string such as "
             f"`host=… password=…` has to be written as a URL: {FORM}. A path with a colon begins with `/` or `./`."
         )

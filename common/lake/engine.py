@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Misconfigured
 from billstream.common.lake.catalog import literal
 from billstream.common.settings import Settings
 
@@ -83,7 +83,7 @@ def load_extensions(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Non
             with as_file(binary) as path:
                 con.execute(f"LOAD {literal(str(path))}")
         except (ModuleNotFoundError, FileNotFoundError, duckdb.Error) as error:
-            raise Fatal(
+            raise Misconfigured(
                 f"DuckDB's extension {name} could not be loaded. Install duckdb-extension-"
                 f"{name.replace('_', '-')}=={duckdb.__version__}, the exact version of duckdb. ({error})"
             ) from error

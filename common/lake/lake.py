@@ -22,6 +22,7 @@ from billstream.common.lake.failures import translate
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
 from billstream.common.lake.storage import LocalStorage, Storage, probe, storage_from
+from billstream.common.places import prepare_folder
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
 
@@ -267,11 +268,16 @@ class Lake:
 
     def _attach(self, *, create: bool) -> None:
         where = self._catalog.description
-        if not create and not self._catalog.exists():
+        if create:
+            self._catalog.make_room()
+        elif not self._catalog.exists():
             check_version(0, where=where)
         if isinstance(self._storage, LocalStorage) and not self._catalog.host_local:
             log.warning("data_path_is_local", data_path=self._storage.location, catalog=where)
+        self._catalog.inspect(writing=not self._read_only)
         self._prepare_storage()
+        if isinstance(self._storage, LocalStorage) and not self._read_only:
+            prepare_folder(self._storage.folder, "the lake's data", "BILLSTREAM_DATA_PATH")
         options = [f"DATA_PATH {literal(self._storage.location)}"]
         if self._read_only:
             options.append("READ_ONLY")
@@ -290,7 +296,6 @@ class Lake:
 
     def _create(self, statements: Sequence[str]) -> None:
         """Create or migrate the lake; several processes may try at once, in any order."""
-        self._catalog.make_room()
         with self._translated(f"creating the lake at {self._catalog.description}"), self._catalog.writing():
             self._detach_quietly()
             self._execute_all(statements)
@@ -304,7 +309,7 @@ class Lake:
                 apply_options(self._con)
         check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
         for migration in applied:
-            log.info("schema_migrated", version=migration.version, name=migration.name)
+            log.info("schema_migrated", schema_version=migration.version, name=migration.name)
 
     def _execute_all(self, statements: Sequence[str]) -> None:
         for statement in statements:

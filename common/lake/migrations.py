@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import duckdb
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Misconfigured
 
 _NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
 
@@ -54,14 +54,14 @@ def check_version(version: int, *, where: str) -> None:
         Fatal: the lake is older or newer than the code; the text says what to do.
     """
     if version > newest():
-        raise Fatal(
+        raise Misconfigured(
             f"The lake at {where} has schema version {version}; this billstream knows versions up to {newest()}. "
             "Upgrade billstream."
         )
     if version == 0:
-        raise Fatal(f"There is no billstream lake at {where} yet. Run `billstream init`.")
+        raise Misconfigured(f"There is no billstream lake at {where} yet. Run `billstream init`.")
     if version < newest():
-        raise Fatal(
+        raise Misconfigured(
             f"The lake at {where} has schema version {version}; this billstream needs {newest()}. "
             "Run `billstream init`: it migrates the lake and keeps its data."
         )

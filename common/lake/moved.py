@@ -5,7 +5,7 @@ from importlib.resources import files
 import duckdb
 import structlog
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Misconfigured
 from billstream.common.lake.catalog import METADATA, catalog_from_url, literal
 from billstream.common.lake.engine import start_engine
 from billstream.common.lake.failures import translate
@@ -57,7 +57,7 @@ def _record(con: duckdb.DuckDBPyConnection, storage: Storage) -> None:
     needed = {str(row[0]) for row in con.execute(sql).fetchall()}
     missing = sorted(needed - _present(con, storage))
     if missing:
-        raise Fatal(
+        raise Misconfigured(
             f"{len(missing)} of {len(needed)} files of the lake are not at {storage.location}, such as "
             f"{', '.join(missing[:NAMED])}. Nothing was changed. Move or copy all files of the old data path there, in "
             "the same folders, and repeat the command."

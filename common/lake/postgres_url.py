@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Misconfigured
 from billstream.common.masking import keep_secret
 
 SCHEMES = ("postgresql://", "postgres://")
@@ -101,7 +101,7 @@ def read_url(url: str) -> PostgresUrl:
     if not all(port.isdecimal() for port in read.ports) or len(read.ports) not in {0, 1, len(read.hosts)}:
         raise _unreadable("A port is a number, and there is one for all hosts or one for each.")
     if not from_service and not (read.hosts and read.database):
-        raise Fatal(f"BILLSTREAM_CATALOG names no host or no database. Its form is {FORM}.")
+        raise Misconfigured(f"BILLSTREAM_CATALOG names no host or no database. Its form is {FORM}.")
     public = {*read.hosts, read.database, read.user}
     keep_secret(read.password, public=public)
     keep_secret(options.get("sslpassword"), public=public)
@@ -118,7 +118,7 @@ def _options(query: str) -> dict[str, str]:
         if not equals or name not in OPTIONS | PARTS:
             near = difflib.get_close_matches(name, OPTIONS | PARTS, n=1)
             hint = f" Did you mean `{near[0]}`?" if near else ""
-            raise Fatal(
+            raise Misconfigured(
                 f"BILLSTREAM_CATALOG has an option that billstream does not know.{hint} It knows those of libpq: "
                 f"{', '.join(sorted(OPTIONS | PARTS))}. {_ENCODE}"
             )
@@ -157,5 +157,5 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else quote(host, safe="")
 
 
-def _unreadable(reason: str) -> Fatal:
-    return Fatal(f"BILLSTREAM_CATALOG is not a postgresql:// URL that can be read. {reason} {_ENCODE}")
+def _unreadable(reason: str) -> Misconfigured:
+    return Misconfigured(f"BILLSTREAM_CATALOG is not a postgresql:// URL that can be read. {reason} {_ENCODE}")

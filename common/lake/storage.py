@@ -17,6 +17,7 @@ from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.data_path import CredentialsRenewed, DataPathRefused, advice
 from billstream.common.lake.s3_sql import secret_sql, settings_sql
+from billstream.common.places import make_private, usable
 from billstream.common.scratch import remove_leftovers, scratch_folder
 
 log = structlog.get_logger(__name__)
@@ -93,14 +94,15 @@ class LocalStorage:
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:  # noqa: ARG002 - the port's form
         """Create the folder, and restore files that a process protected before it died in a commit."""
-        (self.folder / CHARGES_FOLDER).mkdir(parents=True, exist_ok=True)
+        with usable(self.folder, "the lake's data", "BILLSTREAM_DATA_PATH"):
+            make_private(self.folder / CHARGES_FOLDER)
         remove_leftovers(self._keepsakes, rescue=self._put_back)
 
     @contextmanager
     def sealed(self, con: duckdb.DuckDBPyConnection, since: float) -> Iterator[None]:  # noqa: ARG002 - the port's form
         """See `Storage`. A hard link protects each file, so that it can be restored."""
         # A folder of this process: when it dies in the COMMIT, the next process restores the files from it.
-        with scratch_folder(self._keepsakes, "commit") as folder:
+        with scratch_folder(self._keepsakes, "commit", "BILLSTREAM_DATA_PATH") as folder:
             for path in self._written(since - CLOCKS_DIFFER):
                 keepsake = folder / path.relative_to(self.folder)
                 keepsake.parent.mkdir(parents=True, exist_ok=True)

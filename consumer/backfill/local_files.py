@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from billstream.common.errors import Fatal, Held
+from billstream.common.outputs import is_own_file
 from billstream.common.settings import Settings
 from billstream.consumer.commit.outcome import Outcome, hindrance
 from billstream.consumer.decide.states import State
@@ -50,7 +51,8 @@ class Loading:
 def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Layouts()) -> list[Path]:  # noqa: B008 - frozen
     """Return the files to load: those named, and the included ones below the folders named.
 
-    Parts and manifests of exports are included too; a layout recognises them by their folders.
+    Parts and manifests of exports are included too; a layout recognises them by their folders. What billstream itself
+    has written below a folder is left out.
 
     Raises:
         Fatal: a path does not exist, or there is nothing to load.
@@ -63,7 +65,8 @@ def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Lay
             found |= dict.fromkeys(
                 file.resolve()
                 for file in below
-                if settings.includes(file.name) or layouts.role(str(file.resolve())) is not None
+                if (settings.includes(file.name) or layouts.role(str(file.resolve())) is not None)
+                and not is_own_file(settings, file)
             )
         elif path.is_file():
             found[path.resolve()] = None

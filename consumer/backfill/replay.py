@@ -55,7 +55,8 @@ class FromListing:
             selected = {
                 scope_id(event.scope): (event, listed.version)
                 for listed in page
-                if self.interest.includes(listed.key) and self.selection.includes(listed.key, listed.modified)
+                if self.interest.includes(listed.key, listed.bucket)
+                and self.selection.includes(listed.key, listed.modified)
                 for event in [listed.created(EVENT_NAME)]
             }
             states: dict[str, State | None] = dict.fromkeys(selected)

@@ -125,7 +125,7 @@ class Sweep:
         events = {scope_id(one.created(CREATED).scope): (one.created(CREATED), one.version) for one in page}
         # All of them, also objects that are not included: what is listed is not gone.
         append_rows(self.lake, "sweep_listed", {"scope_id": list(events)})
-        wanted = {key: pair for key, pair in events.items() if self.interest.includes(pair[0].key)}
+        wanted = {key: pair for key, pair in events.items() if self.interest.includes(pair[0].key, pair[0].bucket)}
         held = self.lake.processed_keys(list(wanted))
         for key, (event, version) in wanted.items():
             if key not in held:

@@ -8,9 +8,9 @@ from billstream.consumer.layouts.layout import Layouts, PartOf
 
 
 class Interest(Protocol):
-    """A choice of objects by their keys alone."""
+    """A choice of objects by their names alone."""
 
-    def includes(self, key: str) -> bool:
+    def includes(self, key: str, bucket: str = "") -> bool:
         """Return whether an object with this key is processed; others are acknowledged and counted."""
 
     def is_ours(self, bucket: str) -> bool:
@@ -19,14 +19,16 @@ class Interest(Protocol):
 
 @dataclass(frozen=True)
 class BillingFiles:
-    """The objects that BILLSTREAM_INCLUDE lets through, and those that have a role in a layout."""
+    """The objects that BILLSTREAM_INCLUDE lets through, and those with a role in a layout, save the lake's own."""
 
     settings: Settings
     layouts: Layouts
 
-    def includes(self, key: str) -> bool:
+    def includes(self, key: str, bucket: str = "") -> bool:
         """See `Interest`."""
-        return self.settings.includes(key) or self.layouts.role(key) is not None
+        if self.settings.includes(key, bucket):
+            return True
+        return self.layouts.role(key) is not None and not self.settings.is_own(key, bucket)
 
     def is_ours(self, bucket: str) -> bool:
         """See `Interest`."""

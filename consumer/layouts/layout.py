@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Misconfigured
 from billstream.consumer.layouts.place import Place
 from billstream.consumer.layouts.template import Template, glob_pattern
 
@@ -119,7 +119,7 @@ class Layouts:
             Fatal: a layout is not valid, or no layout has one of the names; the text names the file and the reason.
         """
         if folder is not None and not folder.is_dir():
-            raise Fatal(
+            raise Misconfigured(
                 f"BILLSTREAM_EXPORTS_DIR is {folder}, which is not a folder. Nothing was read: set it to a folder "
                 "with layouts, or unset it."
             )
@@ -131,7 +131,7 @@ class Layouts:
         if "all" in names:
             return cls(tuple(known.values()))
         if unknown := sorted(set(names) - known.keys()):
-            raise Fatal(
+            raise Misconfigured(
                 f"BILLSTREAM_EXPORT_LAYOUTS names what is no layout: {', '.join(unknown)}. "
                 f"Nothing was read: choose among {', '.join(known)}, `all` and `none`."
             )
@@ -156,10 +156,12 @@ def _read_all(folder: Traversable) -> list[Layout]:
         try:
             layouts.append(Layout.model_validate(tomllib.loads(script.read_text("utf-8"))))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise Fatal(f"The export layout {script} is not valid TOML: {error}. Repair it or move it away.") from error
+            raise Misconfigured(
+                f"The export layout {script} is not valid TOML: {error}. Repair it or move it away."
+            ) from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "its top"
             reason = f"The export layout {script} is not valid at {where}: {first['msg']}"
-            raise Fatal(f"{reason}. Repair it or move it away.") from error
+            raise Misconfigured(f"{reason}. Repair it or move it away.") from error
     return layouts

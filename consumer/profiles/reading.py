@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Fatal, Misconfigured
 from billstream.consumer.profiles.model import Profile, Source
 
 _NEVER_NULL = "charge_period_start"
@@ -48,7 +48,7 @@ class _Script:
     def wrong(self, reason: str, *place: str) -> Fatal:
         line = _line(self.text, place)
         where = f"{self.path}, line {line}" if line else str(self.path)
-        return Fatal(
+        return Misconfigured(
             f"The profile {where} is not valid{' at ' + '.'.join(place) if place else ''}: {reason}. "
             "No file was read: repair the profile or move it away."
         )
@@ -88,12 +88,12 @@ def read_profiles(
 def _script(path: Traversable) -> _Script:
     raw = path.read_bytes()
     if len(raw) > _LARGEST:
-        raise Fatal(f"The profile {path} is larger than {_LARGEST} bytes. No file was read: move it away.")
+        raise Misconfigured(f"The profile {path} is larger than {_LARGEST} bytes. No file was read: move it away.")
     try:
         text = raw.decode("utf-8")
         return _Script(path, text, tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Fatal(
+        raise Misconfigured(
             f"The profile {path} is not valid TOML: {error}. No file was read: repair the profile or move it away."
         ) from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from billstream.common.errors import Fatal, Poison
+from billstream.common.errors import Misconfigured, Poison
 from billstream.consumer.profiles.binding import Binding, bind
 from billstream.consumer.profiles.model import Profile
 from billstream.consumer.profiles.reading import read_profiles
@@ -41,7 +41,7 @@ class ProfileRegistry:
         # These two are written by the load itself; no profile may fill them.
         known = {column: kind for column, kind in columns.items() if column not in {"load_id", "rescued"}}
         if folder is not None and not folder.is_dir():
-            raise Fatal(
+            raise Misconfigured(
                 f"BILLSTREAM_PROFILES_DIR is {folder}, which is not a folder. "
                 "No file was read: set it to a folder with profiles, or unset it."
             )

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from billstream.common.aws import DEFAULT_REGION
-from billstream.common.errors import Fatal
+from billstream.common.errors import Fatal, Misconfigured
 from billstream.consumer.provision.failures import error_code, explained
 from billstream.consumer.provision.resources import Outcome
 
@@ -47,7 +47,7 @@ def _create(s3: "S3Client", name: str) -> Outcome:
     except s3.exceptions.BucketAlreadyOwnedByYou:
         return Outcome.FOUND
     except s3.exceptions.BucketAlreadyExists:
-        raise Fatal(
+        raise Misconfigured(
             f"The bucket name {name} is taken by another account; nothing was created. Set another BILLSTREAM_BUCKET."
         ) from None
     return Outcome.MADE

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import Misconfigured
 from billstream.common.settings import Settings
 from billstream.consumer.provision.buckets import ensure_bucket, ensure_notification, owned_by
 from billstream.consumer.provision.policies import ensure_policy, ensure_redrive
@@ -69,7 +69,7 @@ def _buckets(settings: Settings) -> list[str]:
 def _queue_name(settings: Settings) -> str:
     name = settings.queue_url.rstrip("/").rsplit("/", 1)[-1] if settings.queue_url else settings.queue_name
     if name.endswith(".fifo"):
-        raise Fatal(
+        raise Misconfigured(
             f"S3 sends no notifications to a FIFO queue such as {name}; nothing was created. Use a standard queue."
         )
     return name

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import WrongUsage
 from billstream.consumer.decode.values import COST_TYPE, TIME_TYPE
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.profiles.names import normalised
@@ -145,7 +145,9 @@ def propose(bench: Bench, path: Path, name: str | None) -> str:
 def _name(path: Path, name: str | None, profiles: ProfileRegistry) -> str:
     if name is not None:
         if not _NAME.fullmatch(name):
-            raise Fatal(f"{name!r} is not a valid profile name. Use small letters, digits and _, with a letter first.")
+            raise WrongUsage(
+                f"{name!r} is not a valid profile name. Use small letters, digits and _, with a letter first."
+            )
         return name
     plain = re.sub(r"[^a-z0-9]+", "_", path.name.split(".")[0].casefold()).strip("_")[:_LONGEST_NAME]
     made = plain if _NAME.fullmatch(plain) else f"profile_{plain}".rstrip("_")

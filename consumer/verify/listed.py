@@ -35,7 +35,7 @@ def read_bucket(lake: Lake, bucket: Bucket, interest: Interest, progress: Callab
             "key": [listed.key for listed in page],
             "etag": [listed.etag for listed in page],
             "modified": [listed.modified for listed in page],
-            "included": [interest.includes(listed.key) for listed in page],
+            "included": [interest.includes(listed.key, listed.bucket) for listed in page],
         }
         append_rows(lake, "verify_listed", columns)
         count += len(page)

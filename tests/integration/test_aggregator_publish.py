@@ -16,7 +16,7 @@ from billstream.aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME,
 from billstream.aggregator.refresh import RefreshReport, refresh_once
 from billstream.aggregator.targets import folder
 from billstream.aggregator.targets.folder import replace_files
-from billstream.common.errors import CatalogUnavailable, Fatal, Retryable
+from billstream.common.errors import CatalogUnavailable, Fatal, Misconfigured, Retryable
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from tests.integration.aggregator_support import NOW, Line, Row, commit_load, new_lake, settings_in, settle
@@ -237,3 +237,40 @@ def test_the_loop_ends_with_what_is_fatal(lake: Lake, settings: Settings, monkey
     monkeypatch.setattr(loop, "refresh_once", refresh)
     with pytest.raises(Fatal, match="a bug"):
         follow(lake, settings, threading.Event())
+
+
+# -- other people's files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["dashboard.html", "insights.json", "insights.md", "insights.schema.json"])
+def test_a_folder_with_files_of_somebody_else_is_refused(lake: Lake, settings: Settings, name: str) -> None:
+    site = settings.model_copy(update={"insights_dir": settings.home / f"www-{name}"})
+    site.insights.mkdir()
+    (site.insights / name).write_text("somebody's own page")
+
+    with pytest.raises(Misconfigured, match=f"its {name} is not one of ours"):
+        publish.publish(lake, site, refresh_once(lake), force=True)
+
+    assert [(path.name, path.read_text()) for path in site.insights.iterdir()] == [(name, "somebody's own page")]
+
+
+def test_publishing_writes_through_no_link_and_removes_nothing_else(
+    lake: Lake, settings: Settings, tmp_path: Path
+) -> None:
+    site = settings.model_copy(update={"insights_dir": settings.home / "www"})
+    publish.publish(lake, site, refresh_once(lake), force=True)
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    for name in ("index.html", ".insights.json.tmp", "insights.json.bak", ".htaccess"):
+        (site.insights / name).write_text(name)
+    (site.insights / ".billstream.insights.json.tmp").symlink_to(precious)
+    (site.insights / ".billstream.insights.md.tmp").hardlink_to(precious)
+    (site.insights / "dashboard.html").unlink()
+    (site.insights / "dashboard.html").symlink_to(precious)
+
+    publish.publish(lake, site, refresh_once(lake), force=True)
+
+    assert precious.read_text() == "precious"
+    assert not (site.insights / "dashboard.html").is_symlink()
+    for name in ("index.html", ".insights.json.tmp", "insights.json.bak", ".htaccess"):
+        assert (site.insights / name).read_text() == name

@@ -175,12 +175,12 @@ def test_the_status_counts_deliveries_and_parts_that_wait(site: Site) -> None:
     site.intake.process(parts)
 
     waiting = read_status(site.house.lake, None, None)
-    assert waiting.parts_awaiting_manifest == before.parts_awaiting_manifest + 2
+    assert waiting.parts_awaiting_manifest == (before.parts_awaiting_manifest or 0) + 2
     assert waiting.oldest_awaiting is not None
     site.intake.process([manifest])
     after = read_status(site.house.lake, None, None)
     assert after.parts_awaiting_manifest == before.parts_awaiting_manifest
-    assert after.active_deliveries == before.active_deliveries + 1
+    assert after.active_deliveries == (before.active_deliveries or 0) + 1
     assert after.ledger["delivered"] == before.ledger.get("delivered", 0) + 1
 
 

@@ -104,6 +104,24 @@ def test_named_volumes_are_declared(compose: dict[str, Any]) -> None:
     assert used == set(compose["volumes"])
 
 
+def test_the_volumes_belong_to_the_user_of_the_image(compose: dict[str, Any]) -> None:
+    """A new volume gets the owner of the folder under it in the image; one that the image lacks belongs to root."""
+    final_stage = DOCKERFILE.rpartition("FROM ")[2].replace("\\\n", " ")
+    made = {
+        folder: (owner, mode)
+        for owner, mode, folder in re.findall(
+            r"install --directory --owner=(\w+) --group=\w+ --mode=(\d+) +(\S+)", final_stage
+        )
+    }
+    mounted = {volume.split(":")[1] for name in OURS for volume in compose["services"][name].get("volumes", [])}
+    for folder in {"/var/lib/billstream", *mounted}:
+        assert made[folder][0] == "billstream"
+    assert {folder: mode for folder, (_, mode) in made.items()} == {
+        "/var/lib/billstream": "0700",
+        "/var/lib/billstream/insights": "0755",
+    }
+
+
 def test_the_image_runs_unprivileged_and_stops_on_sigterm() -> None:
     final_stage = DOCKERFILE.rpartition("FROM ")[2]
     for line in ("USER 10001:10001", "STOPSIGNAL SIGTERM", 'ENTRYPOINT ["billstream"]', "VOLUME /var/lib/billstream"):

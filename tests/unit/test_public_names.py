@@ -17,6 +17,7 @@ import typer
 
 import billstream
 from billstream.cli.status import Status
+from billstream.common.exits import ExitCode
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.consumer.decide.states import State
@@ -102,7 +103,7 @@ def ends_in_log(node: ast.expr) -> bool:
 
 
 def exit_codes() -> set[int]:
-    found = {typer.BadParameter("wrong usage").exit_code}
+    found = {typer.BadParameter("wrong usage").exit_code, *map(int, ExitCode)}
     for _, call in calls():
         if isinstance(call.func, ast.Attribute) and call.func.attr in EXITS:
             constants = [

@@ -1,0 +1,39 @@
+"""The lake's own files are never bills. Those of a bucket are told apart in `Settings.includes`."""
+
+from pathlib import Path
+
+from billstream.common.errors import Misconfigured
+from billstream.common.scratch import own_folder
+from billstream.common.settings import Settings
+
+
+def refuse_feedback(settings: Settings) -> None:
+    """Refuse a data path in the bucket of the bills.
+
+    Every Parquet file that the lake writes there would be announced like a bill, and be loaded in its turn.
+
+    Raises:
+        Misconfigured: see above; nothing was made.
+    """
+    bucket, _ = settings.data_bucket or ("", "")
+    if bucket in _billing_buckets(settings):
+        raise Misconfigured(
+            f"BILLSTREAM_DATA_PATH is in the bucket {bucket}, which is also a bucket of the billing files: the lake's "
+            "own files would be loaded as bills. Nothing was made. Set BILLSTREAM_DATA_PATH to a prefix of another "
+            "bucket, or BILLSTREAM_BUCKET to the bucket of the billing files."
+        )
+
+
+def is_own_file(settings: Settings, file: Path) -> bool:
+    """Return whether a file of this host is one of the lake's, or a temporary one.
+
+    The folders of the settings may have others' files beside them, so only what billstream makes in them counts.
+    """
+    places = [own_folder(settings.spool)]
+    if settings.data_bucket is None:
+        places += [Path(settings.data_location) / name for name in ("main", "sealed")]
+    return any(file.resolve().is_relative_to(place.resolve()) for place in places)
+
+
+def _billing_buckets(settings: Settings) -> tuple[str, ...]:
+    return (settings.bucket,)
