@@ -322,7 +322,7 @@ def test_a_file_of_misfits_alone_stages_nothing(bench: Bench) -> None:
 
 
 def test_misfits_beyond_the_bound_are_counted_but_not_listed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "MAX_REJECTED_ROWS", 2)
+    monkeypatch.setattr(staging, "MAX_LISTED", 2)
     result = bench.stage(credits_file(*["x,1,1,USD,u,n"] * 5, *["short"] * 4, "2024-01-01,1,1,USD,u,n"))
     assert (result[0].rows_loaded, result[0].rows_rejected) == (1, 9)
     assert [row.line for row in result[0].rejected] == [7, 8, 2, 3]
