@@ -5,9 +5,11 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from billstream.common.errors import Poison
 from billstream.common.scratch import needing_room
 from billstream.consumer.decode.tabular import Tabular
 
@@ -25,6 +27,10 @@ REFUSED_ABOVE = 10_000
 REFUSED_SHARE = 0.5
 """A file with more rejected records than `REFUSED_ABOVE`, and more than this share of all, is another kind of file."""
 
+MAX_COUNTED = 20_000_000
+"""So many records of a text are looked at before the share of the malformed ones decides about it: some seconds."""
+
+MAX_EMPTY_LINES = 10_000_000
 MAX_RECORD_CHARACTERS = 2_000_000
 """The longest record that is looked at; DuckDB's reader takes no longer one."""
 
@@ -34,6 +40,7 @@ CELL_CHARACTERS = 16
 ROOM = 16 * 1024 * 1024
 """The characters of one list."""
 _AT_ONCE = 64
+_SLICE = 1_000_000
 _CHUNK = 1024 * 1024
 _LINE_ENDS = (b"\n", b"\r")
 
@@ -67,13 +74,20 @@ class Rejects:
     rows: tuple[RejectedRow, ...] = ()
 
 
-def refusal(rejected: int, loaded: int) -> str | None:
-    """Return why a file with so many rejected records is not loaded; None if it is."""
+def refusal(rejected: int, loaded: int, *, at_least: bool = False) -> str | None:
+    """Return why a file with so many rejected records is not loaded; None if it is.
+
+    Args:
+        rejected: the number of rejected records.
+        loaded: the number of the others.
+        at_least: some of the others may be rejected, too.
+    """
     if rejected <= REFUSED_ABOVE or rejected <= REFUSED_SHARE * (rejected + loaded):
         return None
+    prefix = "At least " if at_least or rejected + loaded >= MAX_COUNTED else ""
     return (
-        f"{rejected:,} of {rejected + loaded:,} records do not fit. No row is loaded, as a file with more than "
-        f"{REFUSED_ABOVE:,} such records, and more than {REFUSED_SHARE:.0%} of all, is of another kind. The first "
+        f"{prefix}{rejected:,} of {rejected + loaded:,} records do not fit. No row is loaded, as a file with more "
+        f"than {REFUSED_ABOVE:,} such records, and more than {REFUSED_SHARE:.0%} of all, is of another kind. The first "
         f"{LISTED_OF_REFUSED} are listed in quarantined_rows: repair the file, or its export, and upload it again."
     )
 
@@ -177,14 +191,17 @@ def without_malformed(file: Tabular, read: int) -> tuple[Tabular, Rejects, int]:
     Returns:
         The file with the copy, the records left out, and the number of the others. Of a file that is refused there is
         no copy, and the list is short.
+
+    Raises:
+        Poison: the text is made of empty lines.
     """
     malformed, good = _counted(file, read)
     if refusal(malformed, good):
-        _, rows = _left_out(file, None, LISTED_OF_REFUSED)
+        _, _, rows = _left_out(file, None, LISTED_OF_REFUSED)
         return file, Rejects(malformed, rows), good
     target = file.path.with_name(f"{file.load_id}.split")
     with needing_room("decoding files"), target.open("w", encoding="utf-8", newline="") as copy:
-        malformed, rows = _left_out(file, copy, MAX_LISTED)
+        malformed, good, rows = _left_out(file, copy, MAX_LISTED)
     return replace(file, records=target), Rejects(malformed, rows), good
 
 
@@ -193,22 +210,26 @@ def _counted(file: Tabular, read: int) -> tuple[int, int]:
     errors, widths = 0, Counter[int]()
     with _records(file, strict=True) as reader:
         next(reader, None)
-        while True:
+        while (before := errors + widths.total()) < MAX_COUNTED:
             try:
-                widths.update(map(len, reader))  # a counter keeps what it has counted before an error
-                break
+                widths.update(map(len, islice(reader, _SLICE)))  # a counter keeps what it has counted before an error
             except csv.Error:
                 errors += 1
-    del widths[0]  # empty lines
+            if errors + widths.total() == before:
+                break
+    if widths.pop(0, 0) > MAX_EMPTY_LINES:
+        raise Poison(
+            f"The file has more than {MAX_EMPTY_LINES:,} empty lines. No row is loaded: upload it without them."
+        )
     # DuckDB takes a record with one cell too many if that cell is empty.
     good = max(widths[_width(file)], read)
     return max(errors + widths.total() - good, 0), good
 
 
-def _left_out(file: Tabular, copy: IO[str] | None, limit: int) -> tuple[int, tuple[RejectedRow, ...]]:
-    """Write a text without its malformed records, and return their number and the first of them."""
+def _left_out(file: Tabular, copy: IO[str] | None, limit: int) -> tuple[int, int, tuple[RejectedRow, ...]]:
+    """Write a text without its malformed records; return their number, that of the others, and the first of them."""
     width, nulls = _width(file), _nulls(file) | {""}
-    total, room, rows, lines = 0, ROOM, list[RejectedRow](), list[str]()
+    total, good, room, rows, lines = 0, -1, ROOM, list[RejectedRow](), list[str]()
     with _records(file, strict=True, lines=lines) as reader:
         while copy or len(rows) < limit:
             line, record, reason = reader.line_num + 1, list[str](), ""
@@ -226,13 +247,14 @@ def _left_out(file: Tabular, copy: IO[str] | None, limit: int) -> tuple[int, tup
             if copy:
                 copy.write("\n" * len(lines) if reason else text)
             lines.clear()
+            good += bool(record) and not reason
             if reason:
                 total += 1
                 room -= min(len(text), MAX_KEPT_CHARACTERS)
                 if len(rows) < limit and room > 0:
                     cells = (text[:MAX_KEPT_CHARACTERS].strip("\r\n"),)
                     rows.append(RejectedRow(file.load_id, line, None, None, cells, reason))
-    return total, placed(file, rows)
+    return total, good, placed(file, rows)
 
 
 @contextmanager

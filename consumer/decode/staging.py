@@ -204,12 +204,17 @@ class Staging:
             most = max(file.text.lines - known, 0)  # the header's line stands for a last one without an end
             large = most > 0 and file.path.stat().st_size > LARGE_BYTES
             if width > 1 and (most * width > FEW_ERRORS or large):
-                copy, rejects, good = without_malformed(file, known)
-                left_out[file.load_id], most = rejects, max(good - known, 0)
-                if why := refusal(rejects.total, good):
+                try:
+                    copy, rejects, good = without_malformed(file, known)
+                except Poison as poison:
+                    staged.poisoned[file.load_id] = str(poison)
+                    continue
+                left_out[file.load_id] = rejects
+                if why := refusal(rejects.total, good, at_least=good > 0):
                     staged.loads[file.load_id] = StagedLoad(refused=why).with_rejects(rejects)
                     continue
                 file = copy  # noqa: PLW2901 - the same file from here on
+                most = max(good - self._records_read([file])[file.load_id], 0)
             errors[file.load_id] = most * width
             kept.append(file)
         for number, group in enumerate(_within(MOST_ERRORS, kept, errors)):

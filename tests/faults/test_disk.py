@@ -63,6 +63,23 @@ def test_a_disk_that_is_full_all_of_a_sudden_is_waited_for(world: World, proxy: 
     assert orphans(world) == []
 
 
+def test_an_object_that_outgrows_the_disk_of_the_spool_stops_no_other(
+    aws: AwsEnvironment, tmp_path: Path, disk: SmallDisk
+) -> None:
+    """A few kilobytes that decompress to more than the disk holds: no wait makes room for them."""
+    bomb = gzip.compress(FILES[0].content + FILES[0].content.splitlines(keepends=True)[-1] * 100_000)
+    assert len(bomb) < 100_000
+    with new_world(tmp_path / "home", aws, BILLSTREAM_SPOOL_DIR=str(disk.folder / "spool")) as world:
+        world.put(replace(FILES[0], key="bomb.csv.gz", content=bomb), *FILES)
+        assert world.run("consume", "--drain").returncode == 0
+        ((reason,),) = world.lake.rows("SELECT reason FROM ledger WHERE state = 'quarantined'")
+        assert "BILLSTREAM_SPOOL_DIR" in reason
+        assert "billstream quarantine reload" in reason
+        world.assert_holds(FILES)
+        assert orphans(world) == []
+        assert not [path for path in disk.folder.rglob("*.text") if path.is_file()]
+
+
 def orphans(world: World) -> list[object]:
     return world.lake.rows("FROM ducklake_delete_orphaned_files('lake', dry_run => true, cleanup_all => true)")  # type: ignore[return-value]
 
