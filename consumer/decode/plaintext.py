@@ -81,6 +81,8 @@ def plain_text(original: Path, spool: Path) -> PlainText:
         return replace(found, content_sha256=digest, lines=lines)
     try:
         return _copied(found, kind, spool)
+    except OSError:  # where the disk is full, the caller measures what took its room, and removes it
+        raise
     except BaseException:
         spool.unlink(missing_ok=True)
         raise

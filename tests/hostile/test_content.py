@@ -179,14 +179,8 @@ def test_a_line_that_would_be_lost_without_a_word_refuses_its_file(house: House,
     row = b"2026-03-14,1,1,USD,"
     endless = f"{HEADER}\n".encode() + row + b"ada\n" + row + b"y" * 40_000_000 + b"\n" + row + b"bob\n"
     found = reasons(house, bucket, endless, gzip.compress(endless))
-    assert (
-        found
-        == [
-            "Line 3 has more than 16 MB, so the file is no billing file. "
-            "No row of it is loaded: upload it again with line ends."
-        ]
-        * 2
-    )
+    reason = "Line 3 has more than 16 MB, so the file is no billing file. "
+    assert found == [f"{reason}No row of it is loaded: upload it again with line ends."] * 2
 
 
 def test_a_file_of_rejected_records_is_quarantined_with_the_first_hundred(house: House, bucket: FakeBucket) -> None:
