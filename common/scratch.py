@@ -88,6 +88,18 @@ def needing_room(doing: str) -> Iterator[None]:
         raise NoRoom(f"{doing}: the disk is full. {error.strerror}: {error.filename or 'scratch space'}") from error
 
 
+def outgrows(folder: Path, name: str) -> bool:
+    """Return whether the files of a scratch folder whose names begin with `name` take half of their disk or more.
+
+    Where the disk is full, others may be to blame, and may leave; but not for so much.
+    """
+    taken = 0
+    for path in folder.glob(f"{name}*"):
+        with suppress(OSError):
+            taken += path.stat().st_size
+    return 2 * taken >= shutil.disk_usage(folder).total
+
+
 def remove_leftovers(parent: Path, rescue: Callable[[Path], None] = lambda _: None) -> None:
     """Remove the scratch folders of processes that have ended.
 

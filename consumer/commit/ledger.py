@@ -139,7 +139,9 @@ _PART_OF_DELIVERY = "It is a part of a delivery, which stays as a whole."
 
 
 def no_row_fits(load: StagedLoad) -> str | None:
-    """Return why a load without a single good row is refused; None if rows fit, or if the file has no rows at all."""
+    """Return why a load is refused: no row fits, or too few do; None if rows fit, or if the file has no rows at all."""
+    if load.refused:
+        return load.refused
     if not load.rows_rejected or load.rows_loaded:
         return None
     first = load.rejected[0]

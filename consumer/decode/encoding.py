@@ -17,8 +17,12 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 
+from billstream.common.errors import Poison
+
 UTF8 = "UTF-8"
 WINDOWS = "Windows-1252"
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""DuckDB loses a record without a word when one line fills its buffer of 32 MB."""
 _CODECS = {"UTF-16-LE": "utf-16-le", "UTF-16-BE": "utf-16-be", WINDOWS: "cp1252"}
 _MARKS = ((codecs.BOM_UTF16_LE, "UTF-16-LE"), (codecs.BOM_UTF16_BE, "UTF-16-BE"))
 _SEEN = 32  # bytes, enough to show the NULs of UTF-16
@@ -37,11 +41,13 @@ class LineEnds:
         self._cr = 0
         self._crlf = 0
         self._open = False  # the last byte was CR
+        self._endless = 0  # bytes of the last chunks that have no line end
 
     def feed(self, chunk: bytes) -> None:
         """Count the line ends of the next chunk."""
         if not chunk:
             return
+        before = self._lf + self._cr
         self._lf += chunk.count(b"\n")
         if self._open and chunk.startswith(b"\n"):
             self._crlf += 1
@@ -49,11 +55,17 @@ class LineEnds:
         if b"\r" in chunk:
             self._cr += chunk.count(b"\r")
             self._crlf += chunk.count(b"\r\n")
+        self._endless = self._endless + len(chunk) if before == self._lf + self._cr else 0
 
     @property
     def count(self) -> int:
         """The number of lines that have ended."""
         return self._lf + self._cr - self._crlf
+
+    @property
+    def endless(self) -> bool:
+        """True if the line that goes on has more than `MAX_LINE_BYTES`."""
+        return self._endless > MAX_LINE_BYTES
 
     @property
     def alike(self) -> bool:
@@ -103,6 +115,7 @@ def utf8(content: Iterable[bytes], encoding: str, ends: LineEnds) -> Iterator[by
 
     Raises:
         NotText: a byte does not belong to this encoding, or is a NUL.
+        Poison: a line does not end.
     """
     passing = _checked(content, ends) if encoding == UTF8 else _transcoded(content, encoding, ends)
     offset = 0
@@ -112,6 +125,11 @@ def utf8(content: Iterable[bytes], encoding: str, ends: LineEnds) -> Iterator[by
             raise NotText(offset + place, ends.line_at(chunk[:place]), encoding, "NUL")
         yield chunk
         ends.feed(chunk)
+        if ends.endless:
+            raise Poison(
+                f"Line {ends.count + 1} has more than {MAX_LINE_BYTES // 2**20} MB, so the file is no billing file. "
+                "No row of it is loaded: upload it again with line ends."
+            )
         offset += len(chunk)
 
 

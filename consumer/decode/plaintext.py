@@ -42,8 +42,8 @@ class PlainText:
 
     `path` is the original where that is plain already; otherwise a file in the spool. `content_sha256` is the hash of
     the original bytes, `size_bytes` their number, `encoding` that of the original. `parts` are the files of an archive,
-    in the text's order. `parquet` describes the columns of a Parquet file, None for text. `spare` is a path in the
-    spool where a shorter copy may be written.
+    in the text's order. `lines` is the number of line ends. `parquet` describes the columns of a Parquet file, None for
+    text. `spare` is a path in the spool where a shorter copy may be written.
     """
 
     path: Path
@@ -51,6 +51,7 @@ class PlainText:
     size_bytes: int
     encoding: str = UTF8
     parts: tuple[Part, ...] = ()
+    lines: int = 0
     parquet: Layout | None = None
     spare: Path | None = field(default=None, compare=False)
 
@@ -75,10 +76,13 @@ def plain_text(original: Path, spool: Path) -> PlainText:
     # Parquet stays as it is: Arrow has checked every page, and DuckDB reads the columns that it needs.
     if kind is Packing.PARQUET:
         return replace(found, content_sha256=_digest(original), parquet=read_layout(original))
-    if kind is None and announced(head) == UTF8 and (digest := _checked_as_it_is(original)):
-        return replace(found, content_sha256=digest)
+    if kind is None and announced(head) == UTF8 and (checked := _checked_as_it_is(original)):
+        digest, lines = checked
+        return replace(found, content_sha256=digest, lines=lines)
     try:
         return _copied(found, kind, spool)
+    except OSError:  # where the disk is full, the caller measures what took its room, and removes it
+        raise
     except BaseException:
         spool.unlink(missing_ok=True)
         raise
@@ -89,8 +93,8 @@ def _digest(original: Path) -> str:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
 
-def _checked_as_it_is(original: Path) -> str | None:
-    """Return the hash of a text that can be read where it is; None when a copy has to be made.
+def _checked_as_it_is(original: Path) -> tuple[str, int] | None:
+    """Return the hash and the lines of a text that can be read where it is; None when a copy has to be made.
 
     Raises:
         Poison: it is neither UTF-8 nor Windows-1252.
@@ -105,7 +109,7 @@ def _checked_as_it_is(original: Path) -> str | None:
             if not is_windows(chunks(stream)):
                 raise Poison(str(problem)) from problem
         return None
-    return digest.hexdigest() if ends.alike else None
+    return (digest.hexdigest(), ends.count) if ends.alike else None
 
 
 def _copied(found: PlainText, kind: Packing | None, spool: Path) -> PlainText:
@@ -121,6 +125,7 @@ def _copied(found: PlainText, kind: Packing | None, spool: Path) -> PlainText:
         content_sha256=digest,
         encoding=encodings[0],
         parts=joined.parts if len(joined.parts) > 1 else (),
+        lines=joined.ends.count,
     )
 
 

@@ -1,14 +1,46 @@
 """Records that did not fit, and where in their file they stand."""
 
 import csv
-from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
+from billstream.common.errors import Poison
+from billstream.common.scratch import needing_room
 from billstream.consumer.decode.tabular import Tabular
 
+if TYPE_CHECKING:
+    from _csv import Reader
+
+    import duckdb
+
 MAX_KEPT_CHARACTERS = 10_000
+MAX_LISTED = 10_000
+"""So many rejected records of one file are listed; all are counted."""
+
+LISTED_OF_REFUSED = 100
+REFUSED_ABOVE = 10_000
+REFUSED_SHARE = 0.5
+"""A file with more rejected records than `REFUSED_ABOVE`, and more than this share of all, is another kind of file."""
+
+MAX_COUNTED = 20_000_000
+"""So many records of a text are looked at before the share of the malformed ones decides about it: some seconds."""
+
+MAX_EMPTY_LINES = 10_000_000
+MAX_RECORD_CHARACTERS = 2_000_000
+"""The longest record that is looked at; DuckDB's reader takes no longer one."""
+
+CELL_CHARACTERS = 16
+"""The room that a cell takes beside its characters, roughly."""
+
+ROOM = 16 * 1024 * 1024
+"""The characters of one list."""
+_AT_ONCE = 64
+_SLICE = 1_000_000
 _CHUNK = 1024 * 1024
 _LINE_ENDS = (b"\n", b"\r")
 
@@ -40,6 +72,41 @@ class Rejects:
 
     total: int = 0
     rows: tuple[RejectedRow, ...] = ()
+
+
+def refusal(rejected: int, loaded: int, *, at_least: bool = False) -> str | None:
+    """Return why a file with so many rejected records is not loaded; None if it is.
+
+    Args:
+        rejected: the number of rejected records.
+        loaded: the number of the others.
+        at_least: some of the others may be rejected, too.
+    """
+    if rejected <= REFUSED_ABOVE or rejected <= REFUSED_SHARE * (rejected + loaded):
+        return None
+    prefix = "At least " if at_least or rejected + loaded >= MAX_COUNTED else ""
+    return (
+        f"{prefix}{rejected:,} of {rejected + loaded:,} records do not fit. No row is loaded, as a file with more "
+        f"than {REFUSED_ABOVE:,} such records, and more than {REFUSED_SHARE:.0%} of all, is of another kind. The first "
+        f"{LISTED_OF_REFUSED} are listed in quarantined_rows: repair the file, or its export, and upload it again."
+    )
+
+
+def within_room(found: "duckdb.DuckDBPyConnection", size: Callable[[tuple[Any, ...]], int]) -> list[tuple[Any, ...]]:
+    """Return the first rows of a result, as many as fit into a list of bounded size.
+
+    Args:
+        found: has the result.
+        size: the number of characters of one row.
+    """
+    rows, room = list[tuple[Any, ...]](), ROOM
+    while room > 0 and (some := found.fetchmany(_AT_ONCE)):
+        for row in some:
+            room -= size(row)
+            if room < 0 and rows:
+                break
+            rows.append(row)
+    return rows
 
 
 def lines_of(path: Path, positions: Sequence[int]) -> list[int]:
@@ -95,20 +162,122 @@ def locate(file: Tabular, rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...
     for index, row in enumerate(rows):
         wanted[row.cells].append(index)
     lines: dict[int, int] = {}
-    limit = csv.field_size_limit(1 << 27)
+    with _records(file, strict=False) as reader:
+        line = 1
+        while len(lines) < len(rows):
+            try:
+                record = next(reader, None)
+            except csv.Error:  # a line number is a courtesy; the record is rejected with or without it
+                record = []
+            if record is None:
+                break
+            cells = tuple(None if cell == "" or cell in nulls else cell for cell in record)
+            if waiting := wanted.get(cells):
+                lines[waiting.popleft()] = line
+            line = reader.line_num + 1
+    return placed(file, [replace(row, line=lines.get(index)) for index, row in enumerate(rows)])
+
+
+def without_malformed(file: Tabular, read: int) -> tuple[Tabular, Rejects, int]:
+    """Copy a text without the records that do not split into the header's columns.
+
+    For files that have many: DuckDB lists one in the time in which this reads dozens. Their lines are left empty in
+    the copy, so that all others keep their numbers.
+
+    Args:
+        file: a text with a header of several columns.
+        read: so many records DuckDB can read, at least.
+
+    Returns:
+        The file with the copy, the records left out, and the number of the others. Of a file that is refused there is
+        no copy, and the list is short.
+
+    Raises:
+        Poison: the text is made of empty lines.
+    """
+    malformed, good = _counted(file, read)
+    if refusal(malformed, good):
+        _, _, rows = _left_out(file, None, LISTED_OF_REFUSED)
+        return file, Rejects(malformed, rows), good
+    target = file.path.with_name(f"{file.load_id}.split")
+    with needing_room("decoding files"), target.open("w", encoding="utf-8", newline="") as copy:
+        malformed, good, rows = _left_out(file, copy, MAX_LISTED)
+    return replace(file, records=target), Rejects(malformed, rows), good
+
+
+def _counted(file: Tabular, read: int) -> tuple[int, int]:
+    """Return how many records of a text do not split into the header's columns, and how many do."""
+    errors, widths = 0, Counter[int]()
+    with _records(file, strict=True) as reader:
+        next(reader, None)
+        while (before := errors + widths.total()) < MAX_COUNTED:
+            try:
+                widths.update(map(len, islice(reader, _SLICE)))  # a counter keeps what it has counted before an error
+            except csv.Error:
+                errors += 1
+            if errors + widths.total() == before:
+                break
+    if widths.pop(0, 0) > MAX_EMPTY_LINES:
+        raise Poison(
+            f"The file has more than {MAX_EMPTY_LINES:,} empty lines. No row is loaded: upload it without them."
+        )
+    # DuckDB takes a record with one cell too many if that cell is empty.
+    good = max(widths[_width(file)], read)
+    return max(errors + widths.total() - good, 0), good
+
+
+def _left_out(file: Tabular, copy: IO[str] | None, limit: int) -> tuple[int, int, tuple[RejectedRow, ...]]:
+    """Write a text without its malformed records; return their number, that of the others, and the first of them."""
+    width, nulls = _width(file), _nulls(file) | {""}
+    total, good, room, rows, lines = 0, -1, ROOM, list[RejectedRow](), list[str]()
+    with _records(file, strict=True, lines=lines) as reader:
+        while copy or len(rows) < limit:
+            line, record, reason = reader.line_num + 1, list[str](), ""
+            try:
+                record = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                reason = f"The record is not quoted well, or is too long: {error}"
+            if len(record) not in {0, width} and not (len(record) == width + 1 and record[-1] in nulls):
+                reason = f"Expected Number of Columns: {width} Found: {len(record)}"
+            text = "".join(lines)
+            if len(text) > MAX_RECORD_CHARACTERS:
+                reason = f"The record has {len(text):,} characters; at most {MAX_RECORD_CHARACTERS:,} are read."
+            if copy:
+                copy.write("\n" * len(lines) if reason else text)
+            lines.clear()
+            good += bool(record) and not reason
+            if reason:
+                total += 1
+                room -= min(len(text), MAX_KEPT_CHARACTERS)
+                if len(rows) < limit and room > 0:
+                    cells = (text[:MAX_KEPT_CHARACTERS].strip("\r\n"),)
+                    rows.append(RejectedRow(file.load_id, line, None, None, cells, reason))
+    return total, good, placed(file, rows)
+
+
+@contextmanager
+def _records(file: Tabular, *, strict: bool, lines: list[str] | None = None) -> Iterator["Reader"]:
+    """Provide a reader of a text's records, header included; it appends each line that it takes to `lines`."""
+
+    def kept(stream: Iterable[str], lines: list[str]) -> Iterator[str]:
+        for line in stream:
+            lines.append(line)
+            yield line
+
+    limit = csv.field_size_limit(MAX_RECORD_CHARACTERS)
     try:
         with file.path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter=file.delimiter)
-            line = 1
-            for record in reader:
-                cells = tuple(None if cell == "" or cell in nulls else cell for cell in record)
-                if waiting := wanted.get(cells):
-                    lines[waiting.popleft()] = line
-                    if len(lines) == len(rows):
-                        break
-                line = reader.line_num + 1
-    except csv.Error:
-        pass  # a line number is a courtesy; the record is rejected with or without it
+            source = stream if lines is None else kept(stream, lines)
+            yield csv.reader(source, delimiter=file.delimiter, strict=strict)
     finally:
         csv.field_size_limit(limit)  # the limit is one for the whole process
-    return placed(file, [replace(row, line=lines.get(index)) for index, row in enumerate(rows)])
+
+
+def _width(file: Tabular) -> int:
+    return len(file.header_binding.header)
+
+
+def _nulls(file: Tabular) -> set[str]:
+    return set(file.binding.profile.values.nulls) if file.binding else set()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib.resources import files
 from itertools import combinations
 
@@ -11,13 +12,34 @@ from billstream.common.errors import Poison
 from billstream.common.lake.catalog import literal
 from billstream.consumer.decode.parquet import Layout
 from billstream.consumer.decode.projection import BAD_MARK, Projection
-from billstream.consumer.decode.rejects import RejectedRow, Rejects, lines_of, placed
+from billstream.consumer.decode.rejects import (
+    CELL_CHARACTERS,
+    MAX_KEPT_CHARACTERS,
+    RejectedRow,
+    Rejects,
+    lines_of,
+    placed,
+    within_room,
+)
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.values import time_value
 from billstream.consumer.profiles import Profile
 from billstream.consumer.profiles.model import NAMED_TIMES
 
 MAX_RECORD_BYTES = 2_000_000
+
+
+class Malformed(StrEnum):
+    """The options of DuckDB's reader for records that do not split into the header's columns.
+
+    `FAIL` stops at the first, which costs nothing. `LIST` lists them all, for 1 KB and 10 microseconds of each column
+    that a record lacks: only where their number is known to be small. `LEAVE_OUT` forgets them at no cost, with some
+    of the good records that stand behind them: good for an estimate, and for nothing else.
+    """
+
+    FAIL = ""
+    LIST = ", store_rejects = true, rejects_limit = 0, rejects_table = 'rejected_{0}', rejects_scan = 'scanned_{0}'"
+    LEAVE_OUT = ", ignore_errors = true"
 
 
 def load_macros(engine: duckdb.DuckDBPyConnection) -> None:
@@ -49,6 +71,7 @@ class Scan:
         number: the number of this scan in its statement; it names the tables of rejects.
         exact: see `Projection`.
         forms: how times are written; see `values.time_value`.
+        malformed: see `Malformed`.
     """
 
     files: Sequence[Tabular]
@@ -56,6 +79,7 @@ class Scan:
     number: int
     exact: bool = True
     forms: tuple[str, ...] = ("iso",)
+    malformed: Malformed = Malformed.LIST
 
     def __post_init__(self) -> None:
         self.binding = self.files[0].header_binding
@@ -102,10 +126,7 @@ class Scan:
             f"auto_detect = false, header = true, delim = {literal(self.files[0].delimiter)}, "
             "quote = '\"', escape = '\"', strict_mode = true, "
             f"nullstr = {literals(nulls)}, filename = '__path', hive_partitioning = false, "
-            f"max_line_size = {MAX_RECORD_BYTES}, "
-            # Not `ignore_errors`: it drops good records that stand behind a bad one.
-            "store_rejects = true, rejects_limit = 0, "
-            f"rejects_table = 'rejected_{self.number}', rejects_scan = 'scanned_{self.number}')"
+            f"max_line_size = {MAX_RECORD_BYTES}{self.malformed.format(self.number)})"
         )
 
     def _parquet(self, paths: str, nulls: Sequence[str], layout: Layout) -> str:
@@ -140,35 +161,47 @@ class Scan:
                 return f"{self.binding.header[fault.position or 0]} is {row[0]!r} in a record: {fault.reason}"
         return None
 
-    def values_rounded(self, engine: duckdb.DuckDBPyConnection) -> int:
-        """Return how many values of the records that fit were rounded."""
-        row = engine.execute(
-            f"SELECT sum({self._projection.rounded()}) FROM {self.records()} WHERE NOT ({self._projection.bad()})"
-        ).fetchone()
-        return int(row[0] or 0) if row else 0
+    def records_read(self, engine: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        """Return, by load, how many records split into the header's columns."""
+        found = engine.execute(f"SELECT __path, count(*) FROM {self.reader()} GROUP BY __path").fetchall()
+        counts = dict(found)
+        return {file.load_id: counts.get(str(file.path), 0) for file in self.files}
 
-    def value_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> Rejects:
-        """Return the records with a value that does not fit, `limit` of them listed; their lines are not known yet."""
+    def value_counts(self, engine: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+        """Return how many records have a value that does not fit, and how many values of the others were rounded."""
+        bad, rounded = self._projection.bad(), self._projection.rounded()
+        counts = f"count(*) FILTER ({bad}), sum({rounded}) FILTER (NOT ({bad}))"
+        found, lost = engine.execute(f"SELECT {counts} FROM {self.records()}").fetchall()[0]
+        return int(found), int(lost or 0)
+
+    def value_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> tuple[RejectedRow, ...]:
+        """Return `limit` of the records with a value that does not fit; their lines are not known yet."""
         faults = self._projection.faults()
         cases = " ".join(f"WHEN {fault.condition} THEN {index}" for index, fault in enumerate(faults))
         cells = ", ".join(self._projection.cells)
         bad = f"FROM {self.records()} WHERE {self._projection.bad()}"
-        total = engine.execute(f"SELECT count(*) {bad}").fetchone()
-        listed = engine.execute(f"SELECT load_id, CASE {cases} END, [{cells}] {bad} LIMIT {int(limit)}").fetchall()
+        # In the file's order, so that the first are listed where not all are.
+        engine.execute("SET preserve_insertion_order = true")
+        try:
+            found = engine.execute(f"SELECT load_id, CASE {cases} END, [{cells}] {bad} LIMIT {int(limit)}")
+            listed = within_room(found, lambda row: sum(len(cell or "") + CELL_CHARACTERS for cell in row[2]))
+        finally:
+            engine.execute("SET preserve_insertion_order = false")
         rows = []
         for load_id, index, values in listed:
             fault = faults[index]
             raw = values[fault.position] if fault.position is not None else None
             reason = f"{fault.column} {fault.reason or 'is empty, but is required'}."
             rows.append(RejectedRow(load_id, None, fault.column, raw, tuple(values), reason))
-        return Rejects(int(total[0]) if total else 0, tuple(rows))
+        return tuple(rows)
 
     def structural_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> dict[str, Rejects]:
         """Return, by load, the records that do not split into the header's columns; `limit` of each listed.
 
         Covers the rows that were read since `prepare`.
         """
-        if self.files[0].text.parquet:  # a row of Parquet always has its columns
+        # A row of Parquet always has its columns.
+        if self.files[0].text.parquet or self.malformed is not Malformed.LIST:
             return {}
         by_path = {str(file.path): file for file in self.files}
         # DuckDB's `line` is the number of the record; the line is found by the record's position.
@@ -182,10 +215,12 @@ class Scan:
         rejects = {}
         for path, total in totals:
             file = by_path[path]
-            listed = engine.execute(
-                f"SELECT position, record, reason FROM ({records}) WHERE file_path = ? ORDER BY position LIMIT ?",
+            found = engine.execute(
+                f"SELECT position, left(record, {MAX_KEPT_CHARACTERS}), left(reason, {MAX_KEPT_CHARACTERS}) "
+                f"FROM ({records}) WHERE file_path = ? ORDER BY position LIMIT ?",
                 [path, limit],
-            ).fetchall()
+            )
+            listed = within_room(found, lambda row: len(row[1] or "") + len(row[2]))
             lines = lines_of(file.path, [position for position, _, _ in listed])
             rows = (
                 RejectedRow(file.load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))

@@ -3,33 +3,73 @@
 The first pass is fast and strict: one scan over all files that are written alike, every value exact or marked.
 Only a file with a marked row is read a second time, carefully: what fits is kept, digits beyond the 18th
 decimal are rounded and counted, and each row that does not fit is listed with its line and its reason.
+
+A scan fails at the first record that does not split into columns, and is done once more with the records of that kind
+listed: DuckDB needs so much time and memory for each that their number must be known to be small before.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
+from types import MappingProxyType
 
 import duckdb
+import structlog
 
-from billstream.common.errors import Poison
+from billstream.common.errors import Poison, Retryable
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
 from billstream.consumer.decode.projection import BAD_MARK
-from billstream.consumer.decode.rejects import RejectedRow, Rejects, locate
-from billstream.consumer.decode.scan import Scan, certain_forms, literals, scan_key
+from billstream.consumer.decode.rejects import (
+    LISTED_OF_REFUSED,
+    MAX_LISTED,
+    RejectedRow,
+    Rejects,
+    locate,
+    refusal,
+    without_malformed,
+)
+from billstream.consumer.decode.scan import Malformed, Scan, certain_forms, literals, scan_key
 from billstream.consumer.decode.tabular import Tabular
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
-MAX_REJECTED_ROWS = 10_000  # listed for one file; all are counted
-# DuckDB's exceptions over the content of a file: what it cannot split or cast, and costs whose sum does not fit.
-_CONTENT_ERRORS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+FEW_ERRORS = 20_000  # of one file: its records that do not split, times its columns
+MOST_ERRORS = 200_000  # of one statement: some seconds, and 200 MB
+LARGE_BYTES = 16 * 1024 * 1024  # half of the buffer in which DuckDB loses records without a word
+# DuckDB's exceptions over the content of a file: what it cannot split or cast, costs whose sum does not fit, and
+# records that fill its buffer.
+_CONTENT_ERRORS = (
+    duckdb.InvalidInputException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    duckdb.NotImplementedException,
+)
+# Exceptions that tell of a disk, a network or the catalog; no file explains them.
+_SERVICE_ERRORS = (
+    duckdb.IOException,
+    duckdb.ConnectionException,
+    duckdb.PermissionException,
+    duckdb.TransactionException,
+    duckdb.InterruptException,
+)
+LeftOut = Mapping[str, Rejects]
+"""The records that were left out of texts before DuckDB reads them, by load."""
+
+_NONE: LeftOut = MappingProxyType({})
+_SHOWN = 1000
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class StagedLoad:
-    """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected."""
+    """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
+
+    `refused` is why no row of it is loaded, although some can be read.
+    """
 
     rows_loaded: int = 0
     values_rounded: int = 0
@@ -38,6 +78,7 @@ class StagedLoad:
     billed_totals: dict[str, Decimal] = field(default_factory=dict)
     first_charge_day: date | None = None
     last_charge_day: date | None = None
+    refused: str | None = None
 
     def with_rejects(self, rejects: Rejects) -> "StagedLoad":
         """Return the load with more rejected rows."""
@@ -69,11 +110,12 @@ class Staging:
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Decode `files` into Parquet files whose names begin with `name`.
 
-        A file that DuckDB cannot read at all is found by halving, and is poisoned alone.
+        A file that DuckDB cannot read at all, or not in the memory that it has, is found by halving, and is poisoned
+        alone.
 
         Raises:
             Retryable: the data path does not answer.
-            Fatal: DuckDB's memory is too small, or it failed in a way that no file explains.
+            Fatal: the data path refuses what is written, or DuckDB fails in a way that no file explains.
         """
         staged = Staged(loads={file.load_id: StagedLoad() for file in files if file.binding is None})
         readable = [file for file in files if file.binding is not None]
@@ -112,54 +154,126 @@ class Staging:
         for file in files:
             try:
                 self._lake.engine.execute(f"SELECT * FROM {Scan([file], self._types, number=0).reader()} LIMIT 0")
+            except (duckdb.OutOfMemoryException, MemoryError):
+                reasons[file.load_id] = str(self._too_large())
             except duckdb.Error as error:
+                self._lake.restart_if_broken()
                 reasons[file.load_id] = _unreadable_reason("Parquet file", error)
         return reasons
 
     # -- the two passes ----------------------------------------------------------------------------------
 
-    def _stage_or_halve(self, files: Sequence[Tabular], name: str) -> Staged:
+    def _stage_or_halve(
+        self, files: Sequence[Tabular], name: str, malformed: Malformed = Malformed.FAIL, left_out: LeftOut = _NONE
+    ) -> Staged:
+        """Stage files together; where one of them makes that fail, half of them at a time."""
         try:
-            staged = self._strict_pass(files, name)
-            suspects = [file for file in files if BAD_MARK + file.load_id in staged.loads]
-            if not suspects:
-                return staged
+            return self._both_passes(files, name, malformed, left_out)
+        except Poison as poison:
+            why = poison
+        if malformed is Malformed.FAIL and not isinstance(why, _TooLarge) and any(not f.text.parquet for f in files):
+            try:
+                return self._stage_listing(files, name)
+            except Poison as poison:
+                why = poison
+        # DuckDB names no file in most errors, so the culprit is found by halving.
+        if len(files) == 1:
+            if isinstance(why, _Unexplained):
+                self._check_data_path(f"{name}-check")
+                log.error("file_unexplained", load_id=files[0].load_id, reason=str(why), exc_info=why.__cause__)
+            return Staged(poisoned={files[0].load_id: str(why)})
+        middle = len(files) // 2
+        staged = self._stage_or_halve(files[:middle], f"{name}a", malformed, left_out)
+        staged.take(self._stage_or_halve(files[middle:], f"{name}b", malformed, left_out))
+        return staged
+
+    def _stage_listing(self, files: Sequence[Tabular], name: str) -> Staged:
+        """Stage files, with a list of the records that do not split into columns.
+
+        Raises:
+            Poison: the files cannot even be counted together, or the only one has too many of such records.
+        """
+        staged, left_out, errors = Staged(), dict[str, Rejects](), dict[str, int]()
+        read, kept = self._records_read(files), list[Tabular]()
+        for file in files:
+            known, width = read.get(file.load_id), len(file.header_binding.header)
+            if known is None:
+                kept.append(file)
+                continue
+            most = max(file.text.lines - known, 0)  # the header's line stands for a last one without an end
+            large = most > 0 and file.path.stat().st_size > LARGE_BYTES
+            if width > 1 and (most * width > FEW_ERRORS or large):
+                try:
+                    copy, rejects, good = without_malformed(file, known)
+                except Poison as poison:
+                    staged.poisoned[file.load_id] = str(poison)
+                    continue
+                left_out[file.load_id] = rejects
+                if why := refusal(rejects.total, good, at_least=good > 0):
+                    staged.loads[file.load_id] = StagedLoad(refused=why).with_rejects(rejects)
+                    continue
+                file = copy  # noqa: PLW2901 - the same file from here on
+                most = max(good - self._records_read([file])[file.load_id], 0)
+            errors[file.load_id] = most * width
+            kept.append(file)
+        for number, group in enumerate(_within(MOST_ERRORS, kept, errors)):
+            if sum(errors.get(file.load_id, 0) for file in group) > MOST_ERRORS:
+                why = _too_many_malformed(errors[group[0].load_id] // len(group[0].header_binding.header))
+                staged.poisoned[group[0].load_id] = why
+            else:
+                staged.take(self._stage_or_halve(group, f"{name}-{number}", Malformed.LIST, left_out))
+        return staged
+
+    def _records_read(self, files: Sequence[Tabular]) -> dict[str, int]:
+        """Return, by load, how many records of each text split into its columns, at least."""
+        read: dict[str, int] = {}
+        with self._explained():
+            for group in _alike([file for file in files if not file.text.parquet]):
+                scan = Scan(group, self._types, number=0, malformed=Malformed.LEAVE_OUT)
+                read |= scan.records_read(self._lake.engine)
+        return read
+
+    def _both_passes(self, files: Sequence[Tabular], name: str, malformed: Malformed, left_out: LeftOut) -> Staged:
+        staged = self._strict_pass(files, name, malformed)
+        suspects = [file for file in files if BAD_MARK + file.load_id in staged.loads]
+        if suspects:
             # The rows of the suspects are dropped here, and staged again by the careful pass.
             self.keep_only(staged, {f.load_id for f in files} - {f.load_id for f in suspects}, f"{name}-clean")
-        except Poison as poison:
-            # DuckDB names no file in most errors, so the culprit is found by halving.
-            if len(files) == 1:
-                return Staged(poisoned={files[0].load_id: str(poison)})
-            middle = len(files) // 2
-            staged = self._stage_or_halve(files[:middle], f"{name}a")
-            staged.take(self._stage_or_halve(files[middle:], f"{name}b"))
-            return staged
+        for load_id, load in staged.loads.items():
+            staged.loads[load_id] = load.with_rejects(left_out.get(load_id, Rejects()))
         for file in suspects:
             try:
-                staged.take(self._careful_pass(file, f"{name}-{file.load_id}"))
+                staged.take(self._careful_pass(file, f"{name}-{file.load_id}", left_out.get(file.load_id, Rejects())))
             except Poison as poison:
                 staged.poisoned[file.load_id] = str(poison)
         return staged
 
-    def _strict_pass(self, files: Sequence[Tabular], name: str) -> Staged:
+    def _strict_pass(self, files: Sequence[Tabular], name: str, malformed: Malformed) -> Staged:
         """Decode all files in one statement. A load with marked rows is listed under its marked load id, too."""
         engine = self._lake.engine
-        alike = [list(group) for _, group in groupby(sorted(files, key=scan_key), key=scan_key)]
         scans = [
-            Scan(group, self._types, number=number, forms=certain_forms(group[0].header_binding.profile))
-            for number, group in enumerate(alike)
+            Scan(
+                group,
+                self._types,
+                number=number,
+                forms=certain_forms(group[0].header_binding.profile),
+                malformed=malformed,
+            )
+            for number, group in enumerate(_alike(files))
         ]
         path = self._lake.staging_path(name)
-        for scan in scans:
-            scan.prepare(engine)
+        with self._explained():
+            for scan in scans:
+                scan.prepare(engine)
         written = self._write(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path)
-        loads = {file.load_id: StagedLoad() for file in files} | written
-        for scan in scans:
-            for load_id, rejects in scan.structural_rejects(engine, MAX_REJECTED_ROWS).items():
-                loads[load_id] = loads[load_id].with_rejects(rejects)
-        return self._without_empty_file(Staged([path], loads))
+        staged = Staged([path], {file.load_id: StagedLoad() for file in files} | written)
+        with self._kept(staged), self._explained():
+            for scan in scans:
+                for load_id, rejects in scan.structural_rejects(engine, MAX_LISTED).items():
+                    staged.loads[load_id] = staged.loads[load_id].with_rejects(rejects)
+        return self._without_empty_file(staged)
 
-    def _careful_pass(self, file: Tabular, name: str) -> Staged:
+    def _careful_pass(self, file: Tabular, name: str, left_out: Rejects) -> Staged:
         """Decode one file with suspicious rows: round, and list every row that does not fit.
 
         Raises:
@@ -167,21 +281,29 @@ class Staging:
         """
         engine = self._lake.engine
         scan = Scan([file], self._types, number=0, exact=False)
-        scan.prepare(engine)
-        try:
+        with self._explained():
+            scan.prepare(engine)
             if why := scan.wrong_kind(engine):
                 raise Poison(why)
             scan = replace(scan, forms=scan.time_forms(engine))
-        except duckdb.Error as error:
-            raise self._failure(error) from error
+            scan.prepare(engine)  # the questions above have read the file, and left rejects
         path = self._lake.staging_path(name)
-        scan.prepare(engine)  # the questions above have read the file, and left rejects
         load = self._write(scan.good_rows(), path).get(file.load_id, StagedLoad())
-        structural = scan.structural_rejects(engine, MAX_REJECTED_ROWS).get(file.load_id, Rejects())
-        values = scan.value_rejects(engine, MAX_REJECTED_ROWS)
-        load = load.with_rejects(structural).with_rejects(replace(values, rows=locate(file, values.rows)))
-        load = replace(load, values_rounded=scan.values_rounded(engine))
-        return self._without_empty_file(Staged([path], {file.load_id: load}))
+        staged = Staged([path], {file.load_id: load})
+        with self._kept(staged), self._explained():
+            structural = scan.structural_rejects(engine, MAX_LISTED).get(file.load_id, Rejects())
+            bad, rounded = scan.value_counts(engine)
+            refused = refusal(left_out.total + structural.total + bad, load.rows_loaded)
+            values = scan.value_rejects(engine, LISTED_OF_REFUSED if refused else MAX_LISTED) if bad else ()
+            rejects = (left_out, structural, Rejects(bad, locate(file, values)))
+        if refused:
+            self.discard(staged)
+            load = StagedLoad(refused=refused)
+        else:
+            load = replace(load, values_rounded=rounded)
+        for some in rejects:
+            load = load.with_rejects(some)
+        return self._without_empty_file(Staged(staged.paths, {file.load_id: load}))
 
     def _without_empty_file(self, staged: Staged) -> Staged:
         if not any(load.rows_loaded for load in staged.loads.values()):
@@ -204,11 +326,12 @@ class Staging:
             f"FROM read_parquet({literal(path)}, hive_partitioning = false) GROUP BY ALL ORDER BY ALL"
         )
         try:
-            self._lake.engine.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
-            found = self._lake.engine.execute(facts, [NO_CURRENCY]).fetchall()
-        except duckdb.Error as error:
+            with self._explained():
+                self._lake.engine.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
+                found = self._lake.engine.execute(facts, [NO_CURRENCY]).fetchall()
+        except BaseException:
             self._lake.discard(path)
-            raise self._failure(error) from error
+            raise
         loads: dict[str, StagedLoad] = {}
         for load_id, currency, rows, billed, first, last in found:
             load = loads.get(load_id, StagedLoad())
@@ -222,13 +345,94 @@ class Staging:
             )
         return loads
 
-    def _failure(self, error: duckdb.Error) -> Exception:
-        # An error of no class of its own is one of a library that DuckDB reads with, Parquet's Thrift above all.
-        if isinstance(error, _CONTENT_ERRORS) or type(error) is duckdb.Error:
-            return Poison(_unreadable_reason("file", error))
-        return self._lake.failure(error, "decoding files")
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Translate the failures of DuckDB over local files.
+
+        Raises:
+            Poison: one of the files explains it, or may explain it.
+            Retryable, Fatal: the catalog, the data path or a disk is at fault.
+        """
+        try:
+            yield
+        except (duckdb.OutOfMemoryException, MemoryError) as error:
+            raise self._too_large() from error
+        except duckdb.Error as error:
+            # An error of no class of its own is one of a library that DuckDB reads with, Parquet's Thrift above all.
+            if isinstance(error, _CONTENT_ERRORS) or type(error) is duckdb.Error:
+                raise Poison(_unreadable_reason("file", error)) from error
+            known = self._lake.failure(error, "decoding files")
+            if isinstance(known, Retryable) or isinstance(error, _SERVICE_ERRORS):
+                raise known from error
+            # Any other is a bug, of DuckDB or of ours, that these files have met and others have not.
+            self._lake.restart_if_broken()
+            raise _Unexplained(_unreadable_reason("file", error)) from error
+
+    @contextmanager
+    def _kept(self, staged: Staged) -> Iterator[None]:
+        """Discard what is staged if the context fails."""
+        try:
+            yield
+        except BaseException:
+            self.discard(staged)
+            raise
+
+    def _too_large(self) -> "_TooLarge":
+        return _TooLarge(
+            "DuckDB needs more memory for this file alone than it may use: BILLSTREAM_MEMORY_LIMIT is "
+            f"{self._lake.memory_limit}. No row of it is loaded: raise the limit or split the file, then run "
+            "`billstream quarantine reload`."
+        )
+
+    def _check_data_path(self, name: str) -> None:
+        """Write a file that nothing is wrong with, so that no file is blamed for what would happen to every one.
+
+        Raises:
+            Retryable, Fatal: that fails, too.
+        """
+        path = self._lake.staging_path(name)
+        try:
+            self._lake.engine.execute(f"COPY (SELECT 1 AS one) TO {literal(path)} (FORMAT parquet)")
+        except duckdb.Error as error:
+            raise self._lake.failure(error, "decoding files") from error
+        finally:
+            self._lake.discard(path)
+
+
+class _TooLarge(Poison):
+    """There is not enough memory for the files together."""
+
+
+class _Unexplained(Poison):
+    """DuckDB failed in a way that none of its words for files, disks and networks covers."""
+
+
+def _alike(files: Sequence[Tabular]) -> list[list[Tabular]]:
+    """Return groups of files that one scan can read together."""
+    return [list(group) for _, group in groupby(sorted(files, key=scan_key), key=scan_key)]
+
+
+def _within(most: int, files: Sequence[Tabular], errors: Mapping[str, int]) -> Iterator[list[Tabular]]:
+    """Yield groups of files with at most so many errors; a file that has more is alone."""
+    group, room = list[Tabular](), most
+    for file in files:
+        count = errors.get(file.load_id, 0)
+        if group and count > room:
+            yield group
+            group, room = [], most
+        group.append(file)
+        room -= count
+    if group:
+        yield group
+
+
+def _too_many_malformed(count: int) -> str:
+    return (
+        f"At least {count:,} records cannot be split into the columns of the header, more than are listed. No row of "
+        "the file is loaded: repair the file, or its export, and upload it again."
+    )
 
 
 def _unreadable_reason(what: str, error: duckdb.Error) -> str:
-    first = str(error).splitlines()[0].rstrip(".")
+    first = str(error).splitlines()[0].rstrip(".")[:_SHOWN]
     return f"DuckDB cannot read the {what}: {first}. No row of it is loaded: repair the file and upload it again."

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import structlog
 
-from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
+from billstream.common.errors import Denied, NoRoom, ObjectMissing, Poison, ServiceUnavailable
 from billstream.common.ids import new_id
-from billstream.common.scratch import needing_room, scratch_folder
+from billstream.common.scratch import needing_room, outgrows, scratch_folder
 from billstream.consumer.decode import Tabular, open_tabular, plain_text
 from billstream.consumer.events import Gone, Later, ObjectEvent, ObjectVersion
 from billstream.consumer.profiles import ProfileRegistry
@@ -19,10 +19,13 @@ from billstream.consumer.s3.objects import ObjectStore
 
 T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
+
 MISSING_ATTEMPTS = 3
 """After so many receives of its message, an object that is not there is written down as missing."""
 
 REQUESTS_AT_ONCE = 8
+_SMALLER = "No row of it is loaded: make room, or split it, then run `billstream quarantine reload`."
 
 Current = ObjectVersion | Gone | Later | Poison
 """The store's word on which version is current: that there is none, that it does not answer, or that it never will."""
@@ -93,10 +96,9 @@ class Fetcher:
         self._fetched: dict[str, Prepared | Later] = {}
 
     def fetch(self, events: Sequence[ObjectEvent]) -> list[Prepared | Later]:
-        """Fetch and open the objects of these events, several at a time.
+        """Fetch and open the objects of these events, several at a time. What finds no room on the disk comes later.
 
         Raises:
-            NoRoom: the disk of the spool is full.
             Fatal: we are not allowed to read one of them that is ours.
         """
         new = [event for event in events if event.scope not in self._fetched]
@@ -125,6 +127,10 @@ class Fetcher:
                     f"Files of the profile {profile.name} count only as parts of a delivery with a manifest, "
                     "and no layout of exports knows this key."
                 )
+        except NoRoom as full:
+            return self._too_large(event, load_id, version, content, full)
+        except MemoryError:
+            return Prepared(load_id, version, content, poison=f"Reading it needs more memory than there is. {_SMALLER}")
         except ObjectMissing as error:
             # A notification may overtake its object, so it gets a few tries before the ledger says missing.
             return Later(str(error)) if event.attempt < MISSING_ATTEMPTS else Prepared(load_id, missing=str(error))
@@ -133,6 +139,22 @@ class Fetcher:
         except Poison as poison:
             return Prepared(load_id, version, content, poison=str(poison))
         return Prepared(load_id, version, content, tabular)
+
+    def _too_large(
+        self, event: ObjectEvent, load_id: str, version: ObjectVersion | None, content: str | None, full: NoRoom
+    ) -> Prepared | Later:
+        """Return the end of an object that found no room: a later attempt, unless the disk is too small for it alone.
+
+        Its files leave the spool, so that those of others have room.
+        """
+        alone = outgrows(self._folder, load_id)
+        for path in self._folder.glob(f"{load_id}.*"):
+            path.unlink(missing_ok=True)
+        if alone:
+            reason = "The object, or what it decompresses to, has no room on the disk of BILLSTREAM_SPOOL_DIR"
+            log.warning("object_outgrows_spool", scope=event.scope)
+            return Prepared(load_id, version, content, poison=f"{reason}. {_SMALLER}")
+        return Later(str(full), unavailable=True)
 
 
 def _at_once(request: Callable[[ObjectEvent], T], events: Sequence[ObjectEvent]) -> list[T | Later]:

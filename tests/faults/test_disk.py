@@ -1,5 +1,6 @@
 """A disk is full: nothing is lost or taken for poison, the log says it, and work goes on when there is room."""
 
+import gzip
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,25 @@ def test_a_disk_that_is_full_all_of_a_sudden_is_waited_for(world: World, proxy: 
     world.assert_holds(FILES)
     assert world.lake.rows("SELECT DISTINCT state FROM ledger") == [("loaded",)]
     assert orphans(world) == []
+
+
+def test_an_object_that_outgrows_the_disk_of_the_spool_stops_no_other(
+    aws: AwsEnvironment, tmp_path: Path, disk: SmallDisk
+) -> None:
+    """A few kilobytes that decompress to more than the disk holds: no wait makes room for them."""
+    bomb = gzip.compress(FILES[0].body + FILES[0].lines[-1].encode() * 100_000)
+    assert len(bomb) < 100_000
+    with new_world(tmp_path / "home", aws, BILLSTREAM_SPOOL_DIR=str(disk.folder / "spool")) as world:
+        aws.s3.put_object(Bucket=aws.bucket, Key="bomb.csv.gz", Body=bomb)
+        world.put(*FILES)
+        world.drain()
+        ((key, reason),) = world.lake.rows("SELECT key, reason FROM ledger WHERE state = 'quarantined'")
+        assert key == "bomb.csv.gz"
+        assert "BILLSTREAM_SPOOL_DIR" in reason
+        assert "billstream quarantine reload" in reason
+        world.assert_holds(FILES)
+        assert orphans(world) == []
+        assert not [path for path in disk.folder.rglob("*.text") if path.is_file()]
 
 
 def orphans(world: World) -> list[object]:

@@ -175,6 +175,25 @@ def test_a_line_of_two_megabytes_is_rejected_alone_with_its_line(house: House, b
     assert all(reason.startswith("Maximum line size of 2000000 bytes exceeded") for reason in found.values())
 
 
+def test_a_line_that_would_be_lost_without_a_word_refuses_its_file(house: House, bucket: FakeBucket) -> None:
+    row = b"2026-03-14,1,1,USD,"
+    endless = f"{HEADER}\n".encode() + row + b"ada\n" + row + b"y" * 40_000_000 + b"\n" + row + b"bob\n"
+    found = reasons(house, bucket, endless, gzip.compress(endless))
+    reason = "Line 3 has more than 16 MB, so the file is no billing file. "
+    assert found == [f"{reason}No row of it is loaded: upload it again with line ends."] * 2
+
+
+def test_a_file_of_rejected_records_is_quarantined_with_the_first_hundred(house: House, bucket: FakeBucket) -> None:
+    content = f"{HEADER}\n" + "short\n" * 12_000 + "2026-03-14,1,1,USD,ada\n"
+    (line,) = settled(house, bucket, content)
+    assert (line["state"], line["rows_loaded"], line["rows_rejected"]) == ("quarantined", 0, 12_000)
+    assert line["reason"].startswith("At least 12,000 of 12,001 records do not fit.")
+    listed = house.view("quarantined_rows", bucket)
+    assert [row["line"] for row in listed] == list(range(2, 102))
+    assert {row["reason"] for row in listed} == {"Expected Number of Columns: 5 Found: 1"}
+    assert house.totals(bucket, "000.csv") == {}
+
+
 def test_nothing_but_one_endless_line_is_no_header(house: House, bucket: FakeBucket) -> None:
     assert reasons(house, bucket, b"x" * 2_500_000) == [ENDLESS]
 

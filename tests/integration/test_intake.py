@@ -443,7 +443,7 @@ def test_a_message_that_nobody_can_read_is_quarantined_with_its_body(house: Hous
 
 
 def test_more_misfits_than_are_listed_are_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "MAX_REJECTED_ROWS", 2)
+    monkeypatch.setattr(staging, "MAX_LISTED", 2)
     bucket = house.bucket()
     house.intake(bucket).process([bucket.put("k.csv", bill(*["x,1,1,USD,u"] * 5, "1 USD"))])
     assert house.ledger(bucket)[0]["rows_rejected"] == 5

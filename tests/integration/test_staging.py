@@ -5,23 +5,28 @@ import gzip
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billstream.common.errors import Fatal, Retryable
 from billstream.common.ids import new_id
 from billstream.common.lake import Lake
+from billstream.common.lake.catalog import literal
 from billstream.common.settings import Settings
-from billstream.consumer.decode import Staged, StagedLoad, Staging, Tabular, open_tabular, plain_text, staging
+from billstream.consumer.decode import Staged, StagedLoad, Staging, Tabular, open_tabular, plain_text, rejects, staging
 from billstream.consumer.decode.rejects import RejectedRow, lines_of
-from billstream.consumer.decode.scan import MAX_RECORD_BYTES, load_macros
+from billstream.consumer.decode.scan import MAX_RECORD_BYTES, Scan, load_macros
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.objects import LocalObjects
@@ -322,7 +327,7 @@ def test_a_file_of_misfits_alone_stages_nothing(bench: Bench) -> None:
 
 
 def test_misfits_beyond_the_bound_are_counted_but_not_listed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "MAX_REJECTED_ROWS", 2)
+    monkeypatch.setattr(staging, "MAX_LISTED", 2)
     result = bench.stage(credits_file(*["x,1,1,USD,u,n"] * 5, *["short"] * 4, "2024-01-01,1,1,USD,u,n"))
     assert (result[0].rows_loaded, result[0].rows_rejected) == (1, 9)
     assert [row.line for row in result[0].rejected] == [7, 8, 2, 3]
@@ -383,6 +388,205 @@ def test_a_file_that_cannot_be_read_is_poisoned_alone(bench: Bench, broken: str,
 def test_several_files_that_cannot_be_read_leave_nothing_behind(bench: Bench) -> None:
     result = bench.stage(ROUNDED_TOO_MUCH, TOO_MUCH)
     assert (len(result.staged.poisoned), result.staged.paths, bench.parquet_files()) == (2, [], set())
+
+
+# -- what costs too much -----------------------------------------------------------------------------------
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    out = pa.BufferOutputStream()
+    pq.write_table(table, out, compression="zstd")
+    return out.getvalue().to_pybytes()
+
+
+def hungry_text() -> bytes:
+    return gzip.compress(f"{CREDITS}\n".encode() + (b"2024-01-01,1,1,USD,u," + b"y" * 1_990_000 + b"\n") * 40)
+
+
+def hungry_widths() -> bytes:
+    names = ",".join(f"c{number}" for number in range(4000))
+    return gzip.compress(f"{CREDITS},{names}\n".encode() + (b"2024-01-01,1,1,USD,u,n" + b"," * 4000 + b"\n") * 3000)
+
+
+def hungry_parquet() -> bytes:
+    texts = [f"{number} {'y' * 900_000}" for number in range(200)]
+    columns = {"date": "2024-01-01", "credits": "1", "cost": "1", "currency": "USD", "user": "u"}
+    return as_parquet(pa.table({**{name: [value] * len(texts) for name, value in columns.items()}, "note": texts}))
+
+
+@pytest.mark.parametrize("hungry", [hungry_text, hungry_widths, hungry_parquet])
+def test_a_file_that_needs_more_memory_than_there_is_is_poisoned_alone(
+    tmp_path: Path, hungry: Callable[[], bytes]
+) -> None:
+    good = [credits_file(f"2024-01-01,1,{cost},USD,u,n") for cost in (5, 6)]
+    with Lake.open(Settings(home=tmp_path / "home", threads=2, memory_limit="96MB"), create=True) as lake:
+        bench = Bench(lake, tmp_path)
+        alone = Scan([bench.file(hungry())], lake.columns("charges"), number=0)
+        alone.prepare(lake.engine)
+        with pytest.raises(duckdb.OutOfMemoryException):
+            lake.engine.execute(f"COPY ({alone.marked_rows()}) TO {literal(str(tmp_path / 'x'))} (FORMAT parquet)")
+        result = bench.stage(good[0], hungry(), good[1])
+        reason = str(result.poison(1))
+        assert "BILLSTREAM_MEMORY_LIMIT is 96MB" in reason
+        assert "billstream quarantine reload" in reason
+        assert [result[number].billed_totals["USD"] for number in (0, 2)] == [5, 6]
+        # The connection works as before, and nothing lies about.
+        assert bench.stage(good[0])[0].rows_loaded == 1
+        assert not [path for path in lake.scratch.rglob("*") if path.is_file()]
+
+
+KINDS = {
+    "short": "2024-01-01,1",
+    "long": "2024-01-01,1,1,USD,u,n,more,and,more",
+    "quotes": '"a"b,1,1,USD,u,n',
+    "date": "soon,1,1,USD,u,n",
+    "number": "2024-01-01,1,much,USD,u,n",
+}
+FITS = "2024-01-01,1,1,USD,u,n"
+
+
+@pytest.fixture
+def few_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are refused above 1000 rejected records, and DuckDB lists a few hundred at once."""
+    monkeypatch.setattr(rejects, "REFUSED_ABOVE", 1000)
+    monkeypatch.setattr(staging, "FEW_ERRORS", 1500)
+    monkeypatch.setattr(staging, "MOST_ERRORS", 5000)
+
+
+@pytest.mark.usefixtures("few_rejects")
+@pytest.mark.parametrize("kind", [*KINDS, "all"])
+def test_a_file_of_rejected_records_is_refused_with_the_first_and_the_number(bench: Bench, kind: str) -> None:
+    bad = list(KINDS.values()) if kind == "all" else [KINDS[kind]]
+    lines = [*bad, FITS, *bad] * (1500 // len(bad))
+    result = bench.stage(credits_file(FITS), credits_file(*lines), credits_file(FITS))
+    load = result[1]
+    rejected = len(lines) - lines.count(FITS)
+    if kind == "all":  # records that do not split are enough to refuse it, and nobody counts the others
+        rejected = rejected // len(bad) * 3
+        assert str(load.refused).startswith("At least ")
+    assert (load.rows_loaded, load.rows_rejected, load.billed_totals) == (0, rejected, {})
+    assert f"{rejected:,} of {len(lines):,} records do not fit" in str(load.refused)
+    assert len(load.rejected) >= 100
+    assert [result[number].rows_loaded for number in (0, 2)] == [1, 1]
+    places = {row.line: lines[row.line - 2] for row in load.rejected if row.line}
+    assert FITS not in places.values()
+    assert len(places) >= 100
+    assert min(places) == 2
+    assert result.rows(1, "load_id") == []
+
+
+@pytest.mark.usefixtures("few_rejects")
+@pytest.mark.parametrize("kind", [*KINDS, "all"])
+def test_a_file_with_as_many_good_records_as_rejected_ones_is_loaded(bench: Bench, kind: str) -> None:
+    bad = list(KINDS.values()) if kind == "all" else [KINDS[kind]]
+    lines = [*bad, *[FITS] * len(bad)] * (1200 // len(bad))
+    result = bench.stage(*[credits_file(*lines)] * 2, credits_file(FITS, "short"))
+    for number in (0, 1):
+        load = result[number]
+        assert (load.rows_loaded, load.rows_rejected, load.refused) == (len(lines) // 2, len(lines) // 2, None)
+        assert sorted(row.line for row in load.rejected if row.line) == [
+            line for line, text in enumerate(lines, 2) if text != FITS
+        ]
+        assert len(result.rows(number, "load_id")) == load.rows_loaded
+    assert (result[2].rows_loaded, result[2].rows_rejected) == (1, 1)
+
+
+@pytest.mark.usefixtures("few_rejects")
+def test_many_files_with_some_rejected_records_each_are_listed_in_bounded_groups(bench: Bench) -> None:
+    content = credits_file(*[FITS, "short", FITS] * 200)
+    result = bench.stage(*[content] * 12)
+    assert {(load.rows_loaded, load.rows_rejected) for load in result.staged.loads.values()} == {(400, 200)}
+    assert 2 < len(result.staged.paths) < 12
+
+
+def test_records_that_are_left_out_keep_the_lines_of_all_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "FEW_ERRORS", 0)
+    long = "x" * 2_000_001
+    result = bench.stage(
+        "A report\n"
+        + credits_file(
+            FITS,
+            "short",
+            '2024-01-01,1,1,USD,"u\nv",n',
+            '2024-01-01,"1\n2\n3",1',
+            f"2024-01-01,1,1,USD,u,{long}",
+            "soon,1,1,USD,u,n",
+            "2024-01-01,1,1,USD,u,n,",
+            '2024-01-01,1,1,USD,u,"never closed',
+            FITS,
+        )
+    )
+    load = result[0]
+    assert (load.rows_loaded, load.rows_rejected) == (3, 5)
+    listed = {row.line: row.reason.split(":")[0] for row in load.rejected}
+    assert listed == {
+        4: "Expected Number of Columns",
+        7: "Expected Number of Columns",
+        10: "The record has 2,000,023 characters; at most 2,000,000 are read.",
+        11: listed[11],
+        13: "The record is not quoted well, or is too long",
+    }
+    assert listed[11].startswith("charge_period_start is not")
+
+
+def test_empty_lines_alone_are_no_billing_file(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rejects, "MAX_EMPTY_LINES", 1_000_000)
+    result = bench.stage(credits_file(FITS), CREDITS + "\n" * 2_500_000 + FITS)
+    assert str(result.poison(1)).startswith("More than") or "empty lines" in str(result.poison(1))
+    assert result[0].rows_loaded == 1
+
+
+# -- what nobody has foreseen ------------------------------------------------------------------------------
+
+
+def test_a_file_over_which_duckdb_breaks_is_poisoned_alone_and_the_lake_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an error of this class, DuckDB answers nothing until it is started again."""
+    with Lake.open(Settings(home=tmp_path / "home", threads=2), create=True) as lake:
+        bench = Bench(lake, tmp_path)
+        files = [bench.file(credits_file(f"2024-01-01,1,{cost},USD,u,n")) for cost in range(5)]
+        write, broken = Staging._write, list[bool]()
+
+        def breaking(self: Staging, select: str, path: str) -> dict[str, StagedLoad]:
+            if files[3].load_id not in select:
+                return write(self, select, path)
+            with self._explained():
+                broken.append(True)
+                lake.engine.close()
+                raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
+
+        monkeypatch.setattr(Staging, "_write", breaking)
+        result = bench.stage_files(files)
+        assert broken
+        assert result.staged.poisoned.keys() == {files[3].load_id}
+        assert [result[number].billed_totals["USD"] for number in (0, 1, 2, 4)] == [0, 1, 2, 4]
+        assert lake.rows("SELECT count(*) FROM charges") == [(0,)]
+
+
+@pytest.mark.parametrize("bug", ["SELECT * FROM nowhere", "SELECT FROM FROM", "SELECT unknown_function(1)"])
+def test_an_error_that_nobody_has_foreseen_is_that_of_the_file_it_comes_with(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, bug: str
+) -> None:
+    files = [bench.file(credits_file(f"2024-01-01,1,{cost},USD,u,n")) for cost in range(5)]
+    write = Staging._write
+    monkeypatch.setattr(
+        Staging, "_write", lambda self, select, path: write(self, bug if files[3].load_id in select else select, path)
+    )
+    result = bench.stage_files(files)
+    assert result.staged.poisoned.keys() == {files[3].load_id}
+    assert [result[number].billed_totals["USD"] for number in (0, 1, 2, 4)] == [0, 1, 2, 4]
+
+
+def test_no_file_is_blamed_for_a_data_path_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lake.open(Settings(home=tmp_path / "home", threads=2), create=True) as lake:
+        bench = Bench(lake, tmp_path)
+        file = bench.file(credits_file(FITS))
+        monkeypatch.setattr(lake, "staging_path", lambda name: str(tmp_path / "away" / f"{name}.parquet"))
+        with pytest.raises((Fatal, Retryable)):
+            bench.staging.stage([file], new_id())
 
 
 # -- what is staged may be taken back ----------------------------------------------------------------------
