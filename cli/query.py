@@ -1,6 +1,6 @@
 """`billstream sql`: one SELECT over a lake that is attached read-only."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import duckdb
 import pyarrow as pa
@@ -17,15 +17,15 @@ def read_only(lake: Lake, query: str) -> pa.Table:
         Fatal: it is not one SELECT that only reads the lake, or DuckDB refuses it; then the text is DuckDB's.
         KeyboardInterrupt: Ctrl-C ended the query.
     """
-    try:
-        statement = one_select(lake.engine, query)
-        # In the main thread DuckDB would look for Ctrl-C only now and then, some queries for minutes never.
-        with ThreadPoolExecutor(max_workers=1) as aside:
-            running = aside.submit(lambda: lake.engine.execute(statement).to_arrow_table())
-            try:
-                return running.result()
-            except KeyboardInterrupt:
+    # In the main thread DuckDB would look for Ctrl-C only now and then, some queries for minutes never.
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        running = aside.submit(lambda: lake.engine.execute(one_select(lake.engine, query)).to_arrow_table())
+        try:
+            return running.result()
+        except duckdb.Error as error:
+            raise Fatal(str(error)) from error
+        except KeyboardInterrupt:
+            while not running.done():  # an interrupt between two statements of ours would be lost
                 lake.engine.interrupt()
-                raise
-    except duckdb.Error as error:
-        raise Fatal(str(error)) from error
+                wait([running], timeout=0.1)
+            raise

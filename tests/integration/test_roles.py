@@ -1,5 +1,6 @@
 """The roles of `deploy/postgres/roles.sql`: billstream needs no superuser, and a reader can change nothing."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,16 @@ class Place:
 
     def claims(self) -> str:
         return self.server.execute("SELECT * FROM processed_key ORDER BY 1", self.database)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A command that runs long listens for signals; in this process it goes on when the command has ended."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")
