@@ -130,14 +130,22 @@ class Bench:
 
     def until(self, done: Callable[[], bool]) -> None:
         """Have the stop requested once the worker waits and `done` is true, or after a day."""
-        receive = self.queue.receive
+        receive, wait = self.queue.receive, self.stop.wait
 
-        def watched(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
+        def stop_when_done() -> None:
             if done() or self.clock.now > 86_400:
                 self.stop.request()
+
+        def watched(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
+            stop_when_done()
             return receive(limit, wait_seconds)
 
+        def waited(seconds: float) -> bool:
+            stop_when_done()
+            return wait(seconds)
+
         self.queue.receive = watched  # type: ignore[method-assign]
+        self.stop.wait = waited  # type: ignore[method-assign]
 
 
 def body(*keys: str, size: int = 10, name: str = "ObjectCreated:Put") -> str:
