@@ -51,7 +51,7 @@ class PlainText:
     size_bytes: int
     encoding: str = UTF8
     parts: tuple[Part, ...] = ()
-    lines: int = 0
+    lines: int = field(default=0, compare=False)
     parquet: Layout | None = None
     spare: Path | None = field(default=None, compare=False)
 
