@@ -16,7 +16,7 @@ def refuse_feedback(settings: Settings) -> None:
         Misconfigured: see above; nothing was made.
     """
     bucket, _ = settings.data_bucket or ("", "")
-    if bucket in _billing_buckets(settings):
+    if settings.is_ours(bucket):
         raise Misconfigured(
             f"BILLSTREAM_DATA_PATH is in the bucket {bucket}, which is also a bucket of the billing files: the lake's "
             "own files would be loaded as bills. Nothing was made. Set BILLSTREAM_DATA_PATH to a prefix of another "
@@ -33,7 +33,3 @@ def is_own_file(settings: Settings, file: Path) -> bool:
     if settings.data_bucket is None:
         places += [Path(settings.data_location) / name for name in ("main", "sealed")]
     return any(file.resolve().is_relative_to(place.resolve()) for place in places)
-
-
-def _billing_buckets(settings: Settings) -> tuple[str, ...]:
-    return (settings.bucket,)

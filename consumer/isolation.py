@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import structlog
 
-from billstream.common.errors import BillstreamError, Fatal, Held, Retryable
+from billstream.common.errors import BillstreamError, Fatal, Held, Misconfigured, Retryable
 from billstream.common.lake.guard import scope_id
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.commit.unit import Unit
@@ -165,7 +165,7 @@ def waits(event: ObjectEvent, error: Exception) -> Outcome:
     """Return the outcome of an event whose error is not about its object."""
     told = _told(error)
     if isinstance(error, Fatal | MemoryError):
-        fatal = Fatal(f"{event.scope}: {told}") if isinstance(error, Fatal) else error
+        fatal = type(error)(f"{event.scope}: {told}") if type(error) in {Fatal, Misconfigured} else error
         return Outcome(event, later=Later(told, fatal=fatal))
     reason = f"Objects fail one after the other, and none is loaded: {told}"
     return Outcome(event, later=Later(reason, holding=True))

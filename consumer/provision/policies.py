@@ -1,6 +1,7 @@
 """The two policies of the queue: its dead-letter queue, and the senders it accepts."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from billstream.consumer.provision.failures import explained
@@ -24,9 +25,9 @@ def ensure_redrive(sqs: "SQSClient", queue: Queue, dead_letters: Queue, max_rece
     return Outcome.UPDATED if current else Outcome.MADE
 
 
-def ensure_policy(sqs: "SQSClient", queue: Queue, bucket: str, *, bucket_account: str | None) -> Outcome:
-    """Let S3 send to the queue for this bucket and for no other; other statements stay as they are."""
-    ours = _statement(queue, bucket, bucket_account)
+def ensure_policy(sqs: "SQSClient", queue: Queue, buckets: Sequence[str], *, bucket_account: str | None) -> Outcome:
+    """Let S3 send to the queue for these buckets and for no others; other statements stay as they are."""
+    ours = _statement(queue, buckets, bucket_account)
     with explained(f"queue {queue.url}"):
         policy = _json(queue_attributes(sqs, queue.url).get("Policy"))
         statements = policy.get("Statement", [])
@@ -40,8 +41,10 @@ def ensure_policy(sqs: "SQSClient", queue: Queue, bucket: str, *, bucket_account
     return Outcome.MADE if len(others) == len(statements) else Outcome.UPDATED
 
 
-def _statement(queue: Queue, bucket: str, bucket_account: str | None) -> dict[str, Any]:
-    condition = {"ArnEquals": {"aws:SourceArn": f"arn:{queue.partition}:s3:::{bucket}"}}
+def _statement(queue: Queue, buckets: Sequence[str], bucket_account: str | None) -> dict[str, Any]:
+    arns = [f"arn:{queue.partition}:s3:::{bucket}" for bucket in buckets]
+    # One bucket stands alone, as in the policies of queues that were set up for one.
+    condition: dict[str, Any] = {"ArnEquals": {"aws:SourceArn": arns if len(arns) > 1 else arns[0]}}
     if bucket_account:  # a bucket's name may pass to another account once it was deleted
         condition["StringEquals"] = {"aws:SourceAccount": bucket_account}
     return {

@@ -18,7 +18,7 @@ DEAD_LETTER_SUFFIX = "-dlq"
 
 
 def set_up_aws(settings: Settings, s3: "S3Client", sqs: "SQSClient") -> AwsReport:
-    """Create the bucket, the queues and what connects them; keep what exists.
+    """Create the buckets, the queues and what connects them; keep what exists.
 
     Returns:
         The resources that were created, updated and found.
@@ -46,24 +46,30 @@ def set_up_aws(settings: Settings, s3: "S3Client", sqs: "SQSClient") -> AwsRepor
 def _joined(
     settings: Settings, s3: "S3Client", sqs: "SQSClient", queue: Queue, dead_letters: Queue
 ) -> tuple[Resource, ...]:
-    """Connect queue to dead-letter queue, then bucket to queue: S3 first checks that it may send."""
-    bucket = settings.bucket
-    # A bucket of another account may notify us too: its account is unknown, so the policy names the bucket only.
-    account = queue.account if owned_by(s3, bucket, queue.account) else None
+    """Connect queue to dead-letter queue, then the buckets to the queue: S3 first checks that it may send."""
+    buckets = settings.our_buckets
+    # A bucket of another account may notify us too: its account is unknown, so the policy names the buckets only.
+    account = queue.account if all(owned_by(s3, bucket, queue.account) for bucket in buckets) else None
     redrive = ensure_redrive(sqs, queue, dead_letters, settings.max_receives)
-    policy = ensure_policy(sqs, queue, bucket, bucket_account=account)
-    notification = ensure_notification(s3, bucket, queue.arn)
+    policy = ensure_policy(sqs, queue, buckets, bucket_account=account)
     return (
         Resource("redrive policy", f"after {settings.max_receives} receives", redrive),
-        Resource("queue policy", f"bucket {bucket} may send", policy),
-        Resource("bucket notification", f"objects created, removed and expired in {bucket}", notification),
+        *(Resource("queue policy", f"bucket {bucket} may send", policy) for bucket in buckets),
+        *(
+            Resource(
+                "bucket notification",
+                f"objects created, removed and expired in {bucket}",
+                ensure_notification(s3, bucket, queue.arn),
+            )
+            for bucket in buckets
+        ),
     )
 
 
 def _buckets(settings: Settings) -> list[str]:
-    """Return the bucket of the billing files, and the bucket of the lake's data if there is one."""
+    """Return the buckets of the billing files, and the bucket of the lake's data if there is one."""
     data = urlsplit(settings.data_location)
-    return list(dict.fromkeys([settings.bucket, *([data.netloc] if data.scheme == "s3" else [])]))
+    return list(dict.fromkeys([*settings.our_buckets, *([data.netloc] if data.scheme == "s3" else [])]))
 
 
 def _queue_name(settings: Settings) -> str:

@@ -122,6 +122,34 @@ def test_only_this_bucket_may_send(aws: AwsEnvironment, settings: Settings, repo
     }
 
 
+@on_each_emulator
+def test_each_configured_bucket_notifies_the_queue(aws: AwsEnvironment, settings: Settings, report: AwsReport) -> None:
+    more = f"{settings.bucket}-2"
+    aws.extra_buckets.append(more)
+
+    both = Settings(bucket=settings.bucket, buckets=(more,), queue_name=settings.queue_name, max_receives=7)
+    again = set_up_aws(both, aws.s3, aws.sqs)
+
+    assert outcomes(again)[f"bucket {more}"] is Outcome.MADE
+    assert outcomes(again)[f"bucket {settings.bucket}"] is Outcome.FOUND
+    for bucket in (settings.bucket, more):
+        aws.s3.put_object(Bucket=bucket, Key="a.csv", Body=b"x")
+    told = dict[str, bool]()
+    while len(told) < 2:
+        answer = aws.sqs.receive_message(QueueUrl=report.queue_url, WaitTimeSeconds=5)
+        assert answer.get("Messages"), told
+        for message in answer["Messages"]:
+            told |= {record["s3"]["bucket"]["name"]: True for record in json.loads(message["Body"]).get("Records", [])}
+            aws.sqs.delete_message(QueueUrl=report.queue_url, ReceiptHandle=message["ReceiptHandle"])
+    assert set(told) == {settings.bucket, more}
+    policy = json.loads(
+        aws.sqs.get_queue_attributes(QueueUrl=report.queue_url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+    )
+    (statement,) = policy["Statement"]
+    arns = [f"arn:aws:s3:::{bucket}" for bucket in (settings.bucket, more)]
+    assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": arns}
+
+
 @on_ministack
 def test_what_others_have_configured_is_kept(aws: AwsEnvironment, settings: Settings) -> None:
     foreign_arn = aws.queue_arn(aws.sqs.create_queue(QueueName=f"foreign-{settings.queue_name}")["QueueUrl"])
