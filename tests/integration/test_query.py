@@ -78,7 +78,7 @@ def content(home: Path) -> dict[str, str]:
             [{"n": 2}],
         ),
         (
-            "SELECT (SELECT count(*) FROM charges c WHERE c.load_id = l.load_id) n FROM charges l ORDER BY n LIMIT 1",
+            "SELECT min((SELECT count(*) FROM charges c WHERE c.load_id = l.load_id)) AS n FROM charges l",
             [{"n": 1}],
         ),
         ("SELECT count(*) AS n FROM charges AT (VERSION => 3)", [{"n": 1}]),
