@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from billstream.common.errors import Misconfigured
-from billstream.common.values import AnyCase, Bytes, DataPath, Folder, Memory, Seconds, WholeSeconds
+from billstream.common.values import AnyCase, Bytes, DataPath, Folder, LogLevel, Memory, Readers, Seconds, WholeSeconds
 from billstream.common.variables import explanation
 
 MEBIBYTE = 1024 * 1024
@@ -33,23 +33,6 @@ class DuplicatePolicy(StrEnum):
     WARN = "warn"
     SKIP = "skip"
     LOAD = "load"
-
-
-class Readers(StrEnum):
-    """The accounts of this host, beside our own, that may read what is published."""
-
-    OWNER = "owner"
-    GROUP = "group"
-    EVERYONE = "everyone"
-
-
-class LogLevel(StrEnum):
-    """Least severe log events that are written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 class LogFormat(StrEnum):

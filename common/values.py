@@ -8,6 +8,24 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator
 
+
+class Readers(StrEnum):
+    """The accounts of this host, beside our own, that may read what is published."""
+
+    OWNER = "owner"
+    GROUP = "group"
+    EVERYONE = "everyone"
+
+
+class LogLevel(StrEnum):
+    """Least severe log events that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 Word = TypeVar("Word", bound=StrEnum)
 
 _QUANTITY = re.compile(r"(\d{1,18}(?:\.\d{1,9})?|\.\d{1,9})\s*([A-Za-z]*)", re.ASCII)

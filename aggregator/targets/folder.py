@@ -17,7 +17,7 @@ from billstream.aggregator.targets.target import Mark
 from billstream.common.errors import Misconfigured, Retryable
 from billstream.common.failpoints import failpoint
 from billstream.common.places import NO_ROOM, explained, make_private
-from billstream.common.settings import Readers
+from billstream.common.values import Readers
 
 LOCK_NAME = ".insights.lock"
 LOCK_SECONDS = 60

@@ -219,6 +219,8 @@ def test_a_variable_unlike_any_setting_is_named_alone() -> None:
 def test_a_data_path_in_the_billing_bucket_is_refused(location: str) -> None:
     with pytest.raises(Misconfigured, match="which is also a bucket of the billing files"):
         refuse_feedback(Settings(data_path=location))
+    with pytest.raises(Misconfigured, match="which is also a bucket of the billing files"):
+        refuse_feedback(Settings(data_path=location, bucket="first", buckets=("second", "billing")))
 
 
 @pytest.mark.parametrize("location", ["s3://billing-lake/", "s3://lake/billing/", "var/data", "/billing/data"])
