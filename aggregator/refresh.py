@@ -15,7 +15,7 @@ from billstream.aggregator.fold.changes import Span, read_delta
 from billstream.aggregator.fold.groups import MiscountedError, drop_folded, fold, write_folded
 from billstream.aggregator.rollups import ROLLUPS, Rollups
 from billstream.aggregator.watermark import Position, Watermark, read_history
-from billstream.common.errors import Fatal
+from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
 from billstream.common.retries import redo_on_conflict
@@ -26,6 +26,7 @@ FIRST = "first refresh"
 ASKED = "requested"
 EXPIRED = "snapshots after the watermark have been expired"
 NEW_TABLE = "an aggregate table is new"
+DAMAGED = "a data file with changed charges cannot be read"
 DIVERGED = "the aggregates did not count the charges of the lake"
 
 MANY_SNAPSHOTS = 1000
@@ -76,7 +77,15 @@ def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None)
     position = Position.read(lake)
     reason = reason or _reason_to_rebuild(lake, rollups, position)
     with failpoint("read_changes"):
-        changes = read_delta(lake, rollups, Span(None if reason else position.folded_snapshot, position.newest))
+        try:
+            changes = read_delta(lake, rollups, Span(None if reason else position.folded_snapshot, position.newest))
+        except DataDamaged as error:
+            if reason:  # the charges themselves cannot be read
+                raise
+            # The rows of a data file that was taken out cannot be read any more, nor need they be.
+            log.warning("changes_unreadable", reason=str(error), consequence="the aggregates are rebuilt")
+            lake.reconnect_if_lost()
+            return _refresh(lake, rollups, now=now, reason=DAMAGED)
     if position.watermark and not changes and not reason:
         return RefreshReport(position.newest, _follow_idly(lake, position, position.watermark), changed=False)
     folded = fold(lake, rollups, version=position.newest, from_nothing=reason is not None)

@@ -184,5 +184,5 @@ def verify_command(
     if as_json:
         write_json(found.as_json())
     else:
-        verify_report.verification(found)
+        verify_report.verification(found, repaired=repair)
     raise typer.Exit(0 if found.agrees else 1)

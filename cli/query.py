@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
+from billstream.common.lake.damage import damage
 from billstream.common.lake.gate import one_select
 
 
@@ -23,7 +24,7 @@ def read_only(lake: Lake, query: str) -> pa.Table:
         try:
             return running.result()
         except duckdb.Error as error:
-            raise Fatal(str(error)) from error
+            raise damage(error, lake.catalog, Fatal(str(error))) from error
         except KeyboardInterrupt:
             while not running.done():  # an interrupt between two statements of ours would be lost
                 lake.engine.interrupt()

@@ -50,6 +50,10 @@ class CatalogUnavailable(Retryable):
     """The catalog database or the data path did not answer; the outcome of a commit may be unknown."""
 
 
+class DataDamaged(Retryable):
+    """A data file of the lake is lost or damaged. `billstream verify --repair` loads its rows again."""
+
+
 class NoRoom(Retryable):
     """A disk is full or fails. Nothing was committed; work goes on as soon as there is room."""
 

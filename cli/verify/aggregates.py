@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from billstream.aggregator.verify import Difference, verify
-from billstream.common.errors import Fatal
+from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.lake import Lake
 from billstream.consumer.verify import Check, Cure, Finding
 
@@ -12,6 +12,10 @@ def aggregate_findings(lake: Lake) -> Iterator[Finding]:
     """Yield a finding for every group that is not the sum of its charges; before the first refresh there are none."""
     try:
         differences = verify(lake)
+    except DataDamaged:
+        problem = "they cannot be compared: a data file of the snapshot that they are at cannot be read any more."
+        yield Finding(Check.AGGREGATES, problem, Cure.REBUILD)
+        return
     except Fatal as error:  # the snapshot has been expired: only a rebuild makes the aggregates verifiable again
         yield Finding(Check.AGGREGATES, str(error), Cure.REBUILD)
         return

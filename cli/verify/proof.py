@@ -18,11 +18,15 @@ from billstream.consumer.verify import Check, Finding, Proof, Repairs
 
 @dataclass(frozen=True)
 class Verification:
-    """Both proofs. `refresh` is the refresh that made the aggregates, None before the first."""
+    """Both proofs. `refresh` is the refresh that made the aggregates, None before the first.
+
+    `compared` is False when the aggregates were not compared: they are sums of charges, which must be right first.
+    """
 
     proof: Proof
     refresh: Refresh | None
     aggregates: tuple[Finding, ...] = ()
+    compared: bool = True
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -46,8 +50,10 @@ class Verification:
             "active_loads": self.proof.loads,
             "active_rows": self.proof.rows,
             "bucket": self.proof.bucket,
+            "loads_without_hash": self.proof.unhashed,
             "objects_listed": self.proof.listed,
             "aggregates": {
+                "compared": self.compared,
                 "snapshot_id": self.refresh.snapshot_id if self.refresh else None,
                 "changes_behind": self.refresh.lag_loads if self.refresh else None,
             },
@@ -63,6 +69,8 @@ def prove(
 ) -> Verification:
     """Compare everything; change nothing. Arguments and errors are those of `consumer.verify.prove`."""
     proof = verify.prove(lake, interest, bucket, progress)
+    if any(finding.check is Check.CHARGES or finding.damaged for finding in proof.findings):
+        return Verification(proof, None, compared=False)
     return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)))
 
 

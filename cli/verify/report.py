@@ -13,8 +13,8 @@ _TITLES = {
 }
 
 
-def verification(made: Verification) -> None:
-    """Show each finding with its file, then one line for each part of the proof."""
+def verification(made: Verification, *, repaired: bool = False) -> None:
+    """Show each finding with its file, then one line for each part of the proof. `repaired`: after a repair."""
     for finding in made.findings:
         say(f"{finding.scope or finding.check.value}: {finding.problem}", style="red")
     proof = made.proof
@@ -23,9 +23,20 @@ def verification(made: Verification) -> None:
         if check is Check.BUCKET and not proof.bucket:
             continue
         found = made.count(check)
+        if check is Check.AGGREGATES and not made.compared and not found:
+            say(f"{title} were not compared: the charges come first")
+            continue
         verdict = f"differ in {counted(found, 'place')}" if found else "agree"
         say(f"{title} {verdict}{_remark(made, check)}", style="red" if found else "green")
-    if any(finding.cure is not Cure.NONE for finding in made.findings):
+    if proof.unhashed:
+        loads = counted(proof.unhashed, "active load")
+        say(f"{loads} had no hash of this version of DuckDB: of these only rows and sums were compared")
+    if repaired and made.findings:
+        say(
+            f"{counted(len(made.findings), 'place')} could not be repaired: upload the files named above again, or "
+            "restore the data files from a backup; then run: billstream verify --repair"
+        )
+    elif any(finding.cure is not Cure.NONE for finding in made.findings):
         say("To repair what can be repaired, run: billstream verify --repair")
 
 
@@ -41,8 +52,10 @@ def _remark(made: Verification, check: Check) -> str:
         return f" ({counted(made.proof.listed, 'object')} in {made.proof.bucket})"
     if check is not Check.AGGREGATES:
         return ""
-    if made.refresh is None:
+    if made.refresh is None and made.compared:
         return " (never refreshed)"
+    if made.refresh is None:
+        return ""
     lag = made.refresh.lag_loads
     behind = f"{counted(lag, 'change')} behind" if lag else "up to date"
     return f" (at snapshot {made.refresh.snapshot_id}, {behind})"

@@ -52,8 +52,12 @@ class Claim:
     prev: str | None
 
 
-def claims_json(claims: Sequence[Claim]) -> str:
+def claims_json(claims: Sequence[Claim], lost_files: Sequence[int] = ()) -> str:
     """Return the commit's `extra_info`, in the form that the guard's trigger reads.
+
+    Args:
+        claims: at most one for each scope.
+        lost_files: DuckLake's ids of data files that the commit takes out of the lake.
 
     Raises:
         ValueError: two claims name the same scope; one commit decides a scope once.
@@ -61,4 +65,5 @@ def claims_json(claims: Sequence[Claim]) -> str:
     if len({claim.new.scope_id for claim in claims}) != len(claims):
         raise ValueError("one commit may claim a scope only once")
     body = [{**{name: getattr(claim.new, name) for name in COLUMNS}, "prev": claim.prev} for claim in claims]
-    return json.dumps({"claims": body}, separators=(",", ":"))
+    lost = {"lost_files": list(lost_files)} if lost_files else {}
+    return json.dumps({"claims": body, **lost}, separators=(",", ":"))

@@ -16,6 +16,7 @@ from billstream.common import retries
 from billstream.common.errors import BillstreamError, CatalogUnavailable
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
+from billstream.common.lake.damage import damage
 from billstream.common.lake.data_path import DataPathRefused, once_more
 from billstream.common.lake.engine import seal, start_engine
 from billstream.common.lake.failures import translate
@@ -188,6 +189,19 @@ class Lake:
         with self._translated("working on temporary tables"):
             self._con.execute(sql, parameters)
 
+    @contextmanager
+    def files_read_anew(self) -> Iterator[None]:
+        """Read data files from where they are, for the length of the block, and not from DuckDB's memory of them."""
+        if self._read_only:  # its options are locked; and a process that only reads has read nothing before
+            yield
+            return
+        self.run("SET enable_external_file_cache = false")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(duckdb.Error):
+                self._con.execute("RESET enable_external_file_cache")
+
     # -- writing -----------------------------------------------------------------------------------------
 
     @property
@@ -209,8 +223,28 @@ class Lake:
         self._storage.discard(path)
 
     @once_more
-    def commit(self, write: Write, *, claims: Sequence[Claim], author: str, message: str) -> int:
+    def commit(
+        self,
+        write: Write,
+        *,
+        claims: Sequence[Claim],
+        author: str,
+        message: str,
+        staged: Sequence[str] = (),
+        lost_files: Sequence[int] = (),
+    ) -> int:
         """Run `write` in one transaction and commit it together with its claims, or change nothing.
+
+        Whatever the commit names is on the disk before the catalog says so: a power cut leaves no file behind that is
+        named and empty.
+
+        Args:
+            write: the changes. Without any there is no commit.
+            claims: see `common.lake.guard`.
+            author: who commits, for the snapshot.
+            message: why, for the snapshot.
+            staged: the files that `write` adds.
+            lost_files: DuckLake's ids of data files that no longer can be read, which the commit takes out of the lake.
 
         Returns:
             The id of the snapshot this commit made.
@@ -219,14 +253,17 @@ class Lake:
             ClaimRefused: a claimed scope has changed; look it up again and decide again.
             WriteConflict: another writer was first; redo the whole unit.
             CatalogUnavailable: no answer, so the commit may or may not have happened; the ledger tells.
+            DataDamaged: a data file that the changes depend on cannot be read.
         """
         with self._translated("committing to the lake"):
             self._prepare_storage()  # before the lock: renewing credentials may take a while
+            self._storage.sync(staged)
             with self._catalog.writing(), self._transaction():
                 with failpoint("write"):
                     write(self._con)
                 self._con.execute(
-                    "CALL lake.set_commit_message(?, ?, extra_info => ?)", [author, message, claims_json(claims)]
+                    "CALL lake.set_commit_message(?, ?, extra_info => ?)",
+                    [author, message, claims_json(claims, lost_files)],
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
         return int(row[0]) if row else 0
@@ -237,6 +274,7 @@ class Lake:
         self._con.execute("BEGIN TRANSACTION")
         try:
             yield
+            self._storage.sync_written(began)
             # A commit into a file on this host has no reply that could get lost.
             unsealed = self._catalog.host_local
             with failpoint("commit"), nullcontext() if unsealed else self._storage.sealed(self._con, began):
@@ -255,10 +293,12 @@ class Lake:
 
     def failure(self, error: duckdb.Error, doing: str) -> BillstreamError:
         """Translate an error of DuckDB's about this lake, for work with `engine`; see `common.lake.failures`."""
-        known = translate(error, doing)
+        known = damage(error, self.catalog, translate(error, doing))
         if isinstance(known, DataPathRefused):
             return self._storage.refused(self._con, known)
-        self._lost = self._lost or isinstance(known, CatalogUnavailable)
+        # After an error of its own DuckDB answers nothing more over this connection.
+        ended = isinstance(error, duckdb.InternalException | duckdb.FatalException)
+        self._lost = self._lost or isinstance(known, CatalogUnavailable) or ended
         return known
 
     def _prepare_storage(self) -> None:

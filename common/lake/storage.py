@@ -1,5 +1,6 @@
 """The data path of a lake: a local folder or an S3 prefix with its Parquet files."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,14 @@ import structlog
 from botocore.exceptions import ClientError
 
 from billstream.common import aws
-from billstream.common.errors import BillstreamError, CatalogUnavailable, Fatal, Misconfigured, ServiceUnavailable
+from billstream.common.errors import (
+    BillstreamError,
+    CatalogUnavailable,
+    Fatal,
+    Misconfigured,
+    NoRoom,
+    ServiceUnavailable,
+)
 from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.data_path import CredentialsRenewed, DataPathRefused, advice
@@ -58,6 +66,12 @@ class Storage(Protocol):
             `CredentialsRenewed` after fresh credentials were taken; else `Fatal`, with what to do.
         """
 
+    def sync(self, paths: Sequence[str]) -> None:
+        """Return when these staged files would survive a power cut, as would their names in their folders."""
+
+    def sync_written(self, since: float) -> None:
+        """Do the same for the files that DuckLake itself has written after `since` (Unix time in seconds)."""
+
     def discard(self, path: str) -> None:
         """Remove a staged file that no commit has added. Never raises: one that is left is cleaned up later."""
 
@@ -81,6 +95,7 @@ class LocalStorage:
     """A folder, shared by the processes of one host."""
 
     folder: Path
+    _known: set[Path] = field(default_factory=set, compare=False, repr=False)  # folders whose own names are on the disk
 
     @property
     def location(self) -> str:
@@ -132,6 +147,32 @@ class LocalStorage:
     def refused(self, con: duckdb.DuckDBPyConnection, error: DataPathRefused) -> BillstreamError:  # noqa: ARG002
         """See `Storage`: S3 has nothing to do with a folder."""
         return error
+
+    def sync(self, paths: Sequence[str]) -> None:
+        """See `Storage`. Each file is synced, then each folder once."""
+        try:
+            for path in paths:
+                with suppress(FileNotFoundError):  # another process has removed its own file
+                    _fsync(Path(path))
+            for folder in {Path(path).parent for path in paths}:
+                _fsync(folder)
+                self._sync_name(folder)
+        except OSError as error:
+            raise NoRoom(f"The disk of {self.folder} does not keep what is written: {error}") from error
+
+    def sync_written(self, since: float) -> None:
+        """See `Storage`. The files are found by their names, which begin with a time: none is opened that is older."""
+        folders = [folder for folder in (self.folder.absolute() / "main").iterdir() if folder.is_dir()]
+        recent = [folder for folder in folders if folder.stat().st_mtime >= since - CLOCKS_DIFFER]
+        oldest = f"{int((since - CLOCKS_DIFFER) * 1000):012x}"
+        self.sync([str(path) for folder in recent for path in folder.glob(OF_DUCKLAKE) if _written_at(path) >= oldest])
+
+    def _sync_name(self, folder: Path) -> None:
+        """Sync the folders above one that is new, up to the one that the data path is in."""
+        while folder not in self._known and folder.is_relative_to(self.folder.absolute()):
+            self._known.add(folder)
+            folder = folder.parent
+            _fsync(folder)
 
     def discard(self, path: str) -> None:
         """Delete the file."""
@@ -223,6 +264,12 @@ class S3Storage:
                 aside.execute("RESET GLOBAL http_retries")
                 aside.execute(secret_sql(self._access or aws.s3_access(self.bucket)))
 
+    def sync(self, paths: Sequence[str]) -> None:
+        """Do nothing: S3 answers when an object is stored."""
+
+    def sync_written(self, since: float) -> None:
+        """Do nothing: S3 answers when an object is stored."""
+
     def discard(self, path: str) -> None:
         """Delete the object; if that fails, the clean-up of orphaned files deletes it later."""
         try:
@@ -270,6 +317,19 @@ def probe(storage: Storage, con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"SELECT written FROM read_parquet({literal(path)})").fetchall()
     finally:
         storage.remove(path)
+
+
+def _written_at(path: Path) -> str:
+    """Return the time in a name that DuckLake makes, a UUID of version 7: milliseconds in 12 hexadecimal digits."""
+    return path.name.removeprefix("ducklake-").replace("-", "")[:12]
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def storage_from(location: str) -> Storage:

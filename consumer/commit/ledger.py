@@ -16,7 +16,7 @@ from billstream.common.settings import RemovalPolicy
 from billstream.consumer.decide.decision import Verdict
 from billstream.consumer.decide.states import ACTIVE, ENDED, State
 from billstream.consumer.decide.step import Step
-from billstream.consumer.decode import Staged, StagedLoad
+from billstream.consumer.decode import COSTS, Staged, StagedLoad
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.s3.fetch import Prepared
 
@@ -46,6 +46,10 @@ class LedgerEntry:
     rows_rejected: int = 0
     values_rounded: int = 0
     billed_totals: dict[str, Decimal] | None = None
+    effective_totals: dict[str, Decimal] | None = None
+    list_totals: dict[str, Decimal] | None = None
+    contracted_totals: dict[str, Decimal] | None = None
+    rows_hash: str | None = None
     first_charge_day: date | None = None
     last_charge_day: date | None = None
     event_name: str | None = None
@@ -83,13 +87,14 @@ class LedgerEntry:
 
 
 _TELL_CONTENT = frozenset({State.LOADED, State.UNCHANGED, State.DELIVERED})
+_TOTALS = tuple(f"{cost}_totals" for cost in COSTS)
 _TIME = pa.timestamp("us", tz="UTC")
 _TYPES: dict[str, pa.DataType] = {
     "size_bytes": pa.int64(),
     "rows_loaded": pa.int64(),
     "rows_rejected": pa.int64(),
     "values_rounded": pa.int64(),
-    "billed_totals": pa.map_(pa.string(), pa.decimal128(38, 18)),
+    **dict.fromkeys(_TOTALS, pa.map_(pa.string(), pa.decimal128(38, 18))),
     "first_charge_day": pa.date32(),
     "last_charge_day": pa.date32(),
     "event_time": _TIME,
@@ -107,7 +112,7 @@ def insert_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry
         {
             **{name: getattr(entry, name) for name in _COLUMNS},
             "scope_id": entry.scope_id,
-            "billed_totals": None if entry.billed_totals is None else list(entry.billed_totals.items()),
+            **{name: _pairs(getattr(entry, name)) for name in _TOTALS},
         }
         for entry in entries
     ]
@@ -117,6 +122,10 @@ def insert_entries(con: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry
         con.execute("INSERT INTO ledger BY NAME SELECT * FROM new_entries")
     finally:
         con.unregister("new_entries")
+
+
+def _pairs(totals: dict[str, Decimal] | None) -> list[tuple[str, Decimal]] | None:
+    return None if totals is None else list(totals.items())
 
 
 STATE_OF: dict[Verdict, State] = {
@@ -133,7 +142,14 @@ STATE_OF: dict[Verdict, State] = {
 """A verdict says what to do, a state what was done. `DUPLICATE`, `ASK` and `RELEASE` write no entry."""
 
 _OF_THE_EVENT = ("scope", "bucket", "key", "sequencer", "event_name", "event_time")
-_OF_LOADED_ROWS = ("rows_loaded", "values_rounded", "billed_totals", "first_charge_day", "last_charge_day")
+_OF_LOADED_ROWS = (
+    "rows_loaded",
+    "values_rounded",
+    *_TOTALS,
+    "rows_hash",
+    "first_charge_day",
+    "last_charge_day",
+)
 _STILL_THERE = "The bucket still has the object, in the version that is known."
 _PART_OF_DELIVERY = "It is a part of a delivery, which stays as a whole."
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
+from billstream.common.errors import DataDamaged
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
 from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
+from billstream.consumer.commit.unreadable import Unreadable, find_unreadable
 from billstream.consumer.decode.rejects import RejectedRow
 
 _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason")
@@ -27,6 +29,8 @@ class Unit:
         claims: one for each entry; the catalog refuses the commit if a scope has moved on.
         replaced: the loads whose rows are deleted.
         staged_paths: the Parquet files whose rows are added.
+        searched: data files in which the replaced loads are looked for row by row; none: DuckLake finds the files.
+        unreadable: data files with replaced rows that cannot be read; found by the commit.
         rejected: the records that did not fit, by the entry of their object.
     """
 
@@ -34,6 +38,8 @@ class Unit:
     claims: list[Claim] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     staged_paths: list[str] = field(default_factory=list)
+    searched: list[str] = field(default_factory=list)
+    unreadable: tuple[Unreadable, ...] = ()
     rejected: list[tuple[LedgerEntry, Sequence[RejectedRow]]] = field(default_factory=list)
 
     def add(self, entry: LedgerEntry, held: ProcessedKey | None, rejected: Sequence[RejectedRow] = ()) -> None:
@@ -74,19 +80,49 @@ class Unit:
             Retryable: see `Lake.commit`; decide the whole unit again.
         """
         message = message or f"{len(self.entries)} object versions, {len(self.replaced)} loads replaced or removed"
-        return lake.commit(self._write, claims=self.claims, author=author, message=message)
+        try:
+            return self._commit(lake, author, message)
+        except DataDamaged:
+            # What is to be replaced cannot be read, nor need it be: the new rows must not wait for a repair.
+            self.unreadable = find_unreadable(lake, self.replaced)
+            if not self.unreadable:
+                raise
+        return self._commit(lake, author, message)
+
+    def _commit(self, lake: Lake, author: str, message: str) -> int:
+        return lake.commit(
+            self._write,
+            claims=self.claims,
+            author=author,
+            message=message,
+            staged=self.staged_paths,
+            lost_files=[found.file.file_id for found in self.unreadable if found.obsolete],
+        )
 
     def _write(self, con: duckdb.DuckDBPyConnection) -> None:
-        if self.replaced:
-            # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
-            doomed = ", ".join(literal(load_id) for load_id in self.replaced)
-            con.execute(f"DELETE FROM charges WHERE load_id IN ({doomed})")
+        self._delete(con)
         for path in self.staged_paths:
             con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
         if self.entries:
             insert_entries(con, self.entries)
         if self.rejected:
             self._insert_rejected(con)
+
+    def _delete(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Delete the rows of the replaced loads, but for those in files that cannot be read."""
+        # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
+        lost = [found.file for found in self.unreadable]
+        doomed = [literal(load) for load in self.replaced if not any(file.may_hold(load) for file in lost)]
+        if not doomed:
+            return
+        if self.searched:
+            # An expression defeats the statistics, those of the catalog and those in the file.
+            con.execute(
+                f"DELETE FROM charges WHERE concat(load_id, '') IN ({', '.join(doomed)}) "
+                f"AND filename IN ({', '.join(map(literal, self.searched))})"
+            )
+        else:
+            con.execute(f"DELETE FROM charges WHERE load_id IN ({', '.join(doomed)})")
 
     def _insert_rejected(self, con: duckdb.DuckDBPyConnection) -> None:
         rows = [

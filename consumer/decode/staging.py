@@ -32,8 +32,12 @@ from billstream.consumer.decode.rejects import (
     refusal,
     without_malformed,
 )
+from billstream.consumer.decode.row_hash import hash_of_row, made_by
 from billstream.consumer.decode.scan import Malformed, Scan, certain_forms, literals, scan_key
 from billstream.consumer.decode.tabular import Tabular
+
+COSTS = ("billed", "effective", "list", "contracted")
+"""The costs whose sums are kept, by the beginning of their names: `billed_cost` of a row, `billed_totals` of a load."""
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 FEW_ERRORS = 20_000  # of one file: its records that do not split, times its columns
@@ -76,6 +80,10 @@ class StagedLoad:
     rows_rejected: int = 0
     rejected: tuple[RejectedRow, ...] = ()
     billed_totals: dict[str, Decimal] = field(default_factory=dict)
+    effective_totals: dict[str, Decimal] = field(default_factory=dict)
+    list_totals: dict[str, Decimal] = field(default_factory=dict)
+    contracted_totals: dict[str, Decimal] = field(default_factory=dict)
+    rows_hash: str | None = None
     first_charge_day: date | None = None
     last_charge_day: date | None = None
     refused: str | None = None
@@ -318,30 +326,39 @@ class Staging:
         Returns:
             Counts, totals and days of each load in it; of marked rows, counts alone.
         """
-        # The facts are read from the file that was written: they are what a commit adds.
-        fits = f"FILTER (NOT starts_with(load_id, {literal(BAD_MARK)}))"
-        facts = (
-            f"SELECT load_id, coalesce(billing_currency, ?), count(*), sum(billed_cost) {fits}, "
-            f"(min(charge_period_start) {fits})::DATE, (max(charge_period_start) {fits})::DATE "
-            f"FROM read_parquet({literal(path)}, hive_partitioning = false) GROUP BY ALL ORDER BY ALL"
-        )
         try:
             with self._explained():
                 self._lake.engine.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
-                found = self._lake.engine.execute(facts, [NO_CURRENCY]).fetchall()
+                return self._facts(path)
         except BaseException:
             self._lake.discard(path)
             raise
-        loads: dict[str, StagedLoad] = {}
-        for load_id, currency, rows, billed, first, last in found:
+
+    def _facts(self, path: str) -> dict[str, StagedLoad]:
+        """Return the facts of each load in a staged file: what is read back from it is what a commit adds."""
+        engine, rows = self._lake.engine, f"read_parquet({literal(path)}, hive_partitioning = false)"
+        columns = [str(row[0]) for row in engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()]
+        fits = f"FILTER (NOT starts_with(load_id, {literal(BAD_MARK)}))"
+        sums = [f"sum({cost}_cost) {fits}" if f"{cost}_cost" in columns else "NULL" for cost in COSTS]
+        currency = f"coalesce(billing_currency, {literal(NO_CURRENCY)})"
+        facts = (
+            f"SELECT load_id, {currency if 'billing_currency' in columns else literal(NO_CURRENCY)}, count(*), "
+            f"sum({hash_of_row(columns, self._types)}), (min(charge_period_start) {fits})::DATE, "
+            f"(max(charge_period_start) {fits})::DATE, {', '.join(sums)} FROM {rows} GROUP BY ALL ORDER BY ALL"
+        )
+        how, hashes, loads = made_by(columns, list(self._types)), dict[str, int](), dict[str, StagedLoad]()
+        for load_id, currency, count, hashed, first, last, *costs in engine.execute(facts).fetchall():
             load = loads.get(load_id, StagedLoad())
             days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
+            hashes[load_id] = hashes.get(load_id, 0) + hashed
+            known = {f"{cost}_totals": total for cost, total in zip(COSTS, costs, strict=True) if total is not None}
             loads[load_id] = replace(
                 load,
-                rows_loaded=load.rows_loaded + rows,
-                billed_totals=load.billed_totals if billed is None else {**load.billed_totals, currency: billed},
+                rows_loaded=load.rows_loaded + count,
+                rows_hash=f"{how} {hashes[load_id]}",
                 first_charge_day=min(days, default=None),
                 last_charge_day=max(days, default=None),
+                **{name: getattr(load, name) | {currency: total} for name, total in known.items()},
             )
         return loads
 

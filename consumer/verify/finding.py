@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from billstream.common.lake.datafiles import DataFile
+
 
 class Check(StrEnum):
     """The parts of the proof."""
@@ -22,11 +24,16 @@ class Cure(StrEnum):
     RETRACT = "retract"  # delete the rows of a load that is not active
     RECONCILE = "reconcile"  # make the catalog hold what the ledger records
     REBUILD = "rebuild"  # compute the aggregates from scratch
+    TAKE_OUT = "take_out"  # take a data file that cannot be read out of the lake, once its objects are loaded again
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference. `scope` is the object's URI, None where it is unknown."""
+    """One difference.
+
+    `scope` is the object's URI, None where it is unknown. `data_files` are the paths of the files with the rows,
+    `damaged` is the file that cannot be read.
+    """
 
     check: Check
     problem: str
@@ -36,6 +43,8 @@ class Finding:
     key: str | None = None
     load_id: str | None = None
     loads: tuple[str, ...] = field(default=())
+    data_files: tuple[str, ...] = field(default=())
+    damaged: DataFile | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as plain values."""
@@ -43,6 +52,7 @@ class Finding:
             "check": self.check.value,
             "file": self.scope,
             "load_id": self.load_id,
+            "data_files": list(self.data_files),
             "problem": self.problem,
             "cure": self.cure.value,
         }

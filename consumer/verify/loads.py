@@ -1,53 +1,108 @@
-"""Charges against the ledger: the rows and the sums of each load."""
+"""Charges against the ledger: the rows, the sums and the hash of each load."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from billstream.common.lake import Lake
+from billstream.common.lake.catalog import literal
+from billstream.common.lake.datafiles import data_files
 from billstream.common.statements import statement
 from billstream.common.texts import counted, decimal_text
+from billstream.consumer.decode import COSTS
+from billstream.consumer.decode.row_hash import hash_of_row, hashed_columns
 from billstream.consumer.verify.finding import Check, Cure, Finding
 
 
 def load_findings(lake: Lake, snapshot_id: int) -> Iterator[Finding]:
-    """Find every load whose rows are not exactly as the ledger records them."""
-    for row in lake.query(statement(__name__, "loads"), [snapshot_id]).to_pylist():
+    """Find every load whose rows are not exactly as the ledger records them.
+
+    Args:
+        lake: with the proof's snapshot fixed.
+        snapshot_id: that snapshot.
+
+    Raises:
+        DataDamaged, Fatal: the rows cannot be read; a data file may be the cause.
+    """
+    hashes = _hashes(lake)
+    of_row = " ".join(f"WHEN {literal(how)} THEN {sql}" for how, sql in hashes.items())
+    lake.run(
+        statement(
+            __name__,
+            "charges",
+            hash_of_row=f"CASE a.hashed_by {of_row} END" if hashes else "NULL::HUGEINT",
+        ),
+        [snapshot_id],
+    )
+    known = f"[{', '.join(map(literal, hashes))}]"
+    for row in lake.query(statement(__name__, "loads", hashed_by=known), [snapshot_id]).to_pylist():
+        if row["active"] and not row["data_files"]:  # where they should be
+            row["data_files"] = [file.path for file in data_files(lake, "charges") if file.may_hold(row["load_id"])]
         yield _active(row) if row["active"] else _not_active(row)
 
 
+def count_unhashed(lake: Lake) -> int:
+    """Return the number of active loads with rows whose hash this version cannot make, or that have none."""
+    made = "SELECT hashed_by, count(*) FROM verify_active WHERE rows_loaded > 0 GROUP BY ALL"
+    known = _hashes(lake)
+    return sum(count for how, count in lake.rows(made) if how not in known)
+
+
+def _hashes(lake: Lake) -> dict[str, str]:
+    """Return the SQL of a row's hash for each way in which hashes of active loads were made, if it is known here."""
+    table = lake.columns("charges")
+    made = lake.rows("SELECT DISTINCT hashed_by FROM verify_active WHERE hashed_by IS NOT NULL ORDER BY ALL")
+    columns = {how: hashed_columns(how, list(table)) for (how,) in made}
+    return {how: _row(names, table) for how, names in columns.items() if names}
+
+
+def _row(columns: Sequence[str], table: Mapping[str, str]) -> str:
+    """Return the SQL of one row's hash; one more where a column has a value that was in no file."""
+    others = " OR ".join(f"c.{name} IS NOT NULL" for name in table if name not in columns)
+    return f"{hash_of_row(columns, table, of='c.')}::HUGEINT + ({others or 'false'})::INTEGER"
+
+
 def _active(row: dict[str, Any]) -> Finding:
-    """Describe an active load whose rows or sums differ; its object has them."""
-    recorded, summed = _totals(row["ledger_totals"]), _totals(row["charges_totals"])
+    """Describe an active load whose rows differ; its object has them."""
     problems = []
     if row["ledger_rows"] != row["charges_rows"]:
         problems.append(f"charges holds {counted(row['charges_rows'], 'row')}, the ledger says {row['ledger_rows']:,}")
-    problems += [
-        f"the billed costs in {currency} add up to {_amount(summed, currency)}, "
-        f"the ledger says {_amount(recorded, currency)}"
-        for currency in sorted(recorded.keys() | summed.keys())
-        if recorded.get(currency) != summed.get(currency)
-    ]
+    for cost in COSTS:
+        recorded, summed = _totals(row[f"ledger_{cost}"]), _totals(row[f"charges_{cost}"])
+        problems += [
+            f"the {cost} costs in {currency} add up to {_amount(summed, currency)}, "
+            f"the ledger says {_amount(recorded, currency)}"
+            for currency in sorted(recorded.keys() | summed.keys())
+            if recorded.get(currency) != summed.get(currency)
+        ]
     return Finding(
         Check.CHARGES,
-        f"{'; '.join(problems)}.",
+        f"{'; '.join(problems) or 'the values of its rows are not those that were loaded'}."
+        f"{_in_files(row['data_files'])}",
         Cure.RELOAD,
         scope=row["scope"],
         bucket=row["bucket"],
         key=row["key"],
         load_id=row["load_id"],
+        data_files=tuple(row["data_files"]),
     )
+
+
+def _in_files(paths: Sequence[str]) -> str:
+    return f" Data file: {', '.join(paths)}." if paths else ""
 
 
 def _not_active(row: dict[str, Any]) -> Finding:
     known = "a load that is not active" if row["scope"] else "a load that the ledger does not know"
     return Finding(
         Check.CHARGES,
-        f"charges holds {counted(row['charges_rows'], 'row')} of {known} ({row['load_id']}).",
+        f"charges holds {counted(row['charges_rows'], 'row')} of {known} ({row['load_id']})."
+        f"{_in_files(row['data_files'])}",
         # Rows of a load that is active in the catalog stay, whatever the ledger says: see `claims`.
         Cure.NONE if row["active_in_catalog"] else Cure.RETRACT,
         scope=row["scope"],
         load_id=row["load_id"],
+        data_files=tuple(row["data_files"]),
     )
 
 

@@ -1,25 +1,30 @@
 """The proof: one snapshot of the lake, compared with the ledger, the catalog's claims and the bucket."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import GUARD_TABLE
+from billstream.common.lake.datafiles import DamagedFile, all_there, data_files
 from billstream.common.statements import statement
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify.claims import claim_findings
+from billstream.consumer.verify.files import file_findings, find_damaged
 from billstream.consumer.verify.finding import Finding
 from billstream.consumer.verify.listed import bucket_findings, foreign_findings, read_bucket
-from billstream.consumer.verify.loads import load_findings
+from billstream.consumer.verify.loads import count_unhashed, load_findings
 
 
 @dataclass(frozen=True)
 class Proof:
     """The findings about one snapshot. `loads` and `rows` are the active ones.
 
-    `bucket` names the bucket that was listed, None without a listing; `listed` is the number of its objects.
+    `unhashed` is the number of those whose rows were compared without a hash: they are from before there was one, or
+    from another version of DuckDB. `bucket` names the bucket that was listed, None without a listing; `listed` is the
+    number of its objects.
     """
 
     snapshot_id: int
@@ -27,6 +32,7 @@ class Proof:
     rows: int
     bucket: str | None
     listed: int
+    unhashed: int = 0
     findings: tuple[Finding, ...] = field(default=())
 
 
@@ -46,21 +52,57 @@ def prove(
 
     Raises:
         Retryable: the catalog, the data path or S3 does not answer.
-        Fatal: the bucket cannot be listed.
+        Fatal: the bucket cannot be listed, or no data file can be read.
     """
+    with lake.files_read_anew():
+        return _prove_or_look(lake, interest, bucket, progress)
+
+
+def _prove_or_look(lake: Lake, interest: Interest, bucket: Bucket | None, progress: Callable[[int], None]) -> Proof:
+    """Prove; where the rows cannot be read, find the data files that are the cause, and prove without them."""
+    damaged = find_damaged(lake, charges=not all_there(lake, data_files(lake, "charges")))
+    try:
+        return _prove(lake, interest, bucket, progress, damaged)
+    except (DataDamaged, Fatal):
+        # Values of a damaged file may also be such that no sum holds them, so every error leads to a look at the files.
+        lake.reconnect_if_lost()
+        found = find_damaged(lake, charges=True)
+        if found == damaged:
+            raise
+    return _prove(lake, interest, bucket, progress, found)
+
+
+def _prove(
+    lake: Lake,
+    interest: Interest,
+    bucket: Bucket | None,
+    progress: Callable[[int], None],
+    damaged: Sequence[DamagedFile],
+) -> Proof:
+    of_files = tuple(file_findings(lake, damaged, listed=bucket is not None))
+    if any(one.file.table == "ledger" for one in damaged):  # nothing can be compared with it
+        return Proof(lake.snapshot_id(), 0, 0, None, 0, findings=of_files)
     # The listing comes first: what is processed while it runs is newer than it, and is told from it by time.
     began = datetime.now(UTC)
     listed = read_bucket(lake, bucket, interest, progress) if bucket else 0
     snapshot_id = _pin(lake)
     active = "SELECT count(*), coalesce(sum(rows_loaded), 0)::BIGINT FROM verify_active WHERE state = 'loaded'"
     loads, rows = lake.rows(active)[0]
+    findings = [*of_files]
+    if all(one.file.table != "charges" for one in damaged):  # DuckLake reads the other files only when these are gone
+        findings += load_findings(lake, snapshot_id)
+    findings += claim_findings(lake, snapshot_id, listed=bucket is not None)
+    if bucket:
+        findings += bucket_findings(lake, snapshot_id, bucket.name, began)
+        findings += foreign_findings(lake, interest)
     return Proof(
         snapshot_id=snapshot_id,
         loads=loads,
         rows=rows,
         bucket=bucket.name if bucket else None,
         listed=listed,
-        findings=tuple(_findings(lake, snapshot_id, interest, bucket, began)),
+        unhashed=count_unhashed(lake),
+        findings=tuple(findings),
     )
 
 
@@ -72,13 +114,3 @@ def _pin(lake: Lake) -> int:
     lake.rows(statement(__name__, "moving"), [snapshot_id, lake.snapshot_id()])
     lake.rows(statement(__name__, "active"), [snapshot_id])
     return snapshot_id
-
-
-def _findings(
-    lake: Lake, snapshot_id: int, interest: Interest, bucket: Bucket | None, began: datetime
-) -> Iterator[Finding]:
-    yield from load_findings(lake, snapshot_id)
-    yield from claim_findings(lake, snapshot_id, listed=bucket is not None)
-    if bucket:
-        yield from bucket_findings(lake, snapshot_id, bucket.name, began)
-        yield from foreign_findings(lake, interest)

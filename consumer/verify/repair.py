@@ -12,15 +12,16 @@ from functools import partial
 
 from billstream.common import retries
 from billstream.common.lake import Lake
+from billstream.common.lake.datafiles import DataFile, data_files, take_out
 from billstream.common.texts import counted
 from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.commit.unit import Unit
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.verify.finding import Cure, Finding
+from billstream.consumer.verify.finding import Check, Cure, Finding
 from billstream.consumer.verify.reconciliation import reconcile
 
-ROUNDS = 3
+ROUNDS = 4
 """One repair may reveal another problem: a claim that is right again, that its rows are missing."""
 
 AT_ONCE = 1000
@@ -35,7 +36,7 @@ class Repairs:
         lake: open for writing.
         backfill: loads objects again.
         author: this process, as ledger and snapshots name it.
-        rebuild: recomputes whatever is derived from the charges.
+        rebuild: recomputes whatever is derived from the charges; see `repair`.
     """
 
     lake: Lake
@@ -44,7 +45,7 @@ class Repairs:
     rebuild: Callable[[Lake], object]
 
     def apply(self, findings: Sequence[Finding]) -> list[Outcome]:
-        """Repair these findings. Return the outcomes of the objects that were loaded again.
+        """Repair these findings, all but the aggregates. Return the outcomes of the objects that were loaded again.
 
         Raises:
             Retryable: the lake or the store does not answer; run it again.
@@ -52,16 +53,26 @@ class Repairs:
         for finding in findings:
             if finding.cure is Cure.RECONCILE:
                 reconcile(self.lake, finding, author=self.author, now=datetime.now(UTC))
-        self._retract([finding.load_id for finding in findings if finding.cure is Cure.RETRACT and finding.load_id])
+        self._retract([finding for finding in findings if finding.cure is Cure.RETRACT and finding.load_id])
         outcomes = [outcome for batch in self.backfill.run(_events(findings)) for outcome in batch]
-        # Even when only the aggregates were wrong: what is derived comes from charges that are right by now.
-        self.rebuild(self.lake)
+        # Only now, so that charges lack nothing in between that an object still has.
+        self._take_out([finding.damaged for finding in findings if finding.damaged and finding.cure is Cure.TAKE_OUT])
         return outcomes
 
-    def _retract(self, load_ids: Sequence[str]) -> None:
-        for start in range(0, len(load_ids), AT_ONCE):
-            some = list(load_ids[start : start + AT_ONCE])
-            unit = Unit(replaced=some)
+    def _take_out(self, files: Sequence[DataFile]) -> None:
+        """Take damaged files out of the lake, unless the commits of new loads have done so."""
+        tables = {file.table for file in files}
+        there = {file for table in tables for file in data_files(self.lake, table)}
+        left = [file for file in files if file in there]
+        if left:
+            retries.redo_on_conflict(partial(take_out, self.lake, left, author=self.author))
+
+    def _retract(self, findings: Sequence[Finding]) -> None:
+        for start in range(0, len(findings), AT_ONCE):
+            some = findings[start : start + AT_ONCE]
+            loads = [finding.load_id for finding in some if finding.load_id]
+            # In a damaged file a load id may be one that the statistics deny, so the file is searched by its name.
+            unit = Unit(replaced=loads, searched=sorted({path for finding in some for path in finding.data_files}))
             message = f"verify --repair: deletes rows of {counted(len(some), 'load')} not active"
             # A delete conflicts with any concurrent insert; it depends on nothing that was read, so it is redone as is.
             retries.redo_on_conflict(partial(unit.commit, self.lake, self.author, message))
@@ -76,6 +87,10 @@ def repair(
             break
         repairs.apply(findings)
         before, findings = findings, prove_again()
+        # What is derived is computed from charges that are right by now, and never from those that stay wrong.
+        if all(finding.check is not Check.CHARGES for finding in findings):
+            repairs.rebuild(repairs.lake)
+            findings = prove_again() if findings else findings
         if findings == before:
             break
     return findings

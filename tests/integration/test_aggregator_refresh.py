@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -284,11 +285,19 @@ class Interrupted(Lake):
     interruption: Callable[[], object]
     attempts = 0
 
-    def commit(self, write: Write, *, claims: Sequence[Claim], author: str, message: str) -> int:
+    def commit(
+        self,
+        write: Write,
+        *,
+        claims: Sequence[Claim],
+        author: str,
+        message: str,
+        **files: Any,  # noqa: ANN401 - as the lake has them
+    ) -> int:
         self.attempts += 1
         if self.attempts == 1:
             self.interruption()
-        return super().commit(write, claims=claims, author=author, message=message)
+        return super().commit(write, claims=claims, author=author, message=message, **files)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -262,7 +262,7 @@ def test_a_value_that_does_not_fit_is_listed_with_its_place_and_the_rest_is_load
     assert reasons[7].startswith("billed_cost is not a number")
     assert {row.raw_record for row in result[0].rejected if row.line == 7} == {"2024-01-01,1,$5,USD,u,n"}
     assert result[0].first_charge_day == date(2024, 1, 1)
-    assert result[1] == StagedLoad(
+    assert replace(result[1], rows_hash=None) == StagedLoad(
         1, billed_totals={"USD": Decimal(1)}, first_charge_day=date(2024, 1, 1), last_charge_day=date(2024, 1, 1)
     )
 

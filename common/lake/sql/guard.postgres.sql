@@ -65,6 +65,20 @@ BEGIN
             RAISE EXCEPTION 'billstream: claim refused';
         END IF;
     END LOOP;
+
+    -- Data files that the commit takes out although they cannot be read, as if it had deleted their last rows.
+    IF NEW.commit_extra_info::jsonb ? 'lost_files' THEN
+        UPDATE public.ducklake_data_file SET end_snapshot = NEW.snapshot_id
+        WHERE end_snapshot IS NULL
+          AND data_file_id IN (
+              SELECT value::bigint FROM jsonb_array_elements_text(NEW.commit_extra_info::jsonb -> 'lost_files')
+          );
+        UPDATE public.ducklake_delete_file SET end_snapshot = NEW.snapshot_id
+        WHERE end_snapshot IS NULL
+          AND data_file_id IN (
+              SELECT value::bigint FROM jsonb_array_elements_text(NEW.commit_extra_info::jsonb -> 'lost_files')
+          );
+    END IF;
     RETURN NULL;
 END
 $guard$;

@@ -30,4 +30,13 @@ BEGIN
     SELECT value ->> 'scope_id', value ->> 'entry_id', value ->> 'state', value ->> 'load_id',
            value ->> 'version_id', value ->> 'etag', value ->> 'sequencer', value ->> 'content_sha256'
     FROM json_each(NEW.commit_extra_info, '$.claims');
+
+    -- Data files that the commit takes out although they cannot be read, as if it had deleted their last rows.
+    UPDATE ducklake_data_file SET end_snapshot = NEW.snapshot_id
+    WHERE end_snapshot IS NULL
+      AND data_file_id IN (SELECT value FROM json_each(NEW.commit_extra_info, '$.lost_files'));
+
+    UPDATE ducklake_delete_file SET end_snapshot = NEW.snapshot_id
+    WHERE end_snapshot IS NULL
+      AND data_file_id IN (SELECT value FROM json_each(NEW.commit_extra_info, '$.lost_files'));
 END;

@@ -5,7 +5,12 @@ CREATE OR REPLACE TEMP TABLE verify_active AS
 WITH entries AS (
     SELECT rowid AS number, * FROM ledger AT (VERSION => $1)
 )
-SELECT e.number, e.state, e.scope_id, e.scope, e.bucket, e.key, e.load_id, e.rows_loaded, e.billed_totals, e.processed_at
+SELECT
+    e.number, e.state, e.scope_id, e.scope, e.bucket, e.key, e.load_id, e.rows_loaded, e.processed_at,
+    e.billed_totals, e.effective_totals, e.list_totals, e.contracted_totals,
+    -- See consumer.decode.row_hash: version and columns, then the sum.
+    split_part(e.rows_hash, ' ', 1) || ' ' || split_part(e.rows_hash, ' ', 2) AS hashed_by,
+    split_part(e.rows_hash, ' ', 3)::HUGEINT AS hashed
 FROM entries e
 WHERE (e.state = 'loaded' OR (e.state = 'delivered' AND e.load_id = e.entry_id))
   AND NOT EXISTS (
