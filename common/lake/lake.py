@@ -99,22 +99,6 @@ class Lake:
         self._lost = False
         log.info("lake_reconnected", catalog=self.catalog)
 
-    def restart_if_broken(self) -> None:
-        """Attach the lake again if DuckDB has invalidated itself, as it does after a bug of its own; else do nothing.
-
-        Raises: see `reconnect_if_lost`.
-        """
-        try:
-            self._con.execute("SELECT 1")
-        except duckdb.Error:
-            self._lost = True
-            self.reconnect_if_lost()
-
-    @property
-    def memory_limit(self) -> str:
-        """Return the memory that DuckDB may use, as a number with a unit."""
-        return self._settings.memory_limit
-
     @property
     def catalog(self) -> str:
         """The catalog's address without secrets."""

@@ -8,20 +8,26 @@ A scan fails at the first record that does not split into columns, and is done o
 listed: DuckDB needs so much time and memory for each that their number must be known to be small before.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from itertools import groupby
 from types import MappingProxyType
 
-import duckdb
 import structlog
 
-from billstream.common.errors import Poison, Retryable
+from billstream.common.errors import Poison
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
+from billstream.consumer.decode.explained import (
+    TooLarge,
+    Unexplained,
+    check_data_path,
+    explained,
+    unreadable_sources,
+)
+from billstream.consumer.decode.malformed import LeftOut, alike, listing_of
 from billstream.consumer.decode.projection import BAD_MARK
 from billstream.consumer.decode.rejects import (
     LISTED_OF_REFUSED,
@@ -30,40 +36,16 @@ from billstream.consumer.decode.rejects import (
     Rejects,
     locate,
     refusal,
-    without_malformed,
 )
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
-from billstream.consumer.decode.scan import Malformed, Scan, certain_forms, literals, scan_key
+from billstream.consumer.decode.scan import Malformed, Scan, certain_forms, literals
 from billstream.consumer.decode.tabular import Tabular
 
 COSTS = ("billed", "effective", "list", "contracted")
 """The costs whose sums are kept, by the beginning of their names: `billed_cost` of a row, `billed_totals` of a load."""
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
-FEW_ERRORS = 20_000  # of one file: its records that do not split, times its columns
-MOST_ERRORS = 200_000  # of one statement: some seconds, and 200 MB
-LARGE_BYTES = 16 * 1024 * 1024  # half of the buffer in which DuckDB loses records without a word
-# DuckDB's exceptions over the content of a file: what it cannot split or cast, costs whose sum does not fit, and
-# records that fill its buffer.
-_CONTENT_ERRORS = (
-    duckdb.InvalidInputException,
-    duckdb.ConversionException,
-    duckdb.OutOfRangeException,
-    duckdb.NotImplementedException,
-)
-# Exceptions that tell of a disk, a network or the catalog; no file explains them.
-_SERVICE_ERRORS = (
-    duckdb.IOException,
-    duckdb.ConnectionException,
-    duckdb.PermissionException,
-    duckdb.TransactionException,
-    duckdb.InterruptException,
-)
-LeftOut = Mapping[str, Rejects]
-"""The records that were left out of texts before DuckDB reads them, by load."""
-
 _NONE: LeftOut = MappingProxyType({})
-_SHOWN = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -127,7 +109,8 @@ class Staging:
         """
         staged = Staged(loads={file.load_id: StagedLoad() for file in files if file.binding is None})
         readable = [file for file in files if file.binding is not None]
-        staged.poisoned = self._unreadable([file for file in readable if file.text.parquet])
+        parquet = {f.load_id: Scan([f], self._types, number=0).reader() for f in readable if f.text.parquet}
+        staged.poisoned = unreadable_sources(parquet, self._lake)
         if readable := [file for file in readable if file.load_id not in staged.poisoned]:
             staged.take(self._stage_or_halve(readable, name))
         return staged
@@ -152,23 +135,6 @@ class Staging:
             self._lake.discard(path)
         staged.paths = []
 
-    def _unreadable(self, files: Sequence[Tabular]) -> dict[str, str]:
-        """Return the Parquet files that DuckDB cannot even begin to read, with the reason.
-
-        DuckDB reports them with errors of every class, also those that it has for its own bugs, so each file is tried
-        alone.
-        """
-        reasons = {}
-        for file in files:
-            try:
-                self._lake.engine.execute(f"SELECT * FROM {Scan([file], self._types, number=0).reader()} LIMIT 0")
-            except (duckdb.OutOfMemoryException, MemoryError):
-                reasons[file.load_id] = str(self._too_large())
-            except duckdb.Error as error:
-                self._lake.restart_if_broken()
-                reasons[file.load_id] = _unreadable_reason("Parquet file", error)
-        return reasons
-
     # -- the two passes ----------------------------------------------------------------------------------
 
     def _stage_or_halve(
@@ -179,15 +145,15 @@ class Staging:
             return self._both_passes(files, name, malformed, left_out)
         except Poison as poison:
             why = poison
-        if malformed is Malformed.FAIL and not isinstance(why, _TooLarge) and any(not f.text.parquet for f in files):
+        if malformed is Malformed.FAIL and not isinstance(why, TooLarge) and any(not f.text.parquet for f in files):
             try:
                 return self._stage_listing(files, name)
             except Poison as poison:
                 why = poison
         # DuckDB names no file in most errors, so the culprit is found by halving.
         if len(files) == 1:
-            if isinstance(why, _Unexplained):
-                self._check_data_path(f"{name}-check")
+            if isinstance(why, Unexplained):
+                check_data_path(self._lake, f"{name}-check")
                 log.error("file_unexplained", load_id=files[0].load_id, reason=str(why), exc_info=why.__cause__)
             return Staged(poisoned={files[0].load_id: str(why)})
         middle = len(files) // 2
@@ -199,47 +165,15 @@ class Staging:
         """Stage files, with a list of the records that do not split into columns.
 
         Raises:
-            Poison: the files cannot even be counted together, or the only one has too many of such records.
+            Poison: the files cannot even be counted together.
         """
-        staged, left_out, errors = Staged(), dict[str, Rejects](), dict[str, int]()
-        read, kept = self._records_read(files), list[Tabular]()
-        for file in files:
-            known, width = read.get(file.load_id), len(file.header_binding.header)
-            if known is None:
-                kept.append(file)
-                continue
-            most = max(file.text.lines - known, 0)  # the header's line stands for a last one without an end
-            large = most > 0 and file.path.stat().st_size > LARGE_BYTES
-            if width > 1 and (most * width > FEW_ERRORS or large):
-                try:
-                    copy, rejects, good = without_malformed(file, known)
-                except Poison as poison:
-                    staged.poisoned[file.load_id] = str(poison)
-                    continue
-                left_out[file.load_id] = rejects
-                if why := refusal(rejects.total, good, at_least=good > 0):
-                    staged.loads[file.load_id] = StagedLoad(refused=why).with_rejects(rejects)
-                    continue
-                file = copy  # noqa: PLW2901 - the same file from here on
-                most = max(good - self._records_read([file])[file.load_id], 0)
-            errors[file.load_id] = most * width
-            kept.append(file)
-        for number, group in enumerate(_within(MOST_ERRORS, kept, errors)):
-            if sum(errors.get(file.load_id, 0) for file in group) > MOST_ERRORS:
-                why = _too_many_malformed(errors[group[0].load_id] // len(group[0].header_binding.header))
-                staged.poisoned[group[0].load_id] = why
-            else:
-                staged.take(self._stage_or_halve(group, f"{name}-{number}", Malformed.LIST, left_out))
+        listing = listing_of(files, self._types, self._lake)
+        staged = Staged(poisoned=listing.poisoned)
+        for load_id, why in listing.refused.items():
+            staged.loads[load_id] = StagedLoad(refused=why).with_rejects(listing.left_out[load_id])
+        for number, group in enumerate(listing.groups):
+            staged.take(self._stage_or_halve(group, f"{name}-{number}", Malformed.LIST, listing.left_out))
         return staged
-
-    def _records_read(self, files: Sequence[Tabular]) -> dict[str, int]:
-        """Return, by load, how many records of each text split into its columns, at least."""
-        read: dict[str, int] = {}
-        with self._explained():
-            for group in _alike([file for file in files if not file.text.parquet]):
-                scan = Scan(group, self._types, number=0, malformed=Malformed.LEAVE_OUT)
-                read |= scan.records_read(self._lake.engine)
-        return read
 
     def _both_passes(self, files: Sequence[Tabular], name: str, malformed: Malformed, left_out: LeftOut) -> Staged:
         staged = self._strict_pass(files, name, malformed)
@@ -267,15 +201,15 @@ class Staging:
                 forms=certain_forms(group[0].header_binding.profile),
                 malformed=malformed,
             )
-            for number, group in enumerate(_alike(files))
+            for number, group in enumerate(alike(files))
         ]
         path = self._lake.staging_path(name)
-        with self._explained():
+        with explained(self._lake):
             for scan in scans:
                 scan.prepare(engine)
         written = self._write(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path)
         staged = Staged([path], {file.load_id: StagedLoad() for file in files} | written)
-        with self._kept(staged), self._explained():
+        with self._kept(staged), explained(self._lake):
             for scan in scans:
                 for load_id, rejects in scan.structural_rejects(engine, MAX_LISTED).items():
                     staged.loads[load_id] = staged.loads[load_id].with_rejects(rejects)
@@ -289,7 +223,7 @@ class Staging:
         """
         engine = self._lake.engine
         scan = Scan([file], self._types, number=0, exact=False)
-        with self._explained():
+        with explained(self._lake):
             scan.prepare(engine)
             if why := scan.wrong_kind(engine):
                 raise Poison(why)
@@ -298,7 +232,7 @@ class Staging:
         path = self._lake.staging_path(name)
         load = self._write(scan.good_rows(), path).get(file.load_id, StagedLoad())
         staged = Staged([path], {file.load_id: load})
-        with self._kept(staged), self._explained():
+        with self._kept(staged), explained(self._lake):
             structural = scan.structural_rejects(engine, MAX_LISTED).get(file.load_id, Rejects())
             bad, rounded = scan.value_counts(engine)
             refused = refusal(left_out.total + structural.total + bad, load.rows_loaded)
@@ -327,7 +261,7 @@ class Staging:
             Counts, totals and days of each load in it; of marked rows, counts alone.
         """
         try:
-            with self._explained():
+            with explained(self._lake):
                 self._lake.engine.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
                 return self._facts(path)
         except BaseException:
@@ -363,29 +297,6 @@ class Staging:
         return loads
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Translate the failures of DuckDB over local files.
-
-        Raises:
-            Poison: one of the files explains it, or may explain it.
-            Retryable, Fatal: the catalog, the data path or a disk is at fault.
-        """
-        try:
-            yield
-        except (duckdb.OutOfMemoryException, MemoryError) as error:
-            raise self._too_large() from error
-        except duckdb.Error as error:
-            # An error of no class of its own is one of a library that DuckDB reads with, Parquet's Thrift above all.
-            if isinstance(error, _CONTENT_ERRORS) or type(error) is duckdb.Error:
-                raise Poison(_unreadable_reason("file", error)) from error
-            known = self._lake.failure(error, "decoding files")
-            if isinstance(known, Retryable) or isinstance(error, _SERVICE_ERRORS):
-                raise known from error
-            # Any other is a bug, of DuckDB or of ours, that these files have met and others have not.
-            self._lake.restart_if_broken()
-            raise _Unexplained(_unreadable_reason("file", error)) from error
-
-    @contextmanager
     def _kept(self, staged: Staged) -> Iterator[None]:
         """Discard what is staged if the context fails."""
         try:
@@ -393,63 +304,3 @@ class Staging:
         except BaseException:
             self.discard(staged)
             raise
-
-    def _too_large(self) -> "_TooLarge":
-        return _TooLarge(
-            "DuckDB needs more memory for this file alone than it may use: BILLSTREAM_MEMORY_LIMIT is "
-            f"{self._lake.memory_limit}. No row of it is loaded: raise the limit or split the file, then run "
-            "`billstream quarantine reload`."
-        )
-
-    def _check_data_path(self, name: str) -> None:
-        """Write a file that nothing is wrong with, so that no file is blamed for what would happen to every one.
-
-        Raises:
-            Retryable, Fatal: that fails, too.
-        """
-        path = self._lake.staging_path(name)
-        try:
-            self._lake.engine.execute(f"COPY (SELECT 1 AS one) TO {literal(path)} (FORMAT parquet)")
-        except duckdb.Error as error:
-            raise self._lake.failure(error, "decoding files") from error
-        finally:
-            self._lake.discard(path)
-
-
-class _TooLarge(Poison):
-    """There is not enough memory for the files together."""
-
-
-class _Unexplained(Poison):
-    """DuckDB failed in a way that none of its words for files, disks and networks covers."""
-
-
-def _alike(files: Sequence[Tabular]) -> list[list[Tabular]]:
-    """Return groups of files that one scan can read together."""
-    return [list(group) for _, group in groupby(sorted(files, key=scan_key), key=scan_key)]
-
-
-def _within(most: int, files: Sequence[Tabular], errors: Mapping[str, int]) -> Iterator[list[Tabular]]:
-    """Yield groups of files with at most so many errors; a file that has more is alone."""
-    group, room = list[Tabular](), most
-    for file in files:
-        count = errors.get(file.load_id, 0)
-        if group and count > room:
-            yield group
-            group, room = [], most
-        group.append(file)
-        room -= count
-    if group:
-        yield group
-
-
-def _too_many_malformed(count: int) -> str:
-    return (
-        f"At least {count:,} records cannot be split into the columns of the header, more than are listed. No row of "
-        "the file is loaded: repair the file, or its export, and upload it again."
-    )
-
-
-def _unreadable_reason(what: str, error: duckdb.Error) -> str:
-    first = str(error).splitlines()[0].rstrip(".")[:_SHOWN]
-    return f"DuckDB cannot read the {what}: {first}. No row of it is loaded: repair the file and upload it again."

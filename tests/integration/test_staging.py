@@ -24,7 +24,18 @@ from billstream.common.ids import new_id
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
 from billstream.common.settings import Settings
-from billstream.consumer.decode import Staged, StagedLoad, Staging, Tabular, open_tabular, plain_text, rejects, staging
+from billstream.consumer.decode import (
+    Staged,
+    StagedLoad,
+    Staging,
+    Tabular,
+    malformed,
+    open_tabular,
+    plain_text,
+    rejects,
+    staging,
+)
+from billstream.consumer.decode.explained import explained
 from billstream.consumer.decode.rejects import RejectedRow, lines_of
 from billstream.consumer.decode.scan import MAX_RECORD_BYTES, Scan, load_macros
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
@@ -427,7 +438,7 @@ def test_a_file_that_needs_more_memory_than_there_is_is_poisoned_alone(
             lake.engine.execute(f"COPY ({alone.marked_rows()}) TO {literal(str(tmp_path / 'x'))} (FORMAT parquet)")
         result = bench.stage(good[0], hungry(), good[1])
         reason = str(result.poison(1))
-        assert "BILLSTREAM_MEMORY_LIMIT is 96MB" in reason
+        assert "BILLSTREAM_MEMORY_LIMIT allows, which is 91.5 MiB" in reason
         assert "billstream quarantine reload" in reason
         assert [result[number].billed_totals["USD"] for number in (0, 2)] == [5, 6]
         # The connection works as before, and nothing lies about.
@@ -449,8 +460,8 @@ FITS = "2024-01-01,1,1,USD,u,n"
 def few_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are refused above 1000 rejected records, and DuckDB lists a few hundred at once."""
     monkeypatch.setattr(rejects, "REFUSED_ABOVE", 1000)
-    monkeypatch.setattr(staging, "FEW_ERRORS", 1500)
-    monkeypatch.setattr(staging, "MOST_ERRORS", 5000)
+    monkeypatch.setattr(malformed, "FEW_ERRORS", 1500)
+    monkeypatch.setattr(malformed, "MOST_ERRORS", 5000)
 
 
 @pytest.mark.usefixtures("few_rejects")
@@ -500,7 +511,7 @@ def test_many_files_with_some_rejected_records_each_are_listed_in_bounded_groups
 
 
 def test_records_that_are_left_out_keep_the_lines_of_all_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "FEW_ERRORS", 0)
+    monkeypatch.setattr(malformed, "FEW_ERRORS", 0)
     long = "x" * 2_000_001
     result = bench.stage(
         "A report\n"
@@ -551,7 +562,7 @@ def test_a_file_over_which_duckdb_breaks_is_poisoned_alone_and_the_lake_goes_on(
         def breaking(self: Staging, select: str, path: str) -> dict[str, StagedLoad]:
             if files[3].load_id not in select:
                 return write(self, select, path)
-            with self._explained():
+            with explained(lake):
                 broken.append(True)
                 lake.engine.close()
                 raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
