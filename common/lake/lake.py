@@ -1,118 +1,27 @@
-"""One process's connection to the lake: attach, read, and commit with claims."""
+"""The lake: read, and commit with claims."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 import pyarrow as pa
-import structlog
 
-from billstream.common import retries
-from billstream.common.errors import BillstreamError, CatalogUnavailable
 from billstream.common.failpoints import failpoint
-from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
-from billstream.common.lake.damage import damage
-from billstream.common.lake.data_path import DataPathRefused, once_more
-from billstream.common.lake.engine import seal, start_engine
-from billstream.common.lake.failures import translate
+from billstream.common.lake.connection import LakeConnection
+from billstream.common.lake.data_path import once_more
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
-from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
-from billstream.common.lake.storage import LocalStorage, Storage, probe, storage_from
-from billstream.common.places import prepare_folder
-from billstream.common.scratch import ScratchFolder, remove_leftovers
-from billstream.common.settings import Settings
-
-log = structlog.get_logger(__name__)
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction. It receives the connection, with the transaction open and `lake` as default."""
 
 
-class Lake:
+class Lake(LakeConnection):
     """An attached DuckLake. Not for use by two threads at a time.
 
     Tables and views are named without a schema in every SQL text: the lake is the default database.
     """
-
-    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
-        self._settings = settings
-        self._read_only = read_only
-        self._catalog: Catalog = catalog_from_url(settings.catalog_url)
-        self._lost = False
-        remove_leftovers(settings.spool)
-        self._scratch = ScratchFolder(settings.spool, "duckdb")
-        self._connect()
-
-    @classmethod
-    def open(cls, settings: Settings, *, create: bool = False, read_only: bool = False) -> Self:
-        """Attach the lake that the settings name.
-
-        Args:
-            settings: where catalog and data are, and how much memory DuckDB may use.
-            create: create the lake if there is none, and migrate an older one.
-            read_only: refuse every change, and seal the connection; see `engine.seal`.
-
-        Raises:
-            Fatal: there is no lake, its schema is not this version's, or an extension is missing.
-            CatalogUnavailable: the catalog database or the data path does not answer.
-        """
-        lake = cls(settings, read_only=read_only)
-        try:
-            lake._attach(create=create)
-        except BaseException:
-            lake.close()
-            raise
-        return lake
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Detach the lake and remove all scratch space."""
-        self._disconnect()
-        self._scratch.remove()
-
-    def reconnect_if_lost(self) -> None:
-        """Attach the lake again if the catalog or the data path did not answer since the last call; else do nothing.
-
-        Raises:
-            CatalogUnavailable: they still do not answer.
-            Fatal: see `open`.
-        """
-        if not self._lost:
-            return
-        # DuckDB reconnects to a server by itself, but each transaction that a lost connection cut off keeps its place
-        # in DuckDB's pool of connections, until the pool is full.
-        self._disconnect()
-        self._connect()
-        self._attach(create=False)
-        self._lost = False
-        log.info("lake_reconnected", catalog=self.catalog)
-
-    @property
-    def catalog(self) -> str:
-        """The catalog's address without secrets."""
-        return self._catalog.description
-
-    @property
-    def data_path(self) -> str:
-        """Return the folder or S3 prefix of the Parquet files."""
-        return self._storage.location
-
-    @property
-    def scratch(self) -> Path:
-        """Return the folder of DuckDB's temporary files."""
-        return self._scratch.path
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -251,111 +160,3 @@ class Lake:
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
         return int(row[0]) if row else 0
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        began = time.time()
-        self._con.execute("BEGIN TRANSACTION")
-        try:
-            yield
-            self._storage.sync_written(began)
-            # A commit into a file on this host has no reply that could get lost.
-            unsealed = self._catalog.host_local
-            with failpoint("commit"), nullcontext() if unsealed else self._storage.sealed(self._con, began):
-                self._con.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(duckdb.Error):  # a refused COMMIT has already ended the transaction
-                self._con.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _translated(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except duckdb.Error as error:
-            raise self.failure(error, doing) from error
-
-    def failure(self, error: duckdb.Error, doing: str) -> BillstreamError:
-        """Translate an error of DuckDB's about this lake, for work with `engine`; see `common.lake.failures`."""
-        known = damage(error, self.catalog, translate(error, doing))
-        if isinstance(known, DataPathRefused):
-            return self._storage.refused(self._con, known)
-        # After an error of its own DuckDB answers nothing more over this connection.
-        ended = isinstance(error, duckdb.InternalException | duckdb.FatalException)
-        self._lost = self._lost or isinstance(known, CatalogUnavailable) or ended
-        return known
-
-    def _prepare_storage(self) -> None:
-        with self._translated("reaching the data path"):
-            self._storage.prepare(self._con)
-
-    @once_more
-    def _probe_storage(self) -> None:
-        with self._translated(f"trying the data path {self._storage.location}"):
-            probe(self._storage, self._con)
-
-    # -- opening -----------------------------------------------------------------------------------------
-
-    def _connect(self) -> None:
-        self._storage: Storage = storage_from(self._settings.data_location)
-        extensions = ["ducklake", self._catalog.extension, *self._storage.extensions]
-        self._con = start_engine(self._settings, self._scratch.path, extensions)
-
-    def _disconnect(self) -> None:
-        """Detach, then close: a connection that is closed with its lake attached may keep the catalog busy."""
-        self._detach_quietly()
-        self._con.close()
-
-    def _attach(self, *, create: bool) -> None:
-        where = self._catalog.description
-        if create:
-            self._catalog.make_room()
-        elif not self._catalog.exists():
-            check_version(0, where=where)
-        if isinstance(self._storage, LocalStorage) and not self._catalog.host_local:
-            log.warning("data_path_is_local", data_path=self._storage.location, catalog=where)
-        self._catalog.inspect(writing=not self._read_only)
-        self._prepare_storage()
-        if isinstance(self._storage, LocalStorage) and not self._read_only:
-            prepare_folder(self._storage.folder, "the lake's data", "BILLSTREAM_DATA_PATH")
-        options = [f"DATA_PATH {literal(self._storage.location)}"]
-        if self._read_only:
-            options.append("READ_ONLY")
-        if not create:
-            options.append("CREATE_IF_NOT_EXISTS false")
-        statements = [*self._catalog.attach_sql(options), "USE lake"]
-        if create:
-            self._probe_storage()
-            retries.redo_on_conflict(lambda: self._create(statements))
-            return
-        with self._translated(f"opening the lake at {where}"):
-            self._execute_all(statements)
-            check_version(schema_version(self._con), where=where)
-            if self._read_only:
-                seal(self._con, self._storage.location)
-
-    def _create(self, statements: Sequence[str]) -> None:
-        """Create or migrate the lake; several processes may try at once, in any order."""
-        with self._translated(f"creating the lake at {self._catalog.description}"), self._catalog.writing():
-            self._detach_quietly()
-            self._execute_all(statements)
-            version = schema_version(self._con)
-            if version < newest():
-                # Before the first table: no commit may ever happen without the guard. An older guard is replaced.
-                self._catalog.install_guard(self._con, statements)
-            with self._transaction():
-                applied = apply_migrations(self._con, version)
-            if applied:  # DuckLake accepts options of committed tables only
-                apply_options(self._con)
-        check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
-        for migration in applied:
-            log.info("schema_migrated", schema_version=migration.version, name=migration.name)
-
-    def _execute_all(self, statements: Sequence[str]) -> None:
-        for statement in statements:
-            self._con.execute(statement)
-
-    def _detach_quietly(self) -> None:
-        with contextlib.suppress(duckdb.Error):
-            self._con.execute("USE memory")
-            self._con.execute("DETACH lake")

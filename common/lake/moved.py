@@ -9,8 +9,9 @@ from billstream.common.errors import Misconfigured
 from billstream.common.lake.catalog import METADATA, catalog_from_url, literal
 from billstream.common.lake.engine import start_engine
 from billstream.common.lake.failures import translate
+from billstream.common.lake.local_storage import LocalStorage
 from billstream.common.lake.migrations import check_version, schema_version
-from billstream.common.lake.storage import LocalStorage, Storage, storage_from
+from billstream.common.lake.storage import Storage, storage_from
 from billstream.common.scratch import scratch_folder
 from billstream.common.settings import Settings
 

@@ -284,8 +284,6 @@ class Delivery:
             event_time=event_time,
         )
 
-    # -- the rest ----------------------------------------------------------------------------------------
-
     def _current(self) -> ObjectVersion | Gone:
         (answer,) = ask_current(self._context.objects, [self._event])
         if isinstance(answer, Later | Poison):

@@ -12,7 +12,7 @@ import pytest
 from billstream.common.errors import Misconfigured
 from billstream.common.ids import new_id
 from billstream.common.lake import Lake
-from billstream.common.lake.storage import LocalStorage
+from billstream.common.lake.local_storage import LocalStorage
 from billstream.common.scratch import MARKER, MARKER_TEXT, ScratchFolder, own_folder, remove_leftovers, scratch_folder
 from billstream.common.settings import Settings
 from tests.faults.forks import run
