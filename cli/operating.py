@@ -161,7 +161,7 @@ def sweep(
 @app.command("verify", epilog=examples("billstream verify", "billstream verify --s3 --repair"))
 def verify_command(
     *,
-    s3: Annotated[bool, typer.Option("--s3", help="Also compare the bucket with the ledger.")] = False,
+    s3: Annotated[bool, typer.Option("--s3", help="Also compare the configured buckets with the ledger.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Repair what is found, then verify again.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -171,16 +171,16 @@ def verify_command(
     and every aggregate with its charges. Exit code 1 if anything differs.
     """
     settings = opening.settings_with_logs()
-    bucket = wiring.bucket(settings) if s3 else None
+    buckets = wiring.buckets(settings) if s3 else []
     with opening.opened_lake(settings, read_only=not repair) as lake:
         # A proof only reads: `verify` without --repair has the lake read-only, so it can do no harm.
         interest = wiring.interest(settings)
-        found = verify.prove(lake, interest, bucket)
+        found = verify.prove(lake, interest, buckets)
         if repair and not found.agrees:
             verify_report.repairing(found, as_json=as_json)
             backfill = wiring.operator_backfill(settings, lake, interruptible(), role="verify")
             repairs = verify.repairs(lake, backfill, process_name("verify"))
-            found = verify.mend(found, repairs, lambda: verify.prove(lake, interest, bucket))
+            found = verify.mend(found, repairs, lambda: verify.prove(lake, interest, buckets))
     if as_json:
         write_json(found.as_json())
     else:

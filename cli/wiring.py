@@ -92,13 +92,8 @@ def objects(settings: Settings) -> S3Objects:
     return S3Objects(aws.s3_client(), ownership(settings))
 
 
-def bucket(settings: Settings) -> Bucket:
-    """Return the bucket of the settings; listing it shows whether it exists."""
-    return Bucket(aws.s3_client(), settings.bucket)
-
-
 def buckets(settings: Settings) -> list[Bucket]:
-    """Return all buckets whose objects are processed."""
+    """Return the buckets whose objects are processed; listing one shows whether it exists."""
     client = aws.s3_client()
     return [Bucket(client, name) for name in settings.our_buckets]
 

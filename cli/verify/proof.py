@@ -1,7 +1,7 @@
 """The whole proof: charges, ledger, claims and bucket by `consumer.verify`, then aggregates by `aggregator.verify`."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Verification:
             "snapshot_id": self.proof.snapshot_id,
             "active_loads": self.proof.loads,
             "active_rows": self.proof.rows,
-            "bucket": self.proof.bucket,
+            "bucket": self.proof.buckets,
             "loads_without_hash": self.proof.unhashed,
             "objects_listed": self.proof.listed,
             "aggregates": {
@@ -64,11 +64,11 @@ class Verification:
 def prove(
     lake: Lake,
     interest: Interest,
-    bucket: Bucket | None = None,
+    buckets: Sequence[Bucket] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Verification:
     """Compare everything; change nothing. Arguments and errors are those of `consumer.verify.prove`."""
-    proof = verify.prove(lake, interest, bucket, progress)
+    proof = verify.prove(lake, interest, buckets, progress)
     if any(finding.check is Check.CHARGES or finding.damaged for finding in proof.findings):
         return Verification(proof, None, compared=False)
     return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)))

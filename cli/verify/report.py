@@ -20,7 +20,7 @@ def verification(made: Verification, *, repaired: bool = False) -> None:
     proof = made.proof
     say(f"snapshot {proof.snapshot_id}: {counted(proof.loads, 'active load')} with {counted(proof.rows, 'row')}")
     for check, title in _TITLES.items():
-        if check is Check.BUCKET and not proof.bucket:
+        if check is Check.BUCKET and not proof.buckets:
             continue
         found = made.count(check)
         if check is Check.AGGREGATES and not made.compared and not found:
@@ -49,7 +49,7 @@ def repairing(made: Verification, *, as_json: bool) -> None:
 
 def _remark(made: Verification, check: Check) -> str:
     if check is Check.BUCKET:
-        return f" ({counted(made.proof.listed, 'object')} in {made.proof.bucket})"
+        return f" ({counted(made.proof.listed, 'object')} in {made.proof.buckets})"
     if check is not Check.AGGREGATES:
         return ""
     if made.refresh is None and made.compared:

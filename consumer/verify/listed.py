@@ -1,6 +1,6 @@
-"""The bucket against the ledger."""
+"""The buckets against the ledger."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,11 +22,11 @@ _COLUMNS = (
 )
 
 
-def read_bucket(lake: Lake, bucket: Bucket, interest: Interest, progress: Callable[[int], None]) -> int:
-    """List the bucket into a temporary table, page by page. Return the number of its objects."""
+def read_buckets(lake: Lake, buckets: Sequence[Bucket], interest: Interest, progress: Callable[[int], None]) -> int:
+    """List the buckets into a temporary table, page by page. Return the number of their objects."""
     lake.rows(f"CREATE OR REPLACE TEMP TABLE verify_listed ({_COLUMNS})")
     count = 0
-    for page in bucket.pages():
+    for page in (page for bucket in buckets for page in bucket.pages()):
         scopes = [listed.created(_EVENT).scope for listed in page]
         columns: dict[str, list[Any]] = {
             "scope_id": [scope_id(scope) for scope in scopes],
@@ -43,16 +43,16 @@ def read_bucket(lake: Lake, bucket: Bucket, interest: Interest, progress: Callab
     return count
 
 
-def bucket_findings(lake: Lake, snapshot_id: int, bucket: str, began: datetime) -> Iterator[Finding]:
-    """Find every billing file on which the bucket and the ledger differ."""
-    for row in lake.query(statement(__name__, "bucket"), [snapshot_id, bucket, began]).to_pylist():
+def bucket_findings(lake: Lake, snapshot_id: int, buckets: Sequence[str], began: datetime) -> Iterator[Finding]:
+    """Find every billing file on which a bucket and the ledger differ."""
+    for row in lake.query(statement(__name__, "bucket"), [snapshot_id, list(buckets), began]).to_pylist():
         yield Finding(
             Check.BUCKET,
             _problem(row),
             # What is gone may have been true when it was billed: only a person can say what becomes of its rows.
             Cure.NONE if row["difference"] == "gone" else Cure.RELOAD,
             scope=row["scope"],
-            bucket=bucket,
+            bucket=row["bucket"],
             key=row["key"],
         )
 

@@ -217,7 +217,7 @@ def test_a_forced_load_that_is_overtaken_fetches_what_is_newer(
 
         monkeypatch.setattr(lake, "commit", commit_too_late)
         source = FromListing(
-            lake, wiring.bucket(billstream.settings), billstream.settings, Selection(prefix=PLAIN.key, force=True)
+            lake, wiring.buckets(billstream.settings)[0], billstream.settings, Selection(prefix=PLAIN.key, force=True)
         )
         backfill = wiring.operator_backfill(billstream.settings, lake, Stop(), role="replay")
         result = replay_directly(source, backfill, lambda _: None)

@@ -159,7 +159,10 @@ def test_each_configured_bucket_is_swept_and_rows_of_others_are_named_until_a_pe
     monkeypatch.setenv("BILLSTREAM_BUCKETS", other)
     billstream.run("sweep")
     assert billstream.totals() == expected_totals(FILES), billstream.states()
-    billstream.run("verify", "--s3")
+    aws.s3.put_object(Bucket=other, Key="unannounced.csv", Body=RESTATED.body)
+    assert f"s3://{other}/unannounced.csv: it is in the bucket" in billstream.run("verify", "--s3", expect=1)
+    aws.s3.delete_object(Bucket=other, Key="unannounced.csv")
+    assert f"4 objects in {aws.bucket}, {other}" in billstream.run("verify", "--s3")
     monkeypatch.delenv("BILLSTREAM_BUCKETS")
 
     told = billstream.run("verify", "--s3", "--repair", expect=1)

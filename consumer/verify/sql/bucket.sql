@@ -1,6 +1,6 @@
--- Objects on which the bucket and the catalog differ. Grain: one object. Objects that were processed after the listing began
+-- Objects on which the buckets and the catalog differ. Grain: one object. Objects that were processed after the listing began
 -- are left out: the listing may be older than their entries.
--- Parameters: $1 the snapshot, $2 the bucket, $3 when the listing began.
+-- Parameters: $1 the snapshot, $2 the buckets, $3 when the listing began.
 WITH in_catalog AS (
     SELECT c.scope_id, c.state, c.etag, l.processed_at
     FROM verify_catalog c
@@ -8,7 +8,7 @@ WITH in_catalog AS (
     WHERE c.scope_id NOT IN (SELECT scope_id FROM verify_moving)
 )
 SELECT
-    listed.scope, listed.key, c.state, c.etag AS catalog_etag, listed.etag AS listed_etag, listed.modified,
+    listed.scope, listed.bucket, listed.key, c.state, c.etag AS catalog_etag, listed.etag AS listed_etag, listed.modified,
     CASE WHEN c.scope_id IS NULL THEN 'unknown' ELSE 'changed' END AS difference
 FROM verify_listed AS listed
 LEFT JOIN in_catalog AS c ON c.scope_id = listed.scope_id
@@ -22,10 +22,10 @@ WHERE listed.included
       )
   )
 UNION ALL
-SELECT active.scope, active.key, c.state, c.etag, NULL, NULL, 'gone'
+SELECT active.scope, active.bucket, active.key, c.state, c.etag, NULL, NULL, 'gone'
 FROM verify_active AS active
 JOIN in_catalog AS c ON c.scope_id = active.scope_id
-WHERE active.bucket = $2
+WHERE list_contains($2, active.bucket)
   AND c.state NOT IN ('kept', 'expired')
   AND c.processed_at < $3
   AND active.scope_id NOT IN (SELECT scope_id FROM verify_listed)
