@@ -157,7 +157,7 @@ class Estate:
         """A data file with active rows all of whose loads are of these keys."""
         lake = self.world.lake
         lake.reconnect_if_lost()
-        of_load = dict(lake.rows("SELECT load_id, key FROM current_loads"))
+        of_load = dict(lake.rows("SELECT load_id, key FROM active_loads"))
         for (path,) in lake.rows("SELECT data_file FROM ducklake_list_files('lake', 'charges') ORDER BY data_file"):
             with suppress(Exception):  # one that an earlier fault has destroyed
                 loads = {load for (load,) in lake.rows(f"SELECT DISTINCT load_id FROM read_parquet('{path}')")}

@@ -84,7 +84,7 @@ class Chaos:
         etag = self.estate.aws.s3.head_object(Bucket=self.estate.aws.bucket, Key=key)["ETag"].strip('"')
         lake = self.estate.world.lake
         lake.reconnect_if_lost()
-        return bool(lake.rows("SELECT 1 FROM current_loads WHERE key = ? AND etag = ?", [key, etag]))
+        return bool(lake.rows("SELECT 1 FROM active_loads WHERE key = ? AND etag = ?", [key, etag]))
 
     # -- bad objects -----------------------------------------------------------------------------------------
 
