@@ -6,6 +6,7 @@ not the history.
 
 from billstream.aggregator.restatements.intervals import Interval, snapshot_time
 from billstream.aggregator.restatements.values import Restatement, Restatements, RestatementTotal
+from billstream.common.errors import DataDamaged
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
@@ -27,9 +28,25 @@ def read_restatements(lake: Lake, interval: Interval, *, most: int | None, resta
         most: the highest number of differences returned; None returns all. The totals are of all.
         restated_only: leave out charges that no restatement added or removed; then only such loads are read.
 
+    Returns:
+        The differences. Where rows of the beginning were lost with their data file, they begin at the snapshot in which
+        that file left the lake: `from_snapshot_id` says so.
+
     Raises:
+        DataDamaged: a data file of the lake is lost or damaged, and has not left it yet.
         Retryable, Fatal: see `common.lake.failures`.
     """
+    try:
+        return _read(lake, interval, most=most, restated_only=restated_only)
+    except DataDamaged:
+        lake.reconnect_if_lost()
+        ((lost_at,),) = lake.rows(statement(__name__, "lost"), [interval.after, interval.upto])
+        if lost_at is None:
+            raise
+    return _read(lake, Interval(int(lost_at), interval.upto, cut=True), most=most, restated_only=restated_only)
+
+
+def _read(lake: Lake, interval: Interval, *, most: int | None, restated_only: bool) -> Restatements:
     totals: tuple[RestatementTotal, ...] = ()
     largest: tuple[Restatement, ...] = ()
     if not interval.empty:

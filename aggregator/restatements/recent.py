@@ -40,6 +40,8 @@ class RecentRestatements:
             return Restatements(since=since, from_snapshot_id=None, to_snapshot_id=version, totals=(), largest=())
         interval = interval_between(self._lake, since, newest=version)
         found = self._remembered(interval)
+        if found.from_snapshot_id is not None and found.from_snapshot_id > interval.after:
+            return found.model_copy(update={"to_snapshot_id": interval.upto})  # rows from before were lost
         # Where snapshots have been expired, the page states the beginning that could be compared.
         begun = snapshot_time(self._lake, interval.after) if interval.cut else since
         ends = {"since": begun, "from_snapshot_id": interval.after, "to_snapshot_id": interval.upto}

@@ -40,7 +40,7 @@ def changes(
     with opening.opened_lake(settings, read_only=True) as lake:
         interval = interval_between(lake, beginning, end)
         found = read_restatements(lake, interval, most=limit, restated_only=restated_only)
-    report.tell(found, cut=interval.cut, as_json=as_json)
+    report.tell(found, cut=interval.cut, lost=found.from_snapshot_id != interval.after, as_json=as_json)
 
 
 def _point(option: str, text: str, now: datetime) -> Point:

@@ -15,13 +15,15 @@ ROWS = "rows"
 QUANTITY = "quantity"
 
 
-def tell(found: Restatements, *, cut: bool, as_json: bool) -> None:
-    """Show the totals, then the differences, restatements first."""
+def tell(found: Restatements, *, cut: bool, lost: bool, as_json: bool) -> None:
+    """Show the totals, then the differences, restatements first; `cut` and `lost` say why they begin later."""
     if as_json:
         write_json(found.model_dump(mode="json"))
         return
     say(f"from snapshot {found.from_snapshot_id} ({utc(found.since)}) to {found.to_snapshot_id}")
-    if cut:
+    if lost:
+        say(f"Rows from before snapshot {found.from_snapshot_id} were lost: earlier changes are not included.")
+    elif cut:
         say(f"Snapshots before {found.from_snapshot_id} have expired: earlier changes are not included.")
     if not found.totals:
         say("No charges changed.")
