@@ -18,7 +18,9 @@ from billstream.aggregator.watermark import Position, Watermark, read_history
 from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
+from billstream.common.lake.datafiles import all_there, damaged_files, data_files
 from billstream.common.retries import redo_on_conflict
+from billstream.common.statements import statement
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,7 @@ def refresh_once(lake: Lake, *, now: datetime | None = None, rollups: Rollups = 
     Raises:
         Retryable: the lake does not answer, or other writers committed first for two minutes. Nothing was changed, or
             the commit's reply was lost; the next refresh finds out.
+        DataDamaged: rows that were replaced since the watermark are still in the lake; they would count twice.
         Fatal: a sum exceeded DECIMAL(38,18), the new aggregates would be wrong, or see `common.lake.failures`.
     """
     return redo_on_conflict(lambda: _refresh(lake, rollups, now=now or datetime.now(UTC), reason=None))
@@ -130,12 +133,18 @@ def _follow_idly(lake: Lake, position: Position, watermark: Watermark) -> Waterm
 
 
 def _reason_to_rebuild(lake: Lake, rollups: Rollups, position: Position) -> str | None:
-    """Return why the changes since the watermark are not enough; None when they are."""
+    """Return why the changes since the watermark are not enough; None when they are.
+
+    Raises:
+        DataDamaged: the changes would be wrong.
+    """
     if position.watermark is None:
         return FIRST
     if position.newest == position.watermark.snapshot_id:
         return None
     history = read_history(lake, position.watermark.snapshot_id, position.newest)
+    if history.rows_left:
+        _refuse_rows_left(lake, position.newest)
     # The snapshot of the watermark itself counts: its expiry removes the files whose rows the feed of the next one
     # reports as deleted.
     if history.missing:
@@ -146,6 +155,19 @@ def _reason_to_rebuild(lake: Lake, rollups: Rollups, position: Position) -> str 
         if len({len(lake.rows(look, [position.newest])) for look in looks}) > 1:
             return NEW_TABLE
     return None
+
+
+def _refuse_rows_left(lake: Lake, version: int) -> None:
+    """Raise DataDamaged while rows that a commit could not delete are in the lake, whether they can be read or not."""
+    files = data_files(lake, "charges")
+    with lake.files_read_anew():
+        readable = all_there(lake, files) and not damaged_files(lake, files)
+    # A file that has come back, such as with its disk, has the old rows beside the new ones.
+    if not readable or lake.rows(statement(__name__, "rows_left"), [version]) != [(0,)]:
+        raise DataDamaged(
+            "Charges were replaced whose old rows could not be deleted, as a data file of the lake is or was lost or "
+            "damaged. The aggregates stay as they are, so that nothing counts twice. Run `billstream verify --repair`."
+        )
 
 
 def _after_miscount(

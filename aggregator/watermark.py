@@ -7,6 +7,7 @@ import duckdb
 
 from billstream.common.ids import new_id
 from billstream.common.lake import Claim, Lake, ProcessedKey
+from billstream.common.lake.datafiles import ROWS_LEFT
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
 
@@ -50,16 +51,20 @@ def read_watermark(lake: Lake, version: int) -> Watermark | None:
 
 @dataclass(frozen=True)
 class History:
-    """The snapshots of an interval: how many have been expired, and how many schema versions the others have."""
+    """The snapshots of an interval: how many have been expired, and how many schema versions the others have.
+
+    `rows_left`: a commit after the first of them could not delete all rows that it replaced; see `ROWS_LEFT`.
+    """
 
     missing: int
     schema_versions: int
+    rows_left: bool
 
 
 def read_history(lake: Lake, first: int, last: int) -> History:
     """Return the history from snapshot `first` to `last`, both inclusive."""
-    ((missing, schema_versions),) = lake.rows(statement(__name__, "history"), [first, last])
-    return History(missing, schema_versions)
+    ((missing, schema_versions, rows_left),) = lake.rows(statement(__name__, "history"), [first, last, ROWS_LEFT])
+    return History(missing, schema_versions, rows_left)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import duckdb
 import pyarrow as pa
 
-from billstream.common.errors import Fatal
+from billstream.common.errors import BillstreamError, Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.damage import damage
+from billstream.common.lake.data_path import data_path_fault
 from billstream.common.lake.gate import one_select
 
 
@@ -16,6 +17,7 @@ def read_only(lake: Lake, query: str) -> pa.Table:
 
     Raises:
         Fatal: it is not one SELECT that only reads the lake, or DuckDB refuses it; then the text is DuckDB's.
+        DataDamaged, CatalogUnavailable, Misconfigured: a data file is lost, or the data path is away or refused.
         KeyboardInterrupt: Ctrl-C ended the query.
     """
     # In the main thread DuckDB would look for Ctrl-C only now and then, some queries for minutes never.
@@ -24,9 +26,15 @@ def read_only(lake: Lake, query: str) -> pa.Table:
         try:
             return running.result()
         except duckdb.Error as error:
-            raise damage(error, lake.catalog, Fatal(str(error))) from error
+            raise _explained(lake, error) from error
         except KeyboardInterrupt:
             while not running.done():  # an interrupt between two statements of ours would be lost
                 lake.engine.interrupt()
                 wait([running], timeout=0.1)
             raise
+
+
+def _explained(lake: Lake, error: duckdb.Error) -> BillstreamError:
+    if data_path_fault(str(error)):
+        return lake.failure(error, "reading the lake")
+    return damage(error, lake.catalog, Fatal(str(error)))

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from billstream.common.errors import BillstreamError, Misconfigured, Retryable, WrongUsage
+from billstream.common.errors import BillstreamError, DataDamaged, Misconfigured, Retryable, WrongUsage
 
 
 class ExitCode(IntEnum):
@@ -33,4 +33,6 @@ def exit_code_of(error: BillstreamError) -> ExitCode:
         return ExitCode.CONFIGURATION
     if isinstance(error, WrongUsage):
         return ExitCode.USAGE
+    if isinstance(error, DataDamaged):  # a service goes on after a repair; a command alone never does
+        return ExitCode.TROUBLE
     return ExitCode.TRY_AGAIN if isinstance(error, Retryable) else ExitCode.TROUBLE

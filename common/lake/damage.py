@@ -8,7 +8,14 @@ import re
 
 import duckdb
 
-from billstream.common.errors import BillstreamError, CatalogUnavailable, ClaimRefused, DataDamaged, Fatal
+from billstream.common.errors import (
+    BillstreamError,
+    CatalogUnavailable,
+    ClaimRefused,
+    DataDamaged,
+    Fatal,
+    Misconfigured,
+)
 from billstream.common.masking import masked
 
 _LONGEST_CAUSE = 200
@@ -26,9 +33,11 @@ _CATALOG = re.compile(
 _NO_CATALOG = re.compile(r"existing ducklake at metadata catalog .* does not exist", re.IGNORECASE)
 _STATEMENT = re.compile(r'failed to (?:execute query|prepare copy|prepare query) ".*": ', re.IGNORECASE)
 _LOST = re.compile(
-    r"\.parquet.*(?:no such file|is a directory|404)|no files found that match.*\.parquet|404.*\.parquet",
+    r"\.parquet.*(?:no such file|is a directory)|no files found that match.*\.parquet",
     re.IGNORECASE | re.DOTALL,
 )
+# On S3: fewer bytes than the catalog says. The text names no file.
+_SHORTER = re.compile(r"content-length from server mismatches requested range", re.IGNORECASE)
 _ROTTEN = re.compile(
     r"could not read enough bytes|attempted to read \d+ bytes|too small to be a parquet|no magic bytes|footer length|"
     r"parquet (?:file|reader|footer|page|metadata)|snappy|zstd|lz4|thrift|tprotocol|corrupt|"
@@ -52,6 +61,8 @@ _OTHER = (
 def damage(error: duckdb.Error, catalog: str, otherwise: BillstreamError) -> BillstreamError:
     """Return the damage that an error of the lake reports, with what to do.
 
+    What S3 refuses is no damage here: only the storage can tell a lost file from a lost bucket, see `Storage.refused`.
+
     Args:
         error: what DuckDB raised.
         catalog: the catalog's address without secrets.
@@ -59,7 +70,7 @@ def damage(error: duckdb.Error, catalog: str, otherwise: BillstreamError) -> Bil
     """
     # The statement that failed is part of the text, and it may contain texts of strangers.
     text = _STATEMENT.sub("", " ".join(str(error).split()))
-    if isinstance(otherwise, ClaimRefused):
+    if isinstance(otherwise, ClaimRefused | Misconfigured):
         return otherwise
     if _CATALOG.search(text):
         return Fatal(
@@ -71,15 +82,18 @@ def damage(error: duckdb.Error, catalog: str, otherwise: BillstreamError) -> Bil
             f"There is no billstream lake at {catalog} yet. Run `billstream init`. If there was one, its catalog is "
             "lost: restore it from a backup, or build the lake anew: billstream init, then billstream sweep."
         )
-    gone = isinstance(otherwise, CatalogUnavailable) and _LOST.search(text)  # S3 says 404 of a lost file
-    if isinstance(error, _OTHER) or not (gone or isinstance(otherwise, Fatal)):
+    if isinstance(error, _OTHER) or not isinstance(otherwise, Fatal | CatalogUnavailable):
         return otherwise
-    if _LOST.search(text) or _ROTTEN.search(text):
-        return DataDamaged(
-            f"A data file of the lake is lost or damaged ({cause(text)}). Run `billstream verify --repair`: it names "
-            "the file and loads its rows again."
-        )
-    return otherwise
+    found = _SHORTER.search(text) or (isinstance(otherwise, Fatal) and (_LOST.search(text) or _ROTTEN.search(text)))
+    return data_damaged(text) if found else otherwise
+
+
+def data_damaged(text: str) -> DataDamaged:
+    """Return the error about a data file that is lost or damaged; `text` is DuckDB's."""
+    return DataDamaged(
+        f"A data file of the lake is lost or damaged ({cause(text)}). Run `billstream verify --repair`: it names the "
+        "file and loads its rows again."
+    )
 
 
 def cause(text: str) -> str:

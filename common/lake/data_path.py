@@ -47,6 +47,8 @@ _TOO_BUSY = frozenset(
 )
 _LATER = frozenset({307, 408, 409, 425, 429})
 """Statuses below 500 after which the same request may succeed."""
+_LOST = frozenset({(404, ""), (404, "NoSuchKey"), (416, ""), (416, "InvalidRange")})
+"""The answers to a read of a file that is not there, or that ends before the bytes that were asked for."""
 
 
 class DataPathRefused(Misconfigured):
@@ -56,7 +58,7 @@ class DataPathRefused(Misconfigured):
         text: what was being done, and what DuckDB says.
         status: of HTTP.
         code: S3's own, where it sent one.
-        lost: the URL of the file that was to be read and is not there.
+        lost: the URL of the file that was to be read and is not there, or has fewer bytes than it had.
     """
 
     def __init__(self, text: str, status: int = 0, code: str = "", lost: str | None = None) -> None:
@@ -92,7 +94,7 @@ def data_path_fault(text: str) -> DataPathFault | None:
     """Return the fault that a text of DuckDB's is about; None if it is about something else."""
     if found := _READ.search(text):
         status, code = int(found["status"]), found["code"] or ""
-        return DataPathFault(status, code, lost=found["url"] if status == 404 and not code else None)  # noqa: PLR2004
+        return DataPathFault(status, code, lost=found["url"] if (status, code) in _LOST else None)
     if found := _WRITE.search(text):
         return DataPathFault(int(found["status"]), found["code"] or "")
     if found := _TRIED.search(text) or _NO_ANSWER.search(text):

@@ -6,12 +6,14 @@ from typing import Any
 
 import duckdb
 
-from billstream.common.errors import DataDamaged, Fatal
+from billstream.common.errors import DataDamaged, Fatal, Misconfigured
 from billstream.common.lake.catalog import METADATA, literal
 from billstream.common.lake.damage import cause
 from billstream.common.lake.lake import Lake
 from billstream.common.statements import statement
 
+ROWS_LEFT = "replaced rows stay in a data file that cannot be read"
+"""In the message of a commit that could not delete all that it replaces: until a repair nothing may be counted."""
 _COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 
 
@@ -63,6 +65,7 @@ def damaged_files(lake: Lake, files: Sequence[DataFile]) -> list[DamagedFile]:
 
     Raises:
         Retryable: the catalog or the data path does not answer.
+        Misconfigured: the data path is refused, which says nothing about a file.
     """
     return [DamagedFile(file, reason) for file in files if (reason := _why_damaged(lake, file))]
 
@@ -71,13 +74,15 @@ def all_there(lake: Lake, files: Sequence[DataFile]) -> bool:
     """Return whether every file is there in its size, without reading one.
 
     Raises:
-        Retryable: the catalog or the data path does not answer.
+        Retryable, Misconfigured: as `damaged_files`.
     """
     if not files:
         return True
     paths = ", ".join(literal(file.path) for file in files)
     try:
         found = dict(lake.rows(f"SELECT filename, size FROM read_blob([{paths}])"))
+    except Misconfigured:
+        raise
     except (DataDamaged, Fatal):
         lake.reconnect_if_lost()
         return False
@@ -107,6 +112,8 @@ def _why_damaged(lake: Lake, file: DataFile) -> str | None:
             if file.deleted_path:
                 _rows_in(lake, file.deleted_path, sums=False)
             ((size,),) = lake.rows(f"SELECT size FROM read_blob({literal(file.path)})")
+    except Misconfigured:
+        raise
     except (DataDamaged, Fatal) as error:
         lake.reconnect_if_lost()
         return cause(str(error.__cause__ or error))

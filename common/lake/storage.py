@@ -21,6 +21,7 @@ from billstream.common.errors import (
 )
 from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
+from billstream.common.lake.damage import data_damaged
 from billstream.common.lake.data_path import CredentialsRenewed, DataPathRefused, advice
 from billstream.common.lake.local_storage import CHARGES_FOLDER, LocalStorage
 from billstream.common.lake.s3_sql import secret_sql, settings_sql
@@ -57,7 +58,8 @@ class Storage(Protocol):
         """Explain a refusal of the data path.
 
         Returns:
-            `CredentialsRenewed` after fresh credentials were taken; else `Fatal`, with what to do.
+            `DataDamaged` for a lost file; `CredentialsRenewed` after fresh credentials were taken; else `Fatal`, with
+            what to do.
         """
 
     def sync(self, paths: Sequence[str]) -> None:
@@ -119,9 +121,7 @@ class S3Storage:
     def refused(self, con: duckdb.DuckDBPyConnection, error: DataPathRefused) -> BillstreamError:
         """See `Storage`. A file that is not there, in a bucket that is, has nothing to do with credentials."""
         if error.lost and self._is_there(error.lost):
-            return Fatal(
-                f"{error} The data file {error.lost} is lost. `billstream verify` names the loads that were in it."
-            )
+            return data_damaged(str(error))
         before = self._access
         try:
             self.prepare(con)

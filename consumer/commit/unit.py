@@ -12,6 +12,7 @@ import pyarrow as pa
 from billstream.common.errors import DataDamaged
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
+from billstream.common.lake.datafiles import ROWS_LEFT
 from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
 from billstream.consumer.commit.unreadable import Unreadable, find_unreadable
 from billstream.consumer.decode.rejects import RejectedRow
@@ -90,6 +91,8 @@ class Unit:
         return self._commit(lake, author, message)
 
     def _commit(self, lake: Lake, author: str, message: str) -> int:
+        if not all(found.obsolete for found in self.unreadable):
+            message = f"{message}; {ROWS_LEFT}"
         return lake.commit(
             self._write,
             claims=self.claims,
