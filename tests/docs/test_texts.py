@@ -9,6 +9,7 @@ from billstream.consumer.decide.states import State
 from tests.docs.pages import DOCS, REPOSITORY, pages
 
 ROOMS = "cli|consumer|aggregator|common|deploy|docs|tests"
+DEFINED = re.compile(r"^def (test_\w+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 
@@ -29,6 +30,16 @@ def test_every_file_that_a_document_names_is_there(page: Path) -> None:
     missing = [name for name in named if not list(REPOSITORY.glob(name.rstrip("/")))]
     assert missing == []
     assert [link for link in LINK.findall(text) if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    named = set(re.findall(r"`(test_\w+)`", page.read_text("utf-8")))
+    there = {
+        name for path in (REPOSITORY / "tests").rglob("test_*.py") for name in DEFINED.findall(path.read_text("utf-8"))
+    }
+
+    assert sorted(named - there) == []
 
 
 def test_the_guarantees_explain_every_state_of_the_ledger() -> None:
