@@ -10,4 +10,4 @@ COMMENT ON COLUMN ledger.list_totals IS 'Sum of list_cost of the load by billing
 COMMENT ON COLUMN ledger.contracted_totals IS 'Sum of contracted_cost of the load by billing currency, as billed_totals; NULL for loads from before it was recorded.';
 COMMENT ON COLUMN ledger.rows_hash IS 'Sum of a hash of each row of the load, after how it was made: DuckDB version, and a bit for each column of charges.';
 
-COMMENT ON COLUMN ledger.state IS 'Result of the decision: loaded, unchanged, stale, removed, kept, expired, skipped, quarantined, denied, failed, missing, awaiting_manifest, delivered or replaced.';
+COMMENT ON COLUMN ledger.state IS 'Result: loaded, unchanged, stale, removed, kept, expired, skipped, quarantined, denied, failed, missing, awaiting_manifest, delivered or replaced.';
