@@ -1,4 +1,4 @@
-"""Rows that were lost with a data file are missing from the past, too: what compares snapshots begins after the loss."""
+"""Rows that were lost with a data file are missing from the past, too: comparisons begin after the loss."""
 
 import json
 from pathlib import Path

@@ -73,11 +73,11 @@ BEGIN
           AND data_file_id IN (
               SELECT value::bigint FROM jsonb_array_elements_text(NEW.commit_extra_info::jsonb -> 'lost_files')
           );
-        UPDATE public.ducklake_delete_file SET end_snapshot = NEW.snapshot_id
-        WHERE end_snapshot IS NULL
-          AND data_file_id IN (
-              SELECT value::bigint FROM jsonb_array_elements_text(NEW.commit_extra_info::jsonb -> 'lost_files')
-          );
+        -- The change feed opens every data file that has a file of deleted rows, however old: not one that is lost.
+        DELETE FROM public.ducklake_delete_file
+        WHERE data_file_id IN (
+            SELECT value::bigint FROM jsonb_array_elements_text(NEW.commit_extra_info::jsonb -> 'lost_files')
+        );
     END IF;
     RETURN NULL;
 END

@@ -36,7 +36,7 @@ BEGIN
     WHERE end_snapshot IS NULL
       AND data_file_id IN (SELECT value FROM json_each(NEW.commit_extra_info, '$.lost_files'));
 
-    UPDATE ducklake_delete_file SET end_snapshot = NEW.snapshot_id
-    WHERE end_snapshot IS NULL
-      AND data_file_id IN (SELECT value FROM json_each(NEW.commit_extra_info, '$.lost_files'));
+    -- The change feed opens every data file that has a file of deleted rows, however old: not one that is lost.
+    DELETE FROM ducklake_delete_file
+    WHERE data_file_id IN (SELECT value FROM json_each(NEW.commit_extra_info, '$.lost_files'));
 END;
