@@ -104,7 +104,6 @@ _ADVICE_ON_OBJECT = {
 
 _ACCOUNT = {
     "AccountProblem": "there is a problem with the AWS account; AWS Support knows which",
-    "AllAccessDisabled": "S3 has disabled all access to the bucket; AWS Support knows why",
     "InvalidBucketState": "the bucket is in a state in which it cannot be used",
     "MissingAuthenticationToken": "the request was not signed; is there a proxy that drops headers?",
     "MissingSecurityHeader": "the request lacks a header; is there a proxy that drops headers?",
