@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from billstream.common.lake import engine
 from tests.servers.aws import AwsEnvironment, aws_environment
 from tests.servers.proxy import Proxy, running_proxy
 from tests.worlds import World, new_world
+
+
+@pytest.fixture(scope="module")
+def no_file_is_remembered() -> Iterator[None]:
+    """Whoever reads is a process that has not read before: the lake of a test would read from memory what is lost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(engine.CONFIG, "enable_external_file_cache", "false")
+        yield
 
 
 @pytest.fixture

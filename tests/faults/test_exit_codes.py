@@ -110,6 +110,17 @@ def test_a_file_that_cannot_be_loaded_is_1(tmp_path: Path) -> None:
     assert done.code == ExitCode.TROUBLE, done
 
 
+def test_a_lost_data_file_is_1_in_every_command_that_reads_it(tmp_path: Path) -> None:
+    command(tmp_path, ("load",))
+    for path in (tmp_path / "home" / "data" / "main" / "charges").glob("*.parquet"):
+        path.write_bytes(path.read_bytes()[:-50])
+    for words in (["sql", "SELECT sum(list_cost) FROM charges"], ["aggregate", "--once"], ["rebuild"], ["verify"]):
+        done = run(tmp_path, *words, env={"BILLSTREAM_HOME": str(tmp_path / "home")})
+        assert done.code == ExitCode.TROUBLE, done
+        assert "billstream verify --repair" in done.text
+        assert "Traceback" not in done.err
+
+
 # -- services ------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("common", "consumer", "aggregator", "cli")
-MAY_COMMIT = {"consumer/commit/unit.py", "aggregator/refresh.py"}
+MAY_COMMIT = {
+    "consumer/commit/unit.py",
+    "aggregator/refresh.py",
+    "common/lake/datafiles.py",  # takes a file out that cannot be read; it decides nothing about an object
+}
 OWNER_OF_TABLE = {
     "charges": "consumer",
     "ledger": "consumer",

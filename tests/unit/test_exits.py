@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from billstream.common import errors
-from billstream.common.errors import BillstreamError, Fatal, Misconfigured, Retryable, WrongUsage
+from billstream.common.errors import BillstreamError, DataDamaged, Fatal, Misconfigured, Retryable, WrongUsage
 from billstream.common.exits import ExitCode, exit_code_of
 
 DOCUMENTED = {"OK": 0, "TROUBLE": 1, "USAGE": 2, "TRY_AGAIN": 75, "CONFIGURATION": 78, "INTERRUPTED": 130}
@@ -27,6 +27,7 @@ def test_each_code_is_documented(code: ExitCode) -> None:
         (Misconfigured, ExitCode.CONFIGURATION),
         (WrongUsage, ExitCode.USAGE),
         (Retryable, ExitCode.TRY_AGAIN),
+        (DataDamaged, ExitCode.TROUBLE),
         (Fatal, ExitCode.TROUBLE),
         (BillstreamError, ExitCode.TROUBLE),
     ],

@@ -13,6 +13,7 @@ from billstream.common.errors import (
     Retryable,
     WriteConflict,
 )
+from billstream.common.lake.damage import damage
 from billstream.common.lake.data_path import DataPathRefused
 from billstream.common.lake.failures import CLAIM_REFUSED, translate
 from billstream.common.masking import keep_secret
@@ -208,6 +209,19 @@ DATA_PATH_REFUSALS: list[tuple[str, int, str, str | None]] = [
         None,
     ),
     ("HTTP GET error reading 's3://lake/x' in region 'r' (HTTP 404 Not Found)\n\nLINE 1: F", 404, "", "s3://lake/x"),
+    (
+        "HTTP GET error reading 's3://lake/x' in region 'r' (HTTP 404 Not Found)\n\nNoSuchKey: m",
+        404,
+        "NoSuchKey",
+        "s3://lake/x",
+    ),
+    ("HTTP GET error reading 's3://lake/x' in region 'r' (HTTP 404)\n\nNoSuchBucket: m", 404, "NoSuchBucket", None),
+    (
+        "HTTP GET error reading 's3://lake/x' in region 'r' (HTTP 416 Range Not Satisfiable)\n\nInvalidRange: m",
+        416,
+        "InvalidRange",
+        "s3://lake/x",
+    ),
 ]
 
 
@@ -216,6 +230,13 @@ def test_a_refusal_of_the_data_path_keeps_its_code(text: str, status: int, code:
     error = translate(duckdb.HTTPException(f"HTTP Error: {text}"), "reading")
     assert isinstance(error, DataPathRefused)
     assert (error.status, error.code, error.lost) == (status, code, lost)
+
+
+@pytest.mark.parametrize("answer", ["HTTP 503 Slow Down", "HTTP 404 Not Found)\n\nNoSuchBucket: m", "HTTP 403 F"])
+def test_what_s3_answers_is_no_damage_whatever_the_file_is_called(answer: str) -> None:
+    text = f"HTTP Error: HTTP GET error reading 's3://lake/0404-zstd.parquet' in region 'r' ({answer})"
+    known = translate(duckdb.HTTPException(text), "reading")
+    assert damage(duckdb.HTTPException(text), "catalog", known) is known
 
 
 @pytest.mark.parametrize("kind", [duckdb.HTTPException, duckdb.ConnectionException])
