@@ -136,7 +136,7 @@ def _kept(made: Lakeside) -> Iterator[Lakeside]:
 def again(kept: Lakeside, catalog: SecretStr | None = None) -> Lakeside:
     shutil.rmtree(kept.folder)
     shutil.copytree(f"{kept.folder}.kept", kept.folder)
-    settings = kept.settings.model_copy(update={"catalog": catalog})
+    settings = Settings(home=kept.settings.home, threads=1, catalog=catalog)
     return Lakeside(kept.folder, settings, Lake.open(settings), dict(kept.files))
 
 
@@ -305,14 +305,14 @@ def test_a_lost_file_of_deleted_rows_counts_as_the_loss_of_its_data_file(lakesid
     lakeside.is_right()
 
 
-def test_a_lost_file_of_the_aggregates_is_made_again(lakeside: Lakeside) -> None:
-    path = lakeside.data_file("daily_costs", 0)
+def test_a_lost_file_of_the_aggregates_is_made_again(on_sqlite: Lakeside) -> None:
+    path = on_sqlite.data_file("daily_costs", 0)
     path.unlink()
-    proof = lakeside.prove()
+    proof = on_sqlite.prove()
     assert {finding.check for finding in proof.findings} == {Check.AGGREGATES}
     assert str(path) in proof.findings[0].problem
-    assert lakeside.repair().findings == ()
-    lakeside.is_right()
+    assert on_sqlite.repair().findings == ()
+    on_sqlite.is_right()
 
 
 def test_a_data_path_without_any_of_its_files_is_not_taken_for_lost_files(on_sqlite: Lakeside) -> None:
