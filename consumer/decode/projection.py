@@ -23,6 +23,7 @@ from billstream.consumer.profiles import Binding
 from billstream.consumer.profiles.binding import Cell, Constant, Product, Sum, Switch, Tags, Value, cells_of
 
 BAD_MARK = "!"  # put before the load id of a row that does not fit; a load id is hexadecimal
+AFTER_BAD_MARK = '"'  # the character after it: every marked load id sorts before this, every other one behind it
 ALWAYS = ("charge_period_start", "billing_currency", "billed_cost", "rescued")
 
 _ISO = "a date or time in ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00Z"

@@ -1,6 +1,7 @@
 """The SQL over files that are written alike, and the questions that are asked of their records."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
@@ -27,6 +28,8 @@ from billstream.consumer.profiles import Profile
 from billstream.consumer.profiles.model import NAMED_TIMES
 
 MAX_RECORD_BYTES = 2_000_000
+FEW_FILES = 16
+"""So many files, or fewer, have their loads in an expression, which costs large files nothing; a join is for many."""
 
 
 class Malformed(StrEnum):
@@ -46,7 +49,13 @@ def load_macros(engine: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the macros of `sql/macros.sql`, unless it has them: a lake that reconnects has a new one."""
     if engine.execute("SELECT getvariable('decode_macros')").fetchone() != (True,):
         # Not by `statement`, which would take the braces of patterns and structures for its own.
-        engine.execute(files("billstream.consumer.decode").joinpath("sql", "macros.sql").read_text(encoding="utf-8"))
+        macros = files("billstream.consumer.decode").joinpath("sql", "macros.sql").read_text(encoding="utf-8")
+        try:
+            engine.execute(macros)
+        except duckdb.Error:
+            with suppress(duckdb.Error):  # the text begins a transaction
+                engine.execute("ROLLBACK")
+            raise
 
 
 def scan_key(file: Tabular) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
@@ -93,6 +102,11 @@ class Scan:
 
     # -- SQL ---------------------------------------------------------------------------------------------
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the rows."""
+        return ["load_id", *self._projection.columns]
+
     def marked_rows(self) -> str:
         """Return every record under its load id; a record that does not fit, under its marked load id."""
         load_id = f"CASE WHEN {self._projection.bad()} THEN {literal(BAD_MARK)} || load_id ELSE load_id END AS load_id"
@@ -106,13 +120,16 @@ class Scan:
     def records(self) -> str:
         """Return the records: their cells as text, their typed columns, and the load id of the file each comes from."""
         projection = self._projection
-        loads = ", ".join(f"({literal(str(file.path))}, {literal(file.load_id)})" for file in self.files)
-        return (
-            f"(SELECT *, {projection.rescued()} AS rescued FROM "
-            # The load is found by the path that DuckDB names: several files are read in one scan.
-            f"(SELECT *, {projection.typed_columns()} FROM {projection.with_operands(self.reader())} AS record "
-            f"JOIN (VALUES {loads}) AS load(path, load_id) ON record.__path = load.path))"
-        )
+        record, typed = f"{projection.with_operands(self.reader())} AS record", projection.typed_columns()
+        # The load is found by the path that DuckDB names: several files are read in one scan.
+        loads = [(literal(str(file.path)), literal(file.load_id)) for file in self.files]
+        if len(loads) <= FEW_FILES:
+            load_id = f"CASE __path {' '.join(f'WHEN {path} THEN {load}' for path, load in loads)} END AS load_id"
+            typed = f"{load_id}, {typed}"
+        else:
+            values = ", ".join(f"({path}, {load})" for path, load in loads)
+            record += f" JOIN (VALUES {values}) AS load(path, load_id) ON record.__path = load.path"
+        return f"(SELECT *, {projection.rescued()} AS rescued FROM (SELECT *, {typed} FROM {record}))"
 
     def reader(self) -> str:
         """Return the records with their cells as text, and the path of their file."""

@@ -28,7 +28,7 @@ from billstream.consumer.decode.explained import (
     unreadable_sources,
 )
 from billstream.consumer.decode.malformed import LeftOut, alike, listing_of
-from billstream.consumer.decode.projection import BAD_MARK
+from billstream.consumer.decode.projection import AFTER_BAD_MARK, BAD_MARK
 from billstream.consumer.decode.rejects import (
     LISTED_OF_REFUSED,
     MAX_LISTED,
@@ -207,7 +207,8 @@ class Staging:
         with explained(self._lake):
             for scan in scans:
                 scan.prepare(engine)
-        written = self._write(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path)
+        columns = {column for scan in scans for column in scan.columns}
+        written = self._write_facts(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path, columns)
         staged = Staged([path], {file.load_id: StagedLoad() for file in files} | written)
         with self._kept(staged), explained(self._lake):
             for scan in scans:
@@ -230,7 +231,7 @@ class Staging:
             scan = replace(scan, forms=scan.time_forms(engine))
             scan.prepare(engine)  # the questions above have read the file, and left rejects
         path = self._lake.staging_path(name)
-        load = self._write(scan.good_rows(), path).get(file.load_id, StagedLoad())
+        load = self._write_facts(scan.good_rows(), path, scan.columns).get(file.load_id, StagedLoad())
         staged = Staged([path], {file.load_id: load})
         with self._kept(staged), explained(self._lake):
             structural = scan.structural_rejects(engine, MAX_LISTED).get(file.load_id, Rejects())
@@ -254,37 +255,49 @@ class Staging:
 
     # -- DuckDB ------------------------------------------------------------------------------------------
 
-    def _write(self, select: str, path: str) -> dict[str, StagedLoad]:
-        """Write rows to a staged file, which exists as a whole or not at all.
-
-        Returns:
-            Counts, totals and days of each load in it; of marked rows, counts alone.
-        """
+    def _write(self, select: str, path: str) -> None:
+        """Write rows to a staged file, which exists as a whole or not at all."""
         try:
             with explained(self._lake):
                 self._lake.engine.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
-                return self._facts(path)
         except BaseException:
             self._lake.discard(path)
             raise
 
-    def _facts(self, path: str) -> dict[str, StagedLoad]:
+    def _write_facts(self, select: str, path: str, columns: Iterable[str]) -> dict[str, StagedLoad]:
+        """Write rows with these columns to a staged file, which exists as a whole or not at all.
+
+        Returns:
+            Counts, totals and days of each load in it; of marked rows, counts alone.
+        """
+        fed = set(columns)
+        self._write(select, path)
+        try:
+            with explained(self._lake):
+                return self._facts(path, [name for name in self._types if name in fed])
+        except BaseException:
+            self._lake.discard(path)
+            raise
+
+    def _facts(self, path: str, columns: Sequence[str]) -> dict[str, StagedLoad]:
         """Return the facts of each load in a staged file: what is read back from it is what a commit adds."""
-        engine, rows = self._lake.engine, f"read_parquet({literal(path)}, hive_partitioning = false)"
-        columns = [str(row[0]) for row in engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()]
-        fits = f"FILTER (NOT starts_with(load_id, {literal(BAD_MARK)}))"
-        sums = [f"sum({cost}_cost) {fits}" if f"{cost}_cost" in columns else "NULL" for cost in COSTS]
-        currency = f"coalesce(billing_currency, {literal(NO_CURRENCY)})"
+        rows = f"read_parquet({literal(path)}, hive_partitioning = false)"
+        sums = ", ".join(f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS)
+        # The two halves are told apart by the statistics of the file; a filter of each sum would cost more than the
+        # sum. Values of marked rows are not looked at: they may be beyond every sum and every day.
         facts = (
-            f"SELECT load_id, {currency if 'billing_currency' in columns else literal(NO_CURRENCY)}, count(*), "
-            f"sum({hash_of_row(columns, self._types)}), (min(charge_period_start) {fits})::DATE, "
-            f"(max(charge_period_start) {fits})::DATE, {', '.join(sums)} FROM {rows} GROUP BY ALL ORDER BY ALL"
+            f"SELECT load_id, coalesce(billing_currency, {literal(NO_CURRENCY)}), count(*), "
+            f"sum({hash_of_row(columns, self._types)}), min(charge_period_start)::DATE, "
+            f"max(charge_period_start)::DATE, {sums} FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} "
+            "GROUP BY load_id, billing_currency "
+            f"UNION ALL SELECT load_id, NULL, count(*), NULL, NULL, NULL{', NULL' * len(COSTS)} FROM {rows} "
+            f"WHERE load_id < {literal(AFTER_BAD_MARK)} GROUP BY load_id ORDER BY ALL"
         )
         how, hashes, loads = made_by(columns, list(self._types)), dict[str, int](), dict[str, StagedLoad]()
-        for load_id, currency, count, hashed, first, last, *costs in engine.execute(facts).fetchall():
+        for load_id, currency, count, hashed, first, last, *costs in self._lake.engine.execute(facts).fetchall():
             load = loads.get(load_id, StagedLoad())
             days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
-            hashes[load_id] = hashes.get(load_id, 0) + hashed
+            hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
             known = {f"{cost}_totals": total for cost, total in zip(COSTS, costs, strict=True) if total is not None}
             loads[load_id] = replace(
                 load,
