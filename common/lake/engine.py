@@ -1,6 +1,7 @@
 """DuckDB as billstream configures it: in memory, with limits, and with extensions from their wheels."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -68,6 +69,18 @@ def seal(con: duckdb.DuckDBPyConnection, location: str) -> None:
     con.execute(f"SET allowed_directories = [{literal(location)}]")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
+
+
+def run_script(con: duckdb.DuckDBPyConnection, script: str) -> None:
+    """Run statements that are about this connection alone in one transaction: else each of them asks the lake first."""
+    con.execute("BEGIN TRANSACTION")
+    try:
+        con.execute(script)
+        con.execute("COMMIT")
+    except duckdb.Error:
+        with suppress(duckdb.Error):
+            con.execute("ROLLBACK")
+        raise
 
 
 def load_extensions(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:

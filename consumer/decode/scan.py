@@ -1,7 +1,6 @@
 """The SQL over files that are written alike, and the questions that are asked of their records."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
@@ -11,6 +10,7 @@ import duckdb
 
 from billstream.common.errors import Poison
 from billstream.common.lake.catalog import literal
+from billstream.common.lake.engine import run_script
 from billstream.consumer.decode.parquet import Layout
 from billstream.consumer.decode.projection import BAD_MARK, Projection
 from billstream.consumer.decode.rejects import (
@@ -50,12 +50,7 @@ def load_macros(engine: duckdb.DuckDBPyConnection) -> None:
     if engine.execute("SELECT getvariable('decode_macros')").fetchone() != (True,):
         # Not by `statement`, which would take the braces of patterns and structures for its own.
         macros = files("billstream.consumer.decode").joinpath("sql", "macros.sql").read_text(encoding="utf-8")
-        try:
-            engine.execute(macros)
-        except duckdb.Error:
-            with suppress(duckdb.Error):  # the text begins a transaction
-                engine.execute("ROLLBACK")
-            raise
+        run_script(engine, macros)
 
 
 def scan_key(file: Tabular) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:

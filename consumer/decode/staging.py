@@ -10,9 +10,7 @@ listed: DuckDB needs so much time and memory for each that their number must be 
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import date
-from decimal import Decimal
+from dataclasses import replace
 from types import MappingProxyType
 
 import structlog
@@ -32,62 +30,19 @@ from billstream.consumer.decode.projection import AFTER_BAD_MARK, BAD_MARK
 from billstream.consumer.decode.rejects import (
     LISTED_OF_REFUSED,
     MAX_LISTED,
-    RejectedRow,
     Rejects,
     locate,
     refusal,
 )
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
 from billstream.consumer.decode.scan import Malformed, Scan, certain_forms, literals
+from billstream.consumer.decode.staged import COSTS, Staged, StagedLoad
 from billstream.consumer.decode.tabular import Tabular
-
-COSTS = ("billed", "effective", "list", "contracted")
-"""The costs whose sums are kept, by the beginning of their names: `billed_cost` of a row, `billed_totals` of a load."""
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 _NONE: LeftOut = MappingProxyType({})
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class StagedLoad:
-    """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
-
-    `refused` is why no row of it is loaded, although some can be read.
-    """
-
-    rows_loaded: int = 0
-    values_rounded: int = 0
-    rows_rejected: int = 0
-    rejected: tuple[RejectedRow, ...] = ()
-    billed_totals: dict[str, Decimal] = field(default_factory=dict)
-    effective_totals: dict[str, Decimal] = field(default_factory=dict)
-    list_totals: dict[str, Decimal] = field(default_factory=dict)
-    contracted_totals: dict[str, Decimal] = field(default_factory=dict)
-    rows_hash: str | None = None
-    first_charge_day: date | None = None
-    last_charge_day: date | None = None
-    refused: str | None = None
-
-    def with_rejects(self, rejects: Rejects) -> "StagedLoad":
-        """Return the load with more rejected rows."""
-        return replace(self, rejected=(*self.rejected, *rejects.rows), rows_rejected=self.rows_rejected + rejects.total)
-
-
-@dataclass
-class Staged:
-    """Rows of several loads in Parquet files that no commit refers to yet."""
-
-    paths: list[str] = field(default_factory=list)
-    loads: dict[str, StagedLoad] = field(default_factory=dict)
-    poisoned: dict[str, str] = field(default_factory=dict)
-
-    def take(self, other: "Staged") -> None:
-        """Add the files and loads of another staging."""
-        self.paths += other.paths
-        self.loads |= other.loads
-        self.poisoned |= other.poisoned
 
 
 class Staging:

@@ -129,8 +129,6 @@ class Fetcher:
                 )
         except NoRoom as full:
             return self._too_large(event, load_id, version, content, full)
-        except MemoryError:
-            return Prepared(load_id, version, content, poison=f"Reading it needs more memory than there is. {_SMALLER}")
         except ObjectMissing as error:
             # A notification may overtake its object, so it gets a few tries before the ledger says missing.
             return Later(str(error)) if event.attempt < MISSING_ATTEMPTS else Prepared(load_id, missing=str(error))

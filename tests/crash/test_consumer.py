@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from billstream.common.scratch import MARKER, own_folder
 from tests.crash.killing import die, wait_until_visible
 from tests.e2e.billing import BillingFile, billing_file
 from tests.worlds import World, billed, charged
@@ -35,7 +36,12 @@ def change_everything(world: World) -> None:
 
 def rounds_left(world: World) -> list[Path]:
     """The scratch space of a batch that nobody has tidied up."""
-    return [path for path in world.settings.spool.glob("round-*") if path.is_dir()]
+    return [path for path in own_folder(world.settings.spool).glob("round-*") if path.is_dir()]
+
+
+def in_scratch(world: World) -> set[Path]:
+    """All that is in our own folder of the spool, but for the mark that says so."""
+    return {path for path in own_folder(world.settings.spool).iterdir() if path.name != MARKER}
 
 
 def in_force(world: World) -> list[BillingFile]:
@@ -66,7 +72,7 @@ def test_a_killed_consumer_leaves_all_or_nothing_and_the_next_one_finishes(world
 def test_the_next_start_removes_what_the_dead_left_and_nothing_of_the_living(world: World) -> None:
     change_everything(world)
     die(world, "after fetch", "consume", "--drain")
-    left = set(world.settings.spool.iterdir())
+    left = in_scratch(world)
     mine = {path for path in left if path.name.startswith(world.lake.scratch.name)}
     assert len(mine) == 2  # a folder and its lock
     assert rounds_left(world)
@@ -74,5 +80,5 @@ def test_the_next_start_removes_what_the_dead_left_and_nothing_of_the_living(wor
 
     world.billstream.run("consume", "--drain")
 
-    assert set(world.settings.spool.iterdir()) == mine
+    assert in_scratch(world) == mine
     world.assert_holds(AFTER)

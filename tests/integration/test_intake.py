@@ -11,6 +11,7 @@ import pytest
 
 from billstream.common.errors import Fatal, Poison, Retryable, ServiceUnavailable
 from billstream.common.lake import Lake
+from billstream.common.scratch import own_folder
 from billstream.common.settings import DuplicatePolicy, RemovalPolicy
 from billstream.consumer.commit.duplicates import freed
 from billstream.consumer.decode import staging
@@ -31,7 +32,7 @@ def _leaves_nothing_behind(house: House) -> Iterator[None]:
     """No test leaves a staged file that no commit names, nor a file in the spool."""
     yield
     assert house.staged_files_left() == set()
-    rounds_left = [path for path in house.settings.spool.glob("round*") if path.is_dir()]
+    rounds_left = [path for path in own_folder(house.settings.spool).glob("round*") if path.is_dir()]
     assert rounds_left == []
 
 

@@ -145,7 +145,9 @@ def test_a_lake_of_an_older_version_is_brought_up_to_date_when_asked(
     oldest = migrations()[:1]
     with monkeypatch.context() as patch:
         patch.setattr("billstream.common.lake.migrations.migrations", lambda: oldest)
-        patch.setattr("billstream.common.lake.lake.apply_options", lambda _: None)  # they name tables of later scripts
+        patch.setattr(
+            "billstream.common.lake.connection.apply_options", lambda _: None
+        )  # they name tables of later scripts
         with Lake.open(settings, create=True) as lake:
             values = "'e', 'd', 's3://b/k', 'loaded', 'b', 'k', 0, 0, 0, now(), 'test'"
             columns = "entry_id, scope_id, scope, state, bucket, key, rows_loaded, rows_rejected, values_rounded"

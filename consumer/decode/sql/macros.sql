@@ -5,9 +5,6 @@
 -- The text is plain SQL, so that it can be pasted into any DuckDB. A parameter's name never equals a cell's (c0, c1, …)
 -- or an operand's (n0, t0, …).
 
--- In one transaction: where the default catalog is a lake, each statement of its own asks the lake first.
-BEGIN TRANSACTION;
-
 -- == numbers ==========================================================================================================
 -- Reading text as a wide decimal is slow in DuckDB, and a cast to a decimal of smaller scale rounds silently. So a
 -- number takes the narrow, fast cast only when its text cannot need more digits than the narrow type keeps; all other
@@ -253,7 +250,6 @@ CREATE OR REPLACE TEMP MACRO folded(cell) AS lower(trim(cell));
 -- A JSON object without its nulls (a merge patch leaves them out, RFC 7396), NULL when nothing is left.
 CREATE OR REPLACE TEMP MACRO object_or_null(document) AS nullif(json_merge_patch('{}', document)::VARCHAR, '{}');
 
-COMMIT;
 
 -- Last, so that a connection that has this variable has all macros.
 SET VARIABLE decode_macros = true;

@@ -1,0 +1,50 @@
+"""Rows that are staged for a commit, and what is known of the files that they come from."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+
+from billstream.consumer.decode.rejects import RejectedRow, Rejects
+
+COSTS = ("billed", "effective", "list", "contracted")
+"""The costs whose sums are kept, by the beginning of their names: `billed_cost` of a row, `billed_totals` of a load."""
+
+
+@dataclass(frozen=True)
+class StagedLoad:
+    """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
+
+    `refused` is why no row of it is loaded, although some can be read.
+    """
+
+    rows_loaded: int = 0
+    values_rounded: int = 0
+    rows_rejected: int = 0
+    rejected: tuple[RejectedRow, ...] = ()
+    billed_totals: dict[str, Decimal] = field(default_factory=dict)
+    effective_totals: dict[str, Decimal] = field(default_factory=dict)
+    list_totals: dict[str, Decimal] = field(default_factory=dict)
+    contracted_totals: dict[str, Decimal] = field(default_factory=dict)
+    rows_hash: str | None = None
+    first_charge_day: date | None = None
+    last_charge_day: date | None = None
+    refused: str | None = None
+
+    def with_rejects(self, rejects: Rejects) -> "StagedLoad":
+        """Return the load with more rejected rows."""
+        return replace(self, rejected=(*self.rejected, *rejects.rows), rows_rejected=self.rows_rejected + rejects.total)
+
+
+@dataclass
+class Staged:
+    """Rows of several loads in Parquet files that no commit refers to yet."""
+
+    paths: list[str] = field(default_factory=list)
+    loads: dict[str, StagedLoad] = field(default_factory=dict)
+    poisoned: dict[str, str] = field(default_factory=dict)
+
+    def take(self, other: "Staged") -> None:
+        """Add the files and loads of another staging."""
+        self.paths += other.paths
+        self.loads |= other.loads
+        self.poisoned |= other.poisoned
