@@ -15,6 +15,7 @@ from billstream.common.errors import (
     DataDamaged,
     Fatal,
     Misconfigured,
+    NoRoom,
 )
 from billstream.common.masking import masked
 
@@ -26,10 +27,10 @@ _OF_DUCKLAKE = (
 )
 _CATALOG = re.compile(
     r"file is not a database|disk image is malformed|malformed database schema|"
-    rf"(?:table with name|relation|no such table:?) \"?(?:\w+\"?\.\"?)?(?:ducklake_(?:{_OF_DUCKLAKE})|processed_key)\b|"
-    r"failed to initialize ducklake",
+    rf"(?:table with name|relation|no such table:?) \"?(?:\w+\"?\.\"?)?(?:ducklake_(?:{_OF_DUCKLAKE})|processed_key)\b",
     re.IGNORECASE,
 )
+_NOT_BEGUN = re.compile(r"failed to initialize ducklake", re.IGNORECASE)
 _NO_CATALOG = re.compile(r"existing ducklake at metadata catalog .* does not exist", re.IGNORECASE)
 _STATEMENT = re.compile(r'failed to (?:execute query|prepare copy|prepare query) ".*": ', re.IGNORECASE)
 _LOST = re.compile(
@@ -70,9 +71,9 @@ def damage(error: duckdb.Error, catalog: str, otherwise: BillstreamError) -> Bil
     """
     # The statement that failed is part of the text, and it may contain texts of strangers.
     text = _STATEMENT.sub("", " ".join(str(error).split()))
-    if isinstance(otherwise, ClaimRefused | Misconfigured):
+    if isinstance(otherwise, ClaimRefused | Misconfigured | NoRoom):
         return otherwise
-    if _CATALOG.search(text):
+    if _CATALOG.search(text) or (isinstance(otherwise, Fatal) and _NOT_BEGUN.search(text)):
         return Fatal(
             f"The catalog of the lake at {catalog} is damaged ({cause(text)}). Restore it from a backup; without one, "
             "move it and the data files away, and build the lake anew: billstream init, then billstream sweep."
