@@ -150,10 +150,12 @@ def test_no_form_of_the_url_shows_its_password_whatever_fails(
     postgres.execute(f"ALTER ROLE keeper PASSWORD E'{secret.replace(chr(92), chr(92) * 2)}'")
     for name, fail in FAILURES.items():
         at, options = fail(place)
-        said = run("status", catalog=with_options(VALID[form](at, PASSWORDS[password]), options))
+        catalog = with_options(VALID[form](at, PASSWORDS[password]), options)
+        said = run("verify", catalog=catalog)
         assert "billstream: " in said, f"{name} was no failure"
         assert ("authentication failed" in said) == (name == "wrong password"), f"another failure than {name}: {said}"
         assert_no_secret(said)
+        assert_no_secret(run("status", catalog=catalog))
 
 
 @pytest.mark.parametrize("value", REFUSED)
