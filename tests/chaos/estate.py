@@ -196,13 +196,20 @@ class Estate:
             bodies += [message["Body"] for message in found]
         return bodies
 
+    def history(self, key: str) -> list[tuple[object, ...]]:
+        """All that the ledger has of a key, for whoever has to find out what went wrong."""
+        columns = "key, state, reason, event_name, load_id, previous_load_id, rows_loaded, processed_at, consumer_id"
+        return self.world.lake.rows(f"SELECT {columns} FROM ledger WHERE key = ? ORDER BY rowid", [key])
+
     def assert_exact(self) -> None:
         """Every good row counts once, to the last decimal; no bad one does; no good object is a dead letter."""
         dead = self.dead_letters()
         assert not [body for body in dead if any(f'"{key}"' in body for key in self.in_force)]
         lake = self.world.lake
         lake.reconnect_if_lost()
-        assert charged(lake) == billed(list(self.in_force.values()))
+        found, expected = charged(lake), billed(list(self.in_force.values()))
+        wrong = sorted({row[0] for row in (found - expected) + (expected - found)})
+        assert not wrong, [self.history(key) for key in wrong]
         states = dict(lake.rows("SELECT key, state FROM latest_entries"))
         assert {key: states.get(key) for key in self.bad} == dict.fromkeys(self.bad, "quarantined")
         assert "failed" not in states.values(), "a bug of our own"

@@ -11,7 +11,7 @@ import io
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import pytest
@@ -36,6 +36,7 @@ class Chaos:
     dice: random.Random
     files: int = 0
     denied: dict[str, Rule] = field(default_factory=dict)
+    said_to_expire: set[str] = field(default_factory=set)
 
     def new_file(self, key: str | None = None) -> BillingFile:
         self.files += 1
@@ -43,9 +44,10 @@ class Chaos:
             key or f"{self.dice.choice(PREFIXES)}/bill {self.files}.csv", seed=self.dice.randrange(10**9)
         )
 
-    def some_key(self) -> str:
+    def some_key(self, but: Collection[str] = ()) -> str:
         """The key of a good object that is in the bucket and that nobody denies."""
-        return self.dice.choice([file.key for file in self.estate.present if file.key not in self.denied])
+        keys = [file.key for file in self.estate.present if file.key not in self.denied]
+        return self.dice.choice([key for key in keys if key not in but])
 
     # -- an ordinary day -------------------------------------------------------------------------------------
 
@@ -56,7 +58,8 @@ class Chaos:
         self.estate.put(*[self.new_file(self.some_key()) for _ in range(3)])
 
     def remove(self) -> None:
-        key = self.some_key()
+        # A made-up expiry that is read after this and before its own message would keep the rows: see the threat model.
+        key = self.some_key(but=self.said_to_expire)
         del self.estate.in_force[key]
         self.estate.aws.s3.delete_object(Bucket=self.estate.aws.bucket, Key=key)
 
@@ -129,7 +132,8 @@ class Chaos:
         self.estate.put(self.new_file(key))
 
     def forge_expiry(self) -> None:
-        self.estate.send("LifecycleExpiration:Delete", self.some_key(), sequencer=LATEST)
+        self.said_to_expire.add(key := self.some_key())
+        self.estate.send("LifecycleExpiration:Delete", key, sequencer=LATEST)
 
     # -- broken machines -------------------------------------------------------------------------------------
 
