@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,7 +34,6 @@ class Estate:
         in_force: the files whose rows must count in the end, by key; also those that have expired.
         gone: keys of `in_force` whose objects are no longer in the bucket.
         bad: keys of objects that can never be loaded.
-        happened: how often each thing has befallen it.
     """
 
     world: World
@@ -44,7 +42,6 @@ class Estate:
     in_force: dict[str, BillingFile] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     bad: set[str] = field(default_factory=set)
-    happened: Counter[str] = field(default_factory=Counter)
     consumers: list["subprocess.Popen[str]"] = field(default_factory=list)
     aggregator: "subprocess.Popen[str] | None" = None
 
