@@ -6,8 +6,10 @@ from billstream.common.aws.errors import (
     NO_ANSWER,
     SET_CREDENTIALS,
     TRUST,
+    code_of,
     credentials_refused,
     not_renewed,
+    status_of,
     unanswered,
 )
 from billstream.common.aws.place import account, region_of, whereabouts
@@ -22,6 +24,7 @@ __all__ = [
     "AwsAccess",
     "account",
     "cloudwatch_client",
+    "code_of",
     "credentials_refused",
     "not_renewed",
     "region_of",
@@ -29,6 +32,7 @@ __all__ = [
     "s3_access",
     "s3_client",
     "sqs_client",
+    "status_of",
     "unanswered",
     "whereabouts",
 ]

@@ -63,6 +63,16 @@ _CALLS_FOR_CREDENTIALS = frozenset(
 )
 
 
+def code_of(error: ClientError) -> str:
+    """Return AWS's name of the error, such as `AccessDenied`, or its status, as `404`, where there is no body."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def status_of(error: ClientError) -> int:
+    """Return the HTTP status; 0 for an answer without one."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
 def credentials_refused(doing: str, code: object) -> Fatal:
     """Return the error for a refusal whose code is one of `CREDENTIALS_REFUSED`."""
     return Misconfigured(

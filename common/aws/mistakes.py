@@ -25,7 +25,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from billstream.common.aws.errors import NOT_SET_UP, SET_CREDENTIALS, TRUST, unanswered
+from billstream.common.aws.errors import NOT_SET_UP, SET_CREDENTIALS, TRUST, status_of, unanswered
 from billstream.common.errors import Misconfigured, ServiceUnavailable
 
 _SIGN_IN = "Sign in again with `aws sso login` or `aws login`, with the profile that AWS_PROFILE names."
@@ -53,7 +53,7 @@ def setting_up() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        status = status_of(error)
         if status in {0, 429} or status >= 500:  # noqa: PLR2004 - HTTP
             raise ServiceUnavailable(f"getting AWS credentials: {error}") from error
         raise _mistake(error) from error

@@ -177,7 +177,7 @@ class S3Storage:
         try:
             aws.s3_client().delete_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            status = aws.status_of(error)
             if waiting := aws.not_renewed(error, doing):
                 raise waiting from error
             if status in {0, 429} or status >= 500:  # noqa: PLR2004 - HTTP

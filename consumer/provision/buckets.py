@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from billstream.common.aws import DEFAULT_REGION
+from billstream.common.aws import DEFAULT_REGION, code_of
 from billstream.common.errors import Fatal, Misconfigured
-from billstream.consumer.provision.failures import error_code, explained
+from billstream.consumer.provision.failures import explained
 from billstream.consumer.provision.resources import Outcome
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def ensure_bucket(s3: "S3Client", name: str) -> Outcome:
         try:
             s3.head_bucket(Bucket=name)
         except ClientError as error:
-            if error_code(error) not in {"404", "NoSuchBucket", "NotFound"}:
+            if code_of(error) not in {"404", "NoSuchBucket", "NotFound"}:
                 raise
         else:
             return Outcome.FOUND
@@ -98,4 +98,4 @@ def _does_the_job(queue: "QueueConfigurationOutputTypeDef", queue_arn: str) -> b
 
 
 def _destination_not_seen(error: BaseException) -> bool:
-    return isinstance(error, ClientError) and error_code(error) == "InvalidArgument"
+    return isinstance(error, ClientError) and code_of(error) == "InvalidArgument"

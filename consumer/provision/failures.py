@@ -15,7 +15,15 @@ from botocore.exceptions import (
     SSOError,
 )
 
-from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused, not_renewed, unanswered, whereabouts
+from billstream.common.aws import (
+    CREDENTIALS_REFUSED,
+    code_of,
+    credentials_refused,
+    not_renewed,
+    status_of,
+    unanswered,
+    whereabouts,
+)
 from billstream.common.errors import BillstreamError, Misconfigured, ServiceUnavailable
 
 # The permission each call needs, where it is not simply the call's own name.
@@ -38,14 +46,9 @@ _BUSY = {
 _SERVER_ERROR = 500
 
 
-def error_code(error: ClientError) -> str:
-    """Return AWS's name of the error, such as `AccessDenied` or, without a body, `404`."""
-    return error.response.get("Error", {}).get("Code", "")
-
-
 def _translate(error: ClientError, resource: str) -> BillstreamError:
-    code, call = error_code(error), error.operation_name
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code, call = code_of(error), error.operation_name
+    status = status_of(error)
     if waiting := not_renewed(error, f"setting up {resource}"):
         return waiting
     if code in CREDENTIALS_REFUSED:

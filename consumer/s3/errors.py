@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from billstream.common.aws import CREDENTIALS_REFUSED, credentials_refused, not_renewed, whereabouts
+from billstream.common.aws import CREDENTIALS_REFUSED, code_of, credentials_refused, not_renewed, status_of, whereabouts
 from billstream.common.errors import Denied, Fatal, Misconfigured, ObjectMissing, Poison, ServiceUnavailable
 from billstream.consumer.events import EXPORT_BUCKET, FILE_BUCKET, MESSAGE_BUCKET, EventKind, ObjectEvent
 
@@ -142,14 +142,9 @@ class Ownership:
         return of_s3 and self.is_foreign(event.bucket) and not retracts
 
 
-def code_of(error: ClientError) -> str:
-    """Return S3's error code; the HTTP status if there is none, as in every answer to a HEAD."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
 def is_transient(error: ClientError) -> bool:
     """Return whether the same request may succeed later: throttling and server errors."""
-    code, status = code_of(error), _status(error)
+    code, status = code_of(error), status_of(error)
     return code in _TRANSIENT or (code not in _NEVER and (status in _LATER or status >= 500))  # noqa: PLR2004 - HTTP
 
 
@@ -165,7 +160,7 @@ def translated(  # noqa: PLR0911 - a table of cases
         missing for this object alone. `Fatal` for all else.
     """
     code = code_of(error)
-    problem = f"{doing}: {code} (HTTP {_status(error)})"
+    problem = f"{doing}: {code} (HTTP {status_of(error)})"
     if code in MISSING | DELETE_MARKER:
         return ObjectMissing(f"{doing}: {code}")
     if waiting := not_renewed(error, doing):
@@ -173,7 +168,7 @@ def translated(  # noqa: PLR0911 - a table of cases
     if is_transient(error):
         return ServiceUnavailable(f"{problem}: {_PASSING[code]}" if code in _PASSING else problem)
     if code in CREDENTIALS_REFUSED:
-        return credentials_refused(doing, f"{code} (HTTP {_status(error)})")
+        return credentials_refused(doing, f"{code} (HTTP {status_of(error)})")
     # Before the question whose bucket it is: an archived object in our own bucket is no reason to stop.
     if advice := _ADVICE_ON_OBJECT.get(code):
         return Poison(f"{problem}: {advice}.")
@@ -186,7 +181,7 @@ def translated(  # noqa: PLR0911 - a table of cases
             f"{problem}: the bucket {bucket} is not ours (BILLSTREAM_BUCKET is {ownership.bucket}). "
             f"Grant the consumer s3:GetObject on it, {_RELOAD}; or stop its notifications to this queue."
         )
-    if _status(error) == _FORBIDDEN or code in _DENIED:
+    if status_of(error) == _FORBIDDEN or code in _DENIED:
         return Denied(
             f"{problem}. Is it encrypted with a KMS key of its own, owned by another account, or denied by a policy? "
             f"Grant s3:GetObject, s3:GetObjectVersion, and kms:Decrypt on its key, {_RELOAD}. "
@@ -211,7 +206,3 @@ def _bucket_error(problem: str, error: ClientError, bucket: str, ownership: Owne
         )
     # A notification names it, and nobody has configured it: one message with a wrong name must not stop the process.
     return Poison(f"{problem}: {what}. Correct what sends its notifications, or the access to it, {_RELOAD}.")
-
-
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

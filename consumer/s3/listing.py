@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from billstream.common.aws import (
     CREDENTIALS_REFUSED,
     NO_ANSWER,
+    code_of,
     credentials_refused,
     not_renewed,
     unanswered,
@@ -17,7 +18,7 @@ from billstream.common.aws import (
 )
 from billstream.common.errors import Misconfigured, ServiceUnavailable
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.s3.errors import code_of, is_transient
+from billstream.consumer.s3.errors import is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

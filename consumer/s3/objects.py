@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from billstream.common.aws import NO_ANSWER, unanswered
+from billstream.common.aws import NO_ANSWER, code_of, unanswered
 from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
 from billstream.consumer.events import GONE, Gone, ObjectEvent, ObjectVersion
-from billstream.consumer.s3.errors import DELETE_MARKER, MISSING, Ownership, code_of, translated
+from billstream.consumer.s3.errors import DELETE_MARKER, MISSING, Ownership, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

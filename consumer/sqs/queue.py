@@ -291,5 +291,5 @@ def translated(  # noqa: PLR0911 - a table of cases
 
 def _code(error: Exception) -> str:
     """Return SQS's code, without the prefix that old answers have; empty if it is no answer."""
-    code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+    code = aws.code_of(error) if isinstance(error, ClientError) else ""
     return code if code in _ABSENT else code.removeprefix("AWS.SimpleQueueService.")

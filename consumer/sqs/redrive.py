@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from botocore.exceptions import ClientError
 
+from billstream.common.aws import code_of
 from billstream.common.ids import new_id
 from billstream.common.stop import Stop
 from billstream.consumer.sqs.dead_letters import DeadLetter, DeadLetterQueue, attributes, translated_errors
@@ -76,7 +77,7 @@ class Redrive:
             try:
                 handle = self.letters.client.start_message_move_task(**wanted)["TaskHandle"]
             except ClientError as error:
-                code = str(error.response.get("Error", {}).get("Code", "")).rsplit(".", 1)[-1]
+                code = code_of(error).rsplit(".", 1)[-1]
                 # An emulator without move tasks, or a queue that is no dead-letter queue of any queue yet.
                 if code in _NO_MOVES | _NO_DEAD_LETTER_QUEUE:
                     log.info("move_task_not_available", reason=code, consequence="messages are sent and deleted")
