@@ -378,6 +378,15 @@ class World:
     lines: list[LedgerEntry] = field(default_factory=list)
     ids: "count[int]" = field(default_factory=count)
 
+    def change(self, content: str | None, sequencer: str | None) -> None:
+        """Take one operation of a history: a content is put, None is a removal."""
+        if content is None:
+            self.delete(sequencer)
+        elif content == FOR_GOOD:
+            self.delete_newest_for_good(sequencer)
+        else:
+            self.put(content, sequencer)
+
     def put(self, content: str, sequencer: str | None) -> None:
         version = f"v{next(self.ids)}" if self.versioned else None
         self.versions[version] = content
@@ -467,13 +476,7 @@ def test_any_order_of_delivery_ends_with_what_the_bucket_holds(
 ) -> None:
     world = World(versioned)
     for number, content in enumerate(history):
-        sequencer = sequencers[kind](number)
-        if content is None:
-            world.delete(sequencer)
-        elif content == FOR_GOOD:
-            world.delete_newest_for_good(sequencer)
-        else:
-            world.put(content, sequencer)
+        world.change(content, sequencers[kind](number))
         if not world.events:
             continue
         for early in data.draw(st.lists(st.integers(0, len(world.events) - 1), max_size=2), label="meanwhile"):
@@ -508,13 +511,7 @@ def test_made_up_events_change_nothing_that_lasts(
     """After each of them the rows are those of a version that was current, and in the end those of the current one."""
     world = World(versioned)
     for number, content in enumerate(history):
-        sequencer = sequencers[kind](number)
-        if content is None:
-            world.delete(sequencer)
-        elif content == FOR_GOOD:
-            world.delete_newest_for_good(sequencer)
-        else:
-            world.put(content, sequencer)
+        world.change(content, sequencers[kind](number))
         for forged in data.draw(st.lists(FORGED, max_size=2), label="made up"):
             before = set(world.rows)
             world.settle(forged)
