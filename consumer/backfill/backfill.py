@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from billstream.common.errors import Held
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.consumer.commit.outcome import Outcome, hindrance
+from billstream.consumer.commit.outcome import Hindrances, Outcome
 from billstream.consumer.events import ObjectEvent, batches
 from billstream.consumer.intake import Intake
 
@@ -81,7 +80,7 @@ class Backfill:
             Fatal: going on would be wrong. The outcomes of all other objects of the batch were yielded before.
         """
         settings = self.settings
-        held: Held | None = None
+        hindrances = Hindrances()
         for batch in batches(
             events,
             settings.batch_files,
@@ -93,10 +92,5 @@ class Backfill:
                 return
             outcomes = self.intake.process(batch)
             yield outcomes
-            match hindrance(outcomes):
-                case Held() as error:  # the objects of another batch may be well
-                    held = held or error
-                case Exception() as error:
-                    raise error
-        if held:
-            raise held
+            hindrances.meet(outcomes)
+        hindrances.leave()

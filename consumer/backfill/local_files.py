@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from billstream.common.errors import Fatal, Held
+from billstream.common.errors import Fatal
 from billstream.common.outputs import is_own_file
 from billstream.common.settings import Settings
-from billstream.consumer.commit.outcome import Outcome, hindrance
+from billstream.consumer.commit.outcome import Hindrances, Outcome
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent, batches
 from billstream.consumer.intake import Intake
@@ -97,7 +97,7 @@ def load_files(
         Fatal: to go on would be wrong; what was loaded stays.
     """
     loading = Loading()
-    held: Held | None = None
+    hindrances = Hindrances()
     named = []
     for path in files:
         # File systems take any bytes as a name, which Python shows as lone surrogates; the ledger's names are text.
@@ -115,12 +115,7 @@ def load_files(
         for outcome in outcomes:
             loading.add(outcome)
         progress(len(batch))
-        match hindrance(outcomes):
-            case Held() as error:  # the files of another batch may be well
-                held = held or error
-            case Exception() as error:
-                raise error
-    if held:
-        raise held
+        hindrances.meet(outcomes)
+    hindrances.leave()
     loading.end()
     return loading

@@ -164,6 +164,34 @@ class Outcome:
         }
 
 
+@dataclass
+class Hindrances:
+    """What stands in the way of work over many batches: a fatal error ends it at once, what is held only at the end."""
+
+    held: Held | None = None
+
+    def meet(self, outcomes: Iterable[Outcome]) -> None:
+        """Take note of a batch. What is held leaves the objects of other batches well.
+
+        Raises:
+            Exception: a fatal error, see `hindrance`.
+        """
+        match hindrance(outcomes):
+            case Held() as error:
+                self.held = self.held or error
+            case Exception() as error:
+                raise error
+
+    def leave(self) -> None:
+        """Raise what is held, now that all batches were processed.
+
+        Raises:
+            Held: something of them waits.
+        """
+        if self.held:
+            raise self.held
+
+
 def hindrance(outcomes: Iterable[Outcome]) -> Exception | None:
     """Return the error for which work cannot go on after these outcomes: a fatal one, or else `Held`."""
     later = [outcome.later for outcome in outcomes if outcome.later]
