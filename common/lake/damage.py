@@ -17,6 +17,7 @@ from billstream.common.errors import (
     Misconfigured,
     NoRoom,
 )
+from billstream.common.lake.failures import without_statement
 from billstream.common.masking import masked
 
 _LONGEST_CAUSE = 200
@@ -32,7 +33,6 @@ _CATALOG = re.compile(
 )
 _NOT_BEGUN = re.compile(r"failed to initialize ducklake", re.IGNORECASE)
 _NO_CATALOG = re.compile(r"existing ducklake at metadata catalog .* does not exist", re.IGNORECASE)
-_STATEMENT = re.compile(r'failed to (?:execute query|prepare copy|prepare query) ".*": ', re.IGNORECASE)
 _LOST = re.compile(
     r"\.parquet.*(?:no such file|is a directory)|no files found that match.*\.parquet",
     re.IGNORECASE | re.DOTALL,
@@ -70,7 +70,7 @@ def damage(error: duckdb.Error, catalog: str, otherwise: BillstreamError) -> Bil
         otherwise: what the error means if it reports no damage.
     """
     # The statement that failed is part of the text, and it may contain texts of strangers.
-    text = _STATEMENT.sub("", " ".join(str(error).split()))
+    text = without_statement(" ".join(str(error).split()))
     if isinstance(otherwise, ClaimRefused | Misconfigured | NoRoom):
         return otherwise
     if _CATALOG.search(text) or (isinstance(otherwise, Fatal) and _NOT_BEGUN.search(text)):

@@ -99,7 +99,7 @@ _REFUSED = _table(
 # How DuckDB begins such a text; it says nothing about the reason.
 _ATTACHING = re.compile(r'\A.*?unable to connect to postgres at "[^"]*": ', re.IGNORECASE | re.DOTALL)
 # The statement that failed is part of the text, and it may contain texts of strangers.
-_STATEMENT = re.compile(r'failed to (?:execute query|prepare copy) ".*": ', re.IGNORECASE | re.DOTALL)
+_STATEMENT = re.compile(r'failed to (?:execute query|prepare copy|prepare query) ".*": ', re.IGNORECASE | re.DOTALL)
 
 
 def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0911 - one for each outcome
@@ -118,9 +118,9 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
         return ClaimRefused(f"{doing}: another consumer was first.")
     short = _shortened(text)
     # First: S3's own sentences have words in them that mean something else about a catalog.
-    if fault := data_path_fault(_STATEMENT.sub("", text)):
+    if fault := data_path_fault(without_statement(text)):
         return fault.explained(doing, short)
-    if refusal := _refusal(_STATEMENT.sub("", text)):
+    if refusal := _refusal(without_statement(text)):
         return Fatal(f"{doing}: {refusal}")
     if _CONFLICT.search(text):
         return WriteConflict(f"{doing}: another writer was first. {short}")
@@ -131,6 +131,11 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
     if isinstance(error, duckdb.HTTPException | duckdb.ConnectionException) or _UNAVAILABLE.search(text):
         return CatalogUnavailable(f"{doing}: the catalog or the data path does not answer. {short}")
     return Fatal(f"{doing} failed: {short}")
+
+
+def without_statement(text: str) -> str:
+    """Cut the statement that failed out of a text of DuckDB's."""
+    return _STATEMENT.sub("", text)
 
 
 def _refusal(cause: str) -> str | None:
