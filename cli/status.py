@@ -40,19 +40,19 @@ class Refresh:
 
 @dataclass(frozen=True)
 class QueueStatus:
-    """The queue at one moment; what could not be asked is None.
+    """The part of `Status` about the queue; what could not be asked is None.
 
-    `problem` is the reason why the depth is unknown, `dead_letter_problem` that for the dead-letter queue. The age is
-    that of the oldest message in seconds.
+    `queue_problem` is the reason why the depth is unknown, `dead_letter_problem` that for the dead-letter queue. The
+    age is that of the oldest message in seconds.
     """
 
-    url: str | None = None
+    queue_url: str | None = None
     region: str | None = None
-    depth: Depth | None = None
+    queue: Depth | None = None
     oldest_message_seconds: float | None = None
     dead_letter_url: str | None = None
     dead_letters: int | None = None
-    problem: str | None = None
+    queue_problem: str | None = None
     dead_letter_problem: str | None = None
 
 
@@ -95,17 +95,7 @@ class Status:
 
     def with_queue(self, found: QueueStatus) -> "Status":
         """Return this status with what is known of the queue."""
-        return replace(
-            self,
-            queue=found.depth,
-            queue_problem=found.problem,
-            queue_url=found.url,
-            region=found.region,
-            oldest_message_seconds=found.oldest_message_seconds,
-            dead_letter_url=found.dead_letter_url,
-            dead_letters=found.dead_letters,
-            dead_letter_problem=found.dead_letter_problem,
-        )
+        return replace(self, **vars(found))
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as plain values."""
@@ -174,14 +164,14 @@ def read_refresh(lake: Lake) -> Refresh | None:
 
 def read_queue(settings: Settings) -> QueueStatus:
     """Return what is known of the queue, and why the rest is not: a status is needed most when something is broken."""
-    found = QueueStatus(url=settings.queue_url)
+    found = QueueStatus(queue_url=settings.queue_url)
     try:
         client = aws.sqs_client()
         found = replace(found, region=client.meta.region_name)
         queue = find_queue(client, settings)
-        found = replace(found, url=queue.url, depth=queue.depth())
+        found = replace(found, queue_url=queue.url, queue=queue.depth())
     except BillstreamError as error:
-        return replace(found, problem=str(error))
+        return replace(found, queue_problem=str(error))
     found = replace(found, oldest_message_seconds=oldest_message_seconds(aws.cloudwatch_client(), queue.url))
     try:
         dead = DeadLetterQueue.of(queue, client)

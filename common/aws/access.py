@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The answer of botocore to the question where the objects of a bucket are."""
+    """The answer of botocore to the question where the objects of a bucket are: the part of `AwsAccess` that stays."""
 
-    host: str
+    endpoint: str
     url_style: str
     use_ssl: bool
     region: str
@@ -62,17 +62,11 @@ def s3_access(bucket: str) -> AwsAccess:
     frozen = _credentials(current)
     if bucket not in current.endpoints:
         current.endpoints[bucket] = _endpoint(current, bucket)
-    found = current.endpoints[bucket]
     return AwsAccess(
-        region=found.region,
         access_key=frozen.access_key or "",
         secret_key=frozen.secret_key or "",
         session_token=frozen.token,
-        endpoint=found.host,
-        url_style=found.url_style,
-        use_ssl=found.use_ssl,
-        ca_file=found.ca_file,
-        proxy_url=found.proxy_url,
+        **vars(current.endpoints[bucket]),
     )
 
 
@@ -122,7 +116,7 @@ def _endpoint(current: Login, bucket: str) -> Endpoint:
     signed = str(sent[0].headers.get("Authorization", b""), "ascii").partition("Credential=")[2].split("/")
     verify = asking._endpoint.http_session._verify  # noqa: SLF001 - the only place that knows every source of it
     return Endpoint(
-        host=host + path,
+        endpoint=host + path,
         url_style="vhost" if in_host else "path",
         use_ssl=url.scheme == "https",
         region=signed[2] if len(signed) > 2 else asking.meta.region_name,  # noqa: PLR2004 - the parts above
