@@ -88,13 +88,3 @@ def make_private(folder: Path) -> None:
         missing.mkdir(mode=0o700, exist_ok=True)
     if not folder.is_dir():
         folder.mkdir(mode=0o700)  # raises the error that tells what is there instead
-
-
-def readable_folder(folder: Path, purpose: str, variable: str) -> None:
-    """Find out whether a folder exists and can be listed.
-
-    Raises:
-        Misconfigured: see `usable`.
-    """
-    with usable(folder, purpose, variable), os.scandir(folder) as entries:
-        next(entries, None)

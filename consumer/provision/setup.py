@@ -9,6 +9,7 @@ from billstream.consumer.provision.buckets import ensure_bucket, ensure_notifica
 from billstream.consumer.provision.policies import ensure_policy, ensure_redrive
 from billstream.consumer.provision.queues import Queue, ensure_queue, existing_queue
 from billstream.consumer.provision.resources import AwsReport, Resource
+from billstream.consumer.sqs.queue import is_fifo
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -74,7 +75,7 @@ def _buckets(settings: Settings) -> list[str]:
 
 def _queue_name(settings: Settings) -> str:
     name = settings.queue_url.rstrip("/").rsplit("/", 1)[-1] if settings.queue_url else settings.queue_name
-    if name.endswith(".fifo"):
+    if is_fifo(name):
         raise Misconfigured(
             f"S3 sends no notifications to a FIFO queue such as {name}; nothing was created. Use a standard queue."
         )

@@ -7,7 +7,6 @@ from botocore.exceptions import ClientError
 
 from billstream.common.aws import NO_ANSWER
 
-PERMISSION = "cloudwatch:GetMetricStatistics"
 _LOOK_BACK = timedelta(minutes=15)  # SQS reports every minute or five, and some minutes late
 
 
