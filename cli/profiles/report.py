@@ -11,7 +11,7 @@ from billstream.common.texts import counted, decimal_text
 from billstream.consumer.trial.catalogue import Listed
 from billstream.consumer.trial.examples import Feeding
 from billstream.consumer.trial.trial import COSTS, Trial
-from billstream.consumer.trial.words import conditions, manner, origin
+from billstream.consumer.trial.words import conditions, manner, origin, selection
 
 SHOWN_REJECTS = 10
 _SHOWN_CELLS = 6
@@ -63,7 +63,7 @@ def _profile(one: Listed) -> None:
         return
     if profile.scope == "delivery":
         say("used only for parts of a delivery with a manifest")
-    for line in manner(profile.values):
+    for line in (*selection(profile), *manner(profile.values)):
         say(line)
     rows = table("column", "source")
     for column, source in profile.columns.items():

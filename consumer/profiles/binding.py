@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from billstream.consumer.profiles.model import Operand, Profile, Source
 from billstream.consumer.profiles.names import Header
+from billstream.consumer.profiles.records import Condition, without_currencies
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,33 @@ Value = Constant | Cell | First | Sum | Product | Switch | Tags
 
 
 @dataclass(frozen=True)
+class Test:
+    """A cell of a record, and the texts of which it has one if the test holds; see `Condition`."""
+
+    position: int
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Binding:
-    """The values of the columns of `charges`, for files with one header."""
+    """The values of the columns of `charges`, for files with one header.
+
+    A record is a charge if all tests of `only` hold and none of `leave_out`. Of each column in `unpivoted`, which are
+    (position, name), each cell is a record of its own: the name and the cell have the positions behind the header's.
+    """
 
     profile: Profile
     header: tuple[str, ...]
     values: dict[str, Value] = field(hash=False)
+    only: tuple[Test, ...] = ()
+    leave_out: tuple[Test, ...] = ()
+    unpivoted: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of a record's cells, by position: those of the header, and those that [unpivot] adds."""
+        unpivot = self.profile.unpivot
+        return (*self.header, unpivot.name, unpivot.value) if unpivot else self.header
 
     @property
     def positions(self) -> dict[str, int]:
@@ -87,6 +109,8 @@ class Binding:
         """The positions of the header's columns that some column of `charges` is made of."""
         found = {cell.position for value in self.values.values() for cell in cells_of(value)}
         found |= {c.unless for value in self.values.values() for c in cells_of(value) if c.unless is not None}
+        found |= {test.position for test in (*self.only, *self.leave_out)}
+        found |= {position for position, _ in self.unpivoted}
         for value in self.values.values():
             if isinstance(value, Switch):
                 found.add(value.by)
@@ -112,7 +136,8 @@ class Binding:
                 # A tag that has a column of its own hides the one of the same name in the cell.
                 held |= {value.cell} if value.cell is not None and not value.columns else set()
         held -= {cell.position for value in self.values.values() for cell in cells_of(value) if cell.amounts}
-        return tuple(index for index in range(len(self.header)) if index not in held)
+        held |= {position for position, _ in self.unpivoted}
+        return tuple(index for index in range(len(self.names)) if index not in held)
 
 
 def cells_of(value: Value) -> Iterator[Cell]:
@@ -131,11 +156,24 @@ def bind(profile: Profile, header: Sequence[str], key: str = "") -> Binding | No
     names = profile.names_in(header)
     if not profile.match.fits(names, key):
         return None
+    unpivoted = profile.unpivot.positions(header) if profile.unpivot else ()
+    names = profile.cells_in(header)
+    only, leave_out = (_tests(entries, names) for entries in (profile.records.only, profile.records.leave_out))
+    # Without the cell that tells a charge from another record, nobody knows which records count.
+    if len(only) < len(profile.records.only) or (profile.unpivot and not unpivoted):
+        return None
     found = {column: _bound(source, names) for column, source in profile.columns.items()}
     values = {column: value for column, value in found.items() if value is not None}
     if any(column not in values for column in profile.match.needs):
         return None
-    return Binding(profile, tuple(header), values)
+    columns = tuple(zip(unpivoted, without_currencies([header[position] for position in unpivoted]), strict=True))
+    return Binding(profile, tuple(header), values, only, leave_out, columns)
+
+
+def _tests(conditions: Sequence[Condition], names: Header) -> tuple[Test, ...]:
+    """Return the conditions whose cell the header has."""
+    found = ((names.position(condition.names), condition.texts) for condition in conditions)
+    return tuple(Test(position, texts) for position, texts in found if position is not None)
 
 
 def _bound(source: Source, header: Header) -> Value | None:
