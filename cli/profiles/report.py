@@ -139,6 +139,8 @@ def _verdict(trial: Trial) -> None:
     days = f", charges of {load.first_charge_day} to {load.last_charge_day}" if load.first_charge_day else ""
     say(f"Would be loaded: {counted(load.rows_loaded, 'row')}{days}.", style="green")
     _totals(trial)
+    if load.records_left_out:
+        say(f"Would be left out as no charges: {counted(load.records_left_out, 'record')}.")
     if load.values_rounded:
         say(f"Would be rounded to 18 decimals: {counted(load.values_rounded, 'value')}.", style="yellow")
     if load.rows_rejected:
