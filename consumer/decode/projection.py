@@ -129,7 +129,7 @@ class Projection:
 
     def rescued(self) -> str:
         """Return the cells that no column holds, as a JSON object without its nulls; NULL when there are none."""
-        header, positions = self.binding.header, self.binding.rescued
+        header, positions = self.binding.names, self.binding.rescued
         unknown = [(header[position], f"c{position}") for position in positions]
         # A cell of tags is rescued in the records in which it cannot be read as tags.
         tagged = (value for column, value in self.binding.values.items() if self.types[column] == MAP_TYPE)

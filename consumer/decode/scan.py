@@ -11,17 +11,10 @@ import duckdb
 from billstream.common.errors import Poison
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.engine import run_script
+from billstream.consumer.decode.charges import charges_of, is_charge, unpivoted
 from billstream.consumer.decode.parquet import Layout
 from billstream.consumer.decode.projection import BAD_MARK, Projection
-from billstream.consumer.decode.rejects import (
-    CELL_CHARACTERS,
-    MAX_KEPT_CHARACTERS,
-    RejectedRow,
-    Rejects,
-    lines_of,
-    placed,
-    within_room,
-)
+from billstream.consumer.decode.rejects import CELL_CHARACTERS, RejectedRow, within_room
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.values import time_value
 from billstream.consumer.profiles import Profile
@@ -128,18 +121,25 @@ class Scan:
         return f"(SELECT *, {projection.rescued()} AS rescued FROM (SELECT *, {typed} FROM {record}))"
 
     def reader(self) -> str:
-        """Return the records with their cells as text, and the path of their file."""
+        """Return the records that are charges, with their cells as text, and the path of their file."""
+        return charges_of(self.source(), self.binding)
+
+    def source(self) -> str:
+        """Return every record with its cells as text, and the path of its file."""
         nulls = ["", *self.binding.profile.values.nulls]
         paths = literals([str(file.path) for file in self.files])
         if layout := self.files[0].text.parquet:
             return self._parquet(paths, nulls, layout)
         columns = ", ".join(f"'{cell}': 'VARCHAR'" for cell in self._projection.cells)
+        # Only one thread at a time can pad records where cells of several lines may be.
+        pads = self.binding.profile.records.short_rows == "pad"
+        padding = ", null_padding = true, parallel = false" if pads else ""
         return (
             f"read_csv({paths}, columns = {{{columns}}}, "
             f"auto_detect = false, header = true, delim = {literal(self.files[0].delimiter)}, "
             "quote = '\"', escape = '\"', strict_mode = true, "
             f"nullstr = {literals(nulls)}, filename = '__path', hive_partitioning = false, "
-            f"max_line_size = {MAX_RECORD_BYTES}{self.malformed.format(self.number)})"
+            f"max_line_size = {MAX_RECORD_BYTES}{padding}{self.malformed.format(self.number)})"
         )
 
     def _parquet(self, paths: str, nulls: Sequence[str], layout: Layout) -> str:
@@ -171,13 +171,22 @@ class Scan:
                 continue
             found = engine.execute(f"SELECT c{fault.position} FROM {self.reader()} WHERE {fault.condition} LIMIT 1")
             if row := found.fetchone():
-                return f"{self.binding.header[fault.position or 0]} is {row[0]!r} in a record: {fault.reason}"
+                return f"{self.binding.names[fault.position or 0]} is {row[0]!r} in a record: {fault.reason}"
         return None
 
     def records_read(self, engine: duckdb.DuckDBPyConnection) -> dict[str, int]:
         """Return, by load, how many records split into the header's columns."""
-        found = engine.execute(f"SELECT __path, count(*) FROM {self.reader()} GROUP BY __path").fetchall()
-        counts = dict(found)
+        return self._counted(engine, self.source())
+
+    def records_left_out(self, engine: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        """Return, by load, how many records are no charges by the words of the profile."""
+        if not (condition := is_charge(self.binding)):
+            return {}
+        load_macros(engine)
+        return self._counted(engine, f"{unpivoted(self.source(), self.binding)} WHERE NOT ({condition})")
+
+    def _counted(self, engine: duckdb.DuckDBPyConnection, records: str) -> dict[str, int]:
+        counts = dict(engine.execute(f"SELECT __path, count(*) FROM {records} GROUP BY __path").fetchall())
         return {file.load_id: counts.get(str(file.path), 0) for file in self.files}
 
     def value_counts(self, engine: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -207,40 +216,6 @@ class Scan:
             reason = f"{fault.column} {fault.reason or 'is empty, but is required'}."
             rows.append(RejectedRow(load_id, None, fault.column, raw, tuple(values), reason))
         return tuple(rows)
-
-    def structural_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> dict[str, Rejects]:
-        """Return, by load, the records that do not split into the header's columns; `limit` of each listed.
-
-        Covers the rows that were read since `prepare`.
-        """
-        # A row of Parquet always has its columns.
-        if self.files[0].text.parquet or self.malformed is not Malformed.LIST:
-            return {}
-        by_path = {str(file.path): file for file in self.files}
-        # DuckDB's `line` is the number of the record; the line is found by the record's position.
-        records = (
-            "SELECT file_path, min(line_byte_position) AS position, arg_max(csv_line, length(csv_line)) AS record, "
-            "arg_min(error_message, line_byte_position) AS reason "
-            f"FROM temp.rejected_{self.number} JOIN temp.scanned_{self.number} USING (scan_id, file_id) "
-            "GROUP BY file_path, line"
-        )
-        totals = engine.execute(f"SELECT file_path, count(*) FROM ({records}) GROUP BY file_path").fetchall()
-        rejects = {}
-        for path, total in totals:
-            file = by_path[path]
-            found = engine.execute(
-                f"SELECT position, left(record, {MAX_KEPT_CHARACTERS}), left(reason, {MAX_KEPT_CHARACTERS}) "
-                f"FROM ({records}) WHERE file_path = ? ORDER BY position LIMIT ?",
-                [path, limit],
-            )
-            listed = within_room(found, lambda row: len(row[1] or "") + len(row[2]))
-            lines = lines_of(file.path, [position for position, _, _ in listed])
-            rows = (
-                RejectedRow(file.load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))
-                for line, (_, record, reason) in zip(lines, listed, strict=True)
-            )
-            rejects[file.load_id] = Rejects(total, placed(file, rows))
-        return rejects
 
     def time_forms(self, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         """Return how the times of the one file are written: the forms of its profile that its cells do not rule out.

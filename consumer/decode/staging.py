@@ -37,6 +37,7 @@ from billstream.consumer.decode.rejects import (
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
 from billstream.consumer.decode.scan import Malformed, Scan, certain_forms, literals
 from billstream.consumer.decode.staged import COSTS, Staged, StagedLoad
+from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
@@ -132,6 +133,7 @@ class Staging:
 
     def _both_passes(self, files: Sequence[Tabular], name: str, malformed: Malformed, left_out: LeftOut) -> Staged:
         staged = self._strict_pass(files, name, malformed)
+        no_charges = {load_id: load.records_left_out for load_id, load in staged.loads.items()}
         suspects = [file for file in files if BAD_MARK + file.load_id in staged.loads]
         if suspects:
             # The rows of the suspects are dropped here, and staged again by the careful pass.
@@ -143,6 +145,8 @@ class Staging:
                 staged.take(self._careful_pass(file, f"{name}-{file.load_id}", left_out.get(file.load_id, Rejects())))
             except Poison as poison:
                 staged.poisoned[file.load_id] = str(poison)
+        for load_id, load in staged.loads.items():
+            staged.loads[load_id] = replace(load, records_left_out=no_charges[load_id])
         return staged
 
     def _strict_pass(self, files: Sequence[Tabular], name: str, malformed: Malformed) -> Staged:
@@ -159,16 +163,20 @@ class Staging:
             for number, group in enumerate(alike(files))
         ]
         path = self._lake.staging_path(name)
+        no_charges = dict[str, int]()
         with explained(self._lake):
             for scan in scans:
+                no_charges |= scan.records_left_out(engine)
                 scan.prepare(engine)
         columns = {column for scan in scans for column in scan.columns}
         written = self._write_facts(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path, columns)
         staged = Staged([path], {file.load_id: StagedLoad() for file in files} | written)
         with self._kept(staged), explained(self._lake):
             for scan in scans:
-                for load_id, rejects in scan.structural_rejects(engine, MAX_LISTED).items():
+                for load_id, rejects in structural_rejects(scan, engine, MAX_LISTED).items():
                     staged.loads[load_id] = staged.loads[load_id].with_rejects(rejects)
+        for load_id, count in no_charges.items():
+            staged.loads[load_id] = replace(staged.loads[load_id], records_left_out=count)
         return self._without_empty_file(staged)
 
     def _careful_pass(self, file: Tabular, name: str, left_out: Rejects) -> Staged:
@@ -189,7 +197,7 @@ class Staging:
         load = self._write_facts(scan.good_rows(), path, scan.columns).get(file.load_id, StagedLoad())
         staged = Staged([path], {file.load_id: load})
         with self._kept(staged), explained(self._lake):
-            structural = scan.structural_rejects(engine, MAX_LISTED).get(file.load_id, Rejects())
+            structural = structural_rejects(scan, engine, MAX_LISTED).get(file.load_id, Rejects())
             bad, rounded = scan.value_counts(engine)
             refused = refusal(left_out.total + structural.total + bad, load.rows_loaded)
             values = scan.value_rejects(engine, LISTED_OF_REFUSED if refused else MAX_LISTED) if bad else ()

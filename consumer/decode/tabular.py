@@ -1,5 +1,6 @@
 """One file, opened as far as it can be without reading its records: its header, its profile, where its records end."""
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -154,7 +155,7 @@ def end_of_records(path: Path, header: Header, footers: Sequence[str]) -> int:
     Args:
         path: a plain text file.
         header: where the records begin.
-        footers: how the first cell of a footer may begin, in any case.
+        footers: how a cell of a footer may begin, in any case.
     """
     start = max(header.end, path.stat().st_size - TAIL_BYTES)
     with path.open("rb") as stream:
@@ -171,10 +172,14 @@ def end_of_records(path: Path, header: Header, footers: Sequence[str]) -> int:
         line = tail[line_start:line_end]
         # A line with an odd number of quotes may be the end of a cell of several lines.
         if line.strip() and (
-            not words
-            or line.count(b'"') % 2
-            or not line.decode("utf-8", "ignore").lstrip(' \t"').casefold().startswith(words)
+            not words or line.count(b'"') % 2 or not _begins(line.decode("utf-8", "ignore"), header.delimiter, words)
         ):
             break
         end = line_start
     return start + end
+
+
+def _begins(line: str, delimiter: str, words: tuple[str, ...]) -> bool:
+    """Return whether a cell of a line begins with one of these words."""
+    cells = next(csv.reader([line], delimiter=delimiter), [])
+    return any(cell.strip(' \t"').casefold().startswith(words) for cell in cells)

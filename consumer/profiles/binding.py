@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from billstream.consumer.profiles.model import Operand, Profile, Source
 from billstream.consumer.profiles.names import Header
+from billstream.consumer.profiles.records import Condition, without_currencies
 from billstream.consumer.profiles.told import Told, doubt_of_names, told_by_names, told_by_preamble
 
 
@@ -67,11 +68,22 @@ Value = Constant | Cell | First | Sum | Product | Switch | Tags
 
 
 @dataclass(frozen=True)
+class Test:
+    """A cell of a record, and the texts of which it has one if the test holds; see `Condition`."""
+
+    position: int
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Binding:
     """The values of the columns of `charges`, for files with one header.
 
     `told` is what the header's names and the lines above the header tell; `doubt` is why the names leave it open which
     column is meant: then no file with this header is read.
+
+    A record is a charge if all tests of `only` hold and none of `leave_out`. Of each column in `unpivoted`, which are
+    (position, name), each cell is a record of its own: the name and the cell have the positions behind the header's.
     """
 
     profile: Profile
@@ -79,6 +91,9 @@ class Binding:
     values: dict[str, Value] = field(hash=False)
     told: dict[str, Told] = field(default_factory=dict, hash=False)
     doubt: str | None = None
+    only: tuple[Test, ...] = ()
+    leave_out: tuple[Test, ...] = ()
+    unpivoted: tuple[tuple[int, str], ...] = ()
 
     def default(self, column: str) -> str | None:
         """Return the value of a record whose cell for `column` is empty; None when there is no such value."""
@@ -97,6 +112,12 @@ class Binding:
         return replace(self, told={**self.told, **told}, values=_with_told(self.values, told))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of a record's cells, by position: those of the header, and those that [unpivot] adds."""
+        unpivot = self.profile.unpivot
+        return (*self.header, unpivot.name, unpivot.value) if unpivot else self.header
+
+    @property
     def positions(self) -> dict[str, int]:
         """The position of the cell of each column of `charges` that is one cell and nothing else."""
         return {
@@ -110,6 +131,8 @@ class Binding:
         """The positions of the header's columns that some column of `charges` is made of."""
         found = {cell.position for value in self.values.values() for cell in cells_of(value)}
         found |= {c.unless for value in self.values.values() for c in cells_of(value) if c.unless is not None}
+        found |= {test.position for test in (*self.only, *self.leave_out)}
+        found |= {position for position, _ in self.unpivoted}
         for value in self.values.values():
             if isinstance(value, Switch):
                 found.add(value.by)
@@ -135,7 +158,8 @@ class Binding:
                 # A tag that has a column of its own hides the one of the same name in the cell.
                 held |= {value.cell} if value.cell is not None and not value.columns else set()
         held -= {cell.position for value in self.values.values() for cell in cells_of(value) if cell.amounts}
-        return tuple(index for index in range(len(self.header)) if index not in held)
+        held |= {position for position, _ in self.unpivoted}
+        return tuple(index for index in range(len(self.names)) if index not in held)
 
 
 def cells_of(value: Value) -> Iterator[Cell]:
@@ -154,21 +178,35 @@ def bind(profile: Profile, header: Sequence[str], key: str = "") -> Binding | No
     names = profile.names_in(header)
     if not profile.match.fits(names, key):
         return None
+    unpivoted = profile.unpivot.positions(header) if profile.unpivot else ()
+    names = profile.cells_in(header)
+    only, leave_out = (_tests(entries, names) for entries in (profile.records.only, profile.records.leave_out))
+    # Without the cell that tells a charge from another record, nobody knows which records count.
+    if len(only) < len(profile.records.only) or (profile.unpivot and not unpivoted):
+        return None
     found = {column: _bound(source, names) for column, source in profile.columns.items()}
     values = {column: value for column, value in found.items() if value is not None}
     if any(column not in values for column in profile.match.needs):
         return None
+    columns = tuple(zip(unpivoted, without_currencies([header[position] for position in unpivoted]), strict=True))
     costs = frozenset(c.position for column, v in values.items() if column.endswith("_cost") for c in cells_of(v))
     told = told_by_names(profile, names, costs)
     defaults = {c: Told(s.default) for c, s in profile.columns.items() if s.default and (s.preamble or s.of_name)}
     values = _with_told(values, {**defaults, **told})
-    return Binding(profile, tuple(header), values, told, doubt_of_names(profile, names, costs))
+    doubt = doubt_of_names(profile, names, costs)
+    return Binding(profile, tuple(header), values, told, doubt, only, leave_out, columns)
 
 
 def _with_told(values: dict[str, Value], told: Mapping[str, Told]) -> dict[str, Value]:
     """Return `values`, in which a column without a cell has what was told of it."""
     constants = {column: Constant(one.text) for column, one in told.items()}
     return {**values, **{c: v for c, v in constants.items() if isinstance(values.get(c, v), Constant)}}
+
+
+def _tests(conditions: Sequence[Condition], names: Header) -> tuple[Test, ...]:
+    """Return the conditions whose cell the header has."""
+    found = ((names.position(condition.names), condition.texts) for condition in conditions)
+    return tuple(Test(position, texts) for position, texts in found if position is not None)
 
 
 def _bound(source: Source, header: Header) -> Value | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from billstream.consumer.profiles.names import Header, header_of, normalised
+from billstream.consumer.profiles.records import Records, Unpivot
 
 NAMED_TIMES = ("iso", "epoch_seconds", "epoch_milliseconds")
 _DIRECTIVES = frozenset("YymdHMSfzpIbBj%")
@@ -153,9 +154,7 @@ class Values(_Strict):
     symbols: tuple[str, ...] = Field((), description="Currency signs that may stand at a number, such as $.")
     thousands: str = Field("", max_length=1, description="The character that groups the digits of a number by three.")
     decimal_point: str = Field(".", pattern=r"^[.,]$", description="The character before a number's decimals.")
-    footers: tuple[str, ...] = Field(
-        (), description="Last lines whose first cell begins with one of these are no rows."
-    )
+    footers: tuple[str, ...] = Field((), description="Last lines of which a cell begins with one of these are no rows.")
     bracketed_names: bool = Field(False, description="A header name may be given as `Kosten (Cost)`.")
 
     @field_validator("times")
@@ -192,6 +191,8 @@ class Profile(_Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
     match: Match
+    records: Records = Records()
+    unpivot: Unpivot | None = None
     values: Values = Values()
     columns: dict[str, Annotated[Source, BeforeValidator(_spelled_out)]] = Field(default_factory=dict)
     refuse: str | None = Field(None, min_length=1, description="The reason why such a file is no list of charges.")
@@ -219,6 +220,10 @@ class Profile(_Strict):
         """Return the names of a header, the way this profile looks them up."""
         return header_of(tuple(header), bracketed=self.values.bracketed_names)
 
+    def cells_in(self, header: Sequence[str]) -> Header:
+        """Return the names under which [columns] finds a record's cells; with [unpivot], not all are the header's."""
+        return self.names_in(header if self.unpivot is None else self.unpivot.names(header))
+
     def fits(self, header: Sequence[str], key: str) -> bool:
         """Return whether header and key meet the conditions of [match], except `needs`."""
         return self.match.fits(self.names_in(header), key)
@@ -230,7 +235,7 @@ class Profile(_Strict):
             header: the names of a file's columns.
             columns: the columns of `charges` in question; without it, those that this profile needs.
         """
-        names = self.names_in(header)
+        names = self.cells_in(header)
         asked = self.match.needs if columns is None else columns
         sources = ((column, self.columns[column]) for column in asked)
         return tuple(

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from billstream.consumer.profiles.model import Profile, Source
 
 _NEVER_NULL = "charge_period_start"
 _LARGEST = 1024 * 1024  # bytes
-_TABLES = ("match", "values", "columns")
+_TABLES = ("match", "records", "unpivot", "values", "columns")
 _TEXT, _NUMBER, _TIME = "VARCHAR", "DECIMAL(38,18)", "TIMESTAMP WITH TIME ZONE"
 _DECIMALS, _LIMIT = 18, Decimal(10) ** 20  # of a number
 
@@ -177,10 +178,13 @@ def _line(text: str, place: tuple[str, ...]) -> int | None:
 
     `place` is a table's name, a key, and more that is on the key's line, the way pydantic reports a location.
     """
-    best, table = None, ""
+    best, table, entries = None, "", Counter[str]()
     for number, line in enumerate(text.splitlines(), start=1):
-        if opened := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            table = opened.group(1).replace('"', "").replace(" ", "")
+        if opened := re.match(r"\s*(\[+)\s*([^\]]+?)\s*\]+", line):
+            table = opened.group(2).replace('"', "").replace(" ", "")
+            if len(opened.group(1)) > 1:  # an entry of a list of tables
+                entries[table] += 1
+                table = f"{table}.{entries[table] - 1}"
             if place and table == ".".join(place[: table.count(".") + 1]):
                 best = best or number
         elif key := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
