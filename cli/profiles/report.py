@@ -65,6 +65,9 @@ def _profile(one: Listed) -> None:
         say("used only for parts of a delivery with a manifest")
     for line in (*selection(profile), *manner(profile.values)):
         say(line)
+    for what, names in (("not told by the vendor", profile.not_told), ("only in `rescued`", profile.only_rescued)):
+        if missing := [name for name in names if name not in profile.columns]:
+            say(f"{what}: {', '.join(missing)}")
     rows = table("column", "source")
     for column, source in profile.columns.items():
         rows.add_row(column, Text(printable(origin(source), None)))

@@ -206,7 +206,9 @@ class Projection:
         cases = " ".join(
             f"WHEN {literal(k.casefold())} THEN {literal(v) if v else 'NULL'}" for k, v in source.mapping.items()
         )
-        other = literal(source.otherwise) if isinstance(source.otherwise, str) else cell
+        other = cell
+        if isinstance(source.otherwise, str):
+            other = literal(source.otherwise) if source.otherwise else "NULL"
         return f"CASE WHEN {cell} IS NOT NULL THEN CASE folded({cell}) {cases} ELSE {other} END END"
 
     def _number(self, cell: Cell, *, exact: bool | None = None) -> str:

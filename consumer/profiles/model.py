@@ -201,6 +201,14 @@ class Profile(_Strict):
         description="Rows that a file replaces: `object`, those of the same object, or of the same export and period "
         "where a manifest lists the file; `delivery`, only the latter: a file that no manifest lists is quarantined.",
     )
+    known: tuple[str, ...] = Field((), description="The columns that the vendor documents for such files.")
+    not_mapped: dict[str, str] = Field(
+        default_factory=dict, description="Known columns that feed no column of `charges`, each with the reason."
+    )
+    not_told: tuple[str, ...] = Field((), description="Columns of `charges` of which the vendor says nothing.")
+    only_rescued: tuple[str, ...] = Field(
+        (), description="Columns of `charges` that the vendor tells in a form that is kept in `rescued` alone."
+    )
     depth: int = Field(0, description="How many profiles this one extends; set by the registry.")
 
     @model_validator(mode="after")

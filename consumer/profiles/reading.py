@@ -17,7 +17,8 @@ from billstream.consumer.profiles.model import Profile, Source
 
 _NEVER_NULL = "charge_period_start"
 _LARGEST = 1024 * 1024  # bytes
-_TABLES = ("match", "records", "unpivot", "values", "columns")
+_TABLES = ("match", "records", "unpivot", "values", "columns", "not_mapped")
+_LISTS = ("known", "not_told", "only_rescued")
 _TEXT, _NUMBER, _TIME = "VARCHAR", "DECIMAL(38,18)", "TIMESTAMP WITH TIME ZONE"
 _DECIMALS, _LIMIT = 18, Decimal(10) ** 20  # of a number
 
@@ -118,6 +119,9 @@ def _read(script: _Script, known: Mapping[str, ReadProfile], columns: Mapping[st
         raise script.wrong(reason, *place) from error
     if profile.refuse is not None:
         return ReadProfile(profile, content)
+    named = {column: word for word in ("not_told", "only_rescued") for column in getattr(profile, word)}
+    if unknown := [column for column in named if column not in columns]:
+        raise script.wrong(f"`charges` has no column {unknown[0]!r}", named[unknown[0]])
     for column, source in profile.columns.items():
         if column not in columns:
             raise script.wrong("`charges` has no such column", "columns", column)
@@ -130,13 +134,20 @@ def _read(script: _Script, known: Mapping[str, ReadProfile], columns: Mapping[st
 
 
 def _extended(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of `base`, in which each word of each table that `own` has too is replaced."""
+    """Return the content of `base`, in which each word of each table that `own` has too is replaced.
+
+    The lists of what is known, and of what is not told, are added to those of `base`.
+    """
     content = {**base, **own}
     content.pop("extends", None)
     for table in _TABLES:
         mine, theirs = own.get(table, {}), base.get(table, {})
         if isinstance(mine, dict) and isinstance(theirs, dict) and (mine or theirs):
             content[table] = {**theirs, **mine}
+    for word in _LISTS:
+        mine, theirs = own.get(word, []), base.get(word, [])
+        if isinstance(mine, list) and isinstance(theirs, list) and (mine or theirs):
+            content[word] = [*theirs, *mine]
     return content
 
 

@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/reference/` from the code: settings, commands, and the tables of the lake.
+"""Writes the pages of `docs/reference/` from the code: settings, commands, profiles, and the tables of the lake.
 
 `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes them; without the variable the test compares.
 """
@@ -16,6 +16,7 @@ from billstream.cli.settings_table import markdown
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from tests.docs.pages import DOCS
+from tests.docs.profiles import profiles_page
 
 WIDTH = 80
 HEAD = "% Generated from the code: `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes this page.\n\n"
@@ -30,6 +31,7 @@ def reference() -> dict[Path, str]:
         DOCS / "reference" / "configuration.md": HEAD + configuration(),
         DOCS / "reference" / "commands.md": HEAD + commands(),
         DOCS / "reference" / "data-dictionary.md": HEAD + data_dictionary(),
+        DOCS / "reference" / "profiles.md": HEAD + profiles_page(),
     }
 
 
