@@ -11,3 +11,6 @@ CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'service_costs'
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'region_costs');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'changed_loads');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'watermark');
+CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'load_coverage');
+CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'export_preferences');
+CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'set_aside_charges');
