@@ -52,7 +52,8 @@ class Origin:
         A pattern without a slash is compared with the name of the export, that of the file, and both with a slash
         between them; one with a slash with the whole key.
         """
-        own = (self.export.casefold(), self.file.casefold(), f"{self.export}/{self.file}".casefold())
+        both = f"{self.export}/{self.file}" if self.export else self.file
+        own = [name.casefold() for name in (self.export, self.file, both) if name]
         folded = (pattern.casefold() for pattern in patterns)
         return any(
             fnmatchcase(self.key.casefold(), one) if "/" in one else any(fnmatchcase(name, one) for name in own)
