@@ -18,6 +18,7 @@ import structlog
 from billstream.common.errors import Poison
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
+from billstream.consumer.decode.contradictions import contradicted
 from billstream.consumer.decode.explained import (
     TooLarge,
     Unexplained,
@@ -69,6 +70,7 @@ class Staging:
         staged.poisoned = unreadable_sources(parquet, self._lake)
         if readable := [file for file in readable if file.load_id not in staged.poisoned]:
             staged.take(self._stage_or_halve(readable, name))
+            self._refuse_contradicted(readable, staged, name)
         return staged
 
     def keep_only(self, staged: Staged, load_ids: Iterable[str], name: str) -> None:
@@ -90,6 +92,15 @@ class Staging:
         for path in staged.paths:
             self._lake.discard(path)
         staged.paths = []
+
+    def _refuse_contradicted(self, files: Sequence[Tabular], staged: Staged, name: str) -> None:
+        """Take out the files whose rows say that they are of another kind than their profile is for."""
+        with self._kept(staged), explained(self._lake):
+            wrong = contradicted(files, staged, self._lake)
+            if wrong:
+                others = (staged.loads.keys() | staged.poisoned.keys()) - wrong.keys()
+                self.keep_only(staged, others, f"{name}-kind")
+                staged.poisoned |= wrong
 
     # -- the two passes ----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from billstream.common.errors import Poison
 from billstream.consumer.decode.header import EmptyLine, Header, later_headers, preamble, read_header
 from billstream.consumer.decode.plaintext import PlainText
 from billstream.consumer.profiles import Binding, ProfileRegistry
+from billstream.consumer.profiles.origin import Origin, origin_of
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Tabular:
     binding: Binding | None
     records: Path | None = None
     first_line: int = 1
+    origin: Origin = Origin()
 
     @property
     def header_binding(self) -> Binding:
@@ -58,7 +60,7 @@ class Tabular:
         return self.binding.profile.name if self.binding else None
 
 
-def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: str = "") -> Tabular:
+def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: Origin | str = "") -> Tabular:
     """Find the header of `text` and its profile.
 
     The header is the first record of the file; where no profile fits it, the first of the records in the first lines
@@ -68,11 +70,16 @@ def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: 
         load_id: the load that the file becomes.
         text: the file, made readable by `plain_text`.
         profiles: those to choose from.
-        key: the object's key, for profiles that ask for one.
+        key: the object's key, or its origin, for profiles that ask for one.
 
     Raises:
         Poison: no profile fits, or there is no header.
     """
+    origin = origin_of(key)
+    return replace(_opened(load_id, text, profiles, origin), origin=origin)
+
+
+def _opened(load_id: str, text: PlainText, profiles: ProfileRegistry, key: Origin) -> Tabular:
     bind = partial(_bound, profiles, key)
     if text.parquet is not None:
         return Tabular(load_id, text, "", profiles.bind(text.parquet.names, key))
@@ -97,7 +104,7 @@ class _Title(Poison):
     """A line with a single cell is no header, but most likely a title."""
 
 
-def _bound(profiles: ProfileRegistry, key: str, header: Header) -> Binding:
+def _bound(profiles: ProfileRegistry, key: Origin, header: Header) -> Binding:
     try:
         return profiles.bind(header.names, key)
     except Poison as poison:

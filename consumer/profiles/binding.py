@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from billstream.consumer.profiles.model import Operand, Profile, Source
 from billstream.consumer.profiles.names import Header
+from billstream.consumer.profiles.origin import Origin
 from billstream.consumer.profiles.records import Condition, without_currencies
 from billstream.consumer.profiles.told import Told, doubt_of_names, told_by_names, told_by_preamble
 
@@ -173,8 +174,8 @@ def cells_of(value: Value) -> Iterator[Cell]:
             yield from part.cells if part else ()
 
 
-def bind(profile: Profile, header: Sequence[str], key: str = "") -> Binding | None:
-    """Return `profile` over one header, or None when it does not fit header or key."""
+def bind(profile: Profile, header: Sequence[str], key: Origin | str = "") -> Binding | None:
+    """Return `profile` over one header, or None when it does not fit header or origin."""
     names = profile.names_in(header)
     if not profile.match.fits(names, key):
         return None

@@ -3,12 +3,13 @@
 import re
 import zoneinfo
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from billstream.consumer.profiles.contradiction import Contradiction
 from billstream.consumer.profiles.names import Header, header_of, normalised
+from billstream.consumer.profiles.origin import Origin, origin_of
 from billstream.consumer.profiles.records import Records, Unpivot
 
 NAMED_TIMES = ("iso", "epoch_seconds", "epoch_milliseconds")
@@ -132,15 +133,28 @@ class Match(_Strict):
         (), description="Sets of header names; the header must have all names of one set."
     )
     none: tuple[str, ...] = Field((), description="Header names that the header must not have.")
-    keys: tuple[str, ...] = Field((), description="Patterns (*, ?) of the object's key; one must fit, in any case.")
+    keys: tuple[str, ...] = Field(
+        (), description="Patterns (*, ?) of the export's own name and the file's; with a slash, of the whole key."
+    )
+    datasets: tuple[str, ...] = Field(
+        (),
+        description='Datasets as the manifest of a delivery tells them, such as AmortizedCost; "" is one not told. '
+        "Where a manifest tells the dataset, `keys` are not looked at.",
+    )
 
-    def fits(self, header: Header, key: str) -> bool:
-        """Return whether header and key meet these conditions, except `needs`."""
+    def fits(self, header: Header, key: Origin | str) -> bool:
+        """Return whether header and origin meet these conditions, except `needs`."""
         if self.one_of and not any(all(name in header for name in names) for names in self.one_of):
             return False
         if any(name in header for name in self.none):
             return False
-        return not self.keys or any(fnmatchcase(key.casefold(), pattern.casefold()) for pattern in self.keys)
+        return self.fits_origin(origin_of(key))
+
+    def fits_origin(self, origin: Origin) -> bool:
+        """Return whether the export is one of those: by its manifest if that tells the dataset, else by its own name."""
+        if self.datasets and origin.dataset is not None:
+            return origin.is_of(self.datasets)
+        return origin.is_like(self.keys) if self.keys else not self.datasets or origin.is_of(self.datasets)
 
 
 class Values(_Strict):
@@ -196,6 +210,9 @@ class Profile(_Strict):
     values: Values = Values()
     columns: dict[str, Annotated[Source, BeforeValidator(_spelled_out)]] = Field(default_factory=dict)
     refuse: str | None = Field(None, min_length=1, description="The reason why such a file is no list of charges.")
+    contradictions: tuple[Contradiction, ...] = Field(
+        (), description="Rows that no file of this kind has: a file with one of them is refused."
+    )
     scope: Literal["object", "delivery"] = Field(
         "object",
         description="Rows that a file replaces: `object`, those of the same object, or of the same export and period "
@@ -214,12 +231,15 @@ class Profile(_Strict):
     @model_validator(mode="after")
     def _needs_are_mapped(self) -> "Profile":
         if self.refuse is not None:
-            if self.columns or not self.match.one_of:
-                raise ValueError("a profile that refuses has `match.one_of` and no [columns]")
+            if self.columns or not (self.match.one_of or self.match.datasets):
+                raise ValueError("a profile that refuses has `match.one_of` or `match.datasets`, and no [columns]")
             return self
         unknown = [name for name in self.match.needs if name not in self.columns]
         if unknown:
             raise ValueError(f"match.needs names columns that [columns] does not map: {', '.join(unknown)}")
+        told = frozenset().union(*(one.columns for one in self.contradictions))
+        if unknown := sorted(told - self.columns.keys()):
+            raise ValueError(f"contradictions name columns that [columns] does not map: {', '.join(unknown)}")
         if not self.match.needs and not self.match.one_of:
             raise ValueError("[match] names neither `needs` nor `one_of`: the profile would fit every file")
         return self
@@ -232,8 +252,8 @@ class Profile(_Strict):
         """Return the names under which [columns] finds a record's cells; with [unpivot], not all are the header's."""
         return self.names_in(header if self.unpivot is None else self.unpivot.names(header))
 
-    def fits(self, header: Sequence[str], key: str) -> bool:
-        """Return whether header and key meet the conditions of [match], except `needs`."""
+    def fits(self, header: Sequence[str], key: Origin | str) -> bool:
+        """Return whether header and origin meet the conditions of [match], except `needs`."""
         return self.match.fits(self.names_in(header), key)
 
     def missing(self, header: Sequence[str], columns: Sequence[str] | None = None) -> tuple[str, ...]:
