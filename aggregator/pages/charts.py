@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from math import ceil
+from math import ceil, floor
 
 from billstream.aggregator.insights.periods import TREND_DAYS, WINDOW_DAYS
 from billstream.aggregator.insights.values import DayAmount
 from billstream.aggregator.pages.numbers import compact
 
-HEADROOM = Decimal("1.04")
 STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 MOST_STEPS = 5
 DAY_LABELS = 7
@@ -109,18 +108,20 @@ class _Scale:
         # A chart of nothing but zeros still needs a height to divide by.
         if low == high:
             high = Decimal(1)
-        return cls(low * HEADROOM, high * HEADROOM, _step(high - low))
+        step = _step(high - low)
+        # The axis begins and ends with a line, so that no bar stands above the last one.
+        return cls(floor(low / step) * step, ceil(high / step) * step, step)
 
     def at(self, amount: Decimal) -> float:
         return _place(float((self.high - amount) / (self.high - self.low) * 100))
 
     def ticks(self) -> list[Decimal]:
-        first, last = ceil(self.low / self.step), int(self.high / self.step)
+        first, last = int(self.low / self.step), int(self.high / self.step)
         return [self.step * number for number in range(first, last + 1)]
 
 
 def _step(extent: Decimal) -> Decimal:
-    """Return the smallest round number that divides `extent` into at most five steps."""
+    """Return the smallest round number of which five are at least `extent`."""
     least = extent / MOST_STEPS
     size = Decimal(1).scaleb(least.adjusted())
     return next(step * size for step in STEPS if step * size >= least)

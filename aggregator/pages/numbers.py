@@ -6,6 +6,7 @@ MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 CENT = Decimal("0.01")
 MOST_DECIMALS = 18
+MANIFOLD, INCALCULABLE = Decimal(9), Decimal(10) ** 6
 COMPACT = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "G"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k"))
 
 
@@ -42,7 +43,11 @@ def percent(ratio: Decimal | None) -> str:
 
 
 def percent_change(ratio: Decimal | None) -> str:
-    """Return a ratio like `percent`, with its sign."""
+    """Return a ratio like `percent`, with its sign; ten times as much and more, as that: x12."""
+    if ratio is not None and ratio >= MANIFOLD:
+        most = "> " if ratio >= INCALCULABLE else ""
+        times = min(ratio + 1, INCALCULABLE)
+        return f"{most}\N{MULTIPLICATION SIGN}{compact(Decimal(f'{times:.3g}'))}"
     text = percent(ratio)
     return f"+{text}" if ratio is not None and ratio > 0 else text
 

@@ -12,7 +12,7 @@ from billstream.common.errors import Poison
 HEADER_BYTES = 1024 * 1024
 MAX_COLUMNS = 4096
 DELIMITERS = (b",", b";", b"\t", b"|")
-PREAMBLE_LINES = 50
+PREAMBLE_LINES = 100
 PREAMBLE_BYTES = 64 * 1024
 _CHUNK = 1024 * 1024
 _MARK = b"\xef\xbb\xbf"
@@ -67,6 +67,13 @@ def later_headers(path: Path) -> Iterator[Header]:
             yield _header(head, end.end(), line)
         except Poison:
             continue
+
+
+def preamble(path: Path, header: Header) -> list[str]:
+    """Return the lines above a header that are not blank."""
+    with path.open("rb") as stream:
+        above = stream.read(min(header.start, PREAMBLE_BYTES)).removeprefix(_MARK)
+    return [line for line in above.decode("utf-8", "ignore").splitlines() if line.strip()]
 
 
 def first_record(head: bytes) -> bytes:

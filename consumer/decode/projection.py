@@ -192,7 +192,7 @@ class Projection:
             typed = _tags(value) if isinstance(value, Tags) else f"tags_of({coalesce(cells)})"
         else:
             raise NotImplementedError(f"no cell becomes a {data_type}")
-        default = self.binding.profile.columns[column].default
+        default = self.binding.default(column)
         if default is None:
             return typed
         absent = " AND ".join(f"{cell} IS NULL" for cell in cells) or "false"
@@ -236,6 +236,9 @@ class Projection:
             yield from _number_faults(column, value, cells)
         if source.required:
             yield Fault(column, one, f"{column} IS NULL")
+        if cells and column in self.binding.told and self.binding.told[column].strict:
+            told = self.binding.told[column].text
+            yield Fault(column, one, f"upper({column}) <> {literal(told)}", f"is not {told}, as the cost's name tells")
         for text, why in source.never.items():
             condition = f"folded(c{one}) = {literal(text.casefold())}"
             yield Fault(column, one, f"coalesce({condition}, false)", why, of_the_file=True)

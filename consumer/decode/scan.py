@@ -53,11 +53,12 @@ def load_macros(engine: duckdb.DuckDBPyConnection) -> None:
         run_script(engine, macros)
 
 
-def scan_key(file: Tabular) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+def scan_key(file: Tabular) -> tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Return what files have in common that one scan can read together."""
     binding, layout = file.header_binding, file.text.parquet
     types = (*layout.types, str(layout.binary_as_text)) if layout else ()
-    return (binding.profile.name, file.delimiter, binding.header, types)
+    told = tuple((column, one.text) for column, one in sorted(binding.told.items()))
+    return (binding.profile.name, file.delimiter, binding.header, types, told)
 
 
 def literals(texts: Sequence[str]) -> str:

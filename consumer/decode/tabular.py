@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.header import EmptyLine, Header, later_headers, read_header
+from billstream.consumer.decode.header import EmptyLine, Header, later_headers, preamble, read_header
 from billstream.consumer.decode.plaintext import PlainText
 from billstream.consumer.profiles import Binding, ProfileRegistry
 
@@ -83,6 +83,8 @@ def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: 
     except Poison as poison:
         # Perhaps a title stands above the header. If not, the reason is that of the likeliest header.
         header, binding = _below_titles(text.path, bind, poison)
+    if header.line > 1:
+        binding = binding.below(preamble(text.path, header), header.delimiter)
     footers: tuple[str, ...] = binding.profile.values.footers
     records = header_and_records(text.path, header, footers, text.spare)
     if header.line > 1:

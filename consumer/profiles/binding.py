@@ -1,10 +1,11 @@
 """A profile applied to one header: the cells that each column of `charges` is made of, by position."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from billstream.consumer.profiles.model import Operand, Profile, Source
 from billstream.consumer.profiles.names import Header
+from billstream.consumer.profiles.told import Told, doubt_of_names, told_by_names, told_by_preamble
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,33 @@ Value = Constant | Cell | First | Sum | Product | Switch | Tags
 
 @dataclass(frozen=True)
 class Binding:
-    """The values of the columns of `charges`, for files with one header."""
+    """The values of the columns of `charges`, for files with one header.
+
+    `told` is what the header's names and the lines above the header tell; `doubt` is why the names leave it open which
+    column is meant: then no file with this header is read.
+    """
 
     profile: Profile
     header: tuple[str, ...]
     values: dict[str, Value] = field(hash=False)
+    told: dict[str, Told] = field(default_factory=dict, hash=False)
+    doubt: str | None = None
+
+    def default(self, column: str) -> str | None:
+        """Return the value of a record whose cell for `column` is empty; None when there is no such value."""
+        told = self.told.get(column)
+        return told.text if told else self.profile.columns[column].default
+
+    def below(self, preamble: Sequence[str], delimiter: str) -> "Binding":
+        """Return this binding for a file with these lines above its header.
+
+        Raises:
+            Poison: the lines leave the currency in doubt.
+        """
+        told = told_by_preamble(self.profile, preamble, delimiter, self.told) if preamble else {}
+        if not told:
+            return self
+        return replace(self, told={**self.told, **told}, values=_with_told(self.values, told))
 
     @property
     def positions(self) -> dict[str, int]:
@@ -135,7 +158,17 @@ def bind(profile: Profile, header: Sequence[str], key: str = "") -> Binding | No
     values = {column: value for column, value in found.items() if value is not None}
     if any(column not in values for column in profile.match.needs):
         return None
-    return Binding(profile, tuple(header), values)
+    costs = frozenset(c.position for column, v in values.items() if column.endswith("_cost") for c in cells_of(v))
+    told = told_by_names(profile, names, costs)
+    defaults = {c: Told(s.default) for c, s in profile.columns.items() if s.default and (s.preamble or s.of_name)}
+    values = _with_told(values, {**defaults, **told})
+    return Binding(profile, tuple(header), values, told, doubt_of_names(profile, names, costs))
+
+
+def _with_told(values: dict[str, Value], told: Mapping[str, Told]) -> dict[str, Value]:
+    """Return `values`, in which a column without a cell has what was told of it."""
+    constants = {column: Constant(one.text) for column, one in told.items()}
+    return {**values, **{c: v for c, v in constants.items() if isinstance(values.get(c, v), Constant)}}
 
 
 def _bound(source: Source, header: Header) -> Value | None:
@@ -158,6 +191,8 @@ def _bound(source: Source, header: Header) -> Value | None:
         otherwise = _whole_sum(source.otherwise, header) if isinstance(source.otherwise, tuple) else None
         cases = {text: _whole_sum(operands, header) for text, operands in source.cases.items()}
         return Switch(by, cases, otherwise) if by is not None else None
+    if not source.header_names:
+        return None  # it is told by the header's names, or above the header
     cells = _cells(source.first or source.sum or source.product, header)
     value: First | Sum | Product | None = First(cells) if source.first else Sum(cells)
     if source.product:

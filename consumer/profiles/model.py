@@ -59,6 +59,13 @@ class Source(_Strict):
         None, description="With `cases`, what is added for any other text; with `map`, the text for any other."
     )
     constant: str | None = Field(None, description="The value of every row, when the file has no column for it.")
+    preamble: tuple[str, ...] = Field(
+        (), description="Labels above the header: the text beside one is the value of a row whose cell is empty."
+    )
+    of_name: tuple[str, ...] = Field(
+        (),
+        description="Header names of a cost; the currency in its name is the value of a row whose cell is empty.",
+    )
     default: str | None = Field(None, description="The value of a row whose cell is empty.")
     mapping: dict[str, str] | None = Field(
         None,
@@ -74,7 +81,7 @@ class Source(_Strict):
     )
     required: bool = Field(False, description="A row without a value here is rejected.")
 
-    @field_validator("by", mode="before")
+    @field_validator("by", "preamble", "of_name", mode="before")
     @classmethod
     def _one_name(cls, given: object) -> object:
         return (given,) if isinstance(given, str) else given
@@ -84,7 +91,11 @@ class Source(_Strict):
         tags = bool(self.names or self.prefixed)
         # `from` and `prefixed` together are one origin: tags of a cell and of columns.
         origins = (tags, bool(self.first), bool(self.sum), bool(self.product), bool(self.by), self.constant is not None)
-        if sum(origins) != 1:
+        # What the header or the lines above it tell may stand alone, or behind a cell.
+        told = bool(self.preamble or self.of_name)
+        if told and (any(origins[2:]) or self.prefixed):
+            raise ValueError("`preamble` and `of_name` go with `from` or `first`, or stand alone")
+        if sum(origins) != 1 and not (told and not any(origins)):
             raise ValueError("give exactly one of `from`, `first`, `sum`, `product`, `by` and `constant`")
         if self.product and len(self.product) != 2:  # noqa: PLR2004 - two factors
             raise ValueError("`product` takes two cells")
@@ -103,6 +114,13 @@ class Source(_Strict):
         """Every header name that this may come from; none for a constant."""
         operands = (*self.first, *self.sum, *self.product)
         return self.names or self.by or tuple(name for operand in operands for name in operand.names)
+
+    @property
+    def all_names(self) -> tuple[tuple[str, ...], ...]:
+        """The header names of each cell that this may be made of."""
+        switched = [*self.cases.values(), self.otherwise if isinstance(self.otherwise, tuple) else ()]
+        operands = (*self.first, *self.sum, *self.product, *(operand for part in switched for operand in part))
+        return tuple(names for names in (self.names, self.by, *(operand.names for operand in operands)) if names)
 
 
 class Match(_Strict):

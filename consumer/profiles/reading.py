@@ -149,6 +149,8 @@ def _mismatch(source: Source, data_type: str) -> str | None:
         )
     if (source.mapping is not None or source.never) and data_type != _TEXT:
         return f"`map` and `never` are about texts, and this column is a {data_type}"
+    if (source.preamble or source.of_name) and data_type != _TEXT:
+        return f"`preamble` and `of_name` tell texts, and this column is a {data_type}"
     if source.prefixed and not data_type.startswith("MAP"):
         return f"`prefixed` makes tags, and this column is a {data_type}"
     for given in (source.constant, source.default):

@@ -89,6 +89,8 @@ class ProfileRegistry:
         chosen = fitting[0]
         if chosen.profile.refuse is not None:
             raise Poison(f"This is {chosen.profile.title}, not a list of charges: {chosen.profile.refuse}")
+        if chosen.doubt is not None:
+            raise Poison(chosen.doubt)
         unknown = [name for index, name in enumerate(names) if index not in chosen.used and name]
         if unknown:
             # Once for each header in the life of a process: their cells are in `rescued`, and nothing is lost.

@@ -15,6 +15,12 @@ def origin(source: Source) -> str:
         parts.append(_mapped(source.mapping, source.otherwise))
     if source.never:
         parts.append(f"a file that has {_either(tuple(source.never))} is refused")
+    if source.preamble:
+        parts.append(
+            f"{'where it is empty, ' if parts[0] else ''}the text beside {_either(source.preamble)} above the header"
+        )
+    if source.of_name:
+        parts.append(f"{'where it is empty, ' if any(parts) else ''}the currency in the name of {_one(source.of_name)}")
     if source.default is not None:
         parts.append(f"{source.default!r} where it is empty")
     if source.required:

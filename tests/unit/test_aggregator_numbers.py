@@ -79,6 +79,17 @@ def test_differences_and_changes_have_a_sign() -> None:
     assert count(-1200) == f"{MINUS}1,200"
 
 
+def test_a_large_increase_is_a_multiple() -> None:
+    texts = [percent_change(Decimal(value)) for value in ("8.99", "9", "12.345", "1999", "1e30")]
+    assert texts == [
+        f"+899.0{THIN}%",
+        "\N{MULTIPLICATION SIGN}10",
+        "\N{MULTIPLICATION SIGN}13.3",
+        "\N{MULTIPLICATION SIGN}2k",
+        "> \N{MULTIPLICATION SIGN}1M",
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [("0", "0"), ("250", "250"), ("1500", "1.5k"), ("-2000000", f"{MINUS}2M"), ("0.0005", "0.0005"), ("1E+13", "10T")],
