@@ -207,6 +207,8 @@ class Projection:
             f"WHEN {literal(k.casefold())} THEN {literal(v) if v else 'NULL'}" for k, v in source.mapping.items()
         )
         other = literal(source.otherwise) if isinstance(source.otherwise, str) else cell
+        if source.otherwise == "":
+            other = "NULL"  # an empty text is no value, here as in the map
         return f"CASE WHEN {cell} IS NOT NULL THEN CASE folded({cell}) {cases} ELSE {other} END END"
 
     def _number(self, cell: Cell, *, exact: bool | None = None) -> str:

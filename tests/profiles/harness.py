@@ -8,7 +8,7 @@ column, each cost to the last decimal, and nothing besides.
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -160,3 +160,33 @@ def subset(choose: Random, header: Sequence[str], essential: Iterable[str]) -> l
     """Return some of the header's names in the same order, the essential ones always."""
     kept = set(essential)
     return [name for name in header if name in kept or choose.random() < 0.7]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a vendor writes charges, for files that are one header and a line for each charge.
+
+    Attributes:
+        profile: the profile that such a file gets.
+        header: all columns that the vendor knows, in its order.
+        essential: the columns without which a charge cannot be told from its line; a file has some of the others.
+        charge: makes up one charge.
+        written: the cells of a charge, by the name of the column.
+    """
+
+    profile: str
+    header: Sequence[str]
+    essential: Iterable[str]
+    charge: Callable[[Random], Charge]
+    written: Callable[[Charge], Mapping[str, object]]
+
+    def trip(self, read: Reader, seed: int, *, rows: int = 9) -> None:
+        """Write charges the vendor's way, read the file, and assert that nothing has changed."""
+        choose = Random(seed)  # noqa: S311 - the same file every time
+        known = [self.charge(choose) for _ in range(rows)]
+        header = subset(choose, self.header, self.essential)
+        lines = [[self.written(charge).get(name) for name in header] for charge in known]
+        text = csv_text(header, lines, quoted=choose.random() < 0.5)
+        if choose.random() < 0.5:
+            text = "\ufeff" + text.replace("\n", "\r\n")
+        same(read(text), self.profile, known)
