@@ -9,6 +9,7 @@ CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'daily_costs');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'user_costs');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'service_costs');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'region_costs');
+CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'cost_cells');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'changed_loads');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'watermark');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'load_coverage');
