@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
-from itertools import combinations
 
 import duckdb
 
-from billstream.common.errors import Poison
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.engine import run_script
 from billstream.consumer.decode.charges import charges_of, is_charge, unpivoted
@@ -16,9 +14,7 @@ from billstream.consumer.decode.parquet import Layout
 from billstream.consumer.decode.projection import BAD_MARK, Projection
 from billstream.consumer.decode.rejects import CELL_CHARACTERS, RejectedRow, within_room
 from billstream.consumer.decode.tabular import Tabular
-from billstream.consumer.decode.values import time_value
-from billstream.consumer.profiles import Profile
-from billstream.consumer.profiles.model import NAMED_TIMES
+from billstream.consumer.decode.time_forms import decided_forms
 
 MAX_RECORD_BYTES = 2_000_000
 FEW_FILES = 16
@@ -218,56 +214,9 @@ class Scan:
         return tuple(rows)
 
     def time_forms(self, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-        """Return how the times of the one file are written: the forms of its profile that its cells do not rule out.
-
-        9/1/24 is the first of September or the ninth of January, and one cell does not show which; a 9/13/24 somewhere
-        in the file decides it for all its cells. A file without such a cell is refused: a guess would move costs by
-        months.
+        """Return how the times of the one file are written; see `time_forms.decided_forms`.
 
         Raises:
-            Poison: cells may be read in two ways, and no other cell of the file decides which.
+            Poison: cells may be read in two ways, and nothing in the file decides which.
         """
-        profile, cells = self.binding.profile, self._projection.time_cells
-        rivals = _rival_forms(profile)
-        if not rivals or not cells:
-            return profile.values.times
-        pairs = list(combinations(rivals, 2))
-        terms = []
-        for pair in pairs:
-            first, second = (time_value("cell", [form], "UTC") for form in pair)
-            terms += [
-                f"count(*) FILTER ({first} IS NOT NULL AND {second} IS NULL)",
-                f"count(*) FILTER ({second} IS NOT NULL AND {first} IS NULL)",
-                f"count(*) FILTER ({first} <> {second})",
-                f"min(cell) FILTER ({first} <> {second})",
-            ]
-        # One pass over the file, however many pairs there are.
-        source = f"(SELECT unnest([{', '.join(cells)}]) AS cell FROM {self.reader()})"
-        counts = engine.execute(f"SELECT {', '.join(terms)} FROM {source}").fetchall()[0]
-        excluded = set()
-        for index, (one, other) in enumerate(pairs):
-            only_one, only_other, differing, example = counts[4 * index : 4 * index + 4]
-            if not differing:
-                continue  # both forms read every cell alike, or no cell reads in both
-            # Cells that read in one form only are the evidence; it must be there for exactly one of the two.
-            if bool(only_one) == bool(only_other):
-                mixed = "its other dates fit both" if only_one else "no other date of the file decides which"
-                raise Poison(
-                    f"The date {example!r} may be read as {one} or as {other}, and {mixed}. The file is not loaded, as "
-                    "a guess would move costs by months. Choose one in a profile of your own: "
-                    f'extends = "{profile.name}", and times = ["{one}"] in [values].'
-                )
-            excluded.add(other if only_one else one)
-        return tuple(form for form in profile.values.times if form not in excluded)
-
-
-def certain_forms(profile: Profile) -> tuple[str, ...]:
-    """Return the time forms of a profile that cannot be mistaken for one another, in whatever file."""
-    rivals = _rival_forms(profile)
-    return tuple(form for form in profile.values.times if form not in rivals)
-
-
-def _rival_forms(profile: Profile) -> tuple[str, ...]:
-    """Return the strptime formats of a profile where it has several."""
-    formats = tuple(form for form in profile.values.times if form not in NAMED_TIMES)
-    return formats if len(formats) > 1 else ()
+        return decided_forms(self._projection, self.reader(), engine)

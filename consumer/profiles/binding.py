@@ -25,6 +25,15 @@ class Cell:
     amounts: str | None = None
     negative: bool = False
     unless: int | None = None
+    key: str | None = None
+    part: str | None = None
+    pattern: str | None = None
+    mapping: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """True if the text of the cell is taken as it is."""
+        return not (self.amounts or self.key or self.part or self.pattern or self.mapping)
 
 
 @dataclass(frozen=True)
@@ -122,9 +131,7 @@ class Binding:
     def positions(self) -> dict[str, int]:
         """The position of the cell of each column of `charges` that is one cell and nothing else."""
         return {
-            column: value.position
-            for column, value in self.values.items()
-            if isinstance(value, Cell) and value.amounts is None
+            column: value.position for column, value in self.values.items() if isinstance(value, Cell) and value.whole
         }
 
     @property
@@ -152,7 +159,8 @@ class Binding:
         # A negative number or a mapped text has lost its original form.
         held: set[int] = set()
         for column, value in self.values.items():
-            if isinstance(value, Cell) and not value.negative and self.profile.columns[column].mapping is None:
+            mapped = self.profile.columns[column].mapping is not None
+            if isinstance(value, Cell) and value.whole and not value.negative and not mapped:
                 held.add(value.position)
             elif isinstance(value, Tags):
                 held |= {position for position, _ in value.columns}
@@ -224,7 +232,9 @@ def _bound(source: Source, header: Header) -> Value | None:
         return Tags(position, columns) if columns or position is not None else None
     if source.names:
         position = header.position(source.names)
-        return Cell(position) if position is not None else None
+        return (
+            Cell(position, key=source.key, part=source.part, pattern=source.pattern) if position is not None else None
+        )
     if source.by:
         by = header.position(source.by)
         otherwise = _whole_sum(source.otherwise, header) if isinstance(source.otherwise, tuple) else None
@@ -251,5 +261,7 @@ def _cells(operands: Sequence[Operand], header: Header) -> tuple[Cell, ...]:
         position, unless = header.position(operand.names), header.position(operand.unless)
         # Without the cell that may rule a number out, nobody knows whether it counts.
         if position is not None and (unless is not None or not operand.unless):
-            found.append(Cell(position, operand.amounts, operand.negative, unless))
+            mapping = tuple((operand.mapping or {}).items())
+            cut = (operand.key, operand.part, operand.pattern, mapping)
+            found.append(Cell(position, operand.amounts, operand.negative, unless, *cut))
     return tuple(found)

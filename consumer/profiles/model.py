@@ -21,11 +21,43 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Operand(_Strict):
+_NOT_IN_A_PATTERN = re.compile(r"\(\?(?!:)|\\[0-9Z]|[*+?}]\+")
+
+
+class _Cut(_Strict):
+    """The part of a cell that is taken."""
+
+    key: str | None = Field(
+        None, min_length=1, description="The cell is a map, such as a JSON object; its entry of this name is taken."
+    )
+    part: Literal["start", "end"] | None = Field(
+        None, description="The start or the end of the interval, month or day that the cell names; for times."
+    )
+    pattern: str | None = Field(
+        None, max_length=500, description="A regular expression with one group: its text is taken, if it is found."
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _one_group(cls, given: str | None) -> str | None:
+        # Only what RE2, which takes linear time, reads as Python does.
+        try:
+            fits = given is None or (not _NOT_IN_A_PATTERN.search(given) and re.compile(given).groups == 1)
+        except re.error:
+            fits = False
+        if not fits:
+            raise ValueError(f"the pattern {given!r} is no regular expression of one group that looks nowhere else")
+        return given
+
+
+class Operand(_Cut):
     """One cell of a record, as a term of an expression."""
 
     names: tuple[str, ...] = Field(
         alias="from", min_length=1, description="Header names; the first that the header has."
+    )
+    mapping: dict[str, str] | None = Field(
+        None, alias="map", description="Texts of the cell, in any case, to texts of `charges`; any other is no value."
     )
     amounts: str | None = Field(
         None, min_length=1, description="The cell is a JSON array of objects; their numbers of this name are added."
@@ -46,7 +78,7 @@ def _spelled_out(given: object) -> object:
 OneOperand = Annotated[Operand, BeforeValidator(_spelled_out)]
 
 
-class Source(_Strict):
+class Source(_Cut):
     """The origin of one column of `charges`: one of `from`, `first`, `sum`, `product`, `by` or `constant`."""
 
     names: tuple[str, ...] = Field((), alias="from", description="Header names; the first that the header has.")
@@ -107,6 +139,8 @@ class Source(_Strict):
             raise ValueError("`otherwise` is a text with `map` and a list of cells with `cases`")
         if self.mapping is not None and not (self.names or self.first):
             raise ValueError("`map` goes with `from` or `first`")
+        if (self.key or self.part or self.pattern) and (not self.names or self.prefixed):
+            raise ValueError("`key`, `part` and `pattern` go with `from`")
         if self.never and not self.names:
             raise ValueError("`never` goes with `from`")
         return self

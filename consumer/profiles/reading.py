@@ -155,16 +155,19 @@ def _mismatch(source: Source, data_type: str) -> str | None:
     """Return why `source` cannot feed a column of `data_type`, None when it can."""
     counting = any(part.amounts or part.negative or part.unless for part in source.first)
     arithmetic = bool(source.sum or source.product or source.by) or counting
-    if arithmetic and data_type != _NUMBER:
-        return (
-            f"`sum`, `product`, `by`, `amounts`, `negative` and `unless` make numbers, and this column is a {data_type}"
-        )
-    if (source.mapping is not None or source.never) and data_type != _TEXT:
-        return f"`map` and `never` are about texts, and this column is a {data_type}"
-    if (source.preamble or source.of_name) and data_type != _TEXT:
-        return f"`preamble` and `of_name` tell texts, and this column is a {data_type}"
-    if source.prefixed and not data_type.startswith("MAP"):
-        return f"`prefixed` makes tags, and this column is a {data_type}"
+    operands = (*source.first, *source.sum, *source.product)
+    parts = (source, *operands)
+    mapped = source.mapping is not None or any(operand.mapping is not None for operand in operands)
+    mistakes = {
+        "`sum`, `product`, `by`, `amounts`, `negative` and `unless` make numbers": arithmetic and data_type != _NUMBER,
+        "`map` and `never` are about texts": (mapped or source.never) and data_type != _TEXT,
+        "`preamble` and `of_name` tell texts": (source.preamble or source.of_name) and data_type != _TEXT,
+        "`part` is about times": any(part.part for part in parts) and data_type != _TIME,
+        "`key` and `pattern` make texts": any(p.key or p.pattern for p in parts) and data_type not in {_TEXT, _TIME},
+        "`prefixed` makes tags": source.prefixed and not data_type.startswith("MAP"),
+    }
+    if mistake := next((words for words, made in mistakes.items() if made), None):
+        return f"{mistake}, and this column is a {data_type}"
     for given in (source.constant, source.default):
         if given is not None and not _is_value(given, data_type):
             return f"{given!r} is no value of a {data_type}"
