@@ -4,6 +4,7 @@ import math
 
 from billstream.common import aws, retries
 from billstream.common.lake import Lake
+from billstream.common.lake.tables import CHARGES
 from billstream.common.runtime import process_name
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
@@ -36,7 +37,9 @@ def intake(
     context = Context(
         lake=lake,
         objects=objects,
-        profiles=ProfileRegistry.load(settings.profiles_dir, columns=lake.columns("charges")),
+        profiles=ProfileRegistry.load(
+            settings.profiles_dir, columns=lake.columns(CHARGES), others=lake.columns_of_loads()
+        ),
         spool=Spool(settings.spool),
         staging=Staging(lake),
         entries=EntryBuilder(process_name(role), settings.on_removed),

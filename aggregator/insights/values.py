@@ -38,7 +38,9 @@ class Source(Value):
     last_charge_day: Annotated[date, Field(description="The newest day, not after today.")]
     last_complete_day: date | None
     filling_day: Annotated[date | None, Field(description="The newest day, while it is not complete.")]
-    missing_days: Annotated[int, Field(description="Of the last 92 days, between its first and last; of daily sources.")]
+    missing_days: Annotated[
+        int, Field(description="Of the last 92 days, between its first and last; of daily sources.")
+    ]
     compared: bool
     left_out: Annotated[str | None, Field(description="Why comparisons leave the source out.")]
     charge_rows: int

@@ -1,6 +1,6 @@
 """One unit of commit: the rows, the ledger entries and the claims that become true together.
 
-Every change of `charges`, `ledger` and `rejected_rows` goes through here.
+Every change of `charges` and the other tables of loads, of `ledger` and of `rejected_rows` goes through here.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from billstream.common.errors import DataDamaged
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.datafiles import ROWS_LEFT
+from billstream.common.lake.tables import TABLES, table_of
 from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
 from billstream.consumer.commit.unreadable import Unreadable, find_unreadable
 from billstream.consumer.decode.rejects import RejectedRow
@@ -105,7 +106,8 @@ class Unit:
     def _write(self, con: duckdb.DuckDBPyConnection) -> None:
         self._delete(con)
         for path in self.staged_paths:
-            con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
+            add = "CALL ducklake_add_data_files('lake', ?, ?, allow_missing => true)"
+            con.execute(add, [table_of(path), path])
         if self.entries:
             insert_entries(con, self.entries)
         if self.rejected:
@@ -120,12 +122,12 @@ class Unit:
             return
         if self.searched:
             # An expression defeats the statistics, those of the catalog and those in the file.
-            con.execute(
-                f"DELETE FROM charges WHERE concat(load_id, '') IN ({', '.join(doomed)}) "
-                f"AND filename IN ({', '.join(map(literal, self.searched))})"
-            )
+            of_load = f"concat(load_id, '') IN ({', '.join(doomed)})"
+            of_load += f" AND filename IN ({', '.join(map(literal, self.searched))})"
         else:
-            con.execute(f"DELETE FROM charges WHERE load_id IN ({', '.join(doomed)})")
+            of_load = f"load_id IN ({', '.join(doomed)})"
+        for table in TABLES:  # a load may have been read for another table before its profile was changed
+            con.execute(f"DELETE FROM {table} WHERE {of_load}")
 
     def _insert_rejected(self, con: duckdb.DuckDBPyConnection) -> None:
         rows = [

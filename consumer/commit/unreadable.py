@@ -7,6 +7,7 @@ import structlog
 
 from billstream.common.lake import Lake
 from billstream.common.lake.datafiles import DataFile, damaged_files, data_files, loads_in
+from billstream.common.lake.tables import TABLES
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,8 @@ def find_unreadable(lake: Lake, replaced: Sequence[str]) -> tuple[Unreadable, ..
     Raises:
         Retryable: the catalog or the data path does not answer.
     """
-    concerned = [file for file in data_files(lake, "charges") if any(map(file.may_hold, replaced))]
+    files = (file for table in TABLES for file in data_files(lake, table))
+    concerned = [file for file in files if any(map(file.may_hold, replaced))]
     found = []
     for damaged in damaged_files(lake, concerned):
         left = {load["load_id"] for load in loads_in(lake, damaged.file)}.difference(replaced)

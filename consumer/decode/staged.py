@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from billstream.common.lake.tables import CHARGES
 from billstream.consumer.decode.rejects import RejectedRow, Rejects
 
 COSTS = ("billed", "effective", "list", "contracted")
@@ -15,7 +16,8 @@ class StagedLoad:
     """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
 
     `records_left_out` are no charges by the words of the profile: neither loaded nor rejected.
-    `refused` is why no row of it is loaded, although some can be read.
+    `refused` is why no row of it is loaded, although some can be read. `table` is the table that its rows belong in;
+    only charges have totals and days.
     """
 
     rows_loaded: int = 0
@@ -31,6 +33,7 @@ class StagedLoad:
     first_charge_day: date | None = None
     last_charge_day: date | None = None
     refused: str | None = None
+    table: str = CHARGES
 
     def with_rejects(self, rejects: Rejects) -> "StagedLoad":
         """Return the load with more rejected rows."""

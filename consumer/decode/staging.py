@@ -18,6 +18,7 @@ import structlog
 from billstream.common.errors import Poison
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
+from billstream.common.lake.tables import CHARGES, TABLES, table_of
 from billstream.consumer.decode.contradictions import contradicted
 from billstream.consumer.decode.explained import (
     TooLarge,
@@ -53,7 +54,7 @@ class Staging:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._types = lake.columns("charges")
+        self._types = lake.columns_of_loads()
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Decode `files` into Parquet files whose names begin with `name`.
@@ -67,10 +68,13 @@ class Staging:
         """
         staged = Staged(loads={file.load_id: StagedLoad() for file in files if file.binding is None})
         readable = [file for file in files if file.binding is not None]
-        parquet = {f.load_id: Scan([f], self._types, number=0).reader() for f in readable if f.text.parquet}
+        parquet = {f.load_id: Scan([f], self._types[f.table], number=0).reader() for f in readable if f.text.parquet}
         staged.poisoned = unreadable_sources(parquet, self._lake)
-        if readable := [file for file in readable if file.load_id not in staged.poisoned]:
-            staged.take(self._stage_or_halve(readable, name))
+        readable = [file for file in readable if file.load_id not in staged.poisoned]
+        for table in TABLES:  # a staged file has the rows of one table
+            if of_table := [file for file in readable if file.table == table]:
+                staged.take(self._stage_or_halve(of_table, name))
+        if readable:
             self._refuse_contradicted(readable, staged, name)
         return staged
 
@@ -82,11 +86,15 @@ class Staging:
         if not any(load.rows_loaded for load in staged.loads.values()):
             self.discard(staged)
             return
-        path = self._lake.staging_path(name)
-        rows = f"read_parquet({literals(staged.paths)}, union_by_name = true, hive_partitioning = false)"
-        self._write(f"SELECT * FROM {rows} WHERE list_contains({literals(kept)}, load_id)", path)
+        left = []
+        for table in sorted({load.table for load in staged.loads.values() if load.rows_loaded}):
+            path = self._lake.staging_path(name, table)
+            paths = literals([path for path in staged.paths if table_of(path) == table])
+            rows = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
+            self._write(f"SELECT * FROM {rows} WHERE list_contains({literals(kept)}, load_id)", path)
+            left.append(path)
         self.discard(staged)
-        staged.paths = [path]
+        staged.paths = left
 
     def discard(self, staged: Staged) -> None:
         """Remove the staged files."""
@@ -135,7 +143,7 @@ class Staging:
         Raises:
             Poison: the files cannot even be counted together.
         """
-        listing = listing_of(files, self._types, self._lake)
+        listing = listing_of(files, self._types[files[0].table], self._lake)
         staged = Staged(poisoned=listing.poisoned)
         for load_id, why in listing.refused.items():
             staged.loads[load_id] = StagedLoad(refused=why).with_rejects(listing.left_out[load_id])
@@ -167,14 +175,14 @@ class Staging:
         scans = [
             Scan(
                 group,
-                self._types,
+                self._types[group[0].table],
                 number=number,
                 forms=certain_forms(group[0].header_binding.profile),
                 malformed=malformed,
             )
             for number, group in enumerate(alike(files))
         ]
-        path = self._lake.staging_path(name)
+        path = self._lake.staging_path(name, files[0].table)
         no_charges = dict[str, int]()
         with explained(self._lake):
             for scan in scans:
@@ -198,14 +206,14 @@ class Staging:
             Poison: the file is of another kind than its profile is for, or its dates are ambiguous.
         """
         engine = self._lake.engine
-        scan = Scan([file], self._types, number=0, exact=False)
+        scan = Scan([file], self._types[file.table], number=0, exact=False)
         with explained(self._lake):
             scan.prepare(engine)
             if why := scan.wrong_kind(engine):
                 raise Poison(why)
             scan = replace(scan, forms=scan.time_forms(engine))
             scan.prepare(engine)  # the questions above have read the file, and left rejects
-        path = self._lake.staging_path(name)
+        path = self._lake.staging_path(name, file.table)
         load = self._write_facts(scan.good_rows(), path, scan.columns).get(file.load_id, StagedLoad())
         staged = Staged([path], {file.load_id: load})
         with self._kept(staged), explained(self._lake):
@@ -249,37 +257,40 @@ class Staging:
         self._write(select, path)
         try:
             with explained(self._lake):
-                return self._facts(path, [name for name in self._types if name in fed])
+                return self._facts(path, [name for name in self._types[table_of(path)] if name in fed])
         except BaseException:
             self._lake.discard(path)
             raise
 
     def _facts(self, path: str, columns: Sequence[str]) -> dict[str, StagedLoad]:
         """Return the facts of each load in a staged file: what is read back from it is what a commit adds."""
-        rows = f"read_parquet({literal(path)}, hive_partitioning = false)"
+        rows, table = f"read_parquet({literal(path)}, hive_partitioning = false)", table_of(path)
         sums = ", ".join(f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS)
+        by, currency = "load_id, billing_currency", f"coalesce(billing_currency, {literal(NO_CURRENCY)})"
+        days = "min(charge_period_start)::DATE, max(charge_period_start)::DATE"
+        if table != CHARGES:  # only charges have days, and costs that may be added up
+            by, currency, days, sums = "load_id", "NULL", "NULL, NULL", ", ".join(["NULL"] * len(COSTS))
         # The two halves are told apart by the statistics of the file; a filter of each sum would cost more than the
         # sum. Values of marked rows are not looked at: they may be beyond every sum and every day.
         facts = (
-            f"SELECT load_id, coalesce(billing_currency, {literal(NO_CURRENCY)}), count(*), "
-            f"sum({hash_of_row(columns, self._types)}), min(charge_period_start)::DATE, "
-            f"max(charge_period_start)::DATE, {sums} FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} "
-            "GROUP BY load_id, billing_currency "
+            f"SELECT load_id, {currency}, count(*), sum({hash_of_row(columns, self._types[table])}), {days}, {sums} "
+            f"FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} GROUP BY {by} "
             f"UNION ALL SELECT load_id, NULL, count(*), NULL, NULL, NULL{', NULL' * len(COSTS)} FROM {rows} "
             f"WHERE load_id < {literal(AFTER_BAD_MARK)} GROUP BY load_id ORDER BY ALL"
         )
-        how, hashes, loads = made_by(columns, list(self._types)), dict[str, int](), dict[str, StagedLoad]()
+        how = made_by(columns, list(self._types[table]), table)
+        hashes, loads = dict[str, int](), dict[str, StagedLoad]()
         for load_id, currency, count, hashed, first, last, *costs in self._lake.engine.execute(facts).fetchall():
-            load = loads.get(load_id, StagedLoad())
-            days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
+            load = loads.get(load_id, StagedLoad(table=table))
+            known_days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
             hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
             known = {f"{cost}_totals": total for cost, total in zip(COSTS, costs, strict=True) if total is not None}
             loads[load_id] = replace(
                 load,
                 rows_loaded=load.rows_loaded + count,
                 rows_hash=f"{how} {hashes[load_id]}",
-                first_charge_day=min(days, default=None),
-                last_charge_day=max(days, default=None),
+                first_charge_day=min(known_days, default=None),
+                last_charge_day=max(known_days, default=None),
                 **{name: getattr(load, name) | {currency: total} for name, total in known.items()},
             )
         return loads

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from billstream.common.lake.tables import CHARGES, Table
 from billstream.consumer.profiles.contradiction import Contradiction
 from billstream.consumer.profiles.names import Header, header_of, normalised
 from billstream.consumer.profiles.origin import Origin, origin_of
@@ -260,6 +261,7 @@ class Profile(_Strict):
     only_rescued: tuple[str, ...] = Field(
         (), description="Columns of `charges` that the vendor tells in a form that is kept in `rescued` alone."
     )
+    table: Table = Field(CHARGES, description="The table that the rows belong in; [columns] names columns of it.")
     depth: int = Field(0, description="How many profiles this one extends; set by the registry.")
 
     @model_validator(mode="after")

@@ -11,7 +11,9 @@ from fnmatch import fnmatchcase
 from glob import escape
 
 # Folders that divide an export: `year=2026`, `2026`, `20260901-20260930`, `2026-09-13T05:00:00Z`, an id of a run.
-_DIVISION = re.compile(r"[\w. -]+=.*|[0-9][0-9TZ_.: -]*|[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DIVISION = re.compile(
+    r"[\w. -]+=.*|[0-9][0-9TZ_.: -]*|[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+)
 _LONGEST = 200
 
 

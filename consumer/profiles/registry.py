@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from billstream.common.errors import Misconfigured, Poison
+from billstream.common.lake.tables import CHARGES
 from billstream.consumer.profiles.binding import Binding, bind
 from billstream.consumer.profiles.model import Profile
 from billstream.consumer.profiles.origin import Origin, origin_of
@@ -28,18 +29,24 @@ class ProfileRegistry:
         self._bound: dict[tuple[tuple[str, ...], frozenset[str]], Binding] = {}
 
     @classmethod
-    def load(cls, folder: Path | None, *, columns: Mapping[str, str]) -> "ProfileRegistry":
+    def load(
+        cls, folder: Path | None, *, columns: Mapping[str, str], others: Mapping[str, Mapping[str, str]] | None = None
+    ) -> "ProfileRegistry":
         """Read the built-in profiles and those of `folder`.
 
         Args:
             folder: the user's own profiles, or None.
             columns: the columns of `charges` with their DuckDB types.
+            others: those of the other tables; profiles for a table that is not among them are taken as they are.
 
         Raises:
             Fatal: a profile is not valid; the text names the file, the line and the reason.
         """
         # These two are written by the load itself; no profile may fill them.
-        known = {column: kind for column, kind in columns.items() if column not in {"load_id", "rescued"}}
+        known = {
+            table: {column: kind for column, kind in types.items() if column not in {"load_id", "rescued"}}
+            for table, types in {**(others or {}), CHARGES: columns}.items()
+        }
         if folder is not None and not folder.is_dir():
             raise Misconfigured(
                 f"BILLSTREAM_PROFILES_DIR is {folder}, which is not a folder. "

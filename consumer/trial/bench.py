@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billstream.common.lake import Lake
+from billstream.common.lake.tables import CHARGES
 from billstream.common.settings import Settings
 from billstream.consumer.decode import PlainText, plain_text
 from billstream.consumer.profiles import ProfileRegistry
@@ -49,7 +50,9 @@ def workbench(settings: Settings) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="billstream-profile-") as folder:
         home = Path(folder)
         with Lake.open(_apart(settings, home), create=True) as lake:
-            profiles = ProfileRegistry.load(settings.profiles_dir, columns=lake.columns("charges"))
+            profiles = ProfileRegistry.load(
+                settings.profiles_dir, columns=lake.columns(CHARGES), others=lake.columns_of_loads()
+            )
             yield Bench(lake, profiles, home)
 
 

@@ -1,8 +1,10 @@
--- The rows of charges, counted and summed. Grain: load, currency, data file.
+-- The rows of the tables that loads write into, counted, and of charges summed. Grain: table, load, currency, data file.
+-- See also others.sql.
 -- {hash_of_row} is NULL for a load whose hash cannot be made here.
 -- Parameter: $1 the snapshot.
 CREATE OR REPLACE TEMP TABLE verify_charges AS
 SELECT
+    'charges' AS table_name,
     c.load_id,
     coalesce(c.billing_currency, 'XXX') AS currency,
     c.filename AS data_file,
