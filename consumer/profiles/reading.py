@@ -57,14 +57,18 @@ class _Script:
 
 
 def read_profiles(
-    folder: Traversable, tables: Mapping[str, Mapping[str, str]], known: Mapping[str, ReadProfile]
+    folder: Traversable,
+    columns: Mapping[str, str],
+    known: Mapping[str, ReadProfile],
+    others: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, ReadProfile]:
     """Return the profiles of a folder's TOML files, by name.
 
     Args:
         folder: where the files are; others than *.toml are left out.
-        tables: by table, the columns that a profile may fill, with their DuckDB types.
+        columns: the columns of `charges` that a profile may fill, with their DuckDB types.
         known: profiles from elsewhere that these may extend.
+        others: the columns of other tables; profiles for a table that is not among them are not checked against it.
 
     Raises:
         Fatal: a file is not valid; the text names it, the line and the reason.
@@ -79,7 +83,7 @@ def read_profiles(
         if not ready:
             raise waiting[0].wrong("it extends itself, by way of others", "extends")
         for script in ready:
-            read = _read(script, {**known, **found}, tables)
+            read = _read(script, {**known, **found}, {**(others or {}), CHARGES: columns})
             if read.profile.name in found:
                 raise script.wrong(f"another file of this folder is named {read.profile.name!r} too", "name")
             found[read.profile.name] = read

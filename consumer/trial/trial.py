@@ -12,7 +12,7 @@ from billstream.common.lake.catalog import literal
 from billstream.common.lake.tables import CHARGES
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
 from billstream.consumer.decode.compression import HEAD_BYTES, packing
-from billstream.consumer.decode.staging import NO_CURRENCY
+from billstream.consumer.decode.facts import NO_CURRENCY
 from billstream.consumer.trial.bench import Bench
 from billstream.consumer.trial.examples import Feeding, feedings, rescued
 from billstream.consumer.trial.fitting import Fit, fits_of
