@@ -68,15 +68,12 @@ class Rescue:
     @cached_property
     def _maps(self) -> dict[str, tuple[int, ...]]:
         """The columns of maps, each with the cells that it is read from; the first that has a value counts."""
-        found = {}
+        found = dict[str, tuple[int, ...]]()
         for column, value in self.binding.values.items():
             if self.types[column] != MAP_TYPE:
                 continue
-            if isinstance(value, Tags):
-                cells = () if value.cell is None else (value.cell,)
-            else:
-                cells = tuple(cell.position for cell in cells_of(value))
-            if cells:
+            own = value.cell if isinstance(value, Tags) else None
+            if cells := (own,) if own is not None else tuple(cell.position for cell in cells_of(value)):
                 found[column] = cells
         return found
 
