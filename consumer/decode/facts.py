@@ -15,7 +15,7 @@ NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 
 
 def facts_of(
-    path: str, columns: Sequence[str], types: Mapping[str, str], engine: duckdb.DuckDBPyConnection
+    path: str, columns: Sequence[str], types: Mapping[str, str], engine: duckdb.DuckDBPyConnection, unread: str
 ) -> dict[str, StagedLoad]:
     """Return counts, totals, days and hash of each load; of marked rows, counts alone.
 
@@ -24,10 +24,12 @@ def facts_of(
         columns: its columns, in the order of its table.
         types: the columns of its table with their DuckDB types.
         engine: reads the file.
+        unread: the SQL of the number of cells of a row that cannot be read as tags.
     """
     how = made_by(columns, list(types), table_of(path))
     hashes, loads = dict[str, int](), dict[str, StagedLoad]()
-    for load_id, currency, count, hashed, first, last, *costs in engine.execute(_sql(path, columns, types)).fetchall():
+    facts = engine.execute(_sql(path, columns, types, unread)).fetchall()
+    for load_id, currency, count, hashed, lost, first, last, *costs in facts:
         load = loads.get(load_id, StagedLoad(table=table_of(path)))
         days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
         hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
@@ -35,6 +37,7 @@ def facts_of(
         loads[load_id] = replace(
             load,
             rows_loaded=load.rows_loaded + count,
+            tags_unread=load.tags_unread + lost,
             rows_hash=f"{how} {hashes[load_id]}",
             first_charge_day=min(days, default=None),
             last_charge_day=max(days, default=None),
@@ -43,9 +46,9 @@ def facts_of(
     return loads
 
 
-def _sql(path: str, columns: Sequence[str], types: Mapping[str, str]) -> str:
+def _sql(path: str, columns: Sequence[str], types: Mapping[str, str], unread: str) -> str:
     rows, none = f"read_parquet({literal(path)}, hive_partitioning = false)", ", NULL" * len(COSTS)
-    hashed = f"sum({hash_of_row(columns, types)})"
+    hashed = f"sum({hash_of_row(columns, types)}), sum({unread})"
     if table_of(path) == CHARGES:
         sums = ", ".join(f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS)
         by, currency = "load_id, billing_currency", f"coalesce(billing_currency, {literal(NO_CURRENCY)})"
@@ -57,6 +60,6 @@ def _sql(path: str, columns: Sequence[str], types: Mapping[str, str]) -> str:
     return (
         f"SELECT load_id, {currency}, count(*), {facts} FROM {rows} "
         f"WHERE load_id >= {literal(AFTER_BAD_MARK)} GROUP BY {by} "
-        f"UNION ALL SELECT load_id, NULL, count(*), NULL, NULL, NULL{none} FROM {rows} "
+        f"UNION ALL SELECT load_id, NULL, count(*), NULL, 0, NULL, NULL{none} FROM {rows} "
         f"WHERE load_id < {literal(AFTER_BAD_MARK)} GROUP BY load_id ORDER BY ALL"
     )

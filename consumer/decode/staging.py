@@ -18,7 +18,7 @@ import structlog
 from billstream.common.errors import Poison
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
-from billstream.common.lake.tables import TABLES, table_of
+from billstream.common.lake.tables import CHARGES, TABLES, table_of
 from billstream.consumer.decode.contradictions import contradicted
 from billstream.consumer.decode.explained import (
     TooLarge,
@@ -42,6 +42,7 @@ from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
+from billstream.consumer.decode.unread import UnreadTags, tags_unread
 
 _NONE: LeftOut = MappingProxyType({})
 
@@ -54,6 +55,7 @@ class Staging:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._types = lake.columns_of_loads()
+        self._unread = UnreadTags(self._types[CHARGES])
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Decode `files` into Parquet files whose names begin with `name`.
@@ -75,6 +77,7 @@ class Staging:
                 staged.take(self._stage_or_halve(of_table, name))
         if readable:
             self._refuse_contradicted(readable, staged, name)
+            self._unread.warn(readable, staged)
         return staged
 
     def keep_only(self, staged: Staged, load_ids: Iterable[str], name: str) -> None:
@@ -187,8 +190,7 @@ class Staging:
             for scan in scans:
                 no_charges |= scan.records_left_out(engine)
                 scan.prepare(engine)
-        columns = {column for scan in scans for column in scan.columns}
-        written = self._write_facts(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path, columns)
+        written = self._write_facts(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path, scans)
         staged = Staged([path], {file.load_id: StagedLoad() for file in files} | written)
         with self._kept(staged), explained(self._lake):
             for scan in scans:
@@ -213,7 +215,7 @@ class Staging:
             scan = replace(scan, forms=scan.time_forms(engine))
             scan.prepare(engine)  # the questions above have read the file, and left rejects
         path = self._lake.staging_path(name, file.table)
-        load = self._write_facts(scan.good_rows(), path, scan.columns).get(file.load_id, StagedLoad())
+        load = self._write_facts(scan.good_rows(), path, [scan]).get(file.load_id, StagedLoad())
         staged = Staged([path], {file.load_id: load})
         with self._kept(staged), explained(self._lake):
             structural = structural_rejects(scan, engine, MAX_LISTED).get(file.load_id, Rejects())
@@ -246,18 +248,18 @@ class Staging:
             self._lake.discard(path)
             raise
 
-    def _write_facts(self, select: str, path: str, columns: Iterable[str]) -> dict[str, StagedLoad]:
-        """Write rows with these columns to a staged file, which exists as a whole or not at all.
+    def _write_facts(self, select: str, path: str, scans: Sequence[Scan]) -> dict[str, StagedLoad]:
+        """Write rows of these scans to a staged file, which exists as a whole or not at all.
 
         Returns:
             Counts, totals and days of each load in it; of marked rows, counts alone.
         """
-        fed = set(columns)
         self._write(select, path)
         try:
             with explained(self._lake):
                 types = self._types[table_of(path)]
-                return facts_of(path, [name for name in types if name in fed], types, self._lake.engine)
+                fed = [name for name in types if any(name in scan.columns for scan in scans)]
+                return facts_of(path, fed, types, self._lake.engine, tags_unread(scans))
         except BaseException:
             self._lake.discard(path)
             raise
