@@ -103,7 +103,11 @@ class Scan:
     def good_rows(self) -> str:
         """Return the records that fit."""
         columns = ", ".join(self._projection.columns)
-        return f"SELECT load_id, {columns} FROM {self.records()} WHERE NOT ({self._projection.bad()})"
+        return f"SELECT load_id, {columns} FROM {self.fitting()}"
+
+    def fitting(self) -> str:
+        """Return the records that fit, with their cells; more conditions may follow."""
+        return f"{self.records()} WHERE NOT ({self._projection.bad()})"
 
     def records(self) -> str:
         """Return the records: their cells as text, their typed columns, and the load id of the file each comes from."""
