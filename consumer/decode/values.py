@@ -180,7 +180,7 @@ def is_due(value: Sum | Switch | None) -> str:
         return f"(CASE folded(c{value.by}) {cases} ELSE {is_due(value.otherwise)} END)"
     if value is None or not value.cells:
         return "false"
-    return "(" + " OR ".join(f"{operand(cell)} IS NOT NULL" for cell in value.cells) + ")"
+    return "(" + " OR ".join(f"{operand(cell)} IS NOT NULL{_or_zero(cell)}" for cell in value.cells) + ")"
 
 
 def coalesce(parts: Sequence[str]) -> str:
@@ -193,7 +193,16 @@ def _counted(cell: Cell) -> str:
     signed = f"(-{operand(cell)})" if cell.negative else operand(cell)
     if cell.unless is None:
         return signed
-    return f"(CASE WHEN c{cell.unless} IS NOT NULL AND {signed} IS NOT NULL THEN 0 ELSE {signed} END)"
+    return f"(CASE WHEN {_ruled_out(cell)} THEN 0 ELSE {signed} END)"
+
+
+def _ruled_out(cell: Cell) -> str:
+    """Return the condition under which a number counts as zero, whatever is written there."""
+    return f"(c{cell.unless} IS NOT NULL AND c{cell.position} IS NOT NULL)"
+
+
+def _or_zero(cell: Cell) -> str:
+    return "" if cell.unless is None else f" OR {_ruled_out(cell)}"
 
 
 def _added(value: Sum | None) -> str:
