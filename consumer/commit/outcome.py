@@ -156,6 +156,7 @@ class Outcome:
             "rows": entry.rows_loaded,
             "rejected": entry.rows_rejected,
             "records_left_out": entry.records_left_out,
+            "tags_unread": entry.tags_unread,
             "bytes": entry.size_bytes,
             "profile": entry.profile,
             "load_id": entry.load_id,

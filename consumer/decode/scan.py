@@ -145,21 +145,23 @@ class Scan:
     def _parquet(self, paths: str, nulls: Sequence[str], layout: Layout) -> str:
         """Return the cells as the texts that a CSV file would have; the columns are named by position."""
         cells = self._projection.cells
+        columns = [f"f{index}" for index in range(len(layout.types))]
         # A hostile file may have a column named as the one that DuckDB adds for the path.
         path = "__path"
         while path in {name.casefold() for name in layout.names}:
             path += "_"
         none = ", ".join(literal(null) for null in nulls)
         texts = ", ".join(
-            f"to_json({cell})::VARCHAR AS {cell}"
-            if nested
-            else f"CASE WHEN {cell}::VARCHAR NOT IN ({none}) THEN {cell}::VARCHAR END AS {cell}"
-            for cell, nested in zip(cells, layout.nested, strict=True)
+            f"to_json({value})::VARCHAR AS {cell}"
+            if column.nested
+            else f"CASE WHEN {value}::VARCHAR NOT IN ({none}) THEN {value}::VARCHAR END AS {cell}"
+            for cell, column in zip(cells, layout.columns, strict=True)
+            for value in [column.cell(columns)]
         )
         return (
             f"(SELECT {texts}, __path FROM read_parquet({paths}, filename = {literal(path)}, "
             f"hive_partitioning = false, binary_as_string = {str(layout.binary_as_text).lower()}) "
-            f"AS file({', '.join(cells)}, __path))"
+            f"AS file({', '.join(columns)}, __path))"
         )
 
     # -- questions ---------------------------------------------------------------------------------------

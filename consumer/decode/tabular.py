@@ -82,7 +82,8 @@ def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: 
 def _opened(load_id: str, text: PlainText, profiles: ProfileRegistry, key: Origin) -> Tabular:
     bind = partial(_bound, profiles, key)
     if text.parquet is not None:
-        return Tabular(load_id, text, "", profiles.bind(text.parquet.names, key))
+        binding = replace(profiles.bind(text.parquet.names, key), wholes=text.parquet.wholes)
+        return Tabular(load_id, text, "", binding)
     try:
         header = read_header(text.path)
         if header is None:

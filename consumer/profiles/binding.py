@@ -94,6 +94,9 @@ class Binding:
 
     A record is a charge if all tests of `only` hold and none of `leave_out`. Of each column in `unpivoted`, which are
     (position, name), each cell is a record of its own: the name and the cell have the positions behind the header's.
+
+    `wholes` has, for each column that is a field of a structure, the position of that structure's own column; it is
+    empty where no column is.
     """
 
     profile: Profile
@@ -104,6 +107,7 @@ class Binding:
     only: tuple[Test, ...] = ()
     leave_out: tuple[Test, ...] = ()
     unpivoted: tuple[tuple[int, str], ...] = ()
+    wholes: tuple[int | None, ...] = ()
 
     def default(self, column: str) -> str | None:
         """Return the value of a record whose cell for `column` is empty; None when there is no such value."""
@@ -167,6 +171,11 @@ class Binding:
                 # A tag that has a column of its own hides the one of the same name in the cell.
                 held |= {value.cell} if value.cell is not None and not value.columns else set()
         held -= {cell.position for value in self.values.values() for cell in cells_of(value) if cell.amounts}
+        # What a structure contains is kept once: with the whole, or field by field.
+        for index, whole in enumerate(self.wholes):
+            if whole in held:
+                held.add(index)
+        held |= {whole for whole in self.wholes if whole is not None}
         held |= {position for position, _ in self.unpivoted}
         return tuple(index for index in range(len(self.names)) if index not in held)
 
