@@ -1,4 +1,4 @@
-"""Files whose rows say that they are of another kind than their profile is for. Found among the rows that are staged."""
+"""Files whose staged rows say that they are of another kind than their profile is for."""
 
 from collections.abc import Sequence
 
