@@ -93,7 +93,9 @@ class Run(Delivery):
         entries = self._context.entries
         removed = state is State.REMOVED and entries.on_removed is not RemovalPolicy.KEEP
         told = reason.removeprefix(f"The part {event.key} cannot be loaded: ") if reason else None
-        entry = entries.entry(event, held, state, keeps_rows=not removed, reason=told, delivery_id=delivery_id)
+        # Of the entries with rows, those that name a delivery are its parts, and this run is one already.
+        named = None if state is State.UNCHANGED else delivery_id
+        entry = entries.entry(event, held, state, keeps_rows=not removed, reason=told, delivery_id=named)
         return entry, held
 
     def _days(self, delivery_id: str) -> Days:
