@@ -185,7 +185,7 @@ class Match(_Strict):
         return self.fits_origin(origin_of(key))
 
     def fits_origin(self, origin: Origin) -> bool:
-        """Return whether the export is one of those: by its manifest if that tells the dataset, else by its own name."""
+        """Return whether the export is one of these: by its manifest if that tells the dataset, else by its name."""
         if self.datasets and origin.dataset is not None:
             return origin.is_of(self.datasets)
         return origin.is_like(self.keys) if self.keys else not self.datasets or origin.is_of(self.datasets)
