@@ -31,7 +31,7 @@ class _Cut(_Strict):
         None, min_length=1, description="The cell is a map, such as a JSON object; its entry of this name is taken."
     )
     part: Literal["start", "end"] | None = Field(
-        None, description="The start or the end of the interval, month or day that the cell names; for times."
+        None, description="The start or the end of the interval or month that the cell names; for times."
     )
     pattern: str | None = Field(
         None, max_length=500, description="A regular expression with one group: its text is taken, if it is found."
@@ -61,6 +61,9 @@ class Operand(_Cut):
     )
     amounts: str | None = Field(
         None, min_length=1, description="The cell is a JSON array of objects; their numbers of this name are added."
+    )
+    where: tuple[str, ...] = Field(
+        (), description="Header names of a cell; this one is taken only in rows where that has a value."
     )
     negative: bool = Field(False, description="The number counts with the opposite sign.")
     unless: tuple[str, ...] = Field(
@@ -99,6 +102,9 @@ class Source(_Cut):
     of_name: tuple[str, ...] = Field(
         (),
         description="Header names of a cost; the currency in its name is the value of a row whose cell is empty.",
+    )
+    sole: tuple[str, ...] = Field(
+        (), description="Header names that may each be meant: a file whose header has two of them is refused."
     )
     default: str | None = Field(None, description="The value of a row whose cell is empty.")
     mapping: dict[str, str] | None = Field(
