@@ -128,6 +128,7 @@ class Unit:
         )
         for path in copied:
             lake.discard(path)
+        exports.tell(lake, plan)
         return snapshot_id
 
     def _write(self, con: duckdb.DuckDBPyConnection, plan: Plan) -> list[str]:
@@ -150,13 +151,10 @@ class Unit:
 
     def _delete(self, con: duckdb.DuckDBPyConnection, *, set_aside: bool) -> None:
         """Delete the rows of the replaced loads, but for those in files that cannot be read."""
-        # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
-        lost = [found.file for found in self.unreadable]
-        doomed = [literal(load) for load in self.replaced if not any(file.may_hold(load) for file in lost)]
-        if not doomed:
-            return
-        if set_aside:
+        if set_aside and (doomed := self._doomed("set_aside_charges")):
             con.execute(f"DELETE FROM set_aside_charges WHERE load_id IN ({', '.join(doomed)})")
+        if not (doomed := self._doomed("charges")):
+            return
         if self.searched:
             # An expression defeats the statistics, those of the catalog and those in the file.
             con.execute(
@@ -165,6 +163,12 @@ class Unit:
             )
         else:
             con.execute(f"DELETE FROM charges WHERE load_id IN ({', '.join(doomed)})")
+
+    def _doomed(self, table: str) -> list[str]:
+        """Return the loads whose rows are to be deleted from a table, as literals of SQL."""
+        # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
+        lost = [found.file for found in self.unreadable if found.file.table == table]
+        return [literal(load) for load in self.replaced if not any(file.may_hold(load) for file in lost)]
 
     def _insert_rejected(self, con: duckdb.DuckDBPyConnection) -> None:
         rows = [

@@ -1,8 +1,9 @@
 """The choice between exports that have the same charges: which days of which lines do not count. Values only.
 
-Lines are compared where they are certainly of one account: see `places`. In a place, the first preference that names one of its
-exports puts them in order. A day of a line is set aside where an export before it in the order has the same cost in the same
-place: on that day, or, if it is delivered with a manifest, in that billing month. So nothing is set aside that only one has.
+Lines are compared where they are certainly of one account: see `places`. In a place, the first preference that names
+one of its exports puts them in order. A day of a line is set aside where an export before it in the order has the same
+cost in the same place: on that day, or, if it is delivered with a manifest, in that billing month. So nothing is set
+aside that only one export has.
 """
 
 from collections import defaultdict

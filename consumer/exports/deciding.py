@@ -73,7 +73,7 @@ def follow_rules(lake: Lake, rules: Sequence[Preference], *, author: str) -> Dec
 
 
 def settle(lake: Lake, *, author: str) -> Decided:
-    """Move whatever the preferences say and a commit did not: nothing, unless a process died. Raises what `prefer` raises."""
+    """Move what the preferences want and no commit did: nothing, unless a process died. Raises what `prefer` raises."""
     return _decide(lake, lambda held: held, author, "settles exports by the preferences that hold")
 
 

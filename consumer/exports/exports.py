@@ -1,4 +1,4 @@
-"""What a process knows of the exports of its lake, and the part of a commit that keeps coverage and preferences true."""
+"""What a process knows of the exports of its lake, and the part of a commit that keeps their coverage true."""
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
@@ -13,6 +13,7 @@ from billstream.common.lake.guard import scope_id
 from billstream.consumer.exports.coverage import Cell, Line, insert_lines, lines_of, read_lines, staged_rows
 from billstream.consumer.exports.moves import Moves, active_lines, apply_moves, moves
 from billstream.consumer.exports.naming import Source
+from billstream.consumer.exports.overlaps import Comparison
 from billstream.consumer.exports.preferences import SCOPE_ID, Preference, read_preferences
 
 SETTLED = "settled"
@@ -63,6 +64,7 @@ class Exports:
     """The preferences that hold, as the catalog has them; whoever commits with others is refused and asks again."""
 
     def __init__(self) -> None:
+        self._comparison = Comparison()
         self._names: dict[str, str] | None = None
         self._version: str | None = None
         self._preferences: list[Preference] | None = None
@@ -106,6 +108,10 @@ class Exports:
             {SCOPE_ID: self._version}, cell_claims(lake, cells), lines, adopted, cells, preferences, self.names(lake)
         )
 
+    def tell(self, lake: Lake, plan: Plan) -> None:
+        """Warn, after the commit, of each overlap that it has made; see `Comparison`."""
+        self._comparison.tell(lake, plan.lines)
+
     def names(self, lake: Lake) -> dict[str, str]:
         """Return the one name of a provider for each spelling, in lower case."""
         if self._names is None:
@@ -131,7 +137,7 @@ class Exports:
         return [line for line in self._staged[1] if line.load_id in loads]
 
     def _adopted(self, lake: Lake, kept: Sequence[Source]) -> list[Line]:
-        """Return the lines of loads that were in another export, or in none, as lines of the export that has them now."""
+        """Return the lines of loads that were in another export, as lines of the one that has them now."""
         if not kept:
             return []
         now = {source.load_id: source for source in kept}

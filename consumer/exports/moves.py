@@ -1,7 +1,7 @@
 """Rows that go aside and come back, inside the transaction whose commit makes it true.
 
-A row is in `charges` or in `set_aside_charges`, never in both: it leaves one table in the statement after it enters the other, and
-the numbers of both must be the same.
+A row is in `charges` or in `set_aside_charges`, never in both: it leaves one table in the statement after it enters the
+other, and the numbers of both must be the same.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -76,7 +76,7 @@ def moves(lines: Iterable[Line], preferences: Sequence[Preference]) -> Moves:
 
 
 def apply_moves(con: duckdb.DuckDBPyConnection, chosen: Moves, names: Mapping[str, str]) -> tuple[int, int]:
-    """Move the rows, and write the coverage of their loads anew. Return the numbers of rows that went aside, and came back.
+    """Move the rows, and write the coverage of their loads anew. Return how many went aside, and how many came back.
 
     Raises:
         Fatal: a table gave other rows than the other took; the transaction must be rolled back.

@@ -36,7 +36,7 @@ def cur(*costs: tuple[str, int], payer: str = "111", account: str = "222") -> st
     )
 
 
-def focus(  # noqa: PLR0913 - columns
+def focus(
     *costs: tuple[str, int],
     provider: str = "AWS",
     payer: str = "111",
@@ -47,7 +47,8 @@ def focus(  # noqa: PLR0913 - columns
     """A FOCUS file of March; the effective cost is the billed one if it is not given."""
     return FOCUS + "".join(
         f"{cost},{payer},{currency},2026-04-01T00:00:00Z,2026-03-01T00:00:00Z,Usage,2026-03-{day + 1:02}T00:00:00Z,"
-        f"2026-03-{day:02}T00:00:00Z,{cost},{effective or cost},{provider},{cost},{provider},{provider},Compute,VM,{account}\n"
+        f"2026-03-{day:02}T00:00:00Z,{cost},{effective or cost},{provider},{cost},{provider},{provider},"
+        f"Compute,VM,{account}\n"
         for cost, day in costs
     )
 

@@ -17,7 +17,7 @@ from billstream.common.settings import Settings
 from billstream.consumer.exports.deciding import prefer, undo
 from billstream.consumer.exports.preferences import OPERATOR, Preference
 from tests.integration.intake_support import House
-from tests.integration.overlap_support import LEGACY, Bills, azure, cur, focus
+from tests.integration.overlap_support import LEGACY, Bills, azure, focus
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
