@@ -11,7 +11,7 @@ from billstream.aggregator.values import Exact, Value
 SCHEMA_VERSION: Final = 3
 
 Dimension = Literal["service", "user", "region", "service_tier", "resource_type"]
-PeriodName = Literal["all_time", "month_to_date", "same_days_last_month", "last_30_days", "previous_30_days"]
+PeriodName = Literal["all_time", "month_to_date", "last_30_days"]
 ComparisonName = Literal["month", "thirty_days"]
 CostName = Literal["billed_cost", "effective_cost", "list_cost", "contracted_cost"]
 DayState = Literal["complete", "lagging", "filling"]
@@ -25,10 +25,10 @@ class Period(Value):
 
 
 class Source(Value):
-    """The charges of one provider in one currency: the days that they cover, and whether comparisons use them.
+    """The charges of one provider in one currency, and the days that they cover.
 
-    A day is complete when the source has a later one, or when every load that covers it was made 36 hours or more after
-    its end; see docs/insights.md.
+    A day is complete when the source has a later one up to today, or when every load that covers it was made 36 hours
+    or more after its end.
     """
 
     provider: Annotated[str | None, Field(description="None: the charges that name none.")]
@@ -39,8 +39,6 @@ class Source(Value):
     last_complete_day: date | None
     filling_day: Annotated[date | None, Field(description="The newest day, while it is not complete.")]
     missing_days: Annotated[int, Field(description="Of the last 92 days, between its first and last; of daily sources.")]
-    compared: bool
-    left_out: Annotated[str | None, Field(description="Why comparisons leave the source out.")]
     charge_rows: int
 
 
@@ -153,6 +151,13 @@ class DayAmount(Value):
     state: DayState = "complete"
 
 
+class LeftOut(Value):
+    """A source that a comparison leaves out, on both sides, and why."""
+
+    provider: str | None
+    reason: str
+
+
 class Comparison(Value):
     """An amount compared with an earlier one, over days and sources that both have."""
 
@@ -161,6 +166,7 @@ class Comparison(Value):
     before_days: Period
     before: Exact
     change: Annotated[Exact | None, Field(description="Of the absolute value before; None when that is zero.")]
+    left_out: tuple[LeftOut, ...]
 
 
 class Ranked(Value):
