@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from billstream.aggregator.insights.comparing import comparisons_of, window_lists
+from billstream.aggregator.insights.costs import PeriodName
 from billstream.aggregator.insights.models import Model, Reading, period_lists
 from billstream.aggregator.insights.periods import Periods, Windows, in_order
 from billstream.aggregator.insights.section import Section
-from billstream.aggregator.insights.values import Consumption, PeriodName
+from billstream.aggregator.insights.values import Consumption
 
 Amounts = dict[PeriodName, Decimal]
 
@@ -60,6 +61,4 @@ def read_consumption(reading: Reading) -> tuple[Consumption, ...]:
     )
 
 
-CONSUMPTION = Section(
-    __name__, "consumption", tuple[Consumption, ...], read_consumption, (QUANTITIES, UNITS_COMPARED)
-)
+CONSUMPTION = Section(__name__, "consumption", tuple[Consumption, ...], read_consumption, (QUANTITIES, UNITS_COMPARED))

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from billstream.aggregator.insights.costs import CostName, Costs, Covered, PeriodName
 from billstream.aggregator.insights.models import Model, Reading
 from billstream.aggregator.insights.periods import in_order
 from billstream.aggregator.insights.ratios import share
 from billstream.aggregator.insights.savings import NOT_TOLD, SAVINGS, read_savings
 from billstream.aggregator.insights.section import Section
-from billstream.aggregator.insights.values import CostName, Costs, Covered, Currency, PeriodName
+from billstream.aggregator.insights.values import Currency
 
 COST_NAMES: tuple[CostName, ...] = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 COSTS = Model(__name__, "costs", "currency, period", needs=("cells", "currency_periods"))

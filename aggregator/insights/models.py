@@ -164,9 +164,7 @@ EVERY_DAY = Model(__name__, "every_day", "charge_day, billing_currency", given=l
 DAYS = Model(
     __name__, "days", "charge_day, billing_currency", needs=("every_day",), given=lambda reading: [reading.today]
 )
-EXTENT = Model(
-    __name__, "extent", "one row", needs=("every_day", "days"), given=lambda reading: [reading.today]
-)
+EXTENT = Model(__name__, "extent", "one row", needs=("every_day", "days"), given=lambda reading: [reading.today])
 CELLS = Model(
     __name__,
     "cells",

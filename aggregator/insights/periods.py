@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar, get_args
 
-from billstream.aggregator.insights.values import ComparisonName, LeftOut, Period, PeriodName, Source
+from billstream.aggregator.insights.costs import PeriodName
+from billstream.aggregator.insights.values import ComparisonName, LeftOut, Period, Source
 from billstream.aggregator.insights.words import day_in_words
 
 WINDOW_DAYS = 30

@@ -54,7 +54,6 @@ def read_insights(
         first_charge_day=reading.extent["first_day"],
         last_charge_day=reading.extent["last_day"],
         future=tuple(FutureCharges(**row) for row in reading.rows(FUTURE)),
-        sources=reading.sources,
         **values,
     )
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from typing import Any
 
+from billstream.aggregator.insights.costs import NotTold, PeriodName, Savings, SavingsAmounts
 from billstream.aggregator.insights.models import Model, Reading
 from billstream.aggregator.insights.periods import in_order
 from billstream.aggregator.insights.ratios import share
-from billstream.aggregator.insights.values import NotTold, PeriodName, Savings, SavingsAmounts
 
 NO_CATEGORY = "charge_category"
 LETTERS = {"E": "effective_cost", "L": "list_cost", "C": "contracted_cost"}

@@ -38,7 +38,11 @@ def state_of(day: date, sources: Iterable[Source], window: Window | None) -> Day
     if any(source.filling_day == day for source in sources):
         return "filling"
     compared = window.sources if window else ()
-    return "lagging" if any(source.last_complete_day and source.last_complete_day < day for source in compared) else "complete"
+    return (
+        "lagging"
+        if any(source.last_complete_day and source.last_complete_day < day for source in compared)
+        else "complete"
+    )
 
 
 def days_covered(sources: Sequence[Source], window: Window | None) -> str:
@@ -56,18 +60,23 @@ def days_covered(sources: Sequence[Source], window: Window | None) -> str:
     ]
     left_out = {entry.provider for entry in window.left_out} if window else set()
     behind += [
-        f"{provider_in_words(source.provider)} tells whole months" for source in sources if source.provider in left_out if source.monthly
+        f"{provider_in_words(source.provider)} tells whole months"
+        for source in sources
+        if source.provider in left_out
+        if source.monthly
     ]
     if behind:
         parts.append(listed(behind))
-    filling = sorted({source.filling_day for source in sources if source.filling_day and (not end or source.filling_day > end)})
+    filling = sorted(
+        {source.filling_day for source in sources if source.filling_day and (not end or source.filling_day > end)}
+    )
     if filling:
         parts.append(f"{day_in_words(filling[-1], newest)} is filling")
     return "; ".join(parts)
 
 
 def _missing_days(row: Mapping[str, Any], today: date) -> int:
-    """The days without charges among the last 92, between the first and the newest one, of a source that has most days."""
+    """The days without charges among the last 92, between the first and the newest, of a source that has most days."""
     first = max(row["first_day"], today - timedelta(days=TREND_DAYS - 1))
     span = (row["newest_day"] - first).days + 1
     missing = span - row["recent_days"]

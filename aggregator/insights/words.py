@@ -25,3 +25,13 @@ def listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
     """Return the first names, and how many more there are: a, b, c and 2 more."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: 1 file, 1,200 files."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def are(number: int) -> str:
+    """Return the verb for so many things."""
+    return "is" if number == 1 else "are"

@@ -8,8 +8,8 @@ WITH usage AS (
         commitment IS NOT DISTINCT FROM 'Unused' AS unused,
         commitment IS NOT DISTINCT FROM 'Used' AS used,
         contains(costs_told, 'E') AS told,
-        contains(costs_told, 'E') AND contains(costs_told, 'L') AS both,
-        contains(costs_told, 'E') AND contains(costs_told, 'L') AND contains(costs_told, 'C') AS three
+        contains(costs_told, 'E') AND contains(costs_told, 'L') AS paired,
+        contains(costs_told, 'E') AND contains(costs_told, 'L') AND contains(costs_told, 'C') AS divided
     FROM insight_cells
     WHERE charge_category = 'Usage' AND NOT correction
 )
@@ -17,13 +17,13 @@ SELECT
     u.currency,
     period,
     sum(charge_rows)::BIGINT AS usage_rows,
-    coalesce(sum(charge_rows) FILTER (if(unused, told, both)), 0)::BIGINT AS charge_rows,
-    sum(list_cost) FILTER (both AND NOT unused) + 0::DECIMAL(38, 18) AS list_cost,
-    sum(effective_cost) FILTER (both AND NOT unused) + 0::DECIMAL(38, 18) AS effective_cost,
+    coalesce(sum(charge_rows) FILTER (if(unused, told, paired)), 0)::BIGINT AS charge_rows,
+    sum(list_cost) FILTER (paired AND NOT unused) + 0::DECIMAL(38, 18) AS list_cost,
+    sum(effective_cost) FILTER (paired AND NOT unused) + 0::DECIMAL(38, 18) AS effective_cost,
     sum(effective_cost) FILTER (told AND unused) + 0::DECIMAL(38, 18) AS unused,
-    sum(list_cost - contracted_cost) FILTER (three AND NOT unused) + 0::DECIMAL(38, 18) AS negotiated,
-    sum(contracted_cost - effective_cost) FILTER (three AND used) + 0::DECIMAL(38, 18) AS commitment,
-    sum(if(three, contracted_cost, list_cost) - effective_cost) FILTER (both AND NOT unused AND NOT (three AND used))
+    sum(list_cost - contracted_cost) FILTER (divided AND NOT unused) + 0::DECIMAL(38, 18) AS negotiated,
+    sum(contracted_cost - effective_cost) FILTER (divided AND used) + 0::DECIMAL(38, 18) AS commitment,
+    sum(if(divided, contracted_cost, list_cost) - effective_cost) FILTER (paired AND NOT unused AND NOT (divided AND used))
         + 0::DECIMAL(38, 18) AS other
 FROM usage AS u
 JOIN insight_currency_periods AS p
