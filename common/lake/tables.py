@@ -8,6 +8,12 @@ Table = Literal["charges", "billing_periods", "invoice_details"]
 CHARGES: Table = "charges"
 TABLES: tuple[Table, ...] = get_args(Table)
 
+SET_ASIDE = "set_aside_charges"
+"""The table of charges that do not count, as a preferred export has the same. Loads write into `charges` alone."""
+
+WITH_ROWS = (*TABLES, SET_ASIDE)
+"""Every table with rows of loads."""
+
 NEVER_NULL: dict[Table, str] = {
     "charges": "charge_period_start",
     "billing_periods": "billing_period_start",

@@ -135,7 +135,7 @@ class Outcome:
         write(f"object_{label}", **told)
 
     def _log_delivery(self, delivery: LedgerEntry) -> None:
-        parts = [entry for entry in self.entries[1:] if entry is not delivery]
+        parts = [entry for entry in self.entries if entry is not delivery]
         states = Counter(entry.state for entry in parts)
         log.info(
             "delivery_loaded",

@@ -7,7 +7,7 @@ import structlog
 
 from billstream.common.lake import Lake
 from billstream.common.lake.datafiles import DataFile, damaged_files, data_files, loads_in
-from billstream.common.lake.tables import TABLES
+from billstream.common.lake.tables import WITH_ROWS
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ def find_unreadable(lake: Lake, replaced: Sequence[str]) -> tuple[Unreadable, ..
     Raises:
         Retryable: the catalog or the data path does not answer.
     """
-    files = (file for table in TABLES for file in data_files(lake, table))
+    files = [file for table in WITH_ROWS for file in data_files(lake, table)]
     concerned = [file for file in files if any(map(file.may_hold, replaced))]
     found = []
     for damaged in damaged_files(lake, concerned):

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from billstream.common.lake.catalog import literal
 from billstream.consumer.decode.rescued import Rescue, tags_of
+from billstream.consumer.decode.usage import either, usage, where
 from billstream.consumer.decode.values import (
     COST_TYPE,
     MAP_TYPE,
@@ -118,13 +119,15 @@ class Projection:
 
     def rounded(self) -> str:
         """Return how many values of a record have more decimals than are kept. Goes with `exact=False`."""
-        # A value that reads when rounded, and does not read exactly, was rounded.
+        # A value that reads when rounded, and does not read exactly, was rounded, if its record uses it.
+        numbers = [value for column, value in self.binding.values.items() if self.types[column] == COST_TYPE]
+        uses = either(use for value in numbers for use in usage(value).items())
         read = {cell: operand(cell) for cell in self._operands}
         read |= {Cell(p): column for column, p in self.binding.positions.items() if self.types[column] == COST_TYPE}
-        lost = [
-            f"c{cell.position} IS NOT NULL AND {name} IS NOT NULL AND {self._number(cell, exact=True)} IS NULL"
-            for cell, name in read.items()
-        ]
+        lost = []
+        for cell, name in read.items():
+            inexact = f"{name} IS NOT NULL AND {self._number(cell, exact=True)} IS NULL"
+            lost.append(where(uses.get(cell), f"c{cell.position} IS NOT NULL AND {inexact}"))
         products = (value for value in self.binding.values.values() if isinstance(value, Product))
         lost += [f"{number(p, exact=False)} IS NOT NULL AND {number(p, exact=True)} IS NULL" for p in products]
         return " + ".join(sorted(f"CASE WHEN {condition} THEN 1 ELSE 0 END" for condition in lost)) or "0"
@@ -220,15 +223,12 @@ class Projection:
             zone = self.binding.profile.values.time_zone
             forms = " or ".join(_FORMS.get(form, form) for form in self.forms)
             readable = _ISO if self.forms == ("iso",) else f"a time written as {forms}"
-            before = ""  # a cell counts only where those before it are empty
-            for cell in cells:
+            for cell, used in usage(value).items():
                 text, read = text_of(cell), column if len(cells) == 1 else time_of(cell, self.forms, zone)
                 if cell.part == "end":  # a time has no end, and is no fault
                     read = f"coalesce({read}, {time_value(text, self.forms, zone)})"
-                yield Fault(
-                    column, cell.position, f"{before}{text} IS NOT NULL AND {read} IS NULL", f"is not {readable}"
-                )
-                before += f"{text} IS NULL AND "
+                unread = where(used, f"{text} IS NOT NULL AND {read} IS NULL")
+                yield Fault(column, cell.position, unread, f"is not {readable}")
             yield Fault(column, one, f"is_beyond_calendar({column})", "is not a time of the years 1 to 9999")
         if self.types[column] == COST_TYPE:
             yield from _number_faults(column, value, cells)
@@ -244,10 +244,11 @@ class Projection:
 
 def _number_faults(column: str, value: Value, cells: Sequence[Cell]) -> Iterator[Fault]:
     # A term that does not read makes the whole value wrong, even where the sum of the others is a number.
-    for cell in cells:
+    for cell, used in usage(value).items():
         read = column if is_one_cell(value) else operand(cell)
         what = _NUMBER if cell.amounts is None else f"a JSON array of objects with {cell.amounts!r}"
-        yield Fault(column, cell.position, f"c{cell.position} IS NOT NULL AND {read} IS NULL", f"is not {what}")
+        unread = where(used, f"c{cell.position} IS NOT NULL AND {read} IS NULL")
+        yield Fault(column, cell.position, unread, f"is not {what}")
     if isinstance(value, Product):
         there = " AND ".join(f"{operand(cell)} IS NOT NULL" for cell in cells)
         yield Fault(column, None, f"{there} AND {column} IS NULL", "is a product of numbers with too many digits")

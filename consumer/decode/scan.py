@@ -100,7 +100,11 @@ class Scan:
     def good_rows(self) -> str:
         """Return the records that fit."""
         columns = ", ".join(self._projection.columns)
-        return f"SELECT load_id, {columns} FROM {self.records()} WHERE NOT ({self._projection.bad()})"
+        return f"SELECT load_id, {columns} FROM {self.fitting()}"
+
+    def fitting(self) -> str:
+        """Return the records that fit, with their cells; more conditions may follow."""
+        return f"{self.records()} WHERE NOT ({self._projection.bad()})"
 
     def records(self) -> str:
         """Return the records: their cells as text, their typed columns, and the load id of the file each comes from."""
@@ -198,7 +202,8 @@ class Scan:
         """Return `limit` of the records with a value that does not fit; their lines are not known yet."""
         faults = self._projection.faults()
         cases = " ".join(f"WHEN {fault.condition} THEN {index}" for index, fault in enumerate(faults))
-        cells = ", ".join(self._projection.cells)
+        width = len(self.binding.header)
+        cells = ", ".join(f"c{position}" for position in range(len(self.binding.names)))
         bad = f"FROM {self.records()} WHERE {self._projection.bad()}"
         # In the file's order, so that the first are listed where not all are.
         engine.execute("SET preserve_insertion_order = true")
@@ -212,7 +217,9 @@ class Scan:
             fault = faults[index]
             raw = values[fault.position] if fault.position is not None else None
             reason = f"{fault.column} {fault.reason or 'is empty, but is required'}."
-            rows.append(RejectedRow(load_id, None, fault.column, raw, tuple(values), reason))
+            if self.binding.unpivoted:  # a record of the file is several here, each by the name of its column
+                reason = f"{values[width]!r}: {reason}"
+            rows.append(RejectedRow(load_id, None, fault.column, raw, tuple(values[:width]), reason))
         return tuple(rows)
 
     def time_forms(self, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

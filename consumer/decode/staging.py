@@ -42,6 +42,7 @@ from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
+from billstream.consumer.decode.totals import totals_in
 from billstream.consumer.decode.unread import UnreadTags, tags_unread
 
 _NONE: LeftOut = MappingProxyType({})
@@ -169,6 +170,17 @@ class Staging:
                 staged.poisoned[file.load_id] = str(poison)
         for load_id, load in staged.loads.items():
             staged.loads[load_id] = replace(load, records_left_out=no_charges[load_id])
+        return self._without_totals(files, staged, f"{name}-charges")
+
+    def _without_totals(self, files: Sequence[Tabular], staged: Staged, name: str) -> Staged:
+        """Refuse the files with a record that looks like a sum of others."""
+        with self._kept(staged):
+            with explained(self._lake):
+                refused = totals_in(files, staged, self._types[files[0].table], self._lake)
+            if refused:
+                poisoned = staged.poisoned | refused
+                self.keep_only(staged, staged.loads.keys() - refused.keys(), name)
+                staged.poisoned = poisoned
         return staged
 
     def _strict_pass(self, files: Sequence[Tabular], name: str, malformed: Malformed) -> Staged:

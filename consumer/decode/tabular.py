@@ -21,6 +21,7 @@ TAIL_BYTES = 64 * 1024
 """So many bytes at the end of a file are searched for footers."""
 
 _CHUNK = 1024 * 1024
+_UNKNOWN = Origin()
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Tabular:
     binding: Binding | None
     records: Path | None = None
     first_line: int = 1
-    origin: Origin = Origin()
+    origin: Origin = _UNKNOWN
 
     @property
     def header_binding(self) -> Binding:

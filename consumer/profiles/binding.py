@@ -29,11 +29,12 @@ class Cell:
     part: str | None = None
     pattern: str | None = None
     mapping: tuple[tuple[str, str], ...] = ()
+    where: int | None = None
 
     @property
     def whole(self) -> bool:
         """True if the text of the cell is taken as it is."""
-        return not (self.amounts or self.key or self.part or self.pattern or self.mapping)
+        return not (self.amounts or self.key or self.part or self.pattern or self.mapping or self.where is not None)
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ class Binding:
     def used(self) -> frozenset[int]:
         """The positions of the header's columns that some column of `charges` is made of."""
         found = {cell.position for value in self.values.values() for cell in cells_of(value)}
-        found |= {c.unless for value in self.values.values() for c in cells_of(value) if c.unless is not None}
+        told = {p for value in self.values.values() for cell in cells_of(value) for p in (cell.unless, cell.where)}
+        found |= {position for position in told if position is not None}
         found |= {test.position for test in (*self.only, *self.leave_out)}
         found |= {position for position, _ in self.unpivoted}
         for value in self.values.values():
@@ -268,9 +270,11 @@ def _cells(operands: Sequence[Operand], header: Header) -> tuple[Cell, ...]:
     found = []
     for operand in operands:
         position, unless = header.position(operand.names), header.position(operand.unless)
-        # Without the cell that may rule a number out, nobody knows whether it counts.
-        if position is not None and (unless is not None or not operand.unless):
+        where = header.position(operand.where)
+        # Without the cell that may rule another out, nobody knows whether that counts.
+        known = (unless is not None or not operand.unless) and (where is not None or not operand.where)
+        if position is not None and known:
             mapping = tuple((operand.mapping or {}).items())
-            cut = (operand.key, operand.part, operand.pattern, mapping)
+            cut = (operand.key, operand.part, operand.pattern, mapping, where)
             found.append(Cell(position, operand.amounts, operand.negative, unless, *cut))
     return tuple(found)

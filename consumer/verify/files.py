@@ -6,17 +6,16 @@ from typing import Any
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.datafiles import DamagedFile, DataFile, damaged_files, data_files, loads_in
-from billstream.common.lake.tables import CHARGES, TABLES
+from billstream.common.lake.tables import CHARGES, WITH_ROWS
 from billstream.common.texts import counted
 from billstream.consumer.verify.finding import Check, Cure, Finding
 
 _OF_THE_CONSUMER = (
-    *TABLES,
+    *WITH_ROWS,
     "ledger",
     "rejected_rows",
     "load_coverage",
     "export_preferences",
-    "set_aside_charges",
     "provider_names",
     "schema_version",
 )
@@ -65,7 +64,7 @@ def file_findings(lake: Lake, damaged: Sequence[DamagedFile], *, listed: bool) -
         elif file.table not in _OF_THE_CONSUMER:
             check = Check.AGGREGATES
         yield Finding(check, lost, cure, data_files=(file.path,), damaged=file)
-        if file.table in TABLES and not of_ledger:
+        if file.table in WITH_ROWS and not of_ledger:
             yield from (_lost(load, file) for load in loads_in(lake, file))
 
 

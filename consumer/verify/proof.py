@@ -8,7 +8,7 @@ from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import GUARD_TABLE
 from billstream.common.lake.datafiles import DamagedFile, all_there, data_files
-from billstream.common.lake.tables import TABLES
+from billstream.common.lake.tables import WITH_ROWS
 from billstream.common.statements import statement
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
@@ -17,7 +17,7 @@ from billstream.consumer.verify.files import file_findings, find_damaged
 from billstream.consumer.verify.finding import Finding
 from billstream.consumer.verify.invoices import Invoices, compare_invoices
 from billstream.consumer.verify.listed import bucket_findings, foreign_findings, read_buckets
-from billstream.consumer.verify.loads import count_unhashed, load_findings
+from billstream.consumer.verify.loads import count_unhashed, load_findings, unsettled_findings
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,10 @@ def _prove(
     active = "SELECT count(*), coalesce(sum(rows_loaded), 0)::BIGINT FROM verify_active WHERE state = 'loaded'"
     loads, rows = lake.rows(active)[0]
     findings, invoices = [*of_files], Invoices()
-    if all(one.file.table not in TABLES for one in damaged):  # DuckLake reads the other files only when these are gone
+    # DuckLake reads the other files only when these are gone.
+    if all(one.file.table not in WITH_ROWS for one in damaged):
         findings += load_findings(lake, snapshot_id)
+        findings += unsettled_findings(lake)
         invoices = compare_invoices(lake, snapshot_id)
     findings += claim_findings(lake, snapshot_id, listed=bool(buckets))
     if buckets:

@@ -9,18 +9,47 @@ import pytest
 from tests.profiles.harness import SEEDS, Charge, Reader, csv_text, day, money, same, subset
 
 LEGACY = {
-    "AccountOwnerId": "owner", "Account Name": "account", "ServiceAdministratorId": "none", "SubscriptionId": "number",
-    "SubscriptionGuid": "sub_account_id", "Subscription Name": "sub_account_name", "Date": "date", "Month": "month", "Day": "day",
-    "Year": "year", "Product": "charge_description", "Meter ID": "sku_price_id", "Meter Category": "service_name",
-    "Meter Sub-Category": "service_subcategory", "Meter Region": "region_name", "Meter Name": "sku_meter",
-    "Consumed Quantity": "consumed_quantity", "ResourceRate": "contracted_unit_price", "ExtendedCost": "billed_cost",
-    "Resource Location": "region_id", "Consumed Service": "none", "Instance ID": "resource_id", "ServiceInfo1": "none",
-    "ServiceInfo2": "none", "AdditionalInfo": "none", "Tags": "tagged", "Store Service Identifier": "none",
-    "Department Name": "account", "Cost Center": "account", "Unit Of Measure": "consumed_unit", "Resource Group": "account",
-}  # fmt: skip
+    "AccountOwnerId": "owner",
+    "Account Name": "account",
+    "ServiceAdministratorId": "none",
+    "SubscriptionId": "number",
+    "SubscriptionGuid": "sub_account_id",
+    "Subscription Name": "sub_account_name",
+    "Date": "date",
+    "Month": "month",
+    "Day": "day",
+    "Year": "year",
+    "Product": "charge_description",
+    "Meter ID": "sku_price_id",
+    "Meter Category": "service_name",
+    "Meter Sub-Category": "service_subcategory",
+    "Meter Region": "region_name",
+    "Meter Name": "sku_meter",
+    "Consumed Quantity": "consumed_quantity",
+    "ResourceRate": "contracted_unit_price",
+    "ExtendedCost": "billed_cost",
+    "Resource Location": "region_id",
+    "Consumed Service": "none",
+    "Instance ID": "resource_id",
+    "ServiceInfo1": "none",
+    "ServiceInfo2": "none",
+    "AdditionalInfo": "none",
+    "Tags": "tagged",
+    "Store Service Identifier": "none",
+    "Department Name": "account",
+    "Cost Center": "account",
+    "Unit Of Measure": "consumed_unit",
+    "Resource Group": "account",
+}
 KEPT = {"Date", "Day", "Month", "Year", "SubscriptionGuid", "ExtendedCost", "Meter ID", "Product"}
-VIEW = {"ServiceName": "service_name", "ResourceLocation": "region_id", "SubscriptionName": "sub_account_name",
-        "ResourceType": "resource_type", "Meter": "sku_meter", "ChargeType": "charge_category"}  # fmt: skip
+VIEW = {
+    "ServiceName": "service_name",
+    "ResourceLocation": "region_id",
+    "SubscriptionName": "sub_account_name",
+    "ResourceType": "resource_type",
+    "Meter": "sku_meter",
+    "ChargeType": "charge_category",
+}
 
 
 def charges(choose: Random) -> list[Charge]:
@@ -112,8 +141,10 @@ def test_a_view_is_read_as_the_charges_that_it_was_written_from(
 
 def test_a_forecast_is_no_charge_and_a_month_is_its_first_day(read: Reader) -> None:
     header = ["BillingMonth", "ServiceName", "Cost", "CostUSD", "Currency", "CostStatus"]
-    rows = [["2026-09-01T00:00:00", "Storage", "1.10", "1.2", "EUR", "Actual"],
-            ["2026-10-01T00:00:00", "Storage", "9.10", "9.9", "EUR", "Forecast"]]  # fmt: skip
+    rows = [
+        ["2026-09-01T00:00:00", "Storage", "1.10", "1.2", "EUR", "Actual"],
+        ["2026-10-01T00:00:00", "Storage", "9.10", "9.9", "EUR", "Forecast"],
+    ]
     found = read(csv_text(header, rows))
     assert (found.profile, found.load.records_left_out) == ("azure_cost_analysis", 1)
     assert found.total() == {"EUR": Decimal("1.10")}

@@ -8,8 +8,20 @@ import pytest
 
 from tests.profiles.harness import SEEDS, Charge, Reader, csv_text, day, money, same
 
-HEADER = ["workspaceId", "timestamp", "clusterId", "clusterName", "clusterNodeType", "clusterOwnerUserId", "clusterCustomTags", "sku",
-          "dbus", "machineHours", "clusterOwnerUserName", "tags"]  # fmt: skip
+HEADER = [
+    "workspaceId",
+    "timestamp",
+    "clusterId",
+    "clusterName",
+    "clusterNodeType",
+    "clusterOwnerUserId",
+    "clusterCustomTags",
+    "sku",
+    "dbus",
+    "machineHours",
+    "clusterOwnerUserName",
+    "tags",
+]
 
 
 def charges(choose: Random) -> list[Charge]:
@@ -64,8 +76,14 @@ def test_a_file_is_read_as_the_charges_that_it_was_written_from(read: Reader, se
 
 def test_an_older_log_names_the_user_by_number_and_has_custom_tags_alone(read: Reader) -> None:
     header = HEADER[:-2]
-    cells = {"workspaceId": "1", "timestamp": "2019-02-22T09:59:59Z", "clusterOwnerUserId": "77", "sku": "S", "dbus": "1.5",
-             "clusterCustomTags": '{"dept":"mktg"}'}  # fmt: skip
+    cells = {
+        "workspaceId": "1",
+        "timestamp": "2019-02-22T09:59:59Z",
+        "clusterOwnerUserId": "77",
+        "sku": "S",
+        "dbus": "1.5",
+        "clusterCustomTags": '{"dept":"mktg"}',
+    }
     found = read(csv_text(header, [[cells.get(name) for name in header]]))
     assert found.profile == "databricks_usage_log"
     assert (found.charges[0]["x_user_id"], found.charges[0]["tags"]) == ("77", {"dept": "mktg"})

@@ -7,15 +7,33 @@ import pytest
 from tests.profiles.harness import SEEDS, Charge, Reader, csv_text, day, money, same, subset
 
 HEADER = {
-    "Date": "posted", "Usage Date": "used", "Description": "charge_description", "Organization ID": "billing_account_id",
-    "Organization Name": "billing_account_name", "Project ID": "sub_account_id", "Project Name": "sub_account_name",
-    "Cluster": "resource_id", "Replica Set": "set", "Config Server": "none", "SKU": "sku_id", "Region": "region_id",
-    "Quantity": "consumed_quantity", "Unit": "consumed_unit", "Unit Price": "contracted_unit_price", "Amount": "billed_cost",
+    "Date": "posted",
+    "Usage Date": "used",
+    "Description": "charge_description",
+    "Organization ID": "billing_account_id",
+    "Organization Name": "billing_account_name",
+    "Project ID": "sub_account_id",
+    "Project Name": "sub_account_name",
+    "Cluster": "resource_id",
+    "Replica Set": "set",
+    "Config Server": "none",
+    "SKU": "sku_id",
+    "Region": "region_id",
+    "Quantity": "consumed_quantity",
+    "Unit": "consumed_unit",
+    "Unit Price": "contracted_unit_price",
+    "Amount": "billed_cost",
     "Note": "none",
-}  # fmt: skip
+}
 KEPT = {"Date", "Usage Date", "Description", "SKU", "Amount", "Cluster", "Unit"}
-ABOVE = [["Invoice", "5f00", ""], ["Organization", "Toy Ltd", ""], ["Billing Period", "September 1, 2026 - October 1, 2026", ""],
-         ["Status", "Paid", ""], ["Amount", "$12.34", ""], [""]]  # fmt: skip
+ABOVE = [
+    ["Invoice", "5f00", ""],
+    ["Organization", "Toy Ltd", ""],
+    ["Billing Period", "September 1, 2026 - October 1, 2026", ""],
+    ["Status", "Paid", ""],
+    ["Amount", "$12.34", ""],
+    [""],
+]
 
 
 def charges(choose: Random) -> list[Charge]:

@@ -383,7 +383,7 @@ INVALID = [
     (VALID + 'refuse = "no"\n', 9, "columns.refuse"),
     ('table = "ledger"\n' + VALID, 1, "at table: Input should be 'charges', 'billing_periods' or"),
     ('table = "billing_periods"\n' + VALID, 8, "`billing_periods` has no such column"),
-    ('refuse = "no"\n' + VALID, None, r"a profile that refuses has `match.one_of` or `match.datasets`, and no \[columns\]"),
+    ('refuse = "no"\n' + VALID, None, r"refuses has `match.one_of` or `match.datasets`, and no \[columns\]"),
 ]  # fmt: skip
 
 

@@ -208,16 +208,11 @@ CREATE OR REPLACE TEMP MACRO formatted_time(cell, pattern, format, zone) AS
 CREATE OR REPLACE TEMP MACRO formatted_time_with_offset(cell, pattern, format) AS
     CASE WHEN regexp_full_match(cell, pattern) THEN try_strptime(cell, format)::TIMESTAMPTZ END;
 
--- The end of a day in ISO 8601; NULL for a text that is none.
-CREATE OR REPLACE TEMP MACRO iso_day_end(cell, zone) AS
-    CASE WHEN length(trim(cell)) = 10 AND is_iso_time(cell)
-        THEN timezone(zone, TRY_CAST(cell AS TIMESTAMP) + INTERVAL 1 DAY) END;
-
 -- The start (1) or the end (2) of an interval in ISO 8601, as text: '2026-09-18T00:00:00Z/2026-09-19T00:00:00Z'.
 CREATE OR REPLACE TEMP MACRO interval_part(cell, part) AS
-    nullif(regexp_extract(
+    CASE WHEN length(cell) > 20 THEN nullif(regexp_extract(
         cell, '^\s*([0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*)/([0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*)$', part
-    ), '');
+    ), '') END;
 
 -- Python, and most others, can hold these years only.
 CREATE OR REPLACE TEMP MACRO is_beyond_calendar(moment) AS
