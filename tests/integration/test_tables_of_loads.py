@@ -146,8 +146,11 @@ def test_the_proof_covers_other_tables_and_compares_invoices(house: House, tmp_p
 
     meddle(house, "DELETE FROM billing_periods WHERE billing_period_status = 'Open'")
     meddle(house, "UPDATE invoice_details SET billed_cost = 1 WHERE invoice_id = 'wrong'")
+    unknown = "SELECT * REPLACE ('unknown' AS load_id) FROM billing_periods LIMIT 1"
+    meddle(house, f"INSERT INTO billing_periods {unknown}")
     damaged = proven(house)
     assert sorted(finding.problem.partition(".")[0] for finding in damaged.findings) == [
+        "billing_periods holds 1 row of a load that the ledger does not know (unknown)",
         "billing_periods holds 1 row, the ledger says 2",
         "the values of its rows are not those that were loaded",
     ]
