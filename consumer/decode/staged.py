@@ -9,6 +9,9 @@ from billstream.consumer.decode.rejects import RejectedRow, Rejects
 COSTS = ("billed", "effective", "list", "contracted")
 """The costs whose sums are kept, by the beginning of their names: `billed_cost` of a row, `billed_totals` of a load."""
 
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for "no currency"."""
+
 
 @dataclass(frozen=True)
 class StagedLoad:

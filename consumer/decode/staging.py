@@ -36,12 +36,11 @@ from billstream.consumer.decode.rejects import (
 )
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
 from billstream.consumer.decode.scan import Malformed, Scan, certain_forms, literals
-from billstream.consumer.decode.staged import COSTS, Staged, StagedLoad
+from billstream.consumer.decode.staged import COSTS, NO_CURRENCY, Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.totals import totals_in
 
-NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 _NONE: LeftOut = MappingProxyType({})
 
 log = structlog.get_logger(__name__)
