@@ -17,13 +17,15 @@ NO_CURRENCY = "XXX"
 class StagedLoad:
     """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
 
-    `records_left_out` are no charges by the words of the profile: neither loaded nor rejected.
+    `records_short` of the rejected ones only lack cells at their end; `records_left_out` are no charges by the words of
+    the profile: neither loaded nor rejected.
     `refused` is why no row of it is loaded, although some can be read.
     """
 
     rows_loaded: int = 0
     values_rounded: int = 0
     rows_rejected: int = 0
+    records_short: int = 0
     records_left_out: int = 0
     rejected: tuple[RejectedRow, ...] = ()
     billed_totals: dict[str, Decimal] = field(default_factory=dict)
@@ -37,7 +39,12 @@ class StagedLoad:
 
     def with_rejects(self, rejects: Rejects) -> "StagedLoad":
         """Return the load with more rejected rows."""
-        return replace(self, rejected=(*self.rejected, *rejects.rows), rows_rejected=self.rows_rejected + rejects.total)
+        return replace(
+            self,
+            rejected=(*self.rejected, *rejects.rows),
+            rows_rejected=self.rows_rejected + rejects.total,
+            records_short=self.records_short + rejects.short,
+        )
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from billstream.consumer.commit.ledger import no_row_fits
 from tests.integration.records_support import BASE, Bench
 
 
@@ -185,3 +186,16 @@ def test_each_cell_of_a_column_for_a_service_is_a_record(bench: Bench, *, parque
     lines = [5, 5, 6, 7, 7, 8, 8] if not parquet else [0] * 7
     assert found == sorted(zip(lines, ["x", "y", "x", "soon", "soon", "x", "y"], strict=True))
     assert {row.raw_record for row in result.load(0).rejected if row.raw_value == "soon"} == {"soon,4,5,,,"}
+
+
+def test_where_all_records_are_short_the_reason_names_the_remedy(bench: Bench) -> None:
+    head = "when,cost,service,note,more\n"
+    few, long = head + "2026-09-01,1\n\n2026-09-01,2,a\n", head + "2026-09-01,1,a\n" * 10_001
+    mixed = head + "x,1\n1,2,3,4,5,6\n"
+    result = bench.stage(BASE, few, long, mixed, head + "2026-09-01,1\n2026-09-01,1,a,b,c\n")
+    reasons = [no_row_fits(result.load(number)) or "" for number in range(4)]
+    assert [result.load(number).records_short for number in range(4)] == [2, 10_001, 1, 1]
+    assert reasons[0].startswith("No row of 2 fits; the first, line 2: ")
+    assert reasons[1].startswith("10,001 of 10,001 records do not fit. ")
+    assert ['short_rows = "pad"' in reason for reason in reasons] == [True, True, False, False]
+    assert bench.stage(PADDED, few).counts() == (2, 0, 0)
