@@ -37,14 +37,13 @@ from billstream.consumer.decode.rejects import (
 )
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
 from billstream.consumer.decode.scan import Malformed, Scan, literals
-from billstream.consumer.decode.staged import COSTS, Staged, StagedLoad
+from billstream.consumer.decode.staged import COSTS, NO_CURRENCY, Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
 from billstream.consumer.decode.totals import totals_in
 from billstream.consumer.decode.unread import UnreadTags, tags_unread
 
-NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 _NONE: LeftOut = MappingProxyType({})
 
 log = structlog.get_logger(__name__)

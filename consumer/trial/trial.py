@@ -11,7 +11,7 @@ from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
 from billstream.consumer.decode.compression import HEAD_BYTES, packing
-from billstream.consumer.decode.staging import NO_CURRENCY
+from billstream.consumer.decode.staged import NO_CURRENCY
 from billstream.consumer.trial.bench import Bench
 from billstream.consumer.trial.examples import Feeding, feedings, rescued
 from billstream.consumer.trial.fitting import Fit, fits_of
