@@ -39,6 +39,9 @@ def conditions(match: Match) -> Iterator[str]:
         yield f"the header has no {_either(match.none)}"
     if match.keys:
         yield f"the key is like {_either(match.keys)}"
+    if match.datasets:
+        told = " or ".join(repr(one) if one else "none" for one in match.datasets)
+        yield f"the dataset that the manifest tells is {told}{', before the name counts' if match.keys else ''}"
 
 
 def selection(profile: Profile) -> Iterator[str]:
