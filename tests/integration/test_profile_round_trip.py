@@ -176,7 +176,8 @@ class Made:
             return self._added(self._there(source.sum), row)
         if source.prefixed:
             return self._tags(source, row)
-        text = next((t for part in [source, *source.first] if (t := self._taken(part, row))), "")
+        parts: list[Source | Operand] = [source, *source.first]
+        text = next((t for part in parts if (t := self._taken(part, row))), "")
         text = text or (self.header.currency(source.of_name) or ("", ""))[1] or source.default or ""
         if text and source.mapping is not None:
             words = {k.casefold(): v for k, v in source.mapping.items()}
