@@ -21,7 +21,7 @@ import pytest
 
 from billstream.consumer.profiles import Profile, ProfileRegistry, Source
 from billstream.consumer.profiles.model import Operand
-from billstream.consumer.profiles.names import Header, normalised
+from billstream.consumer.profiles.names import CURRENCY, Header, normalised
 from tests.integration.intake_support import House
 
 ROWS = 12
@@ -75,7 +75,7 @@ class Made:
 
     def _add(self, names: Sequence[str], kind: str) -> None:
         unwanted = names_of_others(self.profile.name) | {normalised(n) for n in self.profile.match.none}
-        wanted = [name for name in names if normalised(name) not in unwanted]
+        wanted = [name.replace(CURRENCY, "usd") for name in names if normalised(name) not in unwanted]
         known = {normalised(name): name for name in self.kinds}
         # The first name that is there already counts, so it is the one whose kind matters.
         there = [known[normalised(name)] for name in names if normalised(name) in known]
@@ -160,7 +160,7 @@ class Made:
         text = next(
             (t for names in [source.names, *(p.names for p in source.first)] if (t := self._cell_of(names, row))), ""
         )
-        text = text or source.default or ""
+        text = text or ("USD" if self.header.currency(source.of_name) else "") or source.default or ""
         if text and source.mapping is not None:
             words = {k.casefold(): v for k, v in source.mapping.items()}
             text = words.get(text.strip().casefold(), source.otherwise if isinstance(source.otherwise, str) else text)
@@ -200,7 +200,8 @@ class Made:
 
     def _tags(self, source: Source, row: Row) -> dict[str, str] | None:
         cell = self._cell_of(source.names, row)
-        own = {name: row[self.header.names[at]] for at, name in self.header.beginning_with(source.prefixed)}
+        columns = reversed(self.header.beginning_with(source.prefixed))  # of two columns for one tag, the first counts
+        own = {name: row[self.header.names[at]] for at, name in columns}
         return {**(json.loads(cell) if cell else {}), **{k: v for k, v in own.items() if v}} or None
 
 
@@ -242,7 +243,10 @@ def assert_nothing_is_lost(made: Made, row: Row, charge: dict[str, Any]) -> None
     """Each cell is in `rescued` as it was, or a column holds it, or it is a tag."""
     rescued = json.loads(charge["rescued"] or "{}")
     holders = {
-        n: c for c, s in made.profile.columns.items() for n in s.names[:] if s.mapping is None and not s.prefixed
+        n.replace(CURRENCY, "usd"): c
+        for c, s in made.profile.columns.items()
+        for n in s.names
+        if s.mapping is None and not s.prefixed
     }
     by_name = {normalised(name): column for name, column in reversed(holders.items())}
     for name, text in row.items():
