@@ -1,19 +1,23 @@
 """The aggregate tables as data: each sums the charges by day, currency and a few columns of `charges`.
 
-A new aggregate is one line in `ROLLUPS` and a migration that makes its table (grain and measures as in
-`0002_aggregates.sql`). The first refresh after the migration finds the new table empty and rebuilds.
+A new aggregate is one line in `ROLLUPS` and a migration that makes its table (grain and measures as `cost_cells` of
+`0012_cost_cells.sql`). The first refresh after the migration finds the new table empty and rebuilds.
 """
 
 from dataclasses import dataclass
 
 DAY_AND_CURRENCY = ("charge_day", "billing_currency")
+PROVIDER_NAMES = ("provider_name", "service_provider_name", "invoice_issuer_name", "publisher_name")
+"""Columns that name a charge's provider, the best first. FOCUS 1.4 has no provider_name, but service_provider_name."""
 
 
 @dataclass(frozen=True)
 class Rollup:
     """One aggregate table; its grain is charge_day, billing_currency and the dimensions.
 
-    Dimensions are columns of `charges`. Two rollups may share some of them, or all. NULL is a value like any other.
+    Dimensions are columns of `charges`; two names mean more: `provider_name` is the first of `PROVIDER_NAMES` that a
+    charge has, and `costs_told` is which of the four costs it has, such as BEL. Two rollups may share some of them, or
+    all. NULL is a value like any other.
 
     Raises:
         ValueError: a column is named twice.
@@ -39,4 +43,21 @@ ROLLUPS: Rollups = (
     Rollup("user_costs", ("x_user_id",)),
     Rollup("service_costs", ("service_name", "x_service_tier", "resource_type")),
     Rollup("region_costs", ("region_id",)),
+    Rollup(
+        "cost_cells",
+        (
+            "provider_name",
+            "billing_account_id",
+            "sub_account_id",
+            "service_name",
+            "service_category",
+            "region_id",
+            "x_user_id",
+            "charge_category",
+            "charge_class",
+            "commitment_discount_status",
+            "pricing_category",
+            "costs_told",
+        ),
+    ),
 )

@@ -39,8 +39,8 @@ COSTS = _Check(
         "effective_rows",
         "list_cost",
         "list_rows",
-        "savings",
-        "savings_rows",
+        "contracted_cost",
+        "contracted_rows",
     ),
 )
 QUANTITIES = _Check("verify_quantities", ("unit", "consumed_quantity", "rows_unit", "consumed_rows"))

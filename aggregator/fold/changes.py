@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from billstream.aggregator.rollups import DAY_AND_CURRENCY, Rollup, Rollups
+from billstream.aggregator.rollups import DAY_AND_CURRENCY, PROVIDER_NAMES, Rollup, Rollups
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
 LOAD_KEYS = ("load_id", "billing_currency")
 """The grain of `changed_loads`, which is summed in the same pass."""
 
-MEASURED = ("billed_cost", "effective_cost", "list_cost", "consumed_quantity", "consumed_unit")
+MEASURED = ("billed_cost", "effective_cost", "list_cost", "contracted_cost", "consumed_quantity", "consumed_unit")
+COMPUTED = {"charge_day", "unit", "provider_name", "costs_told"}
+"""Keys that `delta.sql` computes from other columns of the charges."""
 
 
 @dataclass(frozen=True)
@@ -37,27 +39,26 @@ def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
     """
     if span.empty:
         return 0
-    dimensions = [name for rollup in rollups for name in rollup.dimensions]
+    dimensions = [name for rollup in rollups for name in rollup.dimensions if name not in COMPUTED]
     # Rollups may share columns, and one may use load_id: each column is read once.
-    charges = ", ".join(dict.fromkeys(["load_id", "charge_period_start", "billing_currency", *dimensions, *MEASURED]))
+    read = ["load_id", "charge_period_start", "billing_currency", *dimensions, *PROVIDER_NAMES, *MEASURED]
+    charges = ", ".join(dict.fromkeys(read))
     if span.after is None:
         lake.rows(statement(__name__, "changes_all", columns=charges, last=span.upto))
     else:
         lake.rows(statement(__name__, "changes_feed", columns=charges, first=span.after + 1, last=span.upto))
     keys = _delta_keys(rollups)
-    # These two keys are computed from other columns of the charges.
-    computed = {"charge_day", "unit"}
     delta = statement(
         __name__,
         "delta",
-        columns=", ".join(name for name in keys if name not in computed),
+        columns=", ".join(name for name in keys if name not in COMPUTED),
         keys=", ".join(keys),
         grouping_sets=_grouping_sets(rollups),
     )
     lake.rows(delta)
     # The loads' grouping set has each change exactly once, so counting it costs no second pass over the changes.
-    ((read,),) = lake.rows(statement(__name__, "changes_read", grouping_set=loads_grouping_set(rollups)))
-    return int(read)
+    ((changes,),) = lake.rows(statement(__name__, "changes_read", grouping_set=loads_grouping_set(rollups)))
+    return int(changes)
 
 
 def grouping_set_of(rollup: Rollup, rollups: Rollups) -> int:

@@ -3,8 +3,21 @@
 -- Parameters: $1 the snapshot of the charges, $2 the snapshot in which the table is read, $3 how many groups at most.
 WITH stored AS (
     SELECT {day}, {columns}, charge_rows, billed_cost, billed_rows, effective_cost, effective_rows, list_cost, list_rows,
-           savings, savings_rows
+           contracted_cost, contracted_rows
     FROM {table} AT (VERSION => $2)
+),
+read AS (
+    SELECT * REPLACE (
+            CASE
+                WHEN provider_name IS NOT NULL THEN provider_name
+                WHEN service_provider_name IS NOT NULL THEN service_provider_name
+                WHEN invoice_issuer_name IS NOT NULL THEN invoice_issuer_name
+                ELSE publisher_name
+            END AS provider_name
+        ),
+        if(billed_cost IS NULL, '', 'B') || if(effective_cost IS NULL, '', 'E') || if(list_cost IS NULL, '', 'L')
+            || if(contracted_cost IS NULL, '', 'C') AS costs_told
+    FROM charges AT (VERSION => $1)
 ),
 recomputed AS (
     SELECT
@@ -17,9 +30,9 @@ recomputed AS (
         count(effective_cost) AS effective_rows,
         sum(list_cost) AS list_cost,
         count(list_cost) AS list_rows,
-        sum(list_cost - effective_cost) AS savings,
-        count(list_cost - effective_cost) AS savings_rows
-    FROM charges AT (VERSION => $1)
+        sum(contracted_cost) AS contracted_cost,
+        count(contracted_cost) AS contracted_rows
+    FROM read
     GROUP BY 1, {columns}
 ),
 differing AS (

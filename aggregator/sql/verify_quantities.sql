@@ -11,6 +11,19 @@ WITH stored AS (
         unnest(map_values(consumed_rows)) AS consumed_rows
     FROM {table} AT (VERSION => $2)
 ),
+read AS (
+    SELECT * REPLACE (
+            CASE
+                WHEN provider_name IS NOT NULL THEN provider_name
+                WHEN service_provider_name IS NOT NULL THEN service_provider_name
+                WHEN invoice_issuer_name IS NOT NULL THEN invoice_issuer_name
+                ELSE publisher_name
+            END AS provider_name
+        ),
+        if(billed_cost IS NULL, '', 'B') || if(effective_cost IS NULL, '', 'E') || if(list_cost IS NULL, '', 'L')
+            || if(contracted_cost IS NULL, '', 'C') AS costs_told
+    FROM charges AT (VERSION => $1)
+),
 recomputed AS (
     SELECT
         (charge_period_start AT TIME ZONE 'UTC')::DATE AS {day},
@@ -19,7 +32,7 @@ recomputed AS (
         sum(consumed_quantity) AS consumed_quantity,
         coalesce(consumed_unit, '') AS rows_unit,
         count(consumed_quantity) AS consumed_rows
-    FROM charges AT (VERSION => $1)
+    FROM read
     WHERE consumed_quantity IS NOT NULL
     GROUP BY 1, {columns}, coalesce(consumed_unit, '')
 ),

@@ -11,7 +11,7 @@ from billstream.common.texts import counted, decimal_text
 from billstream.consumer.trial.catalogue import Listed
 from billstream.consumer.trial.examples import Feeding
 from billstream.consumer.trial.trial import COSTS, Trial
-from billstream.consumer.trial.words import conditions, manner, origin
+from billstream.consumer.trial.words import conditions, manner, origin, selection
 
 SHOWN_REJECTS = 10
 _SHOWN_CELLS = 6
@@ -63,8 +63,11 @@ def _profile(one: Listed) -> None:
         return
     if profile.scope == "delivery":
         say("used only for parts of a delivery with a manifest")
-    for line in manner(profile.values):
+    for line in (*selection(profile), *manner(profile.values)):
         say(line)
+    for what, names in (("not told by the vendor", profile.not_told), ("only in `rescued`", profile.only_rescued)):
+        if missing := [name for name in names if name not in profile.columns]:
+            say(f"{what}: {', '.join(missing)}")
     rows = table("column", "source")
     for column, source in profile.columns.items():
         rows.add_row(column, Text(printable(origin(source), None)))
@@ -139,6 +142,8 @@ def _verdict(trial: Trial) -> None:
     days = f", charges of {load.first_charge_day} to {load.last_charge_day}" if load.first_charge_day else ""
     say(f"Would be loaded: {counted(load.rows_loaded, 'row')}{days}.", style="green")
     _totals(trial)
+    if load.records_left_out:
+        say(f"Would be left out as no charges: {counted(load.records_left_out, 'record')}.")
     if load.values_rounded:
         say(f"Would be rounded to 18 decimals: {counted(load.values_rounded, 'value')}.", style="yellow")
     if load.rows_rejected:

@@ -44,6 +44,7 @@ class LedgerEntry:
     profile: str | None = None
     rows_loaded: int = 0
     rows_rejected: int = 0
+    records_left_out: int = 0
     values_rounded: int = 0
     billed_totals: dict[str, Decimal] | None = None
     effective_totals: dict[str, Decimal] | None = None
@@ -93,6 +94,7 @@ _TYPES: dict[str, pa.DataType] = {
     "size_bytes": pa.int64(),
     "rows_loaded": pa.int64(),
     "rows_rejected": pa.int64(),
+    "records_left_out": pa.int64(),
     "values_rounded": pa.int64(),
     **dict.fromkeys(_TOTALS, pa.map_(pa.string(), pa.decimal128(38, 18))),
     "first_charge_day": pa.date32(),
@@ -257,7 +259,7 @@ class EntryBuilder:
             told["content_sha256"] = prepared.content_sha256
             told["profile"] = prepared.tabular.profile if prepared.tabular else None
         if load:
-            told["rows_rejected"] = load.rows_rejected
+            told |= {"rows_rejected": load.rows_rejected, "records_left_out": load.records_left_out}
         if load and loaded:
             told |= {name: getattr(load, name) for name in _OF_LOADED_ROWS}
         return LedgerEntry(state=state, processed_at=self.clock(), consumer_id=self.consumer_id, **(told | columns))

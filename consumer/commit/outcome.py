@@ -145,6 +145,7 @@ class Outcome:
             parts_unchanged=states[State.UNCHANGED],
             rows=self.rows_loaded,
             rejected=self.rows_rejected,
+            records_left_out=sum(entry.records_left_out for entry in self.entries),
             loads_replaced=sum(part.previous_load_id not in {None, part.load_id} for part in parts),
             delivery_id=delivery.delivery_id,
             snapshot_id=self.snapshot_id,
@@ -154,6 +155,7 @@ class Outcome:
         return {
             "rows": entry.rows_loaded,
             "rejected": entry.rows_rejected,
+            "records_left_out": entry.records_left_out,
             "bytes": entry.size_bytes,
             "profile": entry.profile,
             "load_id": entry.load_id,

@@ -17,6 +17,8 @@ from billstream.consumer.decode.values import (
     number,
     operand,
     plain_number,
+    text_of,
+    time_of,
     time_value,
 )
 from billstream.consumer.profiles import Binding
@@ -85,9 +87,9 @@ class Projection:
 
     @property
     def time_cells(self) -> list[str]:
-        """The names of the cells that are read as times."""
+        """The texts that are read as times."""
         values = (value for column, value in self.binding.values.items() if self.types[column] == TIME_TYPE)
-        return [f"c{cell.position}" for value in values for cell in cells_of(value)]
+        return [text_of(cell) for value in values for cell in cells_of(value)]
 
     def with_operands(self, records: str) -> str:
         """Return the cells of `records`, their numbers as plain text, and the numbers that expressions are made of.
@@ -129,7 +131,7 @@ class Projection:
 
     def rescued(self) -> str:
         """Return the cells that no column holds, as a JSON object without its nulls; NULL when there are none."""
-        header, positions = self.binding.header, self.binding.rescued
+        header, positions = self.binding.names, self.binding.rescued
         unknown = [(header[position], f"c{position}") for position in positions]
         # A cell of tags is rescued in the records in which it cannot be read as tags.
         tagged = (value for column, value in self.binding.values.items() if self.types[column] == MAP_TYPE)
@@ -179,7 +181,7 @@ class Projection:
             return f"NULL::{data_type}"
         if isinstance(value, Constant):
             return f"{literal(value.value)}::{data_type}"
-        cells = [f"c{cell.position}" for cell in cells_of(value)]
+        cells = [text_of(cell) for cell in cells_of(value)]
         if data_type == "VARCHAR":
             typed = self._text(column, coalesce(cells))
         elif data_type == COST_TYPE:
@@ -187,7 +189,7 @@ class Projection:
             typed = self._number(value) if one_cell else number(value, exact=self.exact)  # type: ignore[arg-type]
         elif data_type == TIME_TYPE:
             zone = self.binding.profile.values.time_zone
-            typed = coalesce([time_value(cell, self.forms, zone) for cell in cells])
+            typed = coalesce([time_of(cell, self.forms, zone) for cell in cells_of(value)])
         elif data_type == MAP_TYPE:
             typed = _tags(value) if isinstance(value, Tags) else f"tags_of({coalesce(cells)})"
         else:
@@ -206,9 +208,9 @@ class Projection:
         cases = " ".join(
             f"WHEN {literal(k.casefold())} THEN {literal(v) if v else 'NULL'}" for k, v in source.mapping.items()
         )
-        other = literal(source.otherwise) if isinstance(source.otherwise, str) else cell
-        if source.otherwise == "":
-            other = "NULL"  # an empty text is no value, here as in the map
+        other = cell
+        if isinstance(source.otherwise, str):
+            other = literal(source.otherwise) if source.otherwise else "NULL"
         return f"CASE WHEN {cell} IS NOT NULL THEN CASE folded({cell}) {cases} ELSE {other} END END"
 
     def _number(self, cell: Cell, *, exact: bool | None = None) -> str:
@@ -229,10 +231,15 @@ class Projection:
             zone = self.binding.profile.values.time_zone
             forms = " or ".join(_FORMS.get(form, form) for form in self.forms)
             readable = _ISO if self.forms == ("iso",) else f"a time written as {forms}"
+            before = ""  # a cell counts only where those before it are empty
             for cell in cells:
-                name = f"c{cell.position}"
-                read = column if len(cells) == 1 else time_value(name, self.forms, zone)
-                yield Fault(column, cell.position, f"{name} IS NOT NULL AND {read} IS NULL", f"is not {readable}")
+                text, read = text_of(cell), column if len(cells) == 1 else time_of(cell, self.forms, zone)
+                if cell.part == "end":  # a time has no end, and is no fault
+                    read = f"coalesce({read}, {time_value(text, self.forms, zone)})"
+                yield Fault(
+                    column, cell.position, f"{before}{text} IS NOT NULL AND {read} IS NULL", f"is not {readable}"
+                )
+                before += f"{text} IS NULL AND "
             yield Fault(column, one, f"is_beyond_calendar({column})", "is not a time of the years 1 to 9999")
         if self.types[column] == COST_TYPE:
             yield from _number_faults(column, value, cells)

@@ -153,14 +153,14 @@ def locate(file: Tabular, rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...
     """Return rejected records with their lines, found by walking the file once.
 
     DuckDB decides which records are rejected; this only finds records with the same cells. Of records that are equal,
-    any order is as good as another.
+    any order is as good as another. A record of the file that became several may be rejected for several reasons.
     """
     if not rows or file.text.parquet:
         return tuple(rows)
-    nulls = set(file.binding.profile.values.nulls) if file.binding else set()
-    wanted: dict[tuple[str | None, ...], deque[int]] = defaultdict(deque)
+    nulls, width = _nulls(file), _width(file)
+    wanted: dict[tuple[str | None, ...], dict[str, deque[int]]] = defaultdict(dict)
     for index, row in enumerate(rows):
-        wanted[row.cells].append(index)
+        wanted[row.cells].setdefault(row.reason, deque()).append(index)
     lines: dict[int, int] = {}
     with _records(file, strict=False) as reader:
         line = 1
@@ -172,8 +172,10 @@ def locate(file: Tabular, rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...
             if record is None:
                 break
             cells = tuple(None if cell == "" or cell in nulls else cell for cell in record)
-            if waiting := wanted.get(cells):
-                lines[waiting.popleft()] = line
+            # A record that lacks cells is among the rows only where the profile lets it have empty ones.
+            for waiting in wanted.get(cells + (None,) * (width - len(cells)), {}).values():
+                if waiting:
+                    lines[waiting.popleft()] = line
             line = reader.line_num + 1
     return placed(file, [replace(row, line=lines.get(index)) for index, row in enumerate(rows)])
 
@@ -222,7 +224,7 @@ def _counted(file: Tabular, read: int) -> tuple[int, int]:
             f"The file has more than {MAX_EMPTY_LINES:,} empty lines. No row is loaded: upload it without them."
         )
     # DuckDB takes a record with one cell too many if that cell is empty.
-    good = max(widths[_width(file)], read)
+    good = max(sum(count for width, count in widths.items() if _has_room(file, width)), read)
     return max(errors + widths.total() - good, 0), good
 
 
@@ -239,7 +241,7 @@ def _left_out(file: Tabular, copy: IO[str] | None, limit: int) -> tuple[int, int
                 break
             except csv.Error as error:
                 reason = f"The record is not quoted well, or is too long: {error}"
-            if len(record) not in {0, width} and not (len(record) == width + 1 and record[-1] in nulls):
+            if record and not _has_room(file, len(record)) and not (len(record) == width + 1 and record[-1] in nulls):
                 reason = f"Expected Number of Columns: {width} Found: {len(record)}"
             text = "".join(lines)
             if len(text) > MAX_RECORD_CHARACTERS:
@@ -281,3 +283,9 @@ def _width(file: Tabular) -> int:
 
 def _nulls(file: Tabular) -> set[str]:
     return set(file.binding.profile.values.nulls) if file.binding else set()
+
+
+def _has_room(file: Tabular, cells: int) -> bool:
+    """Return whether a record of so many cells has one for each column, perhaps with empty ones behind them."""
+    width = _width(file)
+    return cells == width or (cells < width and file.header_binding.profile.records.short_rows == "pad")

@@ -4,28 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
-from itertools import combinations
 
 import duckdb
 
-from billstream.common.errors import Poison
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.engine import run_script
+from billstream.consumer.decode.charges import charges_of, is_charge, unpivoted
 from billstream.consumer.decode.parquet import Layout
 from billstream.consumer.decode.projection import BAD_MARK, Projection
-from billstream.consumer.decode.rejects import (
-    CELL_CHARACTERS,
-    MAX_KEPT_CHARACTERS,
-    RejectedRow,
-    Rejects,
-    lines_of,
-    placed,
-    within_room,
-)
+from billstream.consumer.decode.rejects import CELL_CHARACTERS, RejectedRow, within_room
 from billstream.consumer.decode.tabular import Tabular
-from billstream.consumer.decode.values import time_value
-from billstream.consumer.profiles import Profile
-from billstream.consumer.profiles.model import NAMED_TIMES
+from billstream.consumer.decode.time_forms import decided_forms
 
 MAX_RECORD_BYTES = 2_000_000
 FEW_FILES = 16
@@ -128,18 +117,25 @@ class Scan:
         return f"(SELECT *, {projection.rescued()} AS rescued FROM (SELECT *, {typed} FROM {record}))"
 
     def reader(self) -> str:
-        """Return the records with their cells as text, and the path of their file."""
+        """Return the records that are charges, with their cells as text, and the path of their file."""
+        return charges_of(self.source(), self.binding)
+
+    def source(self) -> str:
+        """Return every record with its cells as text, and the path of its file."""
         nulls = ["", *self.binding.profile.values.nulls]
         paths = literals([str(file.path) for file in self.files])
         if layout := self.files[0].text.parquet:
             return self._parquet(paths, nulls, layout)
         columns = ", ".join(f"'{cell}': 'VARCHAR'" for cell in self._projection.cells)
+        # Only one thread at a time can pad records where cells of several lines may be.
+        pads = self.binding.profile.records.short_rows == "pad"
+        padding = ", null_padding = true, parallel = false" if pads else ""
         return (
             f"read_csv({paths}, columns = {{{columns}}}, "
             f"auto_detect = false, header = true, delim = {literal(self.files[0].delimiter)}, "
             "quote = '\"', escape = '\"', strict_mode = true, "
             f"nullstr = {literals(nulls)}, filename = '__path', hive_partitioning = false, "
-            f"max_line_size = {MAX_RECORD_BYTES}{self.malformed.format(self.number)})"
+            f"max_line_size = {MAX_RECORD_BYTES}{padding}{self.malformed.format(self.number)})"
         )
 
     def _parquet(self, paths: str, nulls: Sequence[str], layout: Layout) -> str:
@@ -171,13 +167,22 @@ class Scan:
                 continue
             found = engine.execute(f"SELECT c{fault.position} FROM {self.reader()} WHERE {fault.condition} LIMIT 1")
             if row := found.fetchone():
-                return f"{self.binding.header[fault.position or 0]} is {row[0]!r} in a record: {fault.reason}"
+                return f"{self.binding.names[fault.position or 0]} is {row[0]!r} in a record: {fault.reason}"
         return None
 
     def records_read(self, engine: duckdb.DuckDBPyConnection) -> dict[str, int]:
         """Return, by load, how many records split into the header's columns."""
-        found = engine.execute(f"SELECT __path, count(*) FROM {self.reader()} GROUP BY __path").fetchall()
-        counts = dict(found)
+        return self._counted(engine, self.source())
+
+    def records_left_out(self, engine: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        """Return, by load, how many records are no charges by the words of the profile."""
+        if not (condition := is_charge(self.binding)):
+            return {}
+        load_macros(engine)
+        return self._counted(engine, f"{unpivoted(self.source(), self.binding)} WHERE NOT ({condition})")
+
+    def _counted(self, engine: duckdb.DuckDBPyConnection, records: str) -> dict[str, int]:
+        counts = dict(engine.execute(f"SELECT __path, count(*) FROM {records} GROUP BY __path").fetchall())
         return {file.load_id: counts.get(str(file.path), 0) for file in self.files}
 
     def value_counts(self, engine: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -208,91 +213,10 @@ class Scan:
             rows.append(RejectedRow(load_id, None, fault.column, raw, tuple(values), reason))
         return tuple(rows)
 
-    def structural_rejects(self, engine: duckdb.DuckDBPyConnection, limit: int) -> dict[str, Rejects]:
-        """Return, by load, the records that do not split into the header's columns; `limit` of each listed.
-
-        Covers the rows that were read since `prepare`.
-        """
-        # A row of Parquet always has its columns.
-        if self.files[0].text.parquet or self.malformed is not Malformed.LIST:
-            return {}
-        by_path = {str(file.path): file for file in self.files}
-        # DuckDB's `line` is the number of the record; the line is found by the record's position.
-        records = (
-            "SELECT file_path, min(line_byte_position) AS position, arg_max(csv_line, length(csv_line)) AS record, "
-            "arg_min(error_message, line_byte_position) AS reason "
-            f"FROM temp.rejected_{self.number} JOIN temp.scanned_{self.number} USING (scan_id, file_id) "
-            "GROUP BY file_path, line"
-        )
-        totals = engine.execute(f"SELECT file_path, count(*) FROM ({records}) GROUP BY file_path").fetchall()
-        rejects = {}
-        for path, total in totals:
-            file = by_path[path]
-            found = engine.execute(
-                f"SELECT position, left(record, {MAX_KEPT_CHARACTERS}), left(reason, {MAX_KEPT_CHARACTERS}) "
-                f"FROM ({records}) WHERE file_path = ? ORDER BY position LIMIT ?",
-                [path, limit],
-            )
-            listed = within_room(found, lambda row: len(row[1] or "") + len(row[2]))
-            lines = lines_of(file.path, [position for position, _, _ in listed])
-            rows = (
-                RejectedRow(file.load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))
-                for line, (_, record, reason) in zip(lines, listed, strict=True)
-            )
-            rejects[file.load_id] = Rejects(total, placed(file, rows))
-        return rejects
-
     def time_forms(self, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-        """Return how the times of the one file are written: the forms of its profile that its cells do not rule out.
-
-        9/1/24 is the first of September or the ninth of January, and one cell does not show which; a 9/13/24 somewhere
-        in the file decides it for all its cells. A file without such a cell is refused: a guess would move costs by
-        months.
+        """Return how the times of the one file are written; see `time_forms.decided_forms`.
 
         Raises:
-            Poison: cells may be read in two ways, and no other cell of the file decides which.
+            Poison: cells may be read in two ways, and nothing in the file decides which.
         """
-        profile, cells = self.binding.profile, self._projection.time_cells
-        rivals = _rival_forms(profile)
-        if not rivals or not cells:
-            return profile.values.times
-        pairs = list(combinations(rivals, 2))
-        terms = []
-        for pair in pairs:
-            first, second = (time_value("cell", [form], "UTC") for form in pair)
-            terms += [
-                f"count(*) FILTER ({first} IS NOT NULL AND {second} IS NULL)",
-                f"count(*) FILTER ({second} IS NOT NULL AND {first} IS NULL)",
-                f"count(*) FILTER ({first} <> {second})",
-                f"min(cell) FILTER ({first} <> {second})",
-            ]
-        # One pass over the file, however many pairs there are.
-        source = f"(SELECT unnest([{', '.join(cells)}]) AS cell FROM {self.reader()})"
-        counts = engine.execute(f"SELECT {', '.join(terms)} FROM {source}").fetchall()[0]
-        excluded = set()
-        for index, (one, other) in enumerate(pairs):
-            only_one, only_other, differing, example = counts[4 * index : 4 * index + 4]
-            if not differing:
-                continue  # both forms read every cell alike, or no cell reads in both
-            # Cells that read in one form only are the evidence; it must be there for exactly one of the two.
-            if bool(only_one) == bool(only_other):
-                mixed = "its other dates fit both" if only_one else "no other date of the file decides which"
-                raise Poison(
-                    f"The date {example!r} may be read as {one} or as {other}, and {mixed}. The file is not loaded, as "
-                    "a guess would move costs by months. Choose one in a profile of your own: "
-                    f'extends = "{profile.name}", and times = ["{one}"] in [values].'
-                )
-            excluded.add(other if only_one else one)
-        return tuple(form for form in profile.values.times if form not in excluded)
-
-
-def certain_forms(profile: Profile) -> tuple[str, ...]:
-    """Return the time forms of a profile that cannot be mistaken for one another, in whatever file."""
-    rivals = _rival_forms(profile)
-    return tuple(form for form in profile.values.times if form not in rivals)
-
-
-def _rival_forms(profile: Profile) -> tuple[str, ...]:
-    """Return the strptime formats of a profile where it has several."""
-    formats = tuple(form for form in profile.values.times if form not in NAMED_TIMES)
-    return formats if len(formats) > 1 else ()
+        return decided_forms(self._projection, self.reader(), engine)

@@ -14,12 +14,14 @@ COSTS = ("billed", "effective", "list", "contracted")
 class StagedLoad:
     """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
 
+    `records_left_out` are no charges by the words of the profile: neither loaded nor rejected.
     `refused` is why no row of it is loaded, although some can be read.
     """
 
     rows_loaded: int = 0
     values_rounded: int = 0
     rows_rejected: int = 0
+    records_left_out: int = 0
     rejected: tuple[RejectedRow, ...] = ()
     billed_totals: dict[str, Decimal] = field(default_factory=dict)
     effective_totals: dict[str, Decimal] = field(default_factory=dict)

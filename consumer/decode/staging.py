@@ -18,6 +18,7 @@ import structlog
 from billstream.common.errors import Poison
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
+from billstream.consumer.decode.contradictions import contradicted
 from billstream.consumer.decode.explained import (
     TooLarge,
     Unexplained,
@@ -35,9 +36,11 @@ from billstream.consumer.decode.rejects import (
     refusal,
 )
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
-from billstream.consumer.decode.scan import Malformed, Scan, certain_forms, literals
+from billstream.consumer.decode.scan import Malformed, Scan, literals
 from billstream.consumer.decode.staged import COSTS, Staged, StagedLoad
+from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
+from billstream.consumer.decode.time_forms import certain_forms
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 _NONE: LeftOut = MappingProxyType({})
@@ -68,6 +71,7 @@ class Staging:
         staged.poisoned = unreadable_sources(parquet, self._lake)
         if readable := [file for file in readable if file.load_id not in staged.poisoned]:
             staged.take(self._stage_or_halve(readable, name))
+            self._refuse_contradicted(readable, staged, name)
         return staged
 
     def keep_only(self, staged: Staged, load_ids: Iterable[str], name: str) -> None:
@@ -89,6 +93,15 @@ class Staging:
         for path in staged.paths:
             self._lake.discard(path)
         staged.paths = []
+
+    def _refuse_contradicted(self, files: Sequence[Tabular], staged: Staged, name: str) -> None:
+        """Take out the files whose rows say that they are of another kind than their profile is for."""
+        with self._kept(staged), explained(self._lake):
+            wrong = contradicted(files, staged, self._lake)
+            if wrong:
+                others = (staged.loads.keys() | staged.poisoned.keys()) - wrong.keys()
+                self.keep_only(staged, others, f"{name}-kind")
+                staged.poisoned |= wrong
 
     # -- the two passes ----------------------------------------------------------------------------------
 
@@ -132,6 +145,7 @@ class Staging:
 
     def _both_passes(self, files: Sequence[Tabular], name: str, malformed: Malformed, left_out: LeftOut) -> Staged:
         staged = self._strict_pass(files, name, malformed)
+        no_charges = {load_id: load.records_left_out for load_id, load in staged.loads.items()}
         suspects = [file for file in files if BAD_MARK + file.load_id in staged.loads]
         if suspects:
             # The rows of the suspects are dropped here, and staged again by the careful pass.
@@ -143,6 +157,8 @@ class Staging:
                 staged.take(self._careful_pass(file, f"{name}-{file.load_id}", left_out.get(file.load_id, Rejects())))
             except Poison as poison:
                 staged.poisoned[file.load_id] = str(poison)
+        for load_id, load in staged.loads.items():
+            staged.loads[load_id] = replace(load, records_left_out=no_charges[load_id])
         return staged
 
     def _strict_pass(self, files: Sequence[Tabular], name: str, malformed: Malformed) -> Staged:
@@ -159,16 +175,20 @@ class Staging:
             for number, group in enumerate(alike(files))
         ]
         path = self._lake.staging_path(name)
+        no_charges = dict[str, int]()
         with explained(self._lake):
             for scan in scans:
+                no_charges |= scan.records_left_out(engine)
                 scan.prepare(engine)
         columns = {column for scan in scans for column in scan.columns}
         written = self._write_facts(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path, columns)
         staged = Staged([path], {file.load_id: StagedLoad() for file in files} | written)
         with self._kept(staged), explained(self._lake):
             for scan in scans:
-                for load_id, rejects in scan.structural_rejects(engine, MAX_LISTED).items():
+                for load_id, rejects in structural_rejects(scan, engine, MAX_LISTED).items():
                     staged.loads[load_id] = staged.loads[load_id].with_rejects(rejects)
+        for load_id, count in no_charges.items():
+            staged.loads[load_id] = replace(staged.loads[load_id], records_left_out=count)
         return self._without_empty_file(staged)
 
     def _careful_pass(self, file: Tabular, name: str, left_out: Rejects) -> Staged:
@@ -189,7 +209,7 @@ class Staging:
         load = self._write_facts(scan.good_rows(), path, scan.columns).get(file.load_id, StagedLoad())
         staged = Staged([path], {file.load_id: load})
         with self._kept(staged), explained(self._lake):
-            structural = scan.structural_rejects(engine, MAX_LISTED).get(file.load_id, Rejects())
+            structural = structural_rejects(scan, engine, MAX_LISTED).get(file.load_id, Rejects())
             bad, rounded = scan.value_counts(engine)
             refused = refusal(left_out.total + structural.total + bad, load.rows_loaded)
             values = scan.value_rejects(engine, LISTED_OF_REFUSED if refused else MAX_LISTED) if bad else ()

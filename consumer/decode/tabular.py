@@ -1,7 +1,8 @@
 """One file, opened as far as it can be without reading its records: its header, its profile, where its records end."""
 
+import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from billstream.common.errors import Poison
 from billstream.consumer.decode.header import EmptyLine, Header, later_headers, preamble, read_header
 from billstream.consumer.decode.plaintext import PlainText
 from billstream.consumer.profiles import Binding, ProfileRegistry
+from billstream.consumer.profiles.origin import Origin, origin_of
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +36,7 @@ class Tabular:
     binding: Binding | None
     records: Path | None = None
     first_line: int = 1
+    origin: Origin = Origin()
 
     @property
     def header_binding(self) -> Binding:
@@ -57,7 +60,7 @@ class Tabular:
         return self.binding.profile.name if self.binding else None
 
 
-def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: str = "") -> Tabular:
+def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: Origin | str = "") -> Tabular:
     """Find the header of `text` and its profile.
 
     The header is the first record of the file; where no profile fits it, the first of the records in the first lines
@@ -67,11 +70,16 @@ def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: 
         load_id: the load that the file becomes.
         text: the file, made readable by `plain_text`.
         profiles: those to choose from.
-        key: the object's key, for profiles that ask for one.
+        key: the object's key, or its origin, for profiles that ask for one.
 
     Raises:
         Poison: no profile fits, or there is no header.
     """
+    origin = origin_of(key)
+    return replace(_opened(load_id, text, profiles, origin), origin=origin)
+
+
+def _opened(load_id: str, text: PlainText, profiles: ProfileRegistry, key: Origin) -> Tabular:
     bind = partial(_bound, profiles, key)
     if text.parquet is not None:
         return Tabular(load_id, text, "", profiles.bind(text.parquet.names, key))
@@ -96,7 +104,7 @@ class _Title(Poison):
     """A line with a single cell is no header, but most likely a title."""
 
 
-def _bound(profiles: ProfileRegistry, key: str, header: Header) -> Binding:
+def _bound(profiles: ProfileRegistry, key: Origin, header: Header) -> Binding:
     try:
         return profiles.bind(header.names, key)
     except Poison as poison:
@@ -154,7 +162,7 @@ def end_of_records(path: Path, header: Header, footers: Sequence[str]) -> int:
     Args:
         path: a plain text file.
         header: where the records begin.
-        footers: how the first cell of a footer may begin, in any case.
+        footers: how a cell of a footer may begin, in any case.
     """
     start = max(header.end, path.stat().st_size - TAIL_BYTES)
     with path.open("rb") as stream:
@@ -171,10 +179,14 @@ def end_of_records(path: Path, header: Header, footers: Sequence[str]) -> int:
         line = tail[line_start:line_end]
         # A line with an odd number of quotes may be the end of a cell of several lines.
         if line.strip() and (
-            not words
-            or line.count(b'"') % 2
-            or not line.decode("utf-8", "ignore").lstrip(' \t"').casefold().startswith(words)
+            not words or line.count(b'"') % 2 or not _begins(line.decode("utf-8", "ignore"), header.delimiter, words)
         ):
             break
         end = line_start
     return start + end
+
+
+def _begins(line: str, delimiter: str, words: tuple[str, ...]) -> bool:
+    """Return whether a cell of a line begins with one of these words."""
+    cells = next(csv.reader([line], delimiter=delimiter), [])
+    return any(cell.strip(' \t"').casefold().startswith(words) for cell in cells)

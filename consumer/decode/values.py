@@ -32,9 +32,36 @@ _SHAPES = {
     "j": "[0-9]{1,3}",
     "%": "%",
 }
+_CLOCK = re.compile(r"%-?[HIz]")
+_DAY = re.compile(r"%-?[dj]")
 
 
 # -- one cell ----------------------------------------------------------------------------------------------
+
+
+def text_of(cell: Cell) -> str:
+    """Return the text that a value takes from its cell; NULL where that has no such part."""
+    text = f"c{cell.position}"
+    if cell.key is not None:
+        quoted = cell.key.replace("\\", "\\\\").replace('"', '\\"')
+        path = f'$."{quoted}"'
+        text = f"entry_of({text}, {literal(cell.key)}, {literal(path)})"
+    if cell.pattern is not None:
+        text = f"nullif(regexp_extract({text}, {literal(cell.pattern)}, 1), '')"
+    if cell.mapping:
+        cases = " ".join(f"WHEN {literal(k.casefold())} THEN {literal(v) if v else 'NULL'}" for k, v in cell.mapping)
+        text = f"CASE folded({text}) {cases} END"
+    return text
+
+
+def time_of(cell: Cell, forms: Sequence[str], zone: str) -> str:
+    """Return the time that a value takes from its cell: that time, or the start or end of a period; else NULL."""
+    text = text_of(cell)
+    if cell.part is None:
+        return time_value(text, forms, zone)
+    number = 1 if cell.part == "start" else 2
+    of_period = time_value(text, forms, zone) if cell.part == "start" else _end_value(text, forms, zone)
+    return coalesce([time_value(f"interval_part({text}, {number})", forms, zone), of_period])
 
 
 def time_value(cell: str, forms: Sequence[str], zone: str) -> str:
@@ -42,7 +69,8 @@ def time_value(cell: str, forms: Sequence[str], zone: str) -> str:
 
     Args:
         cell: the name of a text column.
-        forms: iso, epoch_seconds, epoch_milliseconds, or strptime formats; the first that fits is taken.
+        forms: iso, epoch_seconds, epoch_milliseconds, or strptime formats; the first that fits is taken. A month is its
+            first day.
         zone: the time zone of texts without an offset.
     """
     readings = []
@@ -52,13 +80,43 @@ def time_value(cell: str, forms: Sequence[str], zone: str) -> str:
         elif form in _EPOCHS:
             readings.append(f"epoch_time({cell}, {_EPOCHS[form]})")
         else:
-            # Every second part of the split is a directive; the others stand for themselves.
-            parts = enumerate(re.split(r"%-?(.)", form))
-            shape = "".join(_SHAPES[part] if number % 2 else re.escape(part) for number, part in parts)
-            pattern = rf"\s*{shape}\s*"
-            written = f"{cell}, {literal(pattern)}, {literal(form)}"
+            written = f"{cell}, {literal(shape_of(form))}, {literal(form)}"
             zoned = f"formatted_time_with_offset({written})"
             readings.append(zoned if "%z" in form else f"formatted_time({written}, {literal(zone)})")
+    return coalesce(readings or [f"NULL::{TIME_TYPE}"])
+
+
+def shape_of(form: str) -> str:
+    """Return the regular expression of the texts that a strptime format is for.
+
+    Numbers that nothing separates have all their digits; the year of a compact month (202609) is of this century or the
+    last: other numbers of six digits are none, but perhaps days such as 260913.
+    """
+    # Every second part of the split is a directive; the others stand for themselves.
+    parts = re.split(r"%-?(.)", form)
+    compact_month = not any(parts[::2]) and not _DAY.search(form)
+    shapes = []
+    for number, part in enumerate(parts):
+        if not number % 2:
+            shapes.append(re.escape(part))
+            continue
+        beside = (number > 1 and not parts[number - 1]) or (number < len(parts) - 2 and not parts[number + 1])
+        shape = _SHAPES[part].replace("{1,2}", "{2}").replace("{1,3}", "{3}") if beside else _SHAPES[part]
+        shapes.append("(?:19|20)[0-9]{2}" if compact_month and part == "Y" else shape)
+    return rf"\s*{''.join(shapes)}\s*"
+
+
+def _end_value(cell: str, forms: Sequence[str], zone: str) -> str:
+    """Return the end of the month or day that `cell` names; NULL for a text that is neither, such as a time."""
+    readings = []
+    for form in forms:
+        if form == "iso":
+            readings.append(f"iso_day_end({cell}, {literal(zone)})")
+        elif form not in _EPOCHS and not _CLOCK.search(form):
+            step = "1 DAY" if _DAY.search(form) else "1 MONTH"
+            read = f"try_strptime({cell}, {literal(form)}) + INTERVAL {step}"
+            shape = literal(shape_of(form))
+            readings.append(f"CASE WHEN regexp_full_match({cell}, {shape}) THEN timezone({literal(zone)}, {read}) END")
     return coalesce(readings or [f"NULL::{TIME_TYPE}"])
 
 

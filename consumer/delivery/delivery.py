@@ -23,7 +23,7 @@ from billstream.consumer.decode import Staged
 from billstream.consumer.delivery.history import ObjectName, loads_without_delivery, manifest_of, parts_of
 from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
 from billstream.consumer.delivery.parts import Part, awaiting, check_age, read_parts
-from billstream.consumer.delivery.staging import StagedParts, basis_of, fetch_manifest, stage_parts
+from billstream.consumer.delivery.staging import StagedParts, basis_of, fetch_manifest, origins_of, stage_parts
 from billstream.consumer.events import EXPORT_BUCKET, EventKind, Gone, Later, ObjectEvent, ObjectVersion
 from billstream.consumer.layouts.layout import ManifestOf
 from billstream.consumer.layouts.manifest import MAX_BYTES, Manifest, read_manifest
@@ -121,7 +121,7 @@ class Delivery:
         new = [part for part in parts if event.force or not part.active]
         if self._done.basis != basis_of(new):  # else an attempt before has staged the same
             self._discard()
-            self._done = stage_parts(new, self._context, force=event.force)
+            self._done = stage_parts(new, self._context, origins_of(manifest, self._role.place), force=event.force)
         self._check_manifest(version)
         return self._replace(event, held, active, parts, time=time, digest=digest)
 

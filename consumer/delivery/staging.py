@@ -3,7 +3,7 @@
 Staged rows lie in the data path and belong to nothing yet. Fetched files leave the spool once their group is staged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
@@ -16,7 +16,9 @@ from billstream.consumer.decide.decision import same_version
 from billstream.consumer.decode import Staged, StagedLoad
 from billstream.consumer.delivery.parts import Part
 from billstream.consumer.events import Later, ObjectEvent, ObjectVersion, batches
-from billstream.consumer.layouts.manifest import MAX_BYTES
+from billstream.consumer.layouts.manifest import MAX_BYTES, Manifest
+from billstream.consumer.layouts.place import Place
+from billstream.consumer.profiles.origin import Origin
 from billstream.consumer.s3.fetch import Fetcher, Prepared
 
 MOST_REJECTED_ROWS = 100_000
@@ -43,12 +45,15 @@ def basis_of(parts: Sequence[Part]) -> tuple[object, ...]:
     return tuple((part.named_version, part.load_id) for part in parts)
 
 
-def stage_parts(parts: Sequence[Part], context: Context, *, force: bool) -> StagedParts:
+def stage_parts(
+    parts: Sequence[Part], context: Context, origin: Callable[[str], Origin], *, force: bool
+) -> StagedParts:
     """Fetch, decode and stage parts. Whatever goes wrong, nothing stays staged.
 
     Args:
         parts: those that may have changed.
         context: has the tools.
+        origin: returns the origin of the part with a key.
         force: stage also a part whose content is active.
 
     Raises:
@@ -65,11 +70,20 @@ def stage_parts(parts: Sequence[Part], context: Context, *, force: bool) -> Stag
             most_bytes=context.group_bytes,
             size_bytes=lambda part: part.version.size_bytes,
         ):
-            _stage_group(group, context, done, force=force)
+            _stage_group(group, context, origin, done, force=force)
     except BaseException:
         context.staging.discard(done.staged)
         raise
     return done
+
+
+def origins_of(manifest: Manifest, place: Place) -> Callable[[str], Origin]:
+    """Return a function from the key of a part to its origin."""
+
+    def origin(key: str) -> Origin:
+        return Origin.of(key, place.export, manifest.dataset, manifest.data_version)
+
+    return origin
 
 
 def fetch_manifest(event: ObjectEvent, context: Context) -> tuple[ObjectVersion, bytes]:
@@ -94,9 +108,11 @@ def fetch_manifest(event: ObjectEvent, context: Context) -> tuple[ObjectVersion,
         return fetched.version, fetched.path.read_bytes()
 
 
-def _stage_group(group: Sequence[Part], context: Context, done: StagedParts, *, force: bool) -> None:
+def _stage_group(
+    group: Sequence[Part], context: Context, origin: Callable[[str], Origin], done: StagedParts, *, force: bool
+) -> None:
     with context.spool.session() as folder:
-        fetcher = Fetcher(context.objects, context.profiles, folder, of_delivery=True)
+        fetcher = Fetcher(context.objects, context.profiles, folder, of_delivery=True, origin=origin)
         with failpoint("fetch"):
             answers = fetcher.fetch([part.event for part in group])
         prepared = {part.event.scope: _checked(part, one) for part, one in zip(group, answers, strict=True)}

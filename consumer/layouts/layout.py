@@ -28,10 +28,15 @@ def _path(text: str) -> str:
     return text
 
 
+def _one_or_more(given: object) -> object:
+    return (given,) if isinstance(given, str) else given
+
+
 # Texts of a layout are compiled once, where they are read.
 KeyTemplate = Annotated[Template, BeforeValidator(Template.parse)]
 FileName = Annotated[re.Pattern[str], BeforeValidator(_file_name)]
 JsonPath = Annotated[str, AfterValidator(_path)]
+JsonPaths = Annotated[tuple[JsonPath, ...], BeforeValidator(_one_or_more)]
 
 
 class _Strict(BaseModel):
@@ -55,6 +60,12 @@ class Manifests(_Strict):
     )
     size: JsonPath | None = Field(None, description="Where in an item of the list the part's size in bytes is.")
     time: JsonPath | None = Field(None, description="Where in the JSON the time of the delivery is, in ISO 8601.")
+    dataset: JsonPaths = Field(
+        (),
+        description="Where in the JSON the name of the dataset is: the first of these that is there. Of a SELECT it is "
+        "the table, of an object its only key.",
+    )
+    data_version: JsonPaths = Field((), description="Where in the JSON the version of the dataset is, likewise.")
 
 
 class Layout(_Strict):

@@ -5,6 +5,7 @@ replace their rows.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from billstream.consumer.layouts.layout import Layout, ManifestOf
 MAX_BYTES = 16 * 1024 * 1024
 MAX_PARTS = 10_000
 _SHOWN = 200
+_LONGEST_QUERY = 100_000
+_TABLE = re.compile(r"(?i)^\s*SELECT\b.*\bFROM\s+([A-Za-z0-9_]+)", re.DOTALL)
 _REMEDY = "Nothing of the delivery is loaded, earlier rows stay. Deliver the export again."
 
 
@@ -33,10 +36,15 @@ class NamedPart:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The parts and the time of a delivery; `time` is None where neither the manifest nor its folder has one."""
+    """The parts and the time of a delivery; `time` is None where neither the manifest nor its folder has one.
+
+    `dataset` and `data_version` say what the parts contain, None where the manifest does not tell.
+    """
 
     parts: tuple[NamedPart, ...]
     time: datetime | None
+    dataset: str | None = None
+    data_version: str | None = None
 
 
 def read_manifest(content: bytes, key: str, role: ManifestOf) -> Manifest:
@@ -53,7 +61,9 @@ def read_manifest(content: bytes, key: str, role: ManifestOf) -> Manifest:
     if len(items) > MAX_PARTS:
         raise Poison(f"The manifest names {len(items):,} parts; more than {MAX_PARTS:,} are not read. {_REMEDY}")
     parts = {part.key: part for part in (_part(item, key, role) for item in items)}
-    return Manifest(tuple(parts.values()), _time(document, layout) or role.place.written_at)
+    rules, time = layout.manifests, _time(document, layout) or role.place.written_at
+    told = (_name(document, rules.dataset), _name(document, rules.data_version))
+    return Manifest(tuple(parts.values()), time, *told)
 
 
 def _document(content: bytes) -> Any:  # noqa: ANN401 - JSON
@@ -71,7 +81,7 @@ def _part(item: object, manifest_key: str, role: ManifestOf) -> NamedPart:
     size = _at(item, rules.size) if rules.size else None
     # The first candidate in the manifest's own export and period is the part; the name alone decides nothing.
     for key in _candidates(_without_bucket(name), manifest_key):
-        if place := role.layout.part(key, role.place):
+        if key.startswith(role.place.prefix) and (place := role.layout.part(key, role.place)):
             known = size if type(size) is int and size >= 0 else None  # a bool is an int
             return NamedPart(key, known, overwritten=place.delivery is None)
     raise Poison(
@@ -83,12 +93,15 @@ def _part(item: object, manifest_key: str, role: ManifestOf) -> NamedPart:
 def _candidates(name: str, manifest_key: str) -> Iterator[str]:
     """Yield keys that may be meant: the name itself, then the name below each folder of the manifest, outermost first.
 
-    Exports get copied, into another bucket, below another prefix, onto a disk; the names in their manifests do not.
+    Exports get copied, into another bucket, below another prefix, onto a disk; the names in their manifests do not. A
+    report without a prefix has names and keys that begin with a slash, which a copy of it has lost.
     """
     yield name
+    bare = name.lstrip("/")
     folders = manifest_key.split("/")[:-1]
-    for depth in range(1, len(folders) + 1):
-        yield "/".join([*folders[:depth], name])
+    for depth in range(len(folders) + 1):
+        below = "".join(f"{folder}/" for folder in folders[:depth])
+        yield from dict.fromkeys((f"{below}{bare}", f"{below}/{bare}"))
 
 
 def _without_bucket(name: str) -> str:
@@ -103,6 +116,17 @@ def _time(document: object, layout: Layout) -> datetime | None:
         return moment.astimezone(UTC) if moment and moment.tzinfo else moment and moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _name(document: object, paths: Sequence[str]) -> str | None:
+    """Return a name, from the first of these paths that has one."""
+    for value in (_at(document, path) for path in paths):
+        # A setting for each table of a query, of which an export has one.
+        text = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else value
+        if isinstance(text, str) and text.strip():
+            table = _TABLE.match(text[:_LONGEST_QUERY])
+            return (table[1] if table else text.strip())[:_SHOWN]
+    return None
 
 
 def _at(document: object, path: str) -> Any:  # noqa: ANN401 - JSON

@@ -18,6 +18,11 @@ class Place:
     period: str
     delivery: str | None = None
 
+    @property
+    def export(self) -> str:
+        """The export's own name: the last folder of `prefix`, empty at the root of a bucket."""
+        return self.prefix.rstrip("/").rpartition("/")[2]
+
     def same_export(self, other: "Place") -> bool:
         """Return whether both are in one export and one period."""
         return (self.prefix, self.period) == (other.prefix, other.period)

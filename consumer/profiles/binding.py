@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from billstream.consumer.profiles.model import Operand, Profile, Source
 from billstream.consumer.profiles.names import Header
+from billstream.consumer.profiles.origin import Origin
+from billstream.consumer.profiles.records import Condition, without_currencies
 from billstream.consumer.profiles.told import Told, doubt_of_names, told_by_names, told_by_preamble
 
 
@@ -23,6 +25,15 @@ class Cell:
     amounts: str | None = None
     negative: bool = False
     unless: int | None = None
+    key: str | None = None
+    part: str | None = None
+    pattern: str | None = None
+    mapping: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """True if the text of the cell is taken as it is."""
+        return not (self.amounts or self.key or self.part or self.pattern or self.mapping)
 
 
 @dataclass(frozen=True)
@@ -67,11 +78,22 @@ Value = Constant | Cell | First | Sum | Product | Switch | Tags
 
 
 @dataclass(frozen=True)
+class Test:
+    """A cell of a record, and the texts of which it has one if the test holds; see `Condition`."""
+
+    position: int
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Binding:
     """The values of the columns of `charges`, for files with one header.
 
     `told` is what the header's names and the lines above the header tell; `doubt` is why the names leave it open which
     column is meant: then no file with this header is read.
+
+    A record is a charge if all tests of `only` hold and none of `leave_out`. Of each column in `unpivoted`, which are
+    (position, name), each cell is a record of its own: the name and the cell have the positions behind the header's.
     """
 
     profile: Profile
@@ -79,6 +101,9 @@ class Binding:
     values: dict[str, Value] = field(hash=False)
     told: dict[str, Told] = field(default_factory=dict, hash=False)
     doubt: str | None = None
+    only: tuple[Test, ...] = ()
+    leave_out: tuple[Test, ...] = ()
+    unpivoted: tuple[tuple[int, str], ...] = ()
 
     def default(self, column: str) -> str | None:
         """Return the value of a record whose cell for `column` is empty; None when there is no such value."""
@@ -97,12 +122,16 @@ class Binding:
         return replace(self, told={**self.told, **told}, values=_with_told(self.values, told))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of a record's cells, by position: those of the header, and those that [unpivot] adds."""
+        unpivot = self.profile.unpivot
+        return (*self.header, unpivot.name, unpivot.value) if unpivot else self.header
+
+    @property
     def positions(self) -> dict[str, int]:
         """The position of the cell of each column of `charges` that is one cell and nothing else."""
         return {
-            column: value.position
-            for column, value in self.values.items()
-            if isinstance(value, Cell) and value.amounts is None
+            column: value.position for column, value in self.values.items() if isinstance(value, Cell) and value.whole
         }
 
     @property
@@ -110,6 +139,8 @@ class Binding:
         """The positions of the header's columns that some column of `charges` is made of."""
         found = {cell.position for value in self.values.values() for cell in cells_of(value)}
         found |= {c.unless for value in self.values.values() for c in cells_of(value) if c.unless is not None}
+        found |= {test.position for test in (*self.only, *self.leave_out)}
+        found |= {position for position, _ in self.unpivoted}
         for value in self.values.values():
             if isinstance(value, Switch):
                 found.add(value.by)
@@ -128,14 +159,16 @@ class Binding:
         # A negative number or a mapped text has lost its original form.
         held: set[int] = set()
         for column, value in self.values.items():
-            if isinstance(value, Cell) and not value.negative and self.profile.columns[column].mapping is None:
+            mapped = self.profile.columns[column].mapping is not None
+            if isinstance(value, Cell) and value.whole and not value.negative and not mapped:
                 held.add(value.position)
             elif isinstance(value, Tags):
                 held |= {position for position, _ in value.columns}
                 # A tag that has a column of its own hides the one of the same name in the cell.
                 held |= {value.cell} if value.cell is not None and not value.columns else set()
         held -= {cell.position for value in self.values.values() for cell in cells_of(value) if cell.amounts}
-        return tuple(index for index in range(len(self.header)) if index not in held)
+        held |= {position for position, _ in self.unpivoted}
+        return tuple(index for index in range(len(self.names)) if index not in held)
 
 
 def cells_of(value: Value) -> Iterator[Cell]:
@@ -149,26 +182,40 @@ def cells_of(value: Value) -> Iterator[Cell]:
             yield from part.cells if part else ()
 
 
-def bind(profile: Profile, header: Sequence[str], key: str = "") -> Binding | None:
-    """Return `profile` over one header, or None when it does not fit header or key."""
+def bind(profile: Profile, header: Sequence[str], key: Origin | str = "") -> Binding | None:
+    """Return `profile` over one header, or None when it does not fit header or origin."""
     names = profile.names_in(header)
     if not profile.match.fits(names, key):
+        return None
+    unpivoted = profile.unpivot.positions(header) if profile.unpivot else ()
+    names = profile.cells_in(header)
+    only, leave_out = (_tests(entries, names) for entries in (profile.records.only, profile.records.leave_out))
+    # Without the cell that tells a charge from another record, nobody knows which records count.
+    if len(only) < len(profile.records.only) or (profile.unpivot and not unpivoted):
         return None
     found = {column: _bound(source, names) for column, source in profile.columns.items()}
     values = {column: value for column, value in found.items() if value is not None}
     if any(column not in values for column in profile.match.needs):
         return None
+    columns = tuple(zip(unpivoted, without_currencies([header[position] for position in unpivoted]), strict=True))
     costs = frozenset(c.position for column, v in values.items() if column.endswith("_cost") for c in cells_of(v))
     told = told_by_names(profile, names, costs)
     defaults = {c: Told(s.default) for c, s in profile.columns.items() if s.default and (s.preamble or s.of_name)}
     values = _with_told(values, {**defaults, **told})
-    return Binding(profile, tuple(header), values, told, doubt_of_names(profile, names, costs))
+    doubt = doubt_of_names(profile, names, costs)
+    return Binding(profile, tuple(header), values, told, doubt, only, leave_out, columns)
 
 
 def _with_told(values: dict[str, Value], told: Mapping[str, Told]) -> dict[str, Value]:
     """Return `values`, in which a column without a cell has what was told of it."""
     constants = {column: Constant(one.text) for column, one in told.items()}
     return {**values, **{c: v for c, v in constants.items() if isinstance(values.get(c, v), Constant)}}
+
+
+def _tests(conditions: Sequence[Condition], names: Header) -> tuple[Test, ...]:
+    """Return the conditions whose cell the header has."""
+    found = ((names.position(condition.names), condition.texts) for condition in conditions)
+    return tuple(Test(position, texts) for position, texts in found if position is not None)
 
 
 def _bound(source: Source, header: Header) -> Value | None:
@@ -185,7 +232,9 @@ def _bound(source: Source, header: Header) -> Value | None:
         return Tags(position, columns) if columns or position is not None else None
     if source.names:
         position = header.position(source.names)
-        return Cell(position) if position is not None else None
+        return (
+            Cell(position, key=source.key, part=source.part, pattern=source.pattern) if position is not None else None
+        )
     if source.by:
         by = header.position(source.by)
         otherwise = _whole_sum(source.otherwise, header) if isinstance(source.otherwise, tuple) else None
@@ -212,5 +261,7 @@ def _cells(operands: Sequence[Operand], header: Header) -> tuple[Cell, ...]:
         position, unless = header.position(operand.names), header.position(operand.unless)
         # Without the cell that may rule a number out, nobody knows whether it counts.
         if position is not None and (unless is not None or not operand.unless):
-            found.append(Cell(position, operand.amounts, operand.negative, unless))
+            mapping = tuple((operand.mapping or {}).items())
+            cut = (operand.key, operand.part, operand.pattern, mapping)
+            found.append(Cell(position, operand.amounts, operand.negative, unless, *cut))
     return tuple(found)

@@ -3,12 +3,14 @@
 import re
 import zoneinfo
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from billstream.consumer.profiles.contradiction import Contradiction
 from billstream.consumer.profiles.names import Header, header_of, normalised
+from billstream.consumer.profiles.origin import Origin, origin_of
+from billstream.consumer.profiles.records import Records, Unpivot
 
 NAMED_TIMES = ("iso", "epoch_seconds", "epoch_milliseconds")
 _DIRECTIVES = frozenset("YymdHMSfzpIbBj%")
@@ -19,11 +21,43 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Operand(_Strict):
+_NOT_IN_A_PATTERN = re.compile(r"\(\?(?!:)|\\[0-9Z]|[*+?}]\+")
+
+
+class _Cut(_Strict):
+    """The part of a cell that is taken."""
+
+    key: str | None = Field(
+        None, min_length=1, description="The cell is a map, such as a JSON object; its entry of this name is taken."
+    )
+    part: Literal["start", "end"] | None = Field(
+        None, description="The start or the end of the interval, month or day that the cell names; for times."
+    )
+    pattern: str | None = Field(
+        None, max_length=500, description="A regular expression with one group: its text is taken, if it is found."
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _one_group(cls, given: str | None) -> str | None:
+        # Only what RE2, which takes linear time, reads as Python does.
+        try:
+            fits = given is None or (not _NOT_IN_A_PATTERN.search(given) and re.compile(given).groups == 1)
+        except re.error:
+            fits = False
+        if not fits:
+            raise ValueError(f"the pattern {given!r} is no regular expression of one group that looks nowhere else")
+        return given
+
+
+class Operand(_Cut):
     """One cell of a record, as a term of an expression."""
 
     names: tuple[str, ...] = Field(
         alias="from", min_length=1, description="Header names; the first that the header has."
+    )
+    mapping: dict[str, str] | None = Field(
+        None, alias="map", description="Texts of the cell, in any case, to texts of `charges`; any other is no value."
     )
     amounts: str | None = Field(
         None, min_length=1, description="The cell is a JSON array of objects; their numbers of this name are added."
@@ -44,7 +78,7 @@ def _spelled_out(given: object) -> object:
 OneOperand = Annotated[Operand, BeforeValidator(_spelled_out)]
 
 
-class Source(_Strict):
+class Source(_Cut):
     """The origin of one column of `charges`: one of `from`, `first`, `sum`, `product`, `by` or `constant`."""
 
     names: tuple[str, ...] = Field((), alias="from", description="Header names; the first that the header has.")
@@ -105,6 +139,8 @@ class Source(_Strict):
             raise ValueError("`otherwise` is a text with `map` and a list of cells with `cases`")
         if self.mapping is not None and not (self.names or self.first):
             raise ValueError("`map` goes with `from` or `first`")
+        if (self.key or self.part or self.pattern) and (not self.names or self.prefixed):
+            raise ValueError("`key`, `part` and `pattern` go with `from`")
         if self.never and not self.names:
             raise ValueError("`never` goes with `from`")
         return self
@@ -131,15 +167,28 @@ class Match(_Strict):
         (), description="Sets of header names; the header must have all names of one set."
     )
     none: tuple[str, ...] = Field((), description="Header names that the header must not have.")
-    keys: tuple[str, ...] = Field((), description="Patterns (*, ?) of the object's key; one must fit, in any case.")
+    keys: tuple[str, ...] = Field(
+        (), description="Patterns (*, ?) of the export's own name and the file's; with a slash, of the whole key."
+    )
+    datasets: tuple[str, ...] = Field(
+        (),
+        description='Datasets as the manifest of a delivery tells them, such as AmortizedCost; "" is one not told. '
+        "Where a manifest tells the dataset, `keys` are not looked at.",
+    )
 
-    def fits(self, header: Header, key: str) -> bool:
-        """Return whether header and key meet these conditions, except `needs`."""
+    def fits(self, header: Header, key: Origin | str) -> bool:
+        """Return whether header and origin meet these conditions, except `needs`."""
         if self.one_of and not any(all(name in header for name in names) for names in self.one_of):
             return False
         if any(name in header for name in self.none):
             return False
-        return not self.keys or any(fnmatchcase(key.casefold(), pattern.casefold()) for pattern in self.keys)
+        return self.fits_origin(origin_of(key))
+
+    def fits_origin(self, origin: Origin) -> bool:
+        """Return whether the export is one of those: by its manifest if that tells the dataset, else by its own name."""
+        if self.datasets and origin.dataset is not None:
+            return origin.is_of(self.datasets)
+        return origin.is_like(self.keys) if self.keys else not self.datasets or origin.is_of(self.datasets)
 
 
 class Values(_Strict):
@@ -153,9 +202,7 @@ class Values(_Strict):
     symbols: tuple[str, ...] = Field((), description="Currency signs that may stand at a number, such as $.")
     thousands: str = Field("", max_length=1, description="The character that groups the digits of a number by three.")
     decimal_point: str = Field(".", pattern=r"^[.,]$", description="The character before a number's decimals.")
-    footers: tuple[str, ...] = Field(
-        (), description="Last lines whose first cell begins with one of these are no rows."
-    )
+    footers: tuple[str, ...] = Field((), description="Last lines of which a cell begins with one of these are no rows.")
     bracketed_names: bool = Field(False, description="A header name may be given as `Kosten (Cost)`.")
 
     @field_validator("times")
@@ -192,25 +239,41 @@ class Profile(_Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
     match: Match
+    records: Records = Records()
+    unpivot: Unpivot | None = None
     values: Values = Values()
     columns: dict[str, Annotated[Source, BeforeValidator(_spelled_out)]] = Field(default_factory=dict)
     refuse: str | None = Field(None, min_length=1, description="The reason why such a file is no list of charges.")
+    contradictions: tuple[Contradiction, ...] = Field(
+        (), description="Rows that no file of this kind has: a file with one of them is refused."
+    )
     scope: Literal["object", "delivery"] = Field(
         "object",
         description="Rows that a file replaces: `object`, those of the same object, or of the same export and period "
         "where a manifest lists the file; `delivery`, only the latter: a file that no manifest lists is quarantined.",
+    )
+    known: tuple[str, ...] = Field((), description="The columns that the vendor documents for such files.")
+    not_mapped: dict[str, str] = Field(
+        default_factory=dict, description="Known columns that feed no column of `charges`, each with the reason."
+    )
+    not_told: tuple[str, ...] = Field((), description="Columns of `charges` of which the vendor says nothing.")
+    only_rescued: tuple[str, ...] = Field(
+        (), description="Columns of `charges` that the vendor tells in a form that is kept in `rescued` alone."
     )
     depth: int = Field(0, description="How many profiles this one extends; set by the registry.")
 
     @model_validator(mode="after")
     def _needs_are_mapped(self) -> "Profile":
         if self.refuse is not None:
-            if self.columns or not self.match.one_of:
-                raise ValueError("a profile that refuses has `match.one_of` and no [columns]")
+            if self.columns or not (self.match.one_of or self.match.datasets):
+                raise ValueError("a profile that refuses has `match.one_of` or `match.datasets`, and no [columns]")
             return self
         unknown = [name for name in self.match.needs if name not in self.columns]
         if unknown:
             raise ValueError(f"match.needs names columns that [columns] does not map: {', '.join(unknown)}")
+        told = frozenset().union(*(one.columns for one in self.contradictions))
+        if unknown := sorted(told - self.columns.keys()):
+            raise ValueError(f"contradictions name columns that [columns] does not map: {', '.join(unknown)}")
         if not self.match.needs and not self.match.one_of:
             raise ValueError("[match] names neither `needs` nor `one_of`: the profile would fit every file")
         return self
@@ -219,8 +282,12 @@ class Profile(_Strict):
         """Return the names of a header, the way this profile looks them up."""
         return header_of(tuple(header), bracketed=self.values.bracketed_names)
 
-    def fits(self, header: Sequence[str], key: str) -> bool:
-        """Return whether header and key meet the conditions of [match], except `needs`."""
+    def cells_in(self, header: Sequence[str]) -> Header:
+        """Return the names under which [columns] finds a record's cells; with [unpivot], not all are the header's."""
+        return self.names_in(header if self.unpivot is None else self.unpivot.names(header))
+
+    def fits(self, header: Sequence[str], key: Origin | str) -> bool:
+        """Return whether header and origin meet the conditions of [match], except `needs`."""
         return self.match.fits(self.names_in(header), key)
 
     def missing(self, header: Sequence[str], columns: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -230,7 +297,7 @@ class Profile(_Strict):
             header: the names of a file's columns.
             columns: the columns of `charges` in question; without it, those that this profile needs.
         """
-        names = self.names_in(header)
+        names = self.cells_in(header)
         asked = self.match.needs if columns is None else columns
         sources = ((column, self.columns[column]) for column in asked)
         return tuple(

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,8 @@ from billstream.consumer.profiles.model import Profile, Source
 
 _NEVER_NULL = "charge_period_start"
 _LARGEST = 1024 * 1024  # bytes
-_TABLES = ("match", "values", "columns")
+_TABLES = ("match", "records", "unpivot", "values", "columns", "not_mapped")
+_LISTS = ("known", "not_told", "only_rescued")
 _TEXT, _NUMBER, _TIME = "VARCHAR", "DECIMAL(38,18)", "TIMESTAMP WITH TIME ZONE"
 _DECIMALS, _LIMIT = 18, Decimal(10) ** 20  # of a number
 
@@ -117,6 +119,9 @@ def _read(script: _Script, known: Mapping[str, ReadProfile], columns: Mapping[st
         raise script.wrong(reason, *place) from error
     if profile.refuse is not None:
         return ReadProfile(profile, content)
+    named = {column: word for word in ("not_told", "only_rescued") for column in getattr(profile, word)}
+    if unknown := [column for column in named if column not in columns]:
+        raise script.wrong(f"`charges` has no column {unknown[0]!r}", named[unknown[0]])
     for column, source in profile.columns.items():
         if column not in columns:
             raise script.wrong("`charges` has no such column", "columns", column)
@@ -129,13 +134,20 @@ def _read(script: _Script, known: Mapping[str, ReadProfile], columns: Mapping[st
 
 
 def _extended(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of `base`, in which each word of each table that `own` has too is replaced."""
+    """Return the content of `base`, in which each word of each table that `own` has too is replaced.
+
+    The lists of what is known, and of what is not told, are added to those of `base`.
+    """
     content = {**base, **own}
     content.pop("extends", None)
     for table in _TABLES:
         mine, theirs = own.get(table, {}), base.get(table, {})
         if isinstance(mine, dict) and isinstance(theirs, dict) and (mine or theirs):
             content[table] = {**theirs, **mine}
+    for word in _LISTS:
+        mine, theirs = own.get(word, []), base.get(word, [])
+        if isinstance(mine, list) and isinstance(theirs, list) and (mine or theirs):
+            content[word] = [*theirs, *mine]
     return content
 
 
@@ -143,16 +155,19 @@ def _mismatch(source: Source, data_type: str) -> str | None:
     """Return why `source` cannot feed a column of `data_type`, None when it can."""
     counting = any(part.amounts or part.negative or part.unless for part in source.first)
     arithmetic = bool(source.sum or source.product or source.by) or counting
-    if arithmetic and data_type != _NUMBER:
-        return (
-            f"`sum`, `product`, `by`, `amounts`, `negative` and `unless` make numbers, and this column is a {data_type}"
-        )
-    if (source.mapping is not None or source.never) and data_type != _TEXT:
-        return f"`map` and `never` are about texts, and this column is a {data_type}"
-    if (source.preamble or source.of_name) and data_type != _TEXT:
-        return f"`preamble` and `of_name` tell texts, and this column is a {data_type}"
-    if source.prefixed and not data_type.startswith("MAP"):
-        return f"`prefixed` makes tags, and this column is a {data_type}"
+    operands = (*source.first, *source.sum, *source.product)
+    parts = (source, *operands)
+    mapped = source.mapping is not None or any(operand.mapping is not None for operand in operands)
+    mistakes = {
+        "`sum`, `product`, `by`, `amounts`, `negative` and `unless` make numbers": arithmetic and data_type != _NUMBER,
+        "`map` and `never` are about texts": (mapped or source.never) and data_type != _TEXT,
+        "`preamble` and `of_name` tell texts": (source.preamble or source.of_name) and data_type != _TEXT,
+        "`part` is about times": any(part.part for part in parts) and data_type != _TIME,
+        "`key` and `pattern` make texts": any(p.key or p.pattern for p in parts) and data_type not in {_TEXT, _TIME},
+        "`prefixed` makes tags": source.prefixed and not data_type.startswith("MAP"),
+    }
+    if mistake := next((words for words, made in mistakes.items() if made), None):
+        return f"{mistake}, and this column is a {data_type}"
     for given in (source.constant, source.default):
         if given is not None and not _is_value(given, data_type):
             return f"{given!r} is no value of a {data_type}"
@@ -177,10 +192,13 @@ def _line(text: str, place: tuple[str, ...]) -> int | None:
 
     `place` is a table's name, a key, and more that is on the key's line, the way pydantic reports a location.
     """
-    best, table = None, ""
+    best, table, entries = None, "", Counter[str]()
     for number, line in enumerate(text.splitlines(), start=1):
-        if opened := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            table = opened.group(1).replace('"', "").replace(" ", "")
+        if opened := re.match(r"\s*(\[+)\s*([^\]]+?)\s*\]+", line):
+            table = opened.group(2).replace('"', "").replace(" ", "")
+            if len(opened.group(1)) > 1:  # an entry of a list of tables
+                entries[table] += 1
+                table = f"{table}.{entries[table] - 1}"
             if place and table == ".".join(place[: table.count(".") + 1]):
                 best = best or number
         elif key := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):

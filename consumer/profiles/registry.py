@@ -1,7 +1,6 @@
 """The profiles of this installation, and the one that fits a file."""
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import structlog
 from billstream.common.errors import Misconfigured, Poison
 from billstream.consumer.profiles.binding import Binding, bind
 from billstream.consumer.profiles.model import Profile
+from billstream.consumer.profiles.origin import Origin, origin_of
 from billstream.consumer.profiles.reading import read_profiles
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class ProfileRegistry:
         """The names of all profiles, in the order they are tried."""
         return tuple(profile.name for profile in self.profiles)
 
-    def bind(self, header: Sequence[str], key: str = "") -> Binding:
+    def bind(self, header: Sequence[str], key: Origin | str = "") -> Binding:
         """Return the profile that a file with this header gets, bound to the header.
 
         A profile of the user's own that fits comes before any built-in one, one that names the object's key before one
@@ -73,22 +73,24 @@ class ProfileRegistry:
 
         Args:
             header: the names of the file's columns.
-            key: the object's key, for profiles that ask for one.
+            key: the object's key, or its origin, for profiles that ask for one.
 
         Raises:
             Poison: no profile fits, or the one that fits refuses such files.
         """
+        origin = origin_of(key)
         # Thousands of files share a few headers, and binding one to all profiles takes milliseconds.
         names = tuple(header)
-        known = (names, self._asking_for(key))
+        known = (names, self._asking_for(origin))
         if known in self._bound:
             return self._bound[known]
-        fitting = self.fitting(names, key)
+        fitting = self.fitting(names, origin)
         if not fitting:
-            raise Poison(self._nothing_fits(names, key))
+            raise Poison(self._nothing_fits(names, origin))
         chosen = fitting[0]
         if chosen.profile.refuse is not None:
-            raise Poison(f"This is {chosen.profile.title}, not a list of charges: {chosen.profile.refuse}")
+            why = origin.filled_in(chosen.profile.refuse)
+            raise Poison(f"This is {chosen.profile.title}, not a list of charges: {why}")
         if chosen.doubt is not None:
             raise Poison(chosen.doubt)
         unknown = [name for index, name in enumerate(names) if index not in chosen.used and name]
@@ -102,29 +104,25 @@ class ProfileRegistry:
         self._bound[known] = chosen
         return chosen
 
-    def fitting(self, header: Sequence[str], key: str = "") -> list[Binding]:
+    def fitting(self, header: Sequence[str], key: Origin | str = "") -> list[Binding]:
         """Return every profile that fits, the best first; those that refuse are before all others of their rank."""
         ranks = ([bind(profile, header, key) for profile in rank] for rank in self._ranks)
         return [binding for rank in ranks for binding in sorted(filter(None, rank), key=_preference)]
 
-    def _asking_for(self, key: str) -> frozenset[str]:
-        """Return the names of the profiles that ask for a key such as this one."""
-        folded = key.casefold()
-        return frozenset(
-            profile.name
-            for profile in self.profiles
-            if any(fnmatchcase(folded, pattern.casefold()) for pattern in profile.match.keys)
-        )
+    def _asking_for(self, origin: Origin) -> frozenset[str]:
+        """Return the names of the profiles that ask for an origin such as this one."""
+        asking = (one for one in self.profiles if one.match.keys or one.match.datasets)
+        return frozenset(profile.name for profile in asking if profile.match.fits_origin(origin))
 
-    def _nothing_fits(self, header: tuple[str, ...], key: str) -> str:
+    def _nothing_fits(self, header: tuple[str, ...], origin: Origin) -> str:
         shown = ", ".join(repr(name[:60]) for name in header[:_SHOWN_NAMES])
         more = f" and {len(header) - _SHOWN_NAMES} more" if len(header) > _SHOWN_NAMES else ""
         return (
-            f"No profile fits the header: {shown}{more}. {self._nearest(header, key)}"
+            f"No profile fits the header: {shown}{more}. {_dataset(origin)}{self._nearest(header, origin)}"
             "Add a profile to BILLSTREAM_PROFILES_DIR (`billstream profile new FILE` proposes one) and reload the file."
         )
 
-    def _nearest(self, header: tuple[str, ...], key: str) -> str:
+    def _nearest(self, header: tuple[str, ...], key: Origin) -> str:
         """Return a sentence on the profile that lacks least: it names a column that a vendor has dropped or renamed."""
         lacking = []
         for profile in self.profiles:
@@ -141,6 +139,13 @@ class ProfileRegistry:
             more = " or …" if len(names) > _SHOWN_ORIGINS else ""
             wanted.append(f"{column} (from {' or '.join(names[:_SHOWN_ORIGINS])}{more})")
         return f"The nearest, {profile.name}, lacks {'; '.join(wanted)}. "
+
+
+def _dataset(origin: Origin) -> str:
+    if origin.dataset is None:
+        return ""
+    version = f", version {origin.data_version!r}" if origin.data_version else ""
+    return f"The manifest tells the dataset {origin.dataset!r}{version}. "
 
 
 def _preference(binding: Binding) -> tuple[bool, bool, int, int, bool, str]:

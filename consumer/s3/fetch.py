@@ -15,6 +15,7 @@ from billstream.common.scratch import needing_room, outgrows, scratch_folder
 from billstream.consumer.decode import Tabular, open_tabular, plain_text
 from billstream.consumer.events import Gone, Later, ObjectEvent, ObjectVersion
 from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.profiles.origin import Origin
 from billstream.consumer.s3.objects import ObjectStore
 
 T = TypeVar("T")
@@ -83,16 +84,24 @@ class Fetcher:
         objects: the store.
         profiles: those that a file may have.
         folder: local disk for the objects.
-        of_delivery: a manifest lists these objects; some profiles count only such files.
+        of_delivery: a layout tells to which delivery these objects belong; some profiles count only such files.
+        origin: returns the origin of the object with a key, for profiles that ask for one.
     """
 
     def __init__(
-        self, objects: ObjectStore, profiles: ProfileRegistry, folder: Path, *, of_delivery: bool = False
+        self,
+        objects: ObjectStore,
+        profiles: ProfileRegistry,
+        folder: Path,
+        *,
+        of_delivery: bool = False,
+        origin: Callable[[str], Origin] = Origin.of,
     ) -> None:
         self._objects = objects
         self._profiles = profiles
         self._folder = folder
         self._of_delivery = of_delivery
+        self._origin = origin
         self._fetched: dict[str, Prepared | Later] = {}
 
     def fetch(self, events: Sequence[ObjectEvent]) -> list[Prepared | Later]:
@@ -120,7 +129,7 @@ class Fetcher:
                 version = fetched.version
                 text = plain_text(fetched.path, self._folder / f"{load_id}.text")
                 content = text.content_sha256
-                tabular = open_tabular(load_id, text, self._profiles, event.key)
+                tabular = open_tabular(load_id, text, self._profiles, self._origin(event.key))
             profile = tabular.binding.profile if tabular.binding else None
             if profile and profile.scope == "delivery" and not self._of_delivery:
                 raise Poison(  # noqa: TRY301 - one more way in which a file is refused

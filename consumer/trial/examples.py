@@ -63,7 +63,7 @@ def rescued(binding: Binding) -> tuple[tuple[str, str], ...]:
     told = {
         position: f"feeds {', '.join(columns)}, but not in its original form" for position, columns in feeds.items()
     }
-    return tuple((binding.header[i], told.get(i, "no column knows it")) for i in binding.rescued)
+    return tuple((binding.names[i], told.get(i, "no column knows it")) for i in binding.rescued)
 
 
 def positions(value: Value) -> tuple[int, ...]:
@@ -85,7 +85,7 @@ def _first_rows(bench: Bench, tabular: Tabular, columns: Sequence[str], types: d
     plain = Scan([tabular], types, number=_NUMBER, exact=False)
     plain.prepare(lake.engine)
     scan = replace(plain, forms=plain.time_forms(lake.engine))
-    cells = [f"c{position}" for position in range(len(scan.binding.header))]
+    cells = [f"c{position}" for position in range(len(scan.binding.names))]
     values = [f"{column}::VARCHAR" for column in columns]
     # Examples are of the file's first rows; DuckDB keeps their order only on request.
     lake.engine.execute("SET preserve_insertion_order = true")
@@ -101,7 +101,7 @@ def _first_rows(bench: Bench, tabular: Tabular, columns: Sequence[str], types: d
 def _feeding(binding: Binding, column: str, number: int, rows: Sequence[Row]) -> Feeding:
     value, source = binding.values[column], binding.profile.columns[column]
     used = positions(value)
-    feeding = Feeding(column, tuple(binding.header[position] for position in used), _how(value, origin(source)))
+    feeding = Feeding(column, tuple(binding.names[position] for position in used), _how(value, origin(source)))
     if isinstance(value, Constant):
         return Feeding(column, (), feeding.how, (), value.value)
     examples = [([cells[p] for p in used], values[number]) for cells, values in rows if any(cells[p] for p in used)]

@@ -49,6 +49,13 @@ def lacks(profile: Profile, header: Sequence[str], key: str) -> list[str]:
     # The key alone: the rest of the match was looked at above.
     if not match.model_copy(update={"one_of": (), "none": ()}).fits(Header(()), key):
         found.append(f"the key {key!r} is not like {' or '.join(map(repr, match.keys))}")
+    found += [
+        f"no column {' or '.join(map(repr, entry.names))} to tell charges from other records"
+        for entry in profile.records.only
+        if profile.cells_in(header).position(entry.names) is None
+    ]
+    if profile.unpivot and not profile.unpivot.positions(header):
+        found.append(f"no column {' or '.join(map(repr, profile.unpivot.keep))} beside others that become records")
     if not found and bind(profile, header, key) is None:
         found.append("the header has a part only of what it computes with")
     return found

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from billstream.consumer.profiles import Profile, Source
 from billstream.consumer.profiles.model import Match, Operand, Values
+from billstream.consumer.profiles.records import Condition
 
 
 def origin(source: Source) -> str:
@@ -40,6 +41,26 @@ def conditions(match: Match) -> Iterator[str]:
         yield f"the key is like {_either(match.keys)}"
 
 
+def selection(profile: Profile) -> Iterator[str]:
+    """Yield which records of a file are charges, as far as not all are."""
+    records, unpivot = profile.records, profile.unpivot
+    if unpivot:
+        kept = _either(unpivot.keep)
+        yield f"each cell is a record, {unpivot.value!r} beside {unpivot.name!r}, except in the columns {kept}"
+    if records.only:
+        yield f"charges: records whose {'; and whose '.join(map(_condition, records.only))}"
+    if records.leave_out:
+        yield f"left out: records whose {'; or whose '.join(map(_condition, records.leave_out))}"
+    if records.short_rows == "pad":
+        yield "records that lack trailing cells get empty ones"
+    if records.totals == "keep":
+        yield "labels such as Total are names"
+
+
+def _condition(condition: Condition) -> str:
+    return f"{_one(condition.names)} is {_either(condition.texts)}"
+
+
 def manner(values: Values) -> Iterator[str]:
     """Yield the notation of the cells of a file."""
     yield f"times as {' or '.join(values.times)}; in {values.time_zone} where they name no offset"
@@ -48,7 +69,7 @@ def manner(values: Values) -> Iterator[str]:
     yield f"numbers with {values.decimal_point!r} before the decimals{grouping}{signs}"
     yield f"no value: the empty cell{''.join(f', {null!r}' for null in values.nulls)}"
     if values.footers:
-        yield f"no rows: last lines that begin with {_either(values.footers)}"
+        yield f"no rows: last lines with a cell that begins with {_either(values.footers)}"
     if values.bracketed_names:
         yield "header names also in brackets, as in `Kosten (Cost)`"
 

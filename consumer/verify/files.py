@@ -9,7 +9,16 @@ from billstream.common.lake.datafiles import DamagedFile, DataFile, damaged_file
 from billstream.common.texts import counted
 from billstream.consumer.verify.finding import Check, Cure, Finding
 
-_OF_THE_CONSUMER = ("charges", "ledger", "rejected_rows", "schema_version")
+_OF_THE_CONSUMER = (
+    "charges",
+    "ledger",
+    "rejected_rows",
+    "load_coverage",
+    "export_preferences",
+    "set_aside_charges",
+    "provider_names",
+    "schema_version",
+)
 
 
 def find_damaged(lake: Lake, *, charges: bool) -> list[DamagedFile]:

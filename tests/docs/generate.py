@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/reference/` from the code: settings, commands, and the tables of the lake.
+"""Writes the pages of `docs/reference/` from the code: settings, commands, profiles, and the tables of the lake.
 
 `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes them; without the variable the test compares.
 """
@@ -16,11 +16,14 @@ from billstream.cli.settings_table import markdown
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from tests.docs.pages import DOCS
+from tests.docs.profiles import profiles_page
 
 WIDTH = 80
 HEAD = "% Generated from the code: `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes this page.\n\n"
 
 TABLES = ("charges", "ledger", "rejected_rows")
+EXPORTS = ("load_coverage", "export_preferences", "set_aside_charges", "provider_names")
+AS_CHARGES = "Columns are those of charges."
 AGGREGATES = ("daily_costs", "user_costs", "service_costs", "region_costs", "changed_loads", "watermark")
 
 
@@ -30,6 +33,7 @@ def reference() -> dict[Path, str]:
         DOCS / "reference" / "configuration.md": HEAD + configuration(),
         DOCS / "reference" / "commands.md": HEAD + commands(),
         DOCS / "reference" / "data-dictionary.md": HEAD + data_dictionary(),
+        DOCS / "reference" / "profiles.md": HEAD + profiles_page(),
     }
 
 
@@ -75,7 +79,7 @@ def data_dictionary() -> str:
             "SELECT table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
             "WHERE database_name = 'lake' AND NOT internal ORDER BY table_name, column_index"
         )
-    views = sorted(set(comments) - {*TABLES, *AGGREGATES, "schema_version"})
+    views = sorted(set(comments) - {*TABLES, *EXPORTS, *AGGREGATES, "schema_version"})
     explained = {(table, column): comment for table, column, _, _, comment in columns if comment}
     lines = [
         "# Data dictionary",
@@ -87,6 +91,7 @@ def data_dictionary() -> str:
     ]
     chapters = (
         ("Charges and ledger", "The consumer owns these tables.", TABLES),
+        ("Exports", "The consumer owns these tables; see [exports](../exports.md#two-exports-of-the-same-account).", EXPORTS),
         ("Aggregates", "The aggregator owns these tables.", AGGREGATES),
         ("Views", "Views show the current state, calculated from the tables above.", views),
         ("Bookkeeping", "The version of the schema; `billstream init` brings it up to date.", ("schema_version",)),
@@ -94,8 +99,10 @@ def data_dictionary() -> str:
     for title, sentence, tables in chapters:
         lines += [f"## {title}", "", sentence, ""]
         for table in tables:
-            lines += [f"### {table}", "", _cell(comments[table]), "", "| column | type | meaning |"]
-            lines += ["|---|---|---|"]
+            lines += [f"### {table}", "", _cell(comments[table]), ""]
+            if comments[table].endswith(AS_CHARGES):
+                continue
+            lines += ["| column | type | meaning |", "|---|---|---|"]
             for owner, column, kind, nullable, _ in columns:
                 if owner == table:
                     meaning = explained.get((table, column)) or _inherited(explained, column)

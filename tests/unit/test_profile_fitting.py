@@ -151,5 +151,5 @@ def test_conditions_and_manner_leave_out_what_is_not_asked_for() -> None:
     )
     assert "grouped by ',', with '$'" in told
     assert "the empty cell, '-'" in told
-    assert "begin with 'Total'" in told
+    assert "begins with 'Total'" in told
     assert "Kosten (Cost)" in told

@@ -9,10 +9,17 @@ WITH signed AS (
         {columns},
         (charge_period_start AT TIME ZONE 'UTC')::DATE AS charge_day,
         CASE WHEN consumed_quantity IS NOT NULL THEN coalesce(consumed_unit, '') END AS unit,
+        coalesce(provider_name, service_provider_name, invoice_issuer_name, publisher_name) AS provider_name,
+        concat(
+            CASE WHEN billed_cost IS NOT NULL THEN 'B' END,
+            CASE WHEN effective_cost IS NOT NULL THEN 'E' END,
+            CASE WHEN list_cost IS NOT NULL THEN 'L' END,
+            CASE WHEN contracted_cost IS NOT NULL THEN 'C' END
+        ) AS costs_told,
         CASE WHEN direction > 0 THEN billed_cost ELSE -billed_cost END AS billed_cost,
         CASE WHEN direction > 0 THEN effective_cost ELSE -effective_cost END AS effective_cost,
         CASE WHEN direction > 0 THEN list_cost ELSE -list_cost END AS list_cost,
-        CASE WHEN direction > 0 THEN list_cost - effective_cost ELSE effective_cost - list_cost END AS savings,
+        CASE WHEN direction > 0 THEN contracted_cost ELSE -contracted_cost END AS contracted_cost,
         CASE WHEN direction > 0 THEN consumed_quantity ELSE -consumed_quantity END AS quantity
     FROM changes
 )
@@ -27,8 +34,8 @@ SELECT
     coalesce(sum(direction) FILTER (effective_cost IS NOT NULL), 0)::BIGINT AS effective_rows,
     sum(list_cost) AS list_cost,
     coalesce(sum(direction) FILTER (list_cost IS NOT NULL), 0)::BIGINT AS list_rows,
-    sum(savings) AS savings,
-    coalesce(sum(direction) FILTER (savings IS NOT NULL), 0)::BIGINT AS savings_rows,
+    sum(contracted_cost) AS contracted_cost,
+    coalesce(sum(direction) FILTER (contracted_cost IS NOT NULL), 0)::BIGINT AS contracted_rows,
     sum(quantity) AS quantity
 FROM signed
 GROUP BY GROUPING SETS ({grouping_sets})

@@ -12,15 +12,15 @@ WITH costs AS (
         sum(effective_rows)::BIGINT AS effective_rows,
         sum(list_cost) AS list_cost,
         sum(list_rows)::BIGINT AS list_rows,
-        sum(savings) AS savings,
-        sum(savings_rows)::BIGINT AS savings_rows
+        sum(contracted_cost) AS contracted_cost,
+        sum(contracted_rows)::BIGINT AS contracted_rows
     FROM (
         SELECT {keys}, charge_rows, billed_cost, billed_rows, effective_cost, effective_rows, list_cost, list_rows,
-               savings, savings_rows
+               contracted_cost, contracted_rows
         FROM current_{table}
         UNION ALL
         SELECT {keys}, charge_rows, billed_cost, billed_rows, effective_cost, effective_rows, list_cost, list_rows,
-               savings, savings_rows
+               contracted_cost, contracted_rows
         FROM moved_{table}
     )
     GROUP BY {keys}
@@ -49,7 +49,7 @@ SELECT
         CASE WHEN billed_rows <> 0 THEN billed_cost + 0::DECIMAL(38, 18) END AS billed_cost,
         CASE WHEN effective_rows <> 0 THEN effective_cost + 0::DECIMAL(38, 18) END AS effective_cost,
         CASE WHEN list_rows <> 0 THEN list_cost + 0::DECIMAL(38, 18) END AS list_cost,
-        CASE WHEN savings_rows <> 0 THEN savings + 0::DECIMAL(38, 18) END AS savings
+        CASE WHEN contracted_rows <> 0 THEN contracted_cost + 0::DECIMAL(38, 18) END AS contracted_cost
     ),
     coalesce(b.consumed_quantity, MAP([], [])::MAP(VARCHAR, DECIMAL(38, 18))) AS consumed_quantity,
     coalesce(b.consumed_rows, MAP([], [])::MAP(VARCHAR, BIGINT)) AS consumed_rows

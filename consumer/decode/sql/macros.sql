@@ -208,6 +208,17 @@ CREATE OR REPLACE TEMP MACRO formatted_time(cell, pattern, format, zone) AS
 CREATE OR REPLACE TEMP MACRO formatted_time_with_offset(cell, pattern, format) AS
     CASE WHEN regexp_full_match(cell, pattern) THEN try_strptime(cell, format)::TIMESTAMPTZ END;
 
+-- The end of a day in ISO 8601; NULL for a text that is none.
+CREATE OR REPLACE TEMP MACRO iso_day_end(cell, zone) AS
+    CASE WHEN length(trim(cell)) = 10 AND is_iso_time(cell)
+        THEN timezone(zone, TRY_CAST(cell AS TIMESTAMP) + INTERVAL 1 DAY) END;
+
+-- The start (1) or the end (2) of an interval in ISO 8601, as text: '2026-09-18T00:00:00Z/2026-09-19T00:00:00Z'.
+CREATE OR REPLACE TEMP MACRO interval_part(cell, part) AS
+    nullif(regexp_extract(
+        cell, '^\s*([0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*)/([0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*)$', part
+    ), '');
+
 -- Python, and most others, can hold these years only.
 CREATE OR REPLACE TEMP MACRO is_beyond_calendar(moment) AS
     moment NOT BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00';
@@ -234,6 +245,11 @@ CREATE OR REPLACE TEMP MACRO tags_of(cell) AS
         WHEN starts_with(trim(cell), '"') THEN tags_of_json(TRY_CAST(('{' || cell || '}') AS JSON))
         WHEN regexp_full_match(cell, '\s*[^=:;,{}\[\]"]+[=:][^;]*(?:;\s*[^=:;,{}\[\]"]+[=:][^;]*)*;?\s*')
         THEN tags_of_pairs(list_filter(string_split(cell, ';'), lambda part: trim(part) <> '')) END;
+
+-- The text of one entry of a map: of a JSON object, or of tags in any other spelling. NULL without it, or where it is empty.
+CREATE OR REPLACE TEMP MACRO entry_of(cell, name, path) AS
+    nullif(CASE WHEN starts_with(trim(cell), '{') AND json_valid(cell) THEN json_extract_string(cell, path)
+        ELSE tags_of(cell)[name] END, '');
 
 -- Tags that columns have each a name for; an empty cell is no tag.
 CREATE OR REPLACE TEMP MACRO tags_of_columns(entries) AS

@@ -1,0 +1,48 @@
+"""The records of texts that do not split into the columns of the header, as DuckDB lists them."""
+
+import duckdb
+
+from billstream.consumer.decode.rejects import (
+    MAX_KEPT_CHARACTERS,
+    RejectedRow,
+    Rejects,
+    lines_of,
+    placed,
+    within_room,
+)
+from billstream.consumer.decode.scan import Malformed, Scan
+
+
+def structural_rejects(scan: Scan, engine: duckdb.DuckDBPyConnection, limit: int) -> dict[str, Rejects]:
+    """Return, by load, the records that do not split into the header's columns; `limit` of each listed.
+
+    Covers the rows that were read since `prepare`.
+    """
+    # A row of Parquet always has its columns.
+    if scan.files[0].text.parquet or scan.malformed is not Malformed.LIST:
+        return {}
+    by_path = {str(file.path): file for file in scan.files}
+    # DuckDB's `line` is the number of the record; the line is found by the record's position.
+    records = (
+        "SELECT file_path, min(line_byte_position) AS position, arg_max(csv_line, length(csv_line)) AS record, "
+        "arg_min(error_message, line_byte_position) AS reason "
+        f"FROM temp.rejected_{scan.number} JOIN temp.scanned_{scan.number} USING (scan_id, file_id) "
+        "GROUP BY file_path, line"
+    )
+    totals = engine.execute(f"SELECT file_path, count(*) FROM ({records}) GROUP BY file_path").fetchall()
+    rejects = {}
+    for path, total in totals:
+        file = by_path[path]
+        found = engine.execute(
+            f"SELECT position, left(record, {MAX_KEPT_CHARACTERS}), left(reason, {MAX_KEPT_CHARACTERS}) "
+            f"FROM ({records}) WHERE file_path = ? ORDER BY position LIMIT ?",
+            [path, limit],
+        )
+        listed = within_room(found, lambda row: len(row[1] or "") + len(row[2]))
+        lines = lines_of(file.path, [position for position, _, _ in listed])
+        rows = (
+            RejectedRow(file.load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))
+            for line, (_, record, reason) in zip(lines, listed, strict=True)
+        )
+        rejects[file.load_id] = Rejects(total, placed(file, rows))
+    return rejects
