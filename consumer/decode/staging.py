@@ -41,6 +41,7 @@ from billstream.consumer.decode.staged import COSTS, Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
+from billstream.consumer.decode.undated import dated
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 _NONE: LeftOut = MappingProxyType({})
@@ -204,6 +205,7 @@ class Staging:
             if why := scan.wrong_kind(engine):
                 raise Poison(why)
             scan = replace(scan, forms=scan.time_forms(engine))
+            scan = dated(scan, engine)
             scan.prepare(engine)  # the questions above have read the file, and left rejects
         path = self._lake.staging_path(name)
         load = self._write_facts(scan.good_rows(), path, scan.columns).get(file.load_id, StagedLoad())
