@@ -1,6 +1,8 @@
 """Publish the insights of one snapshot to the targets, whenever they differ from what is published there."""
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -23,8 +25,9 @@ log = structlog.get_logger(__name__)
 class Publisher:
     """Publishes the insights of one lake. Keep it as long as the lake: it remembers the recent restatements."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._lake = lake
+        self._clock = clock
         self._recent = RecentRestatements(lake)
 
     def publish(self, target: Target, report: RefreshReport | None = None, *, force: bool = False) -> bool:
@@ -43,11 +46,14 @@ class Publisher:
             # The newest snapshot whose charges the aggregates are known to hold.
             current = report.snapshot_id if report and report.watermark == watermark else watermark.snapshot_id
             lines = count_ledger_lines(self._lake, version=current)
-            mark = Mark(SCHEMA_VERSION, watermark.snapshot_id, watermark.refreshed_at, lines)
+            today = self._clock().date()
+            mark = Mark(SCHEMA_VERSION, watermark.snapshot_id, watermark.refreshed_at, lines, today)
             # The ledger grows also without new charges: a quarantined file is news for the freshness section.
             if not force and target.published() == mark:
                 return False
-            insights = read_insights(self._lake, watermark, version=version, snapshot_id=current, recent=self._recent)
+            insights = read_insights(
+                self._lake, watermark, version=version, snapshot_id=current, today=today, recent=self._recent
+            )
             target.publish(insights)
         seconds = round(time.monotonic() - started, 3)
         log.info("insights_published", snapshot=current, target=str(target), seconds=seconds)

@@ -28,6 +28,7 @@ COMMANDS = {
     "sweep": ("operating", "Load what notifications have missed."),
     "verify": ("operating", "Prove that ledger, charges and totals agree."),
     "quarantine": ("quarantine", "List and reload what could not be loaded."),
+    "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
     "profile": ("profiles", "List, test and propose file profiles."),
     "demo": ("demo.commands", "Show billstream at work on an emulated AWS."),

@@ -68,6 +68,7 @@ def consume(
     # Loading the code takes a second: a signal may have come before there was anything to stop.
     with opening.service("consumer", stop), opening.opened_lake(settings, stop=stop, seconds=patience) as lake:
         opening.say_started("consumer", settings, lake)
+        wiring.follow_rules(settings, lake, role="consumer")
         worker = wiring.worker(settings, lake, stop, seconds=patience)
         opening.begins_work(stop, settings)
         try:
@@ -93,6 +94,7 @@ def load(
         opening.opened_lake(settings, create=True) as lake,
         Progress(transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as bar,
     ):
+        wiring.follow_rules(settings, lake, role="load")
         task = bar.add_task("Loading", total=len(files))
         loading = load_files(files, wiring.local_intake(settings, lake), settings, lambda n: bar.advance(task, n))
     # What was loaded stays, so the report comes before the exit code.

@@ -107,7 +107,11 @@ def _lake(counts: Table, state: Status) -> None:
         add_row(counts, f"ledger: {label}", f"{count:,}")
     add_row(counts, "active loads", f"{state.active_loads:,}")
     add_row(counts, "active rows", f"{state.active_rows:,}")
+    if state.rows_set_aside:
+        add_row(counts, "rows set aside", f"{state.rows_set_aside:,} of these do not count (billstream exports list)")
     add_row(counts, "rejected rows", f"{state.rejected_rows:,}")
+    if state.overlaps:
+        add_row(counts, "exports that overlap", words.overlapping(state.overlaps))
     add_row(counts, "active deliveries", f"{state.active_deliveries:,}")
     if state.oldest_awaiting is not None:
         awaiting = f"{state.parts_awaiting_manifest:,}, the oldest since {utc(state.oldest_awaiting)}"

@@ -13,6 +13,7 @@ from billstream.common.settings import Settings
 from billstream.common.statements import statement
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import EXPORT_BUCKET
+from billstream.consumer.exports.overlaps import Overlap, read_overlaps
 from billstream.consumer.sqs.age import oldest_message_seconds
 from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.queue import Depth, find_queue
@@ -61,7 +62,8 @@ class Status:
     """The status at one moment; what could not be asked is None.
 
     `queue` is None when no queue is configured, or it does not answer; `lake_problem` is the reason why the lake is not
-    known. `queue_expected` is False where neither the settings nor the environment know of a queue.
+    known. `queue_expected` is False where neither the settings nor the environment know of a queue. `active_rows` has
+    rows that are set aside, too: `rows_set_aside` of them do not count, as a preferred export has the same charges.
     """
 
     catalog: str
@@ -85,6 +87,8 @@ class Status:
     dead_letter_url: str | None = None
     dead_letters: int | None = None
     dead_letter_problem: str | None = None
+    overlaps: tuple[Overlap, ...] = ()
+    rows_set_aside: int | None = None
     lake_problem: str | None = None
 
     @property
@@ -112,7 +116,7 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
     states = lake.rows(statement(__name__, "status_ledger"), [EXPORT_BUCKET])
     ledger = {str(state): int(count) for state, count, _ in states}
     oldest = {str(state): since for state, _, since in states}
-    loads, rows, rejected, deliveries, newest = lake.rows(statement(__name__, "status_lake"))[0]
+    loads, rows, rejected, deliveries, newest, aside = lake.rows(statement(__name__, "status_lake"))[0]
     return Status(
         catalog=lake.catalog,
         data_path=lake.data_path,
@@ -128,6 +132,8 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
         refresh=read_refresh(lake),
         queue=queue,
         queue_problem=queue_problem,
+        overlaps=tuple(read_overlaps(lake)),
+        rows_set_aside=aside,
     )
 
 

@@ -13,6 +13,7 @@ from billstream.consumer.commit.breaker import Breaker
 from billstream.consumer.commit.ledger import EntryBuilder
 from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging
+from billstream.consumer.exports.rules import apply_rules
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.interest import BillingFiles
 from billstream.consumer.layouts.layout import Layouts
@@ -66,6 +67,16 @@ def interest(settings: Settings) -> BillingFiles:
         Fatal: see `layouts`.
     """
     return BillingFiles(settings, layouts(settings))
+
+
+def follow_rules(settings: Settings, lake: Lake, *, role: str) -> None:
+    """Let the rules of `BILLSTREAM_EXPORTS_RULES` hold, if the setting names a file.
+
+    Raises:
+        Misconfigured: the file is not valid.
+    """
+    if settings.exports_rules:
+        apply_rules(lake, settings.exports_rules, author=process_name(role))
 
 
 def local_intake(settings: Settings, lake: Lake) -> Intake:

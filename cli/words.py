@@ -3,7 +3,10 @@
 The keys are the public ones: states of the ledger, outcomes of an event, and verdicts.
 """
 
+from collections.abc import Sequence
+
 from billstream.consumer.decide.states import State
+from billstream.consumer.exports.overlaps import Overlap
 
 OUTCOMES: dict[str, str] = {
     State.LOADED: "loaded",
@@ -42,3 +45,23 @@ FORESEEN: dict[str, str] = {
     "ask": "S3 would be asked which version is current",
 }
 """What would become of an event, by its verdict."""
+
+MOST_OVERLAPS = 3
+"""Named in one line; `billstream exports list` names all."""
+
+
+def overlapping(overlaps: Sequence[Overlap]) -> str:
+    """Return which exports have the same charges, and what to do, in one line."""
+    months: dict[tuple[str, str | None, tuple[str, ...]], set[str]] = {}
+    for one in overlaps:
+        key = (one.provider_name, one.billing_account_id, one.exports)
+        months.setdefault(key, set()).add(f"{one.billing_month:%Y-%m}")
+    named = [
+        f"{' and '.join(exports)} ({' '.join(filter(None, (provider, account)))}, {', '.join(sorted(of))})"
+        for (provider, account, exports), of in sorted(months.items(), key=str)
+    ]
+    more = f", and {len(named) - MOST_OVERLAPS} more" if len(named) > MOST_OVERLAPS else ""
+    return (
+        f"{'; '.join(named[:MOST_OVERLAPS])}{more}: their sums count the same charges more than once. See billstream "
+        "exports list; to let one of them count, run: billstream exports prefer SCOPE"
+    )

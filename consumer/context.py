@@ -7,6 +7,7 @@ from billstream.common.settings import DuplicatePolicy
 from billstream.consumer.commit.breaker import Breaker
 from billstream.consumer.commit.ledger import EntryBuilder
 from billstream.consumer.decode import Staging
+from billstream.consumer.exports.exports import Exports
 from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.errors import Ownership
@@ -28,6 +29,7 @@ class Context:
         breaker: stops the process when too much cannot be loaded; None where a person watches.
         ownership: the buckets whose objects are processed; events of others are refused.
         layouts: the exports whose parts and manifests are known by their keys.
+        exports: what this process knows of the preferences between exports.
         on_duplicate_content: what happens to an object whose content is active under another key.
         group_files: how many parts of a delivery are on the local disk at a time.
         group_bytes: how large these may be together, in bytes as stored.
@@ -42,6 +44,7 @@ class Context:
     breaker: Breaker | None = None
     ownership: Ownership = field(default_factory=Ownership)
     layouts: Layouts = field(default_factory=Layouts)
+    exports: Exports = field(default_factory=Exports)
     on_duplicate_content: DuplicatePolicy = DuplicatePolicy.WARN
     group_files: int = 200
     group_bytes: int = 256 * 1024 * 1024

@@ -10,9 +10,10 @@ from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.context import Context
 from billstream.consumer.delivery.delivery import Delivery
 from billstream.consumer.delivery.order import ManifestTurn, newest_first, turn_of_part, turns_of_arrived
+from billstream.consumer.delivery.run import Run
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.isolation import FailedObjects, Suspects, log_traceback, take_apart, waits
-from billstream.consumer.layouts.layout import ManifestOf, PartOf
+from billstream.consumer.layouts.layout import ManifestOf, PartOf, RunOf
 from billstream.consumer.process import ObjectWork, process, rounds
 
 
@@ -55,7 +56,8 @@ class Intake:
 
         def process_manifest(turns: Sequence[ManifestTurn]) -> None:
             for turn in turns:
-                (outcome,) = process(Delivery(self.context, turn.event, turn.role), self.context)
+                work = Run if isinstance(turn.role, RunOf) else Delivery
+                (outcome,) = process(work(self.context, turn.event, turn.role), self.context)
                 outcomes.update({index: outcome.seen_from(events[index]) for index in turn.indices})
                 if not any(events[index].scope == turn.event.scope for index in turn.indices):
                     outcome.log()  # no event of the batch is about this manifest, so nobody else logs it
@@ -93,7 +95,7 @@ class Intake:
             for index in chosen:
                 event = events[index]
                 role = None if event.kind is EventKind.UNREADABLE else self.context.layouts.role(event.key)
-                turn = ManifestTurn(event, role) if isinstance(role, ManifestOf) else None
+                turn = ManifestTurn(event, role) if isinstance(role, ManifestOf | RunOf) else None
                 if isinstance(role, PartOf) and event.force and event.kind is EventKind.CREATED:
                     turn = turn_of_part(event, role, self.context)
                 if turn is None:

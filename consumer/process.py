@@ -79,7 +79,7 @@ def _attempt(work: Work, context: Context, started: float) -> list[Outcome]:
     if not unit.entries:
         return outcomes
     unit.staged_paths = work.staged.paths
-    snapshot = unit.commit(context.lake, context.entries.consumer_id)
+    snapshot = unit.commit(context.lake, context.entries.consumer_id, exports=context.exports)
     if context.breaker:
         context.breaker.record(attempts_of(unit))
     seconds, now = time.monotonic() - started, context.entries.clock()

@@ -2,52 +2,92 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import timedelta
-from decimal import Decimal
+from datetime import date
+from decimal import Decimal, localcontext
 from typing import Any
 
-from billstream.aggregator.insights.models import Model, Reading, Rows
-from billstream.aggregator.insights.periods import TREND_DAYS, in_order
+from billstream.aggregator.insights.comparing import comparisons_of, window_lists
+from billstream.aggregator.insights.models import Model, Reading, Rows, period_lists
+from billstream.aggregator.insights.periods import Periods, Windows, in_order, periods_between
 from billstream.aggregator.insights.ratios import change, share
 from billstream.aggregator.insights.section import Section
+from billstream.aggregator.insights.sources import state_of
 from billstream.aggregator.insights.values import DayAmount, Meter, Ranked, Ranking
 
 TOP = 10
 DIMENSIONS = ("service", "user", "region", "service_tier", "resource_type")
 
 
-def _amounts_from(reading: Reading) -> list[object]:
-    """The snapshot, and the first day of the rankings; None while there are no charges: then no day is chosen."""
-    window = reading.periods.get("previous_30_days")
-    return [reading.version, window and window.first_day]
+def _periods(reading: Reading) -> dict[int, Periods]:
+    """The periods of each meter: those of its currency, or its own where it has nothing in the currency's month."""
+    return {row["meter"]: _periods_of(reading, row) for row in reading.rows(METER_LIST)}
 
 
-def _trend_from(reading: Reading) -> list[object]:
-    last_day = reading.extent["last_day"]
-    return [last_day and last_day - timedelta(days=TREND_DAYS - 1)]
+def _periods_of(reading: Reading, row: Mapping[str, Any]) -> Periods:
+    periods = reading.by_currency[row["currency"]].periods
+    ended = row["last_day"] < periods["month_to_date"].first_day
+    return periods_between(row["first_day"], row["last_day"]) if ended else periods
+
+
+def _windows(reading: Reading) -> dict[int, Windows]:
+    """The comparisons of each meter; one without an amount in its currency's month has none."""
+    books, periods = reading.by_currency, _periods(reading)
+    return {
+        row["meter"]: books[row["currency"]].windows
+        for row in reading.rows(METER_LIST)
+        if periods[row["meter"]] == books[row["currency"]].periods
+    }
+
+
+def _compared_from(reading: Reading) -> date | None:
+    """The first day that any comparison needs; None without one: then no day is chosen."""
+    windows = [window for named in _windows(reading).values() for window in named.values()]
+    return min((window.before.first_day for window in windows), default=None)
+
+
+def _rankings_given(reading: Reading) -> list[object]:
+    windows = _windows(reading).items()
+    whole = [meter for meter, named in windows if "thirty_days" in named and not named["thirty_days"].left_out]
+    return [TOP, reading.version, _compared_from(reading), whole]
 
 
 METER_LIST = Model(__name__, "meters", "meter", needs=("days",))
-AMOUNTS = Model(
-    __name__, "amounts", "meter, dimension, name, charge_day", needs=("days", "meters"), given=_amounts_from
+TOTALS = Model(__name__, "totals", "meter, charge_day", needs=("days", "meters"))
+METER_PERIODS = Model(
+    __name__, "meter_periods", "meter, period", given=lambda reading: period_lists(_periods(reading).items())
 )
-TREND = Model(__name__, "trend", "meter, charge_day", needs=("amounts",), given=_trend_from)
-METER_AMOUNTS = Model(__name__, "meter_amounts", "meter, period", needs=("amounts", "periods"))
-RANKINGS = Model(__name__, "rankings", "meter, dimension, place", needs=("amounts", "periods"), given=lambda _: [TOP])
+TREND = Model(__name__, "trend", "meter, charge_day", needs=("totals", "meter_periods"))
+METER_AMOUNTS = Model(__name__, "meter_amounts", "meter, period", needs=("totals", "meter_periods"))
+PARTS = Model(
+    __name__,
+    "parts",
+    "meter, provider, service, user, region, charge_day",
+    needs=("meters",),
+    given=lambda reading: [reading.version, _compared_from(reading)],
+)
+WINDOWS = Model(
+    __name__,
+    "windows",
+    "meter, comparison, provider",
+    given=lambda reading: window_lists(_windows(reading).items()),
+)
+COMPARED = Model(__name__, "compared", "meter, comparison", needs=("parts", "windows"))
+RANKINGS = Model(
+    __name__, "rankings", "meter, dimension, place", needs=("meters", "parts", "windows"), given=_rankings_given
+)
 
 
 def read_meters(reading: Reading) -> tuple[Meter, ...]:
     """Return every meter: costs first, then quantities, the one with the most charges first."""
     days, names = _by_meter(reading.rows(TREND)), _by_meter(reading.rows(RANKINGS))
-    amounts = _by_meter(reading.rows(METER_AMOUNTS))
+    amounts, compared = _by_meter(reading.rows(METER_AMOUNTS)), _by_meter(reading.rows(COMPARED))
+    periods, windows = _periods(reading), _windows(reading)
     meters = []
     for row in sorted(reading.rows(METER_LIST), key=lambda row: row["meter"]):
-        number = row["meter"]
-        by_period = in_order({entry["period"]: entry["amount"] for entry in amounts[number]})
-        # Shares are parts of the meter's amount, not of the listed names, so that they add up to 1 with the others.
-        whole = by_period.get("last_30_days")
+        number, book = row["meter"], reading.by_currency[row["currency"]]
+        month = book.windows.get("month")
         rankings = [
-            _ranking(dimension, [name for name in names[number] if name["dimension"] == dimension], whole)
+            _ranking(dimension, [name for name in names[number] if name["dimension"] == dimension])
             for dimension in DIMENSIONS
         ]
         meters.append(
@@ -56,15 +96,25 @@ def read_meters(reading: Reading) -> tuple[Meter, ...]:
                 measure=row["measure"],
                 currency=row["currency"],
                 unit=row["unit"],
-                amounts=by_period,
-                daily=tuple(DayAmount(day=day["day"], amount=day["amount"]) for day in days[number]),
+                current=periods[number]["month_to_date"].first_day == reading.today.replace(day=1),
+                covers=book.covers,
+                periods=in_order(periods[number]),
+                amounts=in_order({entry["period"]: entry["amount"] for entry in amounts[number]}),
+                comparisons=comparisons_of(compared[number], windows.get(number, {})),
+                daily=tuple(
+                    DayAmount(day=day["day"], amount=day["amount"], state=state_of(day["day"], book.sources, month))
+                    for day in days[number]
+                ),
                 rankings=tuple(ranking for ranking in rankings if ranking.entries),
             )
         )
     return tuple(meters)
 
 
-def _ranking(dimension: Any, names: Rows, whole: Decimal | None) -> Ranking:  # noqa: ANN401 - pydantic checks it
+def _ranking(dimension: Any, names: Rows) -> Ranking:  # noqa: ANN401 - pydantic checks it
+    # Shares are parts of the sum of all names, so that they add up to 1 with the others.
+    with localcontext(prec=80):
+        whole = sum((name["amount"] for name in names), Decimal(0))
     entries = [_ranked(name, whole) for name in names if name["place"] <= TOP]
     others = [name for name in names if name["place"] > TOP]
     return Ranking(
@@ -75,7 +125,7 @@ def _ranking(dimension: Any, names: Rows, whole: Decimal | None) -> Ranking:  # 
     )
 
 
-def _ranked(name: Mapping[str, Any], whole: Decimal | None) -> Ranked:
+def _ranked(name: Mapping[str, Any], whole: Decimal) -> Ranked:
     return Ranked(
         name=name["name"],
         amount=name["amount"],
@@ -93,5 +143,9 @@ def _by_meter(rows: Rows) -> Mapping[int, Rows]:
 
 
 METERS = Section(
-    __name__, "meters", tuple[Meter, ...], read_meters, (METER_LIST, AMOUNTS, TREND, METER_AMOUNTS, RANKINGS)
+    __name__,
+    "meters",
+    tuple[Meter, ...],
+    read_meters,
+    (METER_LIST, TOTALS, METER_PERIODS, TREND, METER_AMOUNTS, PARTS, WINDOWS, COMPARED, RANKINGS),
 )

@@ -1,11 +1,14 @@
 """The SQL models of the insights: the name of each, the ones it needs, and its grain. They run in a declared order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any
 
-from billstream.aggregator.insights.periods import Periods, periods_between
+from billstream.aggregator.insights.periods import Periods, Windows, periods_between, windows_of
+from billstream.aggregator.insights.sources import days_covered, source_of
+from billstream.aggregator.insights.values import Source
 from billstream.aggregator.restatements.recent import RecentRestatements
 from billstream.aggregator.watermark import Watermark
 from billstream.common.lake import Lake
@@ -50,6 +53,7 @@ class Reading:
         version: the snapshot in which the aggregates are read; they hold the charges of the watermark's snapshot.
         snapshot_id: the snapshot with the same charges in which the ledger is read.
         recent: the restatements of this lake.
+        today: the UTC day of the clock; no period ends after it.
     """
 
     lake: Lake
@@ -57,6 +61,7 @@ class Reading:
     version: int
     snapshot_id: int
     recent: RecentRestatements
+    today: date
     _rows: dict[str, Rows] = field(default_factory=dict)
 
     def run(self, models: Sequence[Model]) -> None:
@@ -84,15 +89,48 @@ class Reading:
 
     @cached_property
     def extent(self) -> Mapping[str, Any]:
-        """The first and last charge day, and the number of charges."""
+        """The first and last charge day up to today, and the number of charges."""
         (extent,) = self.rows(EXTENT)
         return extent
 
     @cached_property
-    def periods(self) -> Periods:
-        """The periods that amounts are given for; empty while there are no charges."""
-        first_day, last_day = self.extent["first_day"], self.extent["last_day"]
-        return {} if first_day is None else periods_between(first_day, last_day)
+    def sources(self) -> tuple[Source, ...]:
+        """Each provider in each currency, the one with the most charges first."""
+        return tuple(source_of(row, self.today) for row in self.rows(SOURCES))
+
+    @cached_property
+    def by_currency(self) -> Mapping[str | None, "Book"]:
+        """The sources, periods and comparisons of each currency that has charges up to today."""
+        groups: dict[str | None, list[Source]] = {}
+        for source in self.sources:
+            groups.setdefault(source.currency, []).append(source)
+        return {currency: Book.of(sources) for currency, sources in groups.items()}
+
+    @cached_property
+    def overall(self) -> "Book | None":
+        """The same over all currencies; None while there are no charges."""
+        return Book.of(self.sources) if self.sources else None
+
+
+@dataclass(frozen=True)
+class Book:
+    """What the numbers of one currency, or of all, are made of."""
+
+    sources: tuple[Source, ...]
+    periods: Periods
+    windows: Windows
+
+    @classmethod
+    def of(cls, sources: Sequence[Source]) -> "Book":
+        """Return the book of these sources, at least one."""
+        first = min(source.first_charge_day for source in sources)
+        last = max(source.last_charge_day for source in sources)
+        return cls(tuple(sources), periods_between(first, last), windows_of(sources))
+
+    @property
+    def covers(self) -> str:
+        """The days that the numbers cover, in words."""
+        return days_covered(self.sources, self.windows.get("month"))
 
 
 def check_order(models: Sequence[Model]) -> None:
@@ -110,15 +148,38 @@ def check_order(models: Sequence[Model]) -> None:
         before.add(model.name)
 
 
-def _periods_given(reading: Reading) -> Sequence[object]:
-    periods = reading.periods.values()
-    return list(reading.periods), [period.first_day for period in periods], [period.last_day for period in periods]
+def period_lists(periods: Iterable[tuple[Any, Periods]]) -> list[list[object]]:
+    """Return the periods of many owners as four lists for SQL: owner, name, first day and last day."""
+    flat = [
+        (owner, name, period.first_day, period.last_day) for owner, named in periods for name, period in named.items()
+    ]
+    return [[row[place] for row in flat] for place in range(4)]
+
+
+def _currency_periods(reading: Reading) -> Sequence[object]:
+    return period_lists((currency, book.periods) for currency, book in reading.by_currency.items())
 
 
 EVERY_DAY = Model(__name__, "every_day", "charge_day, billing_currency", given=lambda reading: [reading.version])
-DAYS = Model(__name__, "days", "charge_day, billing_currency", needs=("every_day",))
-EXTENT = Model(__name__, "extent", "one row", needs=("every_day", "days"))
-PERIODS = Model(__name__, "periods", "period", needs=("extent",), given=_periods_given)
+DAYS = Model(
+    __name__, "days", "charge_day, billing_currency", needs=("every_day",), given=lambda reading: [reading.today]
+)
+EXTENT = Model(__name__, "extent", "one row", needs=("every_day", "days"), given=lambda reading: [reading.today])
+CELLS = Model(
+    __name__,
+    "cells",
+    "charge_day, billing_currency, provider, charge_category, correction, commitment, costs_told",
+    given=lambda reading: [reading.version],
+)
+SOURCES = Model(
+    __name__,
+    "sources",
+    "currency, provider",
+    needs=("cells",),
+    given=lambda reading: [reading.today, reading.snapshot_id],
+)
+FUTURE = Model(__name__, "future", "currency, provider", needs=("cells",), given=lambda reading: [reading.today])
+CURRENCY_PERIODS = Model(__name__, "currency_periods", "currency, period", given=_currency_periods)
 
-BASE = (EVERY_DAY, DAYS, EXTENT, PERIODS)
+BASE = (EVERY_DAY, DAYS, EXTENT, CELLS, SOURCES, FUTURE, CURRENCY_PERIODS)
 """The models that every section may need."""

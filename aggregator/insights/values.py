@@ -5,15 +5,28 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
 SCHEMA_VERSION: Final = 3
 
 Dimension = Literal["service", "user", "region", "service_tier", "resource_type"]
-PeriodName = Literal["all_time", "month_to_date", "same_days_last_month", "last_30_days", "previous_30_days"]
 ComparisonName = Literal["month", "thirty_days"]
-CostName = Literal["billed_cost", "effective_cost", "list_cost", "contracted_cost"]
+OmissionKind = Literal[
+    "overlaps",
+    "quarantined_files",
+    "unreadable_files",
+    "rejected_records",
+    "awaiting_manifest",
+    "missing_files",
+    "lagging_sources",
+    "missing_days",
+    "future_charges",
+    "misdated_charges",
+    "tags_unread",
+    "records_left_out",
+]
 DayState = Literal["complete", "lagging", "filling"]
 
 
@@ -25,10 +38,10 @@ class Period(Value):
 
 
 class Source(Value):
-    """The charges of one provider in one currency: the days that they cover, and whether comparisons use them.
+    """The charges of one provider in one currency, and the days that they cover.
 
-    A day is complete when the source has a later one, or when every load that covers it was made 36 hours or more after
-    its end; see docs/insights.md.
+    A day is complete when the source has a later one up to today, or when every load that covers it was made 36 hours
+    or more after its end.
     """
 
     provider: Annotated[str | None, Field(description="None: the charges that name none.")]
@@ -38,9 +51,9 @@ class Source(Value):
     last_charge_day: Annotated[date, Field(description="The newest day, not after today.")]
     last_complete_day: date | None
     filling_day: Annotated[date | None, Field(description="The newest day, while it is not complete.")]
-    missing_days: Annotated[int, Field(description="Of the last 92 days, between its first and last; of daily sources.")]
-    compared: bool
-    left_out: Annotated[str | None, Field(description="Why comparisons leave the source out.")]
+    missing_days: Annotated[
+        int, Field(description="Of the last 92 days, between its first and last; of daily sources.")
+    ]
     charge_rows: int
 
 
@@ -54,77 +67,6 @@ class FutureCharges(Value):
     charge_rows: int
     billed_cost: Exact | None
     effective_cost: Exact | None
-
-
-class Covered(Value):
-    """The part of the charges that tells a cost, so that sums of different costs can be set against each other."""
-
-    charge_rows: Annotated[int, Field(description="Charges that have this cost.")]
-    share: Annotated[Exact | None, Field(description="These charges as a part of all charges of the period.")]
-    billed_cost: Annotated[Exact | None, Field(description="Billed cost of the same charges.")]
-
-
-class Costs(Value):
-    """The costs of one currency, and for each the charges that tell it. None: no charge has such a cost."""
-
-    billed_cost: Exact | None = None
-    effective_cost: Exact | None = None
-    list_cost: Exact | None = None
-    contracted_cost: Exact | None = None
-    charge_rows: int = 0
-    covered: dict[CostName, Covered] = {}
-
-
-class SavingsFormula(Value):
-    """The formulas of the amounts in `SavingsAmounts`, over the usage charges alone."""
-
-    total: str = "list_cost - effective_cost - unused"
-    negotiated: str = "list_cost - contracted_cost"
-    commitment: str = "contracted_cost - effective_cost, of usage that a commitment covers"
-    other: str = (
-        "contracted_cost - effective_cost, of other usage; list_cost - effective_cost where no contracted cost is told"
-    )
-    unused: str = "effective_cost of unused commitments: a loss"
-    rate: str = "total / list_cost"
-    usage: str = "charge_category Usage, without corrections; purchases are left out, as usage bears their cost"
-
-
-class SavingsAmounts(Value):
-    """Savings of usage in one period. total = negotiated + commitment + other - unused; a negative one is a loss.
-
-    None: no usage of the period tells the costs that the amount is made of.
-    """
-
-    total: Exact | None
-    negotiated: Exact | None
-    commitment: Exact | None
-    other: Exact | None
-    unused: Exact | None
-    list_cost: Annotated[Exact | None, Field(description="Of the usage that has a list and an effective cost.")]
-    effective_cost: Annotated[Exact | None, Field(description="Of the same usage, without unused commitments.")]
-    rate: Annotated[Exact | None, Field(description="Effective savings rate; None unless the list cost is positive.")]
-    usage_rows: Annotated[int, Field(description="Usage charges of the period.")]
-    charge_rows: Annotated[int, Field(description="Usage charges that the savings are made of.")]
-    share: Annotated[Exact | None, Field(description="charge_rows as a part of usage_rows.")]
-
-
-class NotTold(Value):
-    """What a provider does not tell of its charges, so that savings cannot count them."""
-
-    provider: str | None
-    lacks: Annotated[tuple[str, ...], Field(description="Columns that are missing in these charges.")]
-    charge_rows: int
-    billed_cost: Exact | None
-    counted: Annotated[bool, Field(description="True: the savings count the charges nevertheless; see reason.")]
-    reason: str
-
-
-class Savings(Value):
-    """The savings of one currency, by period, with the formulas and with what vendors do not tell."""
-
-    formula: SavingsFormula = SavingsFormula()
-    periods: dict[PeriodName, SavingsAmounts]
-    not_told: tuple[NotTold, ...]
 
 
 class Currency(Value):
@@ -153,6 +95,13 @@ class DayAmount(Value):
     state: DayState = "complete"
 
 
+class LeftOut(Value):
+    """A source that a comparison leaves out, on both sides, and why."""
+
+    provider: str | None
+    reason: str
+
+
 class Comparison(Value):
     """An amount compared with an earlier one, over days and sources that both have."""
 
@@ -161,6 +110,7 @@ class Comparison(Value):
     before_days: Period
     before: Exact
     change: Annotated[Exact | None, Field(description="Of the absolute value before; None when that is zero.")]
+    left_out: tuple[LeftOut, ...]
 
 
 class Ranked(Value):
@@ -207,20 +157,7 @@ class Omission(Value):
     The headline of the page lists them; an empty list means that everything known is counted.
     """
 
-    kind: Literal[
-        "quarantined_files",
-        "rejected_records",
-        "unreadable_files",
-        "awaiting_manifest",
-        "missing_files",
-        "overlaps",
-        "tags_unread",
-        "records_left_out",
-        "lagging_sources",
-        "missing_days",
-        "future_charges",
-        "misdated_charges",
-    ]
+    kind: OmissionKind
     count: int
     sentence: Annotated[str, Field(description="What it is and what it means for the numbers.")]
     names: Annotated[tuple[str, ...], Field(description="The first few: files, exports or providers.")]

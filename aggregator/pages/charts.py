@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import ceil, floor
 
 from billstream.aggregator.insights.periods import TREND_DAYS, WINDOW_DAYS
-from billstream.aggregator.insights.values import DayAmount
+from billstream.aggregator.insights.values import DayAmount, DayState
 from billstream.aggregator.pages.numbers import compact
 
 STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
@@ -18,10 +18,11 @@ BAR_PART = 0.72
 
 @dataclass(frozen=True)
 class Bar:
-    """One day; x and y are its upper left corner."""
+    """One day, and whether its amount may still grow; x and y are its upper left corner."""
 
     day: date
     amount: Decimal
+    state: DayState
     x: float
     y: float
     width: float
@@ -81,7 +82,9 @@ def chart_of(daily: Sequence[DayAmount], last_day: date) -> Chart:
 def _bar(entry: DayAmount, left: float, slot: float, scale: "_Scale") -> Bar:
     top, bottom = sorted((scale.at(entry.amount), scale.at(Decimal(0))))
     gap = slot * (1 - BAR_PART) / 2
-    return Bar(entry.day, entry.amount, _place(left + gap), top, _place(slot * BAR_PART), _place(bottom - top))
+    return Bar(
+        entry.day, entry.amount, entry.state, _place(left + gap), top, _place(slot * BAR_PART), _place(bottom - top)
+    )
 
 
 def _day_ticks(first_day: date, days: int) -> list[Tick]:

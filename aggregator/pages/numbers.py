@@ -4,15 +4,21 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
-CENT = Decimal("0.01")
+DECIMALS = 2
+OTHER_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+"""Currencies whose smallest unit is not a hundredth, by its decimals (ISO 4217)."""
 MOST_DECIMALS = 18
 MANIFOLD, INCALCULABLE = Decimal(9), Decimal(10) ** 6
 COMPACT = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "G"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k"))
 
 
-def money(value: Decimal | None) -> str:
-    """Return an amount rounded to the cent; one smaller than a cent, to two significant digits."""
-    return NOTHING if value is None else _signed(f"{_rounded(value):,f}")
+def money(value: Decimal | None, currency: str | None = None) -> str:
+    """Return an amount rounded to the smallest unit of its currency; a smaller amount, to two significant digits."""
+    return NOTHING if value is None else _signed(f"{_rounded(value, _decimals(currency)):,f}")
 
 
 def quantity(value: Decimal | None) -> str:
@@ -21,9 +27,9 @@ def quantity(value: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def difference(value: Decimal | None) -> str:
+def difference(value: Decimal | None, currency: str | None = None) -> str:
     """Return an amount like `money`, with its sign."""
-    text = money(value)
+    text = money(value, currency)
     return f"+{text}" if value is not None and value > 0 else text
 
 
@@ -38,8 +44,12 @@ def counted(value: int, noun: str) -> str:
 
 
 def percent(ratio: Decimal | None) -> str:
-    """Return a ratio as a percentage: 0.256 is 25.6 %."""
-    return NOTHING if ratio is None else _signed(f"{ratio * 100:,.1f}\N{NARROW NO-BREAK SPACE}%")
+    """Return a ratio as a percentage: 0.256 is 25.6 %. What rounds to nothing has no sign."""
+    if ratio is None:
+        return NOTHING
+    # abs() takes the sign of a negative zero.
+    rounded = (ratio * 100).quantize(Decimal("0.1"))
+    return _signed(f"{rounded or abs(rounded):,.1f}\N{NARROW NO-BREAK SPACE}%")
 
 
 def percent_change(ratio: Decimal | None) -> str:
@@ -49,7 +59,7 @@ def percent_change(ratio: Decimal | None) -> str:
         times = min(ratio + 1, INCALCULABLE)
         return f"{most}\N{MULTIPLICATION SIGN}{compact(Decimal(f'{times:.3g}'))}"
     text = percent(ratio)
-    return f"+{text}" if ratio is not None and ratio > 0 else text
+    return f"+{text}" if ratio is not None and round(ratio, 3) > 0 else text
 
 
 def compact(value: Decimal) -> str:
@@ -60,15 +70,17 @@ def compact(value: Decimal) -> str:
     return _signed(f"{value.normalize():f}")
 
 
-def _rounded(value: Decimal) -> Decimal:
+def _decimals(currency: str | None) -> int:
+    return next((decimals for decimals, codes in OTHER_DECIMALS.items() if currency in codes.split()), DECIMALS)
+
+
+def _rounded(value: Decimal, decimals: int) -> Decimal:
     # Amounts have up to 38 digits, more than the default context keeps.
     with localcontext(prec=80, rounding=ROUND_HALF_EVEN):
-        if value == 0:
-            return Decimal("0.00")
-        if abs(value) >= CENT:
-            return value.quantize(CENT)
-        decimals = min(1 - value.adjusted(), MOST_DECIMALS)
-        return value.quantize(Decimal(1).scaleb(-decimals))
+        smallest = Decimal(1).scaleb(-decimals)
+        if value == 0 or abs(value) >= smallest:
+            return abs(value).quantize(smallest) if value == 0 else value.quantize(smallest)
+        return value.quantize(Decimal(1).scaleb(-min(1 - value.adjusted(), MOST_DECIMALS)))
 
 
 def _signed(text: str) -> str:

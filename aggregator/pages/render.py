@@ -37,6 +37,7 @@ def render(insights: Insights, sections: Sequence[Section] = SECTIONS) -> dict[s
         "insights": insights,
         "meters": view.meter_views(insights),
         "periods": view.PERIODS,
+        "parts_of_savings": view.PARTS_OF_SAVINGS,
         "sections": [(section, getattr(insights, section.name)) for section in sections],
     }
     return {
@@ -79,7 +80,9 @@ def _pages(environment: Environment) -> Environment:
     environment.filters |= _filters()
     environment.globals |= {
         "bar": view.bar_percentage,
-        "month_of": view.consumption_month,
+        "lacking": view.lacking,
+        "left_out": view.left_out,
+        "month_label": view.month_label,
         "shown_files": SHOWN_FILES,
         "shown_units": SHOWN_UNITS,
         "shown_gaps": SHOWN_GAPS,
@@ -107,6 +110,7 @@ def _filters() -> dict[str, Callable[..., object]]:
         "shorten": text.shorten,
         "currency": view.currency_label,
         "unit": view.unit_label,
+        "provider": view.provider_label,
         "span": view.span,
         "day": charts.day_label,
         "moment": view.moment,

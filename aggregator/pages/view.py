@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from billstream.aggregator.insights.ratios import change
+from billstream.aggregator.insights.costs import CostName, Costs, Covered, PeriodName, Savings
 from billstream.aggregator.insights.values import (
-    Consumption,
-    Costs,
+    Comparison,
+    Currency,
     Insights,
     Meter,
     Period,
-    PeriodName,
     Ranked,
     Ranking,
 )
@@ -35,26 +34,19 @@ MEASURES = {
 }
 PERIODS: Mapping[PeriodName, str] = {
     "month_to_date": "Month to date",
-    "same_days_last_month": "Same days of the month before",
     "last_30_days": "Last 30 days",
-    "previous_30_days": "30 days before",
     "all_time": "All time",
+}
+PARTS_OF_SAVINGS = {
+    "negotiated": "Negotiated: list less contracted cost",
+    "commitment": "Commitments: contracted less effective cost",
+    "other": "Other savings",
+    "unused": "Unused commitments, a loss",
 }
 NO_CURRENCY = "No currency"
 NO_UNIT = "No unit"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """An amount, the one that it is compared with, and the change as a ratio."""
-
-    amount: Decimal | None
-    before: Decimal | None
-
-    @property
-    def change(self) -> Decimal | None:
-        """The change; None unless both amounts exist and the one before is positive."""
-        return None if self.amount is None else change(self.amount, self.before)
+NO_PROVIDER = "No provider"
+MOST_LEFT_OUT = 3
 
 
 @dataclass(frozen=True)
@@ -67,27 +59,29 @@ class MeterView:
     suffix: str
     measure: str
     costs: Costs | None
+    savings: Savings | None
+    month_label: str
     chart: Chart | None
     rankings: tuple[tuple[str, Ranking], ...]
 
     @property
-    def month(self) -> Comparison:
-        """The month to date compared with the same days of the month before."""
-        return compared(self.meter.amounts, "month_to_date", "same_days_last_month")
+    def month(self) -> Comparison | None:
+        """The compared days of the month and of the month before."""
+        return self.meter.comparisons.get("month")
 
     @property
-    def window(self) -> Comparison:
-        """The last 30 days compared with the 30 days before."""
-        return compared(self.meter.amounts, "last_30_days", "previous_30_days")
+    def window(self) -> Comparison | None:
+        """The compared 30 days and the 30 days before."""
+        return self.meter.comparisons.get("thirty_days")
+
+    @property
+    def unfinished(self) -> bool:
+        """True when a day of the chart may still grow."""
+        return any(entry.state != "complete" for entry in self.meter.daily)
 
     def shown(self, amount: Decimal | None) -> str:
         """Return an amount of this meter, rounded."""
-        return quantity(amount) if self.meter.kind == "quantity" else money(amount)
-
-
-def compared(amounts: Mapping[PeriodName, Decimal], period: PeriodName, before: PeriodName) -> Comparison:
-    """Return the comparison of two periods of one meter or unit."""
-    return Comparison(amounts.get(period), amounts.get(before))
+        return quantity(amount) if self.meter.kind == "quantity" else money(amount, self.meter.currency)
 
 
 def meter_views(insights: Insights) -> tuple[MeterView, ...]:
@@ -105,9 +99,31 @@ def unit_label(unit: str | None) -> str:
     return visible(unit) if unit else NO_UNIT
 
 
-def consumption_month(consumption: Consumption) -> Comparison:
-    """Return a unit's month to date compared with the same days of the month before."""
-    return compared(consumption.amounts, "month_to_date", "same_days_last_month")
+def month_label(meter: Meter | Currency, today: date) -> str:
+    """Return the name of a meter's month: Month to date, or the last month that has charges."""
+    month = meter.periods["month_to_date"]
+    current = (month.first_day.year, month.first_day.month) == (today.year, today.month)
+    return PERIODS["month_to_date"] if current else f"{month.first_day:%B %Y}, the last month with charges"
+
+
+def left_out(comparison: Comparison | None) -> str:
+    """Return the sources that a comparison leaves out, in words; empty when it compares all."""
+    if not comparison or not comparison.left_out:
+        return ""
+    names = [f"{provider_label(entry.provider)} ({entry.reason})" for entry in comparison.left_out[:MOST_LEFT_OUT]]
+    more = len(comparison.left_out) - MOST_LEFT_OUT
+    return "; ".join(names) + (f"; and {more} more" if more > 0 else "")
+
+
+def lacking(costs: Costs, name: CostName) -> Covered | None:
+    """Return what a cost covers when that is not every charge; None when it is, or when there is no such cost."""
+    covered = costs.covered.get(name)
+    return covered if covered and covered.charge_rows < costs.charge_rows else None
+
+
+def provider_label(provider: str | None) -> str:
+    """Return a provider's name, or words for charges without one."""
+    return NO_PROVIDER if provider is None else shorten(visible(provider))
 
 
 def span(period: Period) -> str:
@@ -135,14 +151,19 @@ def bar_percentage(ranked: Ranked, ranking: Ranking) -> float:
 
 
 def _view(anchor: str, meter: Meter, insights: Insights) -> MeterView:
+    currency = None
+    if meter.kind == "cost":
+        currency = next(entry for entry in insights.currencies if entry.currency == meter.currency)
     return MeterView(
         anchor=anchor,
         meter=meter,
         label=shorten(_label(meter)),
         suffix=shorten(visible(meter.unit or meter.currency)) if meter.unit or meter.currency else "",
         measure=MEASURES[meter.measure],
-        costs=_costs(meter, insights),
-        chart=chart_of(meter.daily, insights.last_charge_day) if meter.daily and insights.last_charge_day else None,
+        costs=currency.costs["all_time"] if currency else None,
+        savings=currency.savings if currency else None,
+        month_label=month_label(meter, insights.today),
+        chart=chart_of(meter.daily, meter.periods["month_to_date"].last_day) if meter.daily else None,
         rankings=tuple((TITLES[ranking.dimension], ranking) for ranking in meter.rankings if _names_something(ranking)),
     )
 
@@ -152,12 +173,6 @@ def _label(meter: Meter) -> str:
         return currency_label(meter.currency)
     unit = unit_label(meter.unit)
     return unit if meter.currency is None else f"{unit} ({visible(meter.currency)})"
-
-
-def _costs(meter: Meter, insights: Insights) -> Costs | None:
-    if meter.kind == "quantity":
-        return None
-    return next(entry.costs["all_time"] for entry in insights.currencies if entry.currency == meter.currency)
 
 
 def _names_something(ranking: Ranking) -> bool:

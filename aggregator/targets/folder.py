@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -92,6 +92,7 @@ class FolderTarget:
                 watermark_snapshot_id=content["watermark_snapshot_id"],
                 refreshed_at=datetime.fromisoformat(content["refreshed_at"]),
                 ledger_lines=content["freshness"]["ledger_lines"],
+                today=date.fromisoformat(content["today"]),
             )
         except (ValueError, LookupError, TypeError):
             return None

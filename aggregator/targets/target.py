@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from billstream.aggregator.insights.values import Insights
@@ -10,12 +10,16 @@ from billstream.aggregator.insights.values import Insights
 
 @dataclass(frozen=True)
 class Mark:
-    """The identity of published insights: their newest refresh, and the length of the ledger, which only grows."""
+    """The identity of published insights: their newest refresh, the length of the ledger, which only grows, the day.
+
+    Periods end with the day of the clock, so that the insights of yesterday are old though nothing was loaded.
+    """
 
     schema_version: int
     watermark_snapshot_id: int
     refreshed_at: datetime
     ledger_lines: int
+    today: date
 
 
 class Target(Protocol):

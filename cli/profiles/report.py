@@ -146,6 +146,11 @@ def _verdict(trial: Trial) -> None:
         say(f"Would be left out as no charges: {counted(load.records_left_out, 'record')}.")
     if load.values_rounded:
         say(f"Would be rounded to 18 decimals: {counted(load.values_rounded, 'value')}.", style="yellow")
+    if load.tags_unread:
+        say(
+            f"No tags in a spelling that is known, kept in `rescued`: {counted(load.tags_unread, 'cell')}.",
+            style="yellow",
+        )
     if load.rows_rejected:
         say(f"Would be rejected: {counted(load.rows_rejected, 'record')}.", style="red")
         _rejects(trial)

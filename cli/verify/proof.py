@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from billstream.aggregator.refresh import rebuild
@@ -11,6 +11,7 @@ from billstream.cli.verify.aggregates import aggregate_findings
 from billstream.common.lake import Lake
 from billstream.consumer import verify
 from billstream.consumer.backfill.backfill import Backfill
+from billstream.consumer.exports.overlaps import Overlap, read_overlaps
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify import Check, Finding, Proof, Repairs
@@ -20,6 +21,7 @@ from billstream.consumer.verify import Check, Finding, Proof, Repairs
 class Verification:
     """Both proofs. `refresh` is the refresh that made the aggregates, None before the first.
 
+    `overlaps` are no findings: the rows are as the files have them, but their sums count charges more than once.
     `compared` is False when the aggregates were not compared: they are sums of charges, which must be right first.
     """
 
@@ -27,6 +29,7 @@ class Verification:
     refresh: Refresh | None
     aggregates: tuple[Finding, ...] = ()
     compared: bool = True
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -57,6 +60,7 @@ class Verification:
                 "snapshot_id": self.refresh.snapshot_id if self.refresh else None,
                 "changes_behind": self.refresh.lag_loads if self.refresh else None,
             },
+            "overlaps": [asdict(one) for one in self.overlaps],
             "findings": [finding.as_json() for finding in self.findings],
         }
 
@@ -71,7 +75,8 @@ def prove(
     proof = verify.prove(lake, interest, buckets, progress)
     if any(finding.check is Check.CHARGES or finding.damaged for finding in proof.findings):
         return Verification(proof, None, compared=False)
-    return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)))
+    overlaps = tuple(read_overlaps(lake))
+    return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)), overlaps=overlaps)
 
 
 def repairs(lake: Lake, backfill: Backfill, author: str) -> Repairs:

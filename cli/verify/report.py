@@ -2,6 +2,7 @@
 
 from billstream.cli.terminal import say
 from billstream.cli.verify.proof import Verification
+from billstream.cli.words import overlapping
 from billstream.common.texts import counted
 from billstream.consumer.verify import Check, Cure
 
@@ -28,6 +29,8 @@ def verification(made: Verification, *, repaired: bool = False) -> None:
             continue
         verdict = f"differ in {counted(found, 'place')}" if found else "agree"
         say(f"{title} {verdict}{_remark(made, check)}", style="red" if found else "green")
+    if made.overlaps:
+        say(f"exports overlap: {overlapping(made.overlaps)}", style="yellow")
     if proof.unhashed:
         loads = counted(proof.unhashed, "active load")
         say(f"{loads} had no hash of this version of DuckDB: of these only rows and sums were compared")

@@ -108,7 +108,7 @@ def _why_damaged(lake: Lake, file: DataFile) -> str | None:
     # The file by its path, not by way of the table: DuckLake opens all files of a table, whichever are asked for.
     try:
         with lake.files_read_anew():
-            written = _rows_in(lake, file.path, sums=file.table == "charges")
+            written = _rows_in(lake, file.path, sums=file.table in {"charges", "set_aside_charges"})
             if file.deleted_path:
                 _rows_in(lake, file.deleted_path, sums=False)
             ((size,),) = lake.rows(f"SELECT size FROM read_blob({literal(file.path)})")

@@ -5,8 +5,9 @@ The guard itself is SQL in the catalog database: `sql/guard.sqlite.sql` and `sql
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 
 
 def scope_id(scope: str) -> str:
@@ -52,12 +53,15 @@ class Claim:
     prev: str | None
 
 
-def claims_json(claims: Sequence[Claim], lost_files: Sequence[int] = ()) -> str:
+def claims_json(
+    claims: Sequence[Claim], lost_files: Sequence[int] = (), unchanged: Mapping[str, str | None] = MappingProxyType({})
+) -> str:
     """Return the commit's `extra_info`, in the form that the guard's trigger reads.
 
     Args:
         claims: at most one for each scope.
         lost_files: DuckLake's ids of data files that the commit takes out of the lake.
+        unchanged: scopes that the commit reads and does not change, each with the entry that it must still have.
 
     Raises:
         ValueError: two claims name the same scope; one commit decides a scope once.
@@ -66,4 +70,6 @@ def claims_json(claims: Sequence[Claim], lost_files: Sequence[int] = ()) -> str:
         raise ValueError("one commit may claim a scope only once")
     body = [{**{name: getattr(claim.new, name) for name in COLUMNS}, "prev": claim.prev} for claim in claims]
     lost = {"lost_files": list(lost_files)} if lost_files else {}
-    return json.dumps({"claims": body, **lost}, separators=(",", ":"))
+    kept = [{"scope_id": scope, "entry_id": entry} for scope, entry in unchanged.items()]
+    same = {"unchanged": kept} if kept else {}
+    return json.dumps({"claims": body, **same, **lost}, separators=(",", ":"))

@@ -1,8 +1,9 @@
 """The lake: read, and commit with claims."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -125,6 +126,7 @@ class Lake(LakeConnection):
         message: str,
         staged: Sequence[str] = (),
         lost_files: Sequence[int] = (),
+        unchanged: Mapping[str, str | None] = MappingProxyType({}),
     ) -> int:
         """Run `write` in one transaction and commit it together with its claims, or change nothing.
 
@@ -138,6 +140,7 @@ class Lake(LakeConnection):
             message: why, for the snapshot.
             staged: the files that `write` adds.
             lost_files: DuckLake's ids of data files that no longer can be read, which the commit takes out of the lake.
+            unchanged: scopes that the commit reads, each with the entry that it must still have when it becomes true.
 
         Returns:
             The id of the snapshot this commit made.
@@ -156,7 +159,7 @@ class Lake(LakeConnection):
                     write(self._con)
                 self._con.execute(
                     "CALL lake.set_commit_message(?, ?, extra_info => ?)",
-                    [author, message, claims_json(claims, lost_files)],
+                    [author, message, claims_json(claims, lost_files, unchanged)],
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
         return int(row[0]) if row else 0

@@ -39,7 +39,8 @@ class Loading:
             self.outcomes[outcome.label] += 1
         self.rows += outcome.rows_loaded
         self.rejected += outcome.rows_rejected
-        if reason := outcome.reason:
+        # That a newer delivery is active is no trouble: its rows are the ones that count.
+        if (reason := outcome.reason) and outcome.label != State.STALE:
             self.troubles.append((outcome.event.key, reason))
 
     def end(self) -> None:

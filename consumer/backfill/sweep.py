@@ -115,6 +115,9 @@ class Sweep:
         gone = sum(self._retracts(row) for rows in pages for row in rows)
         return gone, self.lake.rows("SELECT count(*) FROM sweep_known WHERE has_rows")[0][0]
 
+    def _as_part(self, event: ObjectEvent) -> ObjectEvent:
+        return replace(event, part=self.interest.is_part(event.key))
+
     def _retracts(self, row: Mapping[str, Any]) -> bool:
         # The rows of a part come and go with its manifest, whatever becomes of the object.
         return bool(row["has_rows"]) and not self.interest.is_part(row["key"])
@@ -130,7 +133,7 @@ class Sweep:
         for key, (event, version) in wanted.items():
             if key not in held:
                 yield FoundDifference(Difference.UNKNOWN, event)
-            elif decide(event, held[key], version) is not Verdict.DUPLICATE:
+            elif decide(self._as_part(event), held[key], version) is not Verdict.DUPLICATE:
                 yield FoundDifference(Difference.CHANGED, event)
             elif key in free:
                 yield FoundDifference(Difference.FREED, free[key])

@@ -46,6 +46,7 @@ class LedgerEntry:
     rows_rejected: int = 0
     records_left_out: int = 0
     values_rounded: int = 0
+    tags_unread: int = 0
     billed_totals: dict[str, Decimal] | None = None
     effective_totals: dict[str, Decimal] | None = None
     list_totals: dict[str, Decimal] | None = None
@@ -96,6 +97,7 @@ _TYPES: dict[str, pa.DataType] = {
     "rows_rejected": pa.int64(),
     "records_left_out": pa.int64(),
     "values_rounded": pa.int64(),
+    "tags_unread": pa.int64(),
     **dict.fromkeys(_TOTALS, pa.map_(pa.string(), pa.decimal128(38, 18))),
     "first_charge_day": pa.date32(),
     "last_charge_day": pa.date32(),
@@ -147,6 +149,7 @@ _OF_THE_EVENT = ("scope", "bucket", "key", "sequencer", "event_name", "event_tim
 _OF_LOADED_ROWS = (
     "rows_loaded",
     "values_rounded",
+    "tags_unread",
     *_TOTALS,
     "rows_hash",
     "first_charge_day",

@@ -135,7 +135,7 @@ class Outcome:
         write(f"object_{label}", **told)
 
     def _log_delivery(self, delivery: LedgerEntry) -> None:
-        parts = [entry for entry in self.entries[1:] if entry is not delivery]
+        parts = [entry for entry in self.entries if entry is not delivery]
         states = Counter(entry.state for entry in parts)
         log.info(
             "delivery_loaded",
@@ -156,6 +156,7 @@ class Outcome:
             "rows": entry.rows_loaded,
             "rejected": entry.rows_rejected,
             "records_left_out": entry.records_left_out,
+            "tags_unread": entry.tags_unread,
             "bytes": entry.size_bytes,
             "profile": entry.profile,
             "load_id": entry.load_id,

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
-from billstream.common.errors import DataDamaged
+from billstream.common.errors import ClaimRefused, DataDamaged
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.datafiles import ROWS_LEFT
 from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
 from billstream.consumer.commit.unreadable import Unreadable, find_unreadable
+from billstream.consumer.decide.states import State
 from billstream.consumer.decode.rejects import RejectedRow
+from billstream.consumer.exports.exports import Exports, Plan
+from billstream.consumer.exports.naming import Source, source_of
 
 _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason")
 _REJECTED = pa.schema([pa.field(name, pa.string()) for name in _TEXT] + [pa.field("line", pa.int64())])
@@ -66,13 +69,27 @@ class Unit:
         self.claims = [self.claims[number] for number in kept]
         self.rejected = [(entry, rows) for entry, rows in self.rejected if entry.entry_id not in out]
 
-    def commit(self, lake: Lake, author: str, message: str | None = None) -> int:
+    def sources(self, *states: State) -> list[Source]:
+        """Return the exports of the loads that entries in one of these states have."""
+        deliveries = {
+            entry.load_id: entry.scope
+            for entry in self.entries
+            if entry.state is State.DELIVERED and entry.load_id and entry.load_id == entry.delivery_id
+        }
+        return [
+            source_of(entry.load_id, entry.scope, entry.profile, deliveries.get(entry.delivery_id or ""))
+            for entry in self.entries
+            if entry.state in states and entry.load_id and entry.delivery_id in {None, *deliveries}
+        ]
+
+    def commit(self, lake: Lake, author: str, message: str | None = None, exports: Exports | None = None) -> int:
         """Make it true, all or nothing.
 
         Args:
             lake: where.
             author: who commits, for the snapshot.
             message: why, for the snapshot; the default counts entries and loads.
+            exports: what this process knows of exports; the default asks the lake.
 
         Returns:
             The snapshot's id.
@@ -81,42 +98,62 @@ class Unit:
             Retryable: see `Lake.commit`; decide the whole unit again.
         """
         message = message or f"{len(self.entries)} object versions, {len(self.replaced)} loads replaced or removed"
+        exports = exports or Exports()
         try:
-            return self._commit(lake, author, message)
+            return self._commit(lake, author, message, exports)
+        except ClaimRefused:
+            exports.forget()
+            raise
         except DataDamaged:
             # What is to be replaced cannot be read, nor need it be: the new rows must not wait for a repair.
             self.unreadable = find_unreadable(lake, self.replaced)
             if not self.unreadable:
                 raise
-        return self._commit(lake, author, message)
+        return self._commit(lake, author, message, exports)
 
-    def _commit(self, lake: Lake, author: str, message: str) -> int:
+    def _commit(self, lake: Lake, author: str, message: str, exports: Exports) -> int:
+        delivered = [one for one in self.sources(State.UNCHANGED) if one.whole_period]
+        plan = exports.plan(lake, self.sources(State.LOADED), self.staged_paths, self.replaced, delivered)
         if not all(found.obsolete for found in self.unreadable):
             message = f"{message}; {ROWS_LEFT}"
-        return lake.commit(
-            self._write,
-            claims=self.claims,
+        copied = list[str]()
+        snapshot_id = lake.commit(
+            lambda con: copied.extend(self._write(con, plan)),
+            claims=[*self.claims, *plan.claims],
             author=author,
             message=message,
             staged=self.staged_paths,
             lost_files=[found.file.file_id for found in self.unreadable if found.obsolete],
+            unchanged=plan.unchanged,
         )
+        for path in copied:
+            lake.discard(path)
+        exports.tell(lake, plan)
+        return snapshot_id
 
-    def _write(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._delete(con)
-        for path in self.staged_paths:
-            con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
+    def _write(self, con: duckdb.DuckDBPyConnection, plan: Plan) -> list[str]:
+        """Write everything. Return the staged files that were not added, because rows of theirs are set aside."""
+        self._delete(con, set_aside=plan.may_be_aside)
         if self.entries:
             insert_entries(con, self.entries)
         if self.rejected:
             self._insert_rejected(con)
+        moving = plan.write(con)
+        copied = self.staged_paths if moving.load_ids & {line.load_id for line in plan.lines} else []
+        for path in copied:
+            # DuckLake deletes an added file at once when all its rows leave it, and a redo would need it.
+            rows = f"read_parquet({literal(path)}, hive_partitioning = false)"
+            con.execute(f"INSERT INTO charges BY NAME SELECT * FROM {rows}")
+        for path in self.staged_paths if not copied else ():
+            con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
+        plan.move(con, moving)
+        return list(copied)
 
-    def _delete(self, con: duckdb.DuckDBPyConnection) -> None:
+    def _delete(self, con: duckdb.DuckDBPyConnection, *, set_aside: bool) -> None:
         """Delete the rows of the replaced loads, but for those in files that cannot be read."""
-        # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
-        lost = [found.file for found in self.unreadable]
-        doomed = [literal(load) for load in self.replaced if not any(file.may_hold(load) for file in lost)]
-        if not doomed:
+        if set_aside and (doomed := self._doomed("set_aside_charges")):
+            con.execute(f"DELETE FROM set_aside_charges WHERE load_id IN ({', '.join(doomed)})")
+        if not (doomed := self._doomed("charges")):
             return
         if self.searched:
             # An expression defeats the statistics, those of the catalog and those in the file.
@@ -126,6 +163,12 @@ class Unit:
             )
         else:
             con.execute(f"DELETE FROM charges WHERE load_id IN ({', '.join(doomed)})")
+
+    def _doomed(self, table: str) -> list[str]:
+        """Return the loads whose rows are to be deleted from a table, as literals of SQL."""
+        # Literals, not parameters: DuckLake then skips the files whose range of load ids has none of these.
+        lost = [found.file for found in self.unreadable if found.file.table == table]
+        return [literal(load) for load in self.replaced if not any(file.may_hold(load) for file in lost)]
 
     def _insert_rejected(self, con: duckdb.DuckDBPyConnection) -> None:
         rows = [

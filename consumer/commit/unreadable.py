@@ -28,7 +28,9 @@ def find_unreadable(lake: Lake, replaced: Sequence[str]) -> tuple[Unreadable, ..
     Raises:
         Retryable: the catalog or the data path does not answer.
     """
-    concerned = [file for file in data_files(lake, "charges") if any(map(file.may_hold, replaced))]
+    tables = ("charges", "set_aside_charges")
+    files = [file for table in tables for file in data_files(lake, table)]
+    concerned = [file for file in files if any(map(file.may_hold, replaced))]
     found = []
     for damaged in damaged_files(lake, concerned):
         left = {load["load_id"] for load in loads_in(lake, damaged.file)}.difference(replaced)

@@ -2,7 +2,7 @@
 
 | what is known | verdict |
 |---|---|
-| nothing is held of the key | load |
+| nothing is held of the key, or a part that is none any more | load |
 | the same version as is held, and it is processed | stale, duplicate or unchanged: nothing changes |
 | another version, by a greater sequencer | load what is current |
 | another version, by a smaller, an equal or no sequencer | ask the store: load what is current, or stale |
@@ -114,6 +114,8 @@ def _decide_created(  # noqa: PLR0911 - a table of cases
     if held is None:
         return Verdict.LOAD
     place, same, expired = order(event, held), same_version(event, held), held.state == State.EXPIRED
+    if same and held.state == State.AWAITING_MANIFEST and not event.part and place is not Order.OLDER:
+        return Verdict.LOAD  # it is no part by the layouts in use now, so it waits no longer
     if same and held.state in PROCESSED and place is not Order.NEWER:
         return Verdict.STALE if place is Order.OLDER else Verdict.DUPLICATE
     # What a lifecycle rule has taken is rarely put again: a claim that it was is worth a question.

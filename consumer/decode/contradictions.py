@@ -1,9 +1,10 @@
-"""Files whose rows say that they are of another kind than their profile is for. Found among the rows that are staged."""
+"""Files whose staged rows say that they are of another kind than their profile is for."""
 
 from collections.abc import Sequence
 
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
+from billstream.common.texts import counted
 from billstream.consumer.decode.scan import literals
 from billstream.consumer.decode.staged import Staged
 from billstream.consumer.decode.tabular import Tabular
@@ -29,13 +30,14 @@ def contradicted(files: Sequence[Tabular], staged: Staged, lake: Lake) -> dict[s
             if one.columns <= binding.values.keys() and file.load_id in staged.loads:
                 asked.setdefault((binding.profile.name, number), (one, {}))[1][file.load_id] = file
     for one, by_load in asked.values():
-        rows = f"read_parquet({literals(staged.paths)}, union_by_name = true, hive_partitioning = false)"
+        source = f"read_parquet({literals(staged.paths)}, union_by_name = true, hive_partitioning = false)"
         mine = f"list_contains({literals(sorted(by_load))}, load_id)"
-        sql = f"SELECT load_id, count(*) FROM {rows} WHERE {mine} AND {_condition(one)} GROUP BY ALL"
+        sql = f"SELECT load_id, count(*) FROM {source} WHERE {mine} AND {_condition(one)} GROUP BY ALL"
         for load_id, count in lake.engine.execute(sql).fetchall():
             reason = by_load[load_id].origin.filled_in(one.reason)
             what = ", ".join(f"{column} {text!r}" for column, text in one.where.items() if text != "*")
-            found.setdefault(load_id, f"{count:,} rows with {what} have a {one.not_zero}: {reason}")
+            rows = f"{counted(count, 'row')} with {what} {'has' if count == 1 else 'have'} a {one.not_zero}"
+            found.setdefault(load_id, f"{rows}: {reason}")
     return found
 
 

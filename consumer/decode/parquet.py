@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from billstream.common.errors import Poison
 from billstream.consumer.decode.compression import BOMB_BYTES, BOMB_RATIO
 from billstream.consumer.decode.header import MAX_COLUMNS
+from billstream.consumer.decode.unfolding import Column, unfolded
 
 MAX_FOOTER_BYTES = 64 * 1024 * 1024
 MAX_DIGITS = 38
@@ -33,16 +34,24 @@ class Layout:
     """The columns of a Parquet file.
 
     Args:
-        names: their names.
-        nested: for each, whether its cells are lists, maps or structures.
-        types: their types as text; files of equal layout can be read in one scan.
+        columns: those of the file; a structure is followed by its fields, see `unfolding`.
+        types: the types of the file's own columns as text; files of equal layout can be read in one scan.
         binary_as_text: whether all columns of bytes contain UTF-8 only, the way old writers wrote text.
     """
 
-    names: tuple[str, ...]
-    nested: tuple[bool, ...]
+    columns: tuple[Column, ...]
     types: tuple[str, ...]
     binary_as_text: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The header that a CSV file with these columns would have."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def wholes(self) -> tuple[int | None, ...]:
+        """For each column, the position of the structure that it is a field of; see `Binding.wholes`."""
+        return tuple(column.whole for column in self.columns)
 
 
 def read_layout(path: Path) -> Layout:
@@ -94,16 +103,16 @@ def _layout(path: Path) -> Layout:
             raise Poison(f"{found}; at most {MAX_COLUMNS} are read. {_FEWER}")
         _check_size(metadata.num_rows * metadata.num_columns, size)
         for field in schema:
-            if pa.types.is_decimal(field.type) and field.type.precision > MAX_DIGITS:  # DuckDB would read a DOUBLE
-                found = f"Column {field.name[:60]!r} is {field.type}"
-                raise Poison(f"{found}: more than {MAX_DIGITS} digits are not read. {_FEWER}")
+            for leaf in _leaf_types(field.type):
+                if pa.types.is_decimal(leaf) and leaf.precision > MAX_DIGITS:  # DuckDB would read a DOUBLE
+                    found = f"Column {field.name[:60]!r} is {leaf}"
+                    raise Poison(f"{found}: more than {MAX_DIGITS} digits are not read. {_FEWER}")
         texts = [field.name for field in schema if _is_textual(field.type)]
     # A few bytes may stand for gigabytes of the same text: each text is kept once while they are counted.
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         binary_as_text = _read_through(file, size)
     return Layout(
-        names=tuple(name.strip() for name in schema.names),
-        nested=tuple(bool(pa.types.is_nested(field.type)) for field in schema),
+        columns=unfolded(schema),
         types=tuple(str(field.type) for field in schema),
         binary_as_text=binary_as_text,
     )
@@ -133,6 +142,15 @@ def _check_size(unfolded: int, size: int) -> None:
             f"The Parquet file unfolds to more than {BOMB_RATIO} times its size, which looks like a bomb. "
             "Nothing is loaded: upload it as CSV if it is none."
         )
+
+
+def _leaf_types(data_type: pa.DataType) -> Iterator[_Array]:
+    """Yield the types of the plain values that a type is made of."""
+    if pa.types.is_nested(data_type):
+        for index in range(data_type.num_fields):
+            yield from _leaf_types(data_type.field(index).type)
+    else:
+        yield data_type
 
 
 def _leaves(array: _Array) -> Iterator[_Array]:

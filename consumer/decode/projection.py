@@ -1,11 +1,12 @@
 """The SELECT lists that turn the text cells of a file into typed columns of `charges`, exactly or not at all."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from billstream.common.lake.catalog import literal
+from billstream.consumer.decode.rescued import Rescue, tags_of
+from billstream.consumer.decode.usage import either, usage, where
 from billstream.consumer.decode.values import (
     COST_TYPE,
     MAP_TYPE,
@@ -92,14 +93,14 @@ class Projection:
         return [text_of(cell) for value in values for cell in cells_of(value)]
 
     def with_operands(self, records: str) -> str:
-        """Return the cells of `records`, their numbers as plain text, and the numbers that expressions are made of.
+        """Return the cells of `records`, numbers as plain text, the numbers of expressions, and the maps of cells.
 
         Each is computed once: written out wherever it is used, they make a statement of a megabyte.
         """
         values = self.binding.profile.values
         texts = [f"{plain_number(f'c{position}', values)} AS t{position}" for position in self._decorated]
         numbered = [f"{self._number(cell)} AS {operand(cell)}" for cell in self._operands]
-        for columns in (texts, numbered):
+        for columns in (texts, numbered, Rescue(self.binding, self.types).maps()):
             records = f"(SELECT *, {', '.join(columns)} FROM {records})" if columns else records
         return records
 
@@ -118,31 +119,22 @@ class Projection:
 
     def rounded(self) -> str:
         """Return how many values of a record have more decimals than are kept. Goes with `exact=False`."""
-        # A value that reads when rounded, and does not read exactly, was rounded.
+        # A value that reads when rounded, and does not read exactly, was rounded, if its record uses it.
+        numbers = [value for column, value in self.binding.values.items() if self.types[column] == COST_TYPE]
+        uses = either(use for value in numbers for use in usage(value).items())
         read = {cell: operand(cell) for cell in self._operands}
         read |= {Cell(p): column for column, p in self.binding.positions.items() if self.types[column] == COST_TYPE}
-        lost = [
-            f"c{cell.position} IS NOT NULL AND {name} IS NOT NULL AND {self._number(cell, exact=True)} IS NULL"
-            for cell, name in read.items()
-        ]
+        lost = []
+        for cell, name in read.items():
+            inexact = f"{name} IS NOT NULL AND {self._number(cell, exact=True)} IS NULL"
+            lost.append(where(uses.get(cell), f"c{cell.position} IS NOT NULL AND {inexact}"))
         products = (value for value in self.binding.values.values() if isinstance(value, Product))
         lost += [f"{number(p, exact=False)} IS NOT NULL AND {number(p, exact=True)} IS NULL" for p in products]
         return " + ".join(sorted(f"CASE WHEN {condition} THEN 1 ELSE 0 END" for condition in lost)) or "0"
 
     def rescued(self) -> str:
         """Return the cells that no column holds, as a JSON object without its nulls; NULL when there are none."""
-        header, positions = self.binding.names, self.binding.rescued
-        unknown = [(header[position], f"c{position}") for position in positions]
-        # A cell of tags is rescued in the records in which it cannot be read as tags.
-        tagged = (value for column, value in self.binding.values.items() if self.types[column] == MAP_TYPE)
-        cells = (value.cell if isinstance(value, Tags) else getattr(value, "position", None) for value in tagged)
-        unread = [cell for cell in cells if cell is not None and cell not in positions]
-        plain = _json_object(unknown)
-        if not unread:
-            return plain
-        lost = " OR ".join(f"(c{cell} IS NOT NULL AND tags_of(c{cell}) IS NULL)" for cell in unread)
-        tags = [(header[cell], f"CASE WHEN tags_of(c{cell}) IS NULL THEN c{cell} END") for cell in unread]
-        return f"CASE WHEN {lost} THEN {_json_object([*unknown, *tags])} ELSE {plain} END"
+        return Rescue(self.binding, self.types).as_json()
 
     # -- values ------------------------------------------------------------------------------------------
 
@@ -191,7 +183,7 @@ class Projection:
             zone = self.binding.profile.values.time_zone
             typed = coalesce([time_of(cell, self.forms, zone) for cell in cells_of(value)])
         elif data_type == MAP_TYPE:
-            typed = _tags(value) if isinstance(value, Tags) else f"tags_of({coalesce(cells)})"
+            typed = _tags(column, value) if isinstance(value, Tags) else tags_of(column)
         else:
             raise NotImplementedError(f"no cell becomes a {data_type}")
         default = self.binding.default(column)
@@ -231,15 +223,12 @@ class Projection:
             zone = self.binding.profile.values.time_zone
             forms = " or ".join(_FORMS.get(form, form) for form in self.forms)
             readable = _ISO if self.forms == ("iso",) else f"a time written as {forms}"
-            before = ""  # a cell counts only where those before it are empty
-            for cell in cells:
+            for cell, used in usage(value).items():
                 text, read = text_of(cell), column if len(cells) == 1 else time_of(cell, self.forms, zone)
                 if cell.part == "end":  # a time has no end, and is no fault
                     read = f"coalesce({read}, {time_value(text, self.forms, zone)})"
-                yield Fault(
-                    column, cell.position, f"{before}{text} IS NOT NULL AND {read} IS NULL", f"is not {readable}"
-                )
-                before += f"{text} IS NULL AND "
+                unread = where(used, f"{text} IS NOT NULL AND {read} IS NULL")
+                yield Fault(column, cell.position, unread, f"is not {readable}")
             yield Fault(column, one, f"is_beyond_calendar({column})", "is not a time of the years 1 to 9999")
         if self.types[column] == COST_TYPE:
             yield from _number_faults(column, value, cells)
@@ -255,10 +244,11 @@ class Projection:
 
 def _number_faults(column: str, value: Value, cells: Sequence[Cell]) -> Iterator[Fault]:
     # A term that does not read makes the whole value wrong, even where the sum of the others is a number.
-    for cell in cells:
+    for cell, used in usage(value).items():
         read = column if is_one_cell(value) else operand(cell)
         what = _NUMBER if cell.amounts is None else f"a JSON array of objects with {cell.amounts!r}"
-        yield Fault(column, cell.position, f"c{cell.position} IS NOT NULL AND {read} IS NULL", f"is not {what}")
+        unread = where(used, f"c{cell.position} IS NOT NULL AND {read} IS NULL")
+        yield Fault(column, cell.position, unread, f"is not {what}")
     if isinstance(value, Product):
         there = " AND ".join(f"{operand(cell)} IS NOT NULL" for cell in cells)
         yield Fault(column, None, f"{there} AND {column} IS NULL", "is a product of numbers with too many digits")
@@ -266,24 +256,10 @@ def _number_faults(column: str, value: Value, cells: Sequence[Cell]) -> Iterator
         yield Fault(column, None, f"{is_due(value)} AND {column} IS NULL", "is a sum that is too large")
 
 
-def _tags(value: Tags) -> str:
+def _tags(column: str, value: Tags) -> str:
     """Return the tags of a cell together with those of columns that are one tag each."""
-    own = f"tags_of(c{value.cell})" if value.cell is not None else f"NULL::{MAP_TYPE}"
+    own = tags_of(column) if value.cell is not None else f"NULL::{MAP_TYPE}"
     if not value.columns:
         return own
     entries = ", ".join(f"{{'key': {literal(name)}, 'value': c{position}}}" for position, name in value.columns)
     return f"tags_joined({own}, tags_of_columns([{entries}]))"
-
-
-def _json_object(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return (name, value) pairs as a JSON object. Empty and repeated names are made unique: no cell is lost."""
-    if not pairs:
-        return "NULL::VARCHAR"
-    names: dict[str, str] = {}
-    for position, (name, value) in enumerate(pairs):
-        key = re.sub(r"[\x00-\x1f]", " ", name) or f"column {position + 1}"
-        while key in names:
-            key = f"{key} ({position + 1})"
-        names[key] = value
-    body = ", ".join(f"{literal(name)}, {value}" for name, value in names.items())
-    return f"object_or_null(json_object({body}))"

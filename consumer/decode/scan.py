@@ -100,7 +100,11 @@ class Scan:
     def good_rows(self) -> str:
         """Return the records that fit."""
         columns = ", ".join(self._projection.columns)
-        return f"SELECT load_id, {columns} FROM {self.records()} WHERE NOT ({self._projection.bad()})"
+        return f"SELECT load_id, {columns} FROM {self.fitting()}"
+
+    def fitting(self) -> str:
+        """Return the records that fit, with their cells; more conditions may follow."""
+        return f"{self.records()} WHERE NOT ({self._projection.bad()})"
 
     def records(self) -> str:
         """Return the records: their cells as text, their typed columns, and the load id of the file each comes from."""
@@ -141,21 +145,23 @@ class Scan:
     def _parquet(self, paths: str, nulls: Sequence[str], layout: Layout) -> str:
         """Return the cells as the texts that a CSV file would have; the columns are named by position."""
         cells = self._projection.cells
+        columns = [f"f{index}" for index in range(len(layout.types))]
         # A hostile file may have a column named as the one that DuckDB adds for the path.
         path = "__path"
         while path in {name.casefold() for name in layout.names}:
             path += "_"
         none = ", ".join(literal(null) for null in nulls)
         texts = ", ".join(
-            f"to_json({cell})::VARCHAR AS {cell}"
-            if nested
-            else f"CASE WHEN {cell}::VARCHAR NOT IN ({none}) THEN {cell}::VARCHAR END AS {cell}"
-            for cell, nested in zip(cells, layout.nested, strict=True)
+            f"to_json({value})::VARCHAR AS {cell}"
+            if column.nested
+            else f"CASE WHEN {value}::VARCHAR NOT IN ({none}) THEN {value}::VARCHAR END AS {cell}"
+            for cell, column in zip(cells, layout.columns, strict=True)
+            for value in [column.cell(columns)]
         )
         return (
             f"(SELECT {texts}, __path FROM read_parquet({paths}, filename = {literal(path)}, "
             f"hive_partitioning = false, binary_as_string = {str(layout.binary_as_text).lower()}) "
-            f"AS file({', '.join(cells)}, __path))"
+            f"AS file({', '.join(columns)}, __path))"
         )
 
     # -- questions ---------------------------------------------------------------------------------------
@@ -196,7 +202,8 @@ class Scan:
         """Return `limit` of the records with a value that does not fit; their lines are not known yet."""
         faults = self._projection.faults()
         cases = " ".join(f"WHEN {fault.condition} THEN {index}" for index, fault in enumerate(faults))
-        cells = ", ".join(self._projection.cells)
+        width = len(self.binding.header)
+        cells = ", ".join(f"c{position}" for position in range(len(self.binding.names)))
         bad = f"FROM {self.records()} WHERE {self._projection.bad()}"
         # In the file's order, so that the first are listed where not all are.
         engine.execute("SET preserve_insertion_order = true")
@@ -210,7 +217,9 @@ class Scan:
             fault = faults[index]
             raw = values[fault.position] if fault.position is not None else None
             reason = f"{fault.column} {fault.reason or 'is empty, but is required'}."
-            rows.append(RejectedRow(load_id, None, fault.column, raw, tuple(values), reason))
+            if self.binding.unpivoted:  # a record of the file is several here, each by the name of its column
+                reason = f"{values[width]!r}: {reason}"
+            rows.append(RejectedRow(load_id, None, fault.column, raw, tuple(values[:width]), reason))
         return tuple(rows)
 
     def time_forms(self, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

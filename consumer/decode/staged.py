@@ -15,6 +15,7 @@ class StagedLoad:
     """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
 
     `records_left_out` are no charges by the words of the profile: neither loaded nor rejected.
+    `tags_unread` counts cells of its rows that should be tags and are none in any spelling; they are in `rescued`.
     `refused` is why no row of it is loaded, although some can be read.
     """
 
@@ -22,6 +23,7 @@ class StagedLoad:
     values_rounded: int = 0
     rows_rejected: int = 0
     records_left_out: int = 0
+    tags_unread: int = 0
     rejected: tuple[RejectedRow, ...] = ()
     billed_totals: dict[str, Decimal] = field(default_factory=dict)
     effective_totals: dict[str, Decimal] = field(default_factory=dict)

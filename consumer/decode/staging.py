@@ -41,7 +41,9 @@ from billstream.consumer.decode.staged import COSTS, Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
+from billstream.consumer.decode.totals import totals_in
 from billstream.consumer.decode.undated import dated
+from billstream.consumer.decode.unread import UnreadTags, tags_unread
 
 NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
 _NONE: LeftOut = MappingProxyType({})
@@ -55,6 +57,7 @@ class Staging:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._types = lake.columns("charges")
+        self._unread = UnreadTags(self._types)
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Decode `files` into Parquet files whose names begin with `name`.
@@ -73,6 +76,7 @@ class Staging:
         if readable := [file for file in readable if file.load_id not in staged.poisoned]:
             staged.take(self._stage_or_halve(readable, name))
             self._refuse_contradicted(readable, staged, name)
+            self._unread.warn(readable, staged)
         return staged
 
     def keep_only(self, staged: Staged, load_ids: Iterable[str], name: str) -> None:
@@ -160,6 +164,17 @@ class Staging:
                 staged.poisoned[file.load_id] = str(poison)
         for load_id, load in staged.loads.items():
             staged.loads[load_id] = replace(load, records_left_out=no_charges[load_id])
+        return self._without_totals(files, staged, f"{name}-charges")
+
+    def _without_totals(self, files: Sequence[Tabular], staged: Staged, name: str) -> Staged:
+        """Refuse the files with a record that looks like a sum of others."""
+        with self._kept(staged):
+            with explained(self._lake):
+                refused = totals_in(files, staged, self._types, self._lake)
+            if refused:
+                poisoned = staged.poisoned | refused
+                self.keep_only(staged, staged.loads.keys() - refused.keys(), name)
+                staged.poisoned = poisoned
         return staged
 
     def _strict_pass(self, files: Sequence[Tabular], name: str, malformed: Malformed) -> Staged:
@@ -181,8 +196,7 @@ class Staging:
             for scan in scans:
                 no_charges |= scan.records_left_out(engine)
                 scan.prepare(engine)
-        columns = {column for scan in scans for column in scan.columns}
-        written = self._write_facts(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path, columns)
+        written = self._write_facts(" UNION ALL BY NAME ".join(scan.marked_rows() for scan in scans), path, scans)
         staged = Staged([path], {file.load_id: StagedLoad() for file in files} | written)
         with self._kept(staged), explained(self._lake):
             for scan in scans:
@@ -208,7 +222,7 @@ class Staging:
             scan = dated(scan, engine)
             scan.prepare(engine)  # the questions above have read the file, and left rejects
         path = self._lake.staging_path(name)
-        load = self._write_facts(scan.good_rows(), path, scan.columns).get(file.load_id, StagedLoad())
+        load = self._write_facts(scan.good_rows(), path, [scan]).get(file.load_id, StagedLoad())
         staged = Staged([path], {file.load_id: load})
         with self._kept(staged), explained(self._lake):
             structural = structural_rejects(scan, engine, MAX_LISTED).get(file.load_id, Rejects())
@@ -241,22 +255,22 @@ class Staging:
             self._lake.discard(path)
             raise
 
-    def _write_facts(self, select: str, path: str, columns: Iterable[str]) -> dict[str, StagedLoad]:
-        """Write rows with these columns to a staged file, which exists as a whole or not at all.
+    def _write_facts(self, select: str, path: str, scans: Sequence[Scan]) -> dict[str, StagedLoad]:
+        """Write rows of these scans to a staged file, which exists as a whole or not at all.
 
         Returns:
             Counts, totals and days of each load in it; of marked rows, counts alone.
         """
-        fed = set(columns)
+        fed = {column for scan in scans for column in scan.columns}
         self._write(select, path)
         try:
             with explained(self._lake):
-                return self._facts(path, [name for name in self._types if name in fed])
+                return self._facts(path, [name for name in self._types if name in fed], tags_unread(scans))
         except BaseException:
             self._lake.discard(path)
             raise
 
-    def _facts(self, path: str, columns: Sequence[str]) -> dict[str, StagedLoad]:
+    def _facts(self, path: str, columns: Sequence[str], unread: str) -> dict[str, StagedLoad]:
         """Return the facts of each load in a staged file: what is read back from it is what a commit adds."""
         rows = f"read_parquet({literal(path)}, hive_partitioning = false)"
         sums = ", ".join(f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS)
@@ -264,14 +278,14 @@ class Staging:
         # sum. Values of marked rows are not looked at: they may be beyond every sum and every day.
         facts = (
             f"SELECT load_id, coalesce(billing_currency, {literal(NO_CURRENCY)}), count(*), "
-            f"sum({hash_of_row(columns, self._types)}), min(charge_period_start)::DATE, "
+            f"sum({hash_of_row(columns, self._types)}), sum({unread}), min(charge_period_start)::DATE, "
             f"max(charge_period_start)::DATE, {sums} FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} "
             "GROUP BY load_id, billing_currency "
-            f"UNION ALL SELECT load_id, NULL, count(*), NULL, NULL, NULL{', NULL' * len(COSTS)} FROM {rows} "
+            f"UNION ALL SELECT load_id, NULL, count(*), NULL, 0, NULL, NULL{', NULL' * len(COSTS)} FROM {rows} "
             f"WHERE load_id < {literal(AFTER_BAD_MARK)} GROUP BY load_id ORDER BY ALL"
         )
         how, hashes, loads = made_by(columns, list(self._types)), dict[str, int](), dict[str, StagedLoad]()
-        for load_id, currency, count, hashed, first, last, *costs in self._lake.engine.execute(facts).fetchall():
+        for load_id, currency, count, hashed, lost, first, last, *costs in self._lake.engine.execute(facts).fetchall():
             load = loads.get(load_id, StagedLoad())
             days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
             hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
@@ -279,6 +293,7 @@ class Staging:
             loads[load_id] = replace(
                 load,
                 rows_loaded=load.rows_loaded + count,
+                tags_unread=load.tags_unread + lost,
                 rows_hash=f"{how} {hashes[load_id]}",
                 first_charge_day=min(days, default=None),
                 last_charge_day=max(days, default=None),

@@ -20,6 +20,7 @@ TAIL_BYTES = 64 * 1024
 """So many bytes at the end of a file are searched for footers."""
 
 _CHUNK = 1024 * 1024
+_UNKNOWN = Origin()
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Tabular:
     binding: Binding | None
     records: Path | None = None
     first_line: int = 1
-    origin: Origin = Origin()
+    origin: Origin = _UNKNOWN
 
     @property
     def header_binding(self) -> Binding:
@@ -82,7 +83,8 @@ def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: 
 def _opened(load_id: str, text: PlainText, profiles: ProfileRegistry, key: Origin) -> Tabular:
     bind = partial(_bound, profiles, key)
     if text.parquet is not None:
-        return Tabular(load_id, text, "", profiles.bind(text.parquet.names, key))
+        binding = replace(profiles.bind(text.parquet.names, key), wholes=text.parquet.wholes)
+        return Tabular(load_id, text, "", binding)
     try:
         header = read_header(text.path)
         if header is None:

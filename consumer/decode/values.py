@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from billstream.common.lake.catalog import literal
 from billstream.consumer.profiles.binding import Cell, First, Product, Sum, Switch, Value, cells_of
-from billstream.consumer.profiles.model import Values
+from billstream.consumer.profiles.model import NAMED_TIMES, Values
 
 COST_TYPE = "DECIMAL(38,18)"
 TIME_TYPE = "TIMESTAMP WITH TIME ZONE"
@@ -32,8 +32,7 @@ _SHAPES = {
     "j": "[0-9]{1,3}",
     "%": "%",
 }
-_CLOCK = re.compile(r"%-?[HIz]")
-_DAY = re.compile(r"%-?[dj]")
+_DAY_OR_CLOCK = re.compile(r"%-?[djHIz]")
 
 
 # -- one cell ----------------------------------------------------------------------------------------------
@@ -51,7 +50,7 @@ def text_of(cell: Cell) -> str:
     if cell.mapping:
         cases = " ".join(f"WHEN {literal(k.casefold())} THEN {literal(v) if v else 'NULL'}" for k, v in cell.mapping)
         text = f"CASE folded({text}) {cases} END"
-    return text
+    return text if cell.where is None else f"CASE WHEN c{cell.where} IS NOT NULL THEN {text} END"
 
 
 def time_of(cell: Cell, forms: Sequence[str], zone: str) -> str:
@@ -94,7 +93,7 @@ def shape_of(form: str) -> str:
     """
     # Every second part of the split is a directive; the others stand for themselves.
     parts = re.split(r"%-?(.)", form)
-    compact_month = not any(parts[::2]) and not _DAY.search(form)
+    compact_month = not any(parts[::2]) and not _DAY_OR_CLOCK.search(form)
     shapes = []
     for number, part in enumerate(parts):
         if not number % 2:
@@ -107,16 +106,12 @@ def shape_of(form: str) -> str:
 
 
 def _end_value(cell: str, forms: Sequence[str], zone: str) -> str:
-    """Return the end of the month or day that `cell` names; NULL for a text that is neither, such as a time."""
+    """Return the end of the month that `cell` names; NULL for any other text: a day has an end, but not every bill's."""
     readings = []
     for form in forms:
-        if form == "iso":
-            readings.append(f"iso_day_end({cell}, {literal(zone)})")
-        elif form not in _EPOCHS and not _CLOCK.search(form):
-            step = "1 DAY" if _DAY.search(form) else "1 MONTH"
-            read = f"try_strptime({cell}, {literal(form)}) + INTERVAL {step}"
-            shape = literal(shape_of(form))
-            readings.append(f"CASE WHEN regexp_full_match({cell}, {shape}) THEN timezone({literal(zone)}, {read}) END")
+        if form not in NAMED_TIMES and not _DAY_OR_CLOCK.search(form):
+            end = f"timezone({literal(zone)}, try_strptime({cell}, {literal(form)}) + INTERVAL 1 MONTH)"
+            readings.append(f"CASE WHEN regexp_full_match({cell}, {literal(shape_of(form))}) THEN {end} END")
     return coalesce(readings or [f"NULL::{TIME_TYPE}"])
 
 
@@ -180,7 +175,7 @@ def is_due(value: Sum | Switch | None) -> str:
         return f"(CASE folded(c{value.by}) {cases} ELSE {is_due(value.otherwise)} END)"
     if value is None or not value.cells:
         return "false"
-    return "(" + " OR ".join(f"{operand(cell)} IS NOT NULL" for cell in value.cells) + ")"
+    return "(" + " OR ".join(f"{operand(cell)} IS NOT NULL{_or_zero(cell)}" for cell in value.cells) + ")"
 
 
 def coalesce(parts: Sequence[str]) -> str:
@@ -193,7 +188,16 @@ def _counted(cell: Cell) -> str:
     signed = f"(-{operand(cell)})" if cell.negative else operand(cell)
     if cell.unless is None:
         return signed
-    return f"(CASE WHEN c{cell.unless} IS NOT NULL AND {signed} IS NOT NULL THEN 0 ELSE {signed} END)"
+    return f"(CASE WHEN {_ruled_out(cell)} THEN 0 ELSE {signed} END)"
+
+
+def _ruled_out(cell: Cell) -> str:
+    """Return the condition under which a number counts as zero, whatever is written there."""
+    return f"(c{cell.unless} IS NOT NULL AND c{cell.position} IS NOT NULL)"
+
+
+def _or_zero(cell: Cell) -> str:
+    return "" if cell.unless is None else f" OR {_ruled_out(cell)}"
 
 
 def _added(value: Sum | None) -> str:

@@ -20,12 +20,14 @@ from billstream.consumer.decide.decision import Verdict, decide, meant, same_ver
 from billstream.consumer.decide.lookups import processed_before
 from billstream.consumer.decide.states import PROCESSED, UNLOADABLE, State
 from billstream.consumer.decode import Staged
+from billstream.consumer.delivery.about import about_part, about_scope
+from billstream.consumer.delivery.copies import is_copy
 from billstream.consumer.delivery.history import ObjectName, loads_without_delivery, manifest_of, parts_of
 from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
 from billstream.consumer.delivery.parts import Part, awaiting, check_age, read_parts
 from billstream.consumer.delivery.staging import StagedParts, basis_of, fetch_manifest, origins_of, stage_parts
-from billstream.consumer.events import EXPORT_BUCKET, EventKind, Gone, Later, ObjectEvent, ObjectVersion
-from billstream.consumer.layouts.layout import ManifestOf
+from billstream.consumer.events import Gone, Later, ObjectEvent, ObjectVersion
+from billstream.consumer.layouts.layout import ManifestOf, RunOf
 from billstream.consumer.layouts.manifest import MAX_BYTES, Manifest, read_manifest
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS, ask_current
 
@@ -45,7 +47,7 @@ class Delivery:
         role: the export and the period that the manifest is of, and how to read it.
     """
 
-    def __init__(self, context: Context, event: ObjectEvent, role: ManifestOf) -> None:
+    def __init__(self, context: Context, event: ObjectEvent, role: ManifestOf | RunOf) -> None:
         self._context = context
         self._event = event
         self._role = role
@@ -70,7 +72,7 @@ class Delivery:
                 self._discard()
                 return Unit(), [Outcome(self._event, later=later)]
             changes = self._given_up(later, held)
-        if not changes or changes[0][0].state is not State.DELIVERED:
+        if not any(entry.state is State.DELIVERED for entry, _ in changes):
             self._discard()  # rows that an attempt before has staged: these entries load nothing
         unit = Unit()
         for entry, before in changes:
@@ -104,17 +106,14 @@ class Delivery:
         version, manifest = self._read(event)
         event = replace(event, version_id=version.version_id, etag=version.etag, size_bytes=version.size_bytes)
         time = manifest.time or version.last_modified or event.event_time or self._context.entries.clock()
-        # An event of no version about a manifest that is processed has nothing to add to the ledger.
-        known = held is not None and held.state in PROCESSED - UNLOADABLE
-        silent = known and not self._event.has_identity and not event.force
-
-        if active and comes_late(time_digits(time), active, force=event.force):
-            return [] if silent else self._late(event, manifest, held, active)
-        parts = read_parts(manifest, event, self._context.lake, self._context.objects)
+        lake, objects = self._context.lake, self._context.objects
+        if active and self._comes_late(time, active, event):
+            copy = is_copy(manifest, event, active, lake, objects)
+            return self._unchanged(event, held, active) if copy else self._late(event, manifest, held, active)
+        parts = read_parts(manifest, event, lake, objects)
         digest = digest_of(part.named_version for part in parts)
         if active and active.load_id and active.content_sha256 == digest and not event.force:
-            unchanged = self._manifest(event, held, State.UNCHANGED, delivery_id=active.load_id)
-            return [] if silent else [unchanged]
+            return self._unchanged(event, held, active)
         if not event.force:
             check_age(parts, version.last_modified)
 
@@ -125,6 +124,14 @@ class Delivery:
         self._check_manifest(version)
         return self._replace(event, held, active, parts, time=time, digest=digest)
 
+    def _is_silent(self, held: Held) -> bool:
+        """Return whether the event has nothing to add to the ledger: one of no version about what is processed."""
+        known = held is not None and held.state in PROCESSED - UNLOADABLE
+        return known and not self._event.has_identity and not self._event.force
+
+    def _comes_late(self, time: datetime, active: ProcessedKey, event: ObjectEvent) -> bool:
+        return comes_late(time_digits(time), active, force=event.force)
+
     def _read(self, event: ObjectEvent) -> tuple[ObjectVersion, Manifest]:
         """Read the current manifest, whichever version the event is about: a newer one names newer parts."""
         current = self._current()
@@ -134,7 +141,7 @@ class Delivery:
             raise Poison(f"The manifest has {current.size_bytes:,} bytes; more than {MAX_BYTES:,} are not read.")
         pinned = replace(event, version_id=current.version_id, etag=current.etag)
         version, content = fetch_manifest(pinned, self._context)
-        return version, read_manifest(content, event.key, self._role)
+        return version, read_manifest(content, event.key, ManifestOf(self._role.layout, self._role.place))
 
     def _check_manifest(self, read: ObjectVersion) -> None:
         """Refuse a manifest that was overwritten while its parts were fetched: they may have been, too."""
@@ -157,7 +164,7 @@ class Delivery:
         """Return the entries that put a delivery in the place of the one before."""
         delivery_id, builder = new_id(), self._context.entries
         delivered = builder.entry(
-            self._of_scope(sequencer=time_digits(time), event_time=time),
+            about_scope(event, self._role.place, sequencer=time_digits(time), event_time=time),
             active,
             State.DELIVERED,
             entry_id=delivery_id,
@@ -165,10 +172,7 @@ class Delivery:
             content_sha256=digest,
             delivery_id=delivery_id,
         )
-        changes: Changes = [
-            self._manifest(event, held, State.DELIVERED, delivery_id=delivery_id),
-            (delivered, active),
-        ]
+        changes: Changes = [*self._own(event, held, delivery_id), (delivered, active)]
         changes += [(self._of_part(part, delivery_id), part.held) for part in parts]
         before = parts_of(self._context.lake, active.load_id) if active and active.load_id else []
         before += loads_without_delivery(self._context.lake, event.bucket, self._role)
@@ -176,20 +180,15 @@ class Delivery:
         gone = [name for name in before if name.scope not in claimed]
         return changes + self._take_out(gone, delivery_id, "The delivery that took its place does not have it.")
 
+    def _own(self, event: ObjectEvent, held: Held, delivery_id: str) -> Changes:
+        """Return the entry of the manifest's own object."""
+        return [self._manifest(event, held, State.DELIVERED, delivery_id=delivery_id)]
+
     def _of_part(self, part: Part, delivery_id: str) -> LedgerEntry:
         """Return the entry of a part: loaded, or unchanged where its active rows stay."""
         prepared, held = self._done.prepared.get(part.event.scope), part.held
         version = prepared.version if prepared and prepared.version else part.version
-        # A sequencer that an event of the part has told stays the one of that very version.
-        same = held is not None and held.etag is not None and held.etag == version.etag
-        about = replace(
-            part.event,
-            version_id=version.version_id,
-            etag=version.etag,
-            size_bytes=version.size_bytes,
-            sequencer=held.sequencer if held and same else None,
-            event_time=version.last_modified,
-        )
+        about = about_part(part, version)
         if new := self._done.load(part):
             return self._context.entries.entry(
                 about, held, State.LOADED, prepared=new[0], load=new[1], delivery_id=delivery_id
@@ -199,8 +198,15 @@ class Delivery:
             about, held, State.UNCHANGED, content_sha256=content, delivery_id=delivery_id
         )
 
+    def _unchanged(self, event: ObjectEvent, held: Held, active: ProcessedKey) -> Changes:
+        """Return the entry of a manifest whose delivery is active."""
+        unchanged = self._manifest(event, held, State.UNCHANGED, delivery_id=active.load_id)
+        return [] if self._is_silent(held) else [unchanged]
+
     def _late(self, event: ObjectEvent, manifest: Manifest, held: Held, active: ProcessedKey) -> Changes:
         """Return the entries of a delivery older than the active one; parts that wait for it wait in vain."""
+        if self._is_silent(held):
+            return []
         reason = "A newer delivery is active." if active.load_id else "A newer delivery was removed."
         newer = active.load_id or active.entry_id
         late = self._manifest(event, held, State.STALE, reason=reason, delivery_id=newer)
@@ -210,22 +216,26 @@ class Delivery:
     def _remove(self, event: ObjectEvent, held: Held, active: Held) -> Changes:
         """Return the entries of a removed manifest: that of the active delivery takes it away, any other nothing."""
         delivery_id = active.load_id if active else None
-        maker = manifest_of(self._context.lake, delivery_id) if delivery_id else None
-        if active is None or delivery_id is None or maker is None or maker.scope != event.scope:
+        if active is None or delivery_id is None or not self._made(delivery_id):
             return [self._manifest(event, held, State.REMOVED)]
         if self._context.entries.on_removed is RemovalPolicy.KEEP:
             return [self._manifest(event, held, State.KEPT, delivery_id=delivery_id)]
         # The scope keeps the time of what was removed, so that older deliveries stay too late for ever.
         withdrawn = self._context.entries.entry(
-            self._of_scope(sequencer=active.sequencer),
+            about_scope(event, self._role.place, sequencer=active.sequencer),
             active,
             State.REMOVED,
             keeps_rows=False,
             reason="Its manifest was removed.",
         )
         changes = [self._manifest(event, held, State.REMOVED, delivery_id=delivery_id), (withdrawn, active)]
-        gone = parts_of(self._context.lake, delivery_id)
+        gone = [name for name in parts_of(self._context.lake, delivery_id) if name.scope != event.scope]
         return changes + self._take_out(gone, delivery_id, "The manifest of its delivery was removed.")
+
+    def _made(self, delivery_id: str) -> bool:
+        """Return whether the event's object is the one that a delivery came with."""
+        maker = manifest_of(self._context.lake, delivery_id)
+        return maker is not None and maker.scope == self._event.scope
 
     def _given_up(self, later: Later, held: Held) -> Changes:
         """Return the entries after the last try: quarantine, and one about the part that everything waits for."""
@@ -272,17 +282,6 @@ class Delivery:
         about = replace(about, version_id=held.version_id, etag=held.etag, sequencer=held.sequencer)
         entries = self._context.entries
         return entries.entry(about, held, State.REPLACED, keeps_rows=False, reason=reason, delivery_id=delivery_id)
-
-    def _of_scope(self, *, sequencer: str | None, event_time: datetime | None = None) -> ObjectEvent:
-        """Return the event as one about the scope of the deliveries: an export and a period."""
-        return ObjectEvent(
-            kind=EventKind.CREATED,
-            bucket=EXPORT_BUCKET,
-            key=self._role.place.scope_key(self._event.bucket),
-            event_name=self._event.event_name,
-            sequencer=sequencer,
-            event_time=event_time,
-        )
 
     def _current(self) -> ObjectVersion | Gone:
         (answer,) = ask_current(self._context.objects, [self._event])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
-from billstream.consumer.layouts.layout import ManifestOf
+from billstream.consumer.layouts.layout import ManifestOf, RunOf
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,14 @@ def parts_of(lake: Lake, delivery_id: str) -> list[ObjectName]:
     return [ObjectName(*row) for row in lake.rows(statement(__name__, "parts"), [delivery_id])]
 
 
-def loads_without_delivery(lake: Lake, bucket: str, role: ManifestOf) -> list[ObjectName]:
+def loads_without_delivery(lake: Lake, bucket: str, role: ManifestOf | RunOf) -> list[ObjectName]:
     """Return the objects with active rows that are parts of an export and period by their keys, and were loaded alone.
 
     They exist where a layout was not in use from the beginning.
     """
     rows = lake.rows(statement(__name__, "strays"), [bucket, role.place.prefix])
-    return [ObjectName(*row) for row in rows if role.layout.part(row[2], role.place)]
+    layout, place = role.layout, role.place
+    return [ObjectName(*row) for row in rows if layout.part(row[2], place) or layout.run(row[2], place)]
 
 
 def manifest_of(lake: Lake, delivery_id: str) -> ObjectName | None:

@@ -11,7 +11,7 @@ from billstream.common.lake.guard import scope_id
 from billstream.consumer.context import Context
 from billstream.consumer.delivery.history import manifest_of, manifests_waiting
 from billstream.consumer.events import EventKind, ObjectEvent
-from billstream.consumer.layouts.layout import ManifestOf, PartOf
+from billstream.consumer.layouts.layout import ManifestOf, PartOf, RunOf
 from billstream.consumer.s3.fetch import MISSING_ATTEMPTS
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -21,10 +21,10 @@ ARRIVED = "ObjectCreated:PartArrived"
 
 @dataclass
 class ManifestTurn:
-    """One event of a manifest, and the indices of the events of the batch that it ends."""
+    """One event of a manifest or a run, and the indices of the events of the batch that it ends."""
 
     event: ObjectEvent
-    role: ManifestOf
+    role: ManifestOf | RunOf
     indices: list[int] = field(default_factory=list)
 
 

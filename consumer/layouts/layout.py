@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from billstream.common.errors import Misconfigured
 from billstream.consumer.layouts.place import Place
@@ -68,14 +68,32 @@ class Manifests(_Strict):
     data_version: JsonPaths = Field((), description="Where in the JSON the version of the dataset is, likewise.")
 
 
+class Runs(_Strict):
+    """Files that are a whole delivery each, without a manifest: the newest of a period replaces the one before."""
+
+    keys: tuple[KeyTemplate, ...] = Field(min_length=1, description="Templates of their keys, with `{run}`.")
+
+
+_NO_PARTS = Parts.model_construct(folders=(), files=())
+_NO_MANIFESTS = Manifests.model_construct(keys=(), parts="")
+_NO_RUNS = Runs.model_construct(keys=())
+
+
 class Layout(_Strict):
-    """One way of laying out an export in a bucket."""
+    """One way of laying out an export in a bucket: parts with manifests, or runs of one file each."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
     documentation: tuple[str, ...] = Field((), description="Where the layout is described.")
-    parts: Parts
-    manifests: Manifests
+    parts: Parts = _NO_PARTS
+    manifests: Manifests = _NO_MANIFESTS
+    runs: Runs = _NO_RUNS
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Layout":
+        if bool(self.parts.folders) != bool(self.manifests.keys) or not (self.parts.folders or self.runs.keys):
+            raise ValueError("a layout has [parts] and [manifests], or [runs]")
+        return self
 
     def part(self, key: str, manifest: Place | None = None) -> Place | None:
         """Return the place of a part with this key, None if the key is not that of a part.
@@ -95,6 +113,16 @@ class Layout(_Strict):
         """Return the place of a manifest with this key, None if the key is not that of a manifest."""
         return next((place for template in self.manifests.keys if (place := template.match(key))), None)
 
+    def run(self, key: str, other: Place | None = None) -> Place | None:
+        """Return the place of a run with this key, None if the key is not that of a run.
+
+        Args:
+            key: the key of an object.
+            other: the place of another run; only runs of its export and period count, if it is given.
+        """
+        places = (place for template in self.runs.keys if (place := template.match(key)))
+        return next((place for place in places if other is None or place.same_export(other)), None)
+
 
 @dataclass(frozen=True)
 class PartOf:
@@ -110,6 +138,17 @@ class ManifestOf:
 
     layout: Layout
     place: Place
+
+
+@dataclass(frozen=True)
+class RunOf:
+    """The role of an object that is a whole delivery by itself."""
+
+    layout: Layout
+    place: Place
+
+
+Role = PartOf | ManifestOf | RunOf
 
 
 @dataclass(frozen=True)
@@ -134,7 +173,9 @@ class Layouts:
                 f"BILLSTREAM_EXPORTS_DIR is {folder}, which is not a folder. Nothing was read: set it to a folder "
                 "with layouts, or unset it."
             )
-        built_in = {layout.name: layout for layout in _read_all(files("billstream.consumer.layouts") / "builtin")}
+        # A run has the more exact name: it might lie in the folder of another layout's parts.
+        shipped = sorted(_read_all(files("billstream.consumer.layouts") / "builtin"), key=lambda one: not one.runs.keys)
+        built_in = {layout.name: layout for layout in shipped}
         own = {layout.name: layout for layout in _read_all(folder)} if folder is not None else {}
         known = own | {name: layout for name, layout in built_in.items() if name not in own}
         if "none" in names:
@@ -148,9 +189,11 @@ class Layouts:
             )
         return cls(tuple(layout for name, layout in known.items() if name in names))
 
-    def role(self, key: str) -> PartOf | ManifestOf | None:
-        """Return the role of an object: a part of a delivery, a manifest, or None for an ordinary file."""
+    def role(self, key: str) -> Role | None:
+        """Return the role of an object: a run, a part of a delivery, a manifest, or None for an ordinary file."""
         for layout in self.active:
+            if place := layout.run(key):
+                return RunOf(layout, place)
             # A manifest first: it may lie in the folder of the parts.
             if place := layout.manifest(key):
                 return ManifestOf(layout, place)

@@ -5,6 +5,7 @@
 | `{export}` | the first segment of every template: any number of leading segments, also zero |
 | `{name}` | a segment that repeats the last one of the export |
 | `{delivery}` | one segment, the folder of one delivery |
+| `{name}_{run}` | the last one of the export, and the id of one run, which is a whole delivery; a text may follow |
 | `{yyyymmdd-yyyymmdd}` | one segment: the first and the last day of the period, or the day after the last |
 | `{yyyy-mm}`, `{yyyy}` and `{mm}` | the month of the period; a text may stand before them, such as `BILLING_PERIOD=` |
 | all else | itself; `*` in it is any text within the segment |
@@ -28,6 +29,9 @@ _PERIODS = {
     "mm": r"(?P<month>[0-9]{1,2})",
 }
 _SEGMENTS = {"{name}": "(?P<name>[^/]*)", "{delivery}": "(?P<delivery>[^/]+)"}
+# An id, and nothing behind it: two parts of one run, such as `…_0` and `…_1`, are not two runs.
+_ID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}|[0-9a-fA-F]{8}"
+_RUN = re.compile(r"\{name\}_\{run\}([^{}*]*)")
 _COMPLETE = (["yyyymmdd-yyyymmdd"], ["yyyy-mm"], ["mm", "yyyy"])
 
 
@@ -56,6 +60,8 @@ class Template:
             elif placeholder := _PLACEHOLDER.fullmatch(segment):
                 periods.append(placeholder[2])
                 parts.append(f"(?i:{re.escape(placeholder[1])}){_PERIODS[placeholder[2]]}")
+            elif run := _RUN.fullmatch(segment):
+                parts.append(f"(?P<name>[^/]*)_(?P<delivery>{_ID})(?i:{re.escape(run[1])})")
             elif "{" in segment or "}" in segment:
                 raise ValueError(f"{text!r} has a segment that is not understood: {segment!r}")
             else:

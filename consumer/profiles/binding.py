@@ -29,11 +29,12 @@ class Cell:
     part: str | None = None
     pattern: str | None = None
     mapping: tuple[tuple[str, str], ...] = ()
+    where: int | None = None
 
     @property
     def whole(self) -> bool:
         """True if the text of the cell is taken as it is."""
-        return not (self.amounts or self.key or self.part or self.pattern or self.mapping)
+        return not (self.amounts or self.key or self.part or self.pattern or self.mapping or self.where is not None)
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,9 @@ class Binding:
 
     A record is a charge if all tests of `only` hold and none of `leave_out`. Of each column in `unpivoted`, which are
     (position, name), each cell is a record of its own: the name and the cell have the positions behind the header's.
+
+    `wholes` has, for each column that is a field of a structure, the position of that structure's own column; it is
+    empty where no column is.
     """
 
     profile: Profile
@@ -104,6 +108,7 @@ class Binding:
     only: tuple[Test, ...] = ()
     leave_out: tuple[Test, ...] = ()
     unpivoted: tuple[tuple[int, str], ...] = ()
+    wholes: tuple[int | None, ...] = ()
 
     def default(self, column: str) -> str | None:
         """Return the value of a record whose cell for `column` is empty; None when there is no such value."""
@@ -138,7 +143,8 @@ class Binding:
     def used(self) -> frozenset[int]:
         """The positions of the header's columns that some column of `charges` is made of."""
         found = {cell.position for value in self.values.values() for cell in cells_of(value)}
-        found |= {c.unless for value in self.values.values() for c in cells_of(value) if c.unless is not None}
+        told = {p for value in self.values.values() for cell in cells_of(value) for p in (cell.unless, cell.where)}
+        found |= {position for position in told if position is not None}
         found |= {test.position for test in (*self.only, *self.leave_out)}
         found |= {position for position, _ in self.unpivoted}
         for value in self.values.values():
@@ -172,6 +178,11 @@ class Binding:
                 # A tag that has a column of its own hides the one of the same name in the cell.
                 held |= {value.cell} if value.cell is not None and not value.columns else set()
         held -= {cell.position for value in self.values.values() for cell in cells_of(value) if cell.amounts}
+        # What a structure contains is kept once: with the whole, or field by field.
+        for index, whole in enumerate(self.wholes):
+            if whole in held:
+                held.add(index)
+        held |= {whole for whole in self.wholes if whole is not None}
         held |= {position for position, _ in self.unpivoted}
         return tuple(index for index in range(len(self.names)) if index not in held)
 
@@ -266,9 +277,11 @@ def _cells(operands: Sequence[Operand], header: Header) -> tuple[Cell, ...]:
     found = []
     for operand in operands:
         position, unless = header.position(operand.names), header.position(operand.unless)
-        # Without the cell that may rule a number out, nobody knows whether it counts.
-        if position is not None and (unless is not None or not operand.unless):
+        where = header.position(operand.where)
+        # Without the cell that may rule another out, nobody knows whether that counts.
+        known = (unless is not None or not operand.unless) and (where is not None or not operand.where)
+        if position is not None and known:
             mapping = tuple((operand.mapping or {}).items())
-            cut = (operand.key, operand.part, operand.pattern, mapping)
+            cut = (operand.key, operand.part, operand.pattern, mapping, where)
             found.append(Cell(position, operand.amounts, operand.negative, unless, *cut))
     return tuple(found)

@@ -17,7 +17,8 @@ class Contradiction(BaseModel):
         description="The cost that such a row never has."
     )
     reason: str = Field(
-        min_length=1, description="What such a row means, and what to do; `{export}` is the export's own name, in quotes."
+        min_length=1,
+        description="What such a row means, and what to do; `{export}` is the export's own name, in quotes.",
     )
 
     @property

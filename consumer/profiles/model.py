@@ -5,10 +5,11 @@ import zoneinfo
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from billstream.consumer.profiles.contradiction import Contradiction
 from billstream.consumer.profiles.names import Header, header_of, normalised
+from billstream.consumer.profiles.operand import Cut, OneOperand, Operand, Strict, spelled_out
 from billstream.consumer.profiles.origin import Origin, origin_of
 from billstream.consumer.profiles.records import Records, Unpivot
 
@@ -17,68 +18,7 @@ _DIRECTIVES = frozenset("YymdHMSfzpIbBj%")
 _DIRECTIVE = re.compile(r"%-?(.)")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-_NOT_IN_A_PATTERN = re.compile(r"\(\?(?!:)|\\[0-9Z]|[*+?}]\+")
-
-
-class _Cut(_Strict):
-    """The part of a cell that is taken."""
-
-    key: str | None = Field(
-        None, min_length=1, description="The cell is a map, such as a JSON object; its entry of this name is taken."
-    )
-    part: Literal["start", "end"] | None = Field(
-        None, description="The start or the end of the interval, month or day that the cell names; for times."
-    )
-    pattern: str | None = Field(
-        None, max_length=500, description="A regular expression with one group: its text is taken, if it is found."
-    )
-
-    @field_validator("pattern")
-    @classmethod
-    def _one_group(cls, given: str | None) -> str | None:
-        # Only what RE2, which takes linear time, reads as Python does.
-        try:
-            fits = given is None or (not _NOT_IN_A_PATTERN.search(given) and re.compile(given).groups == 1)
-        except re.error:
-            fits = False
-        if not fits:
-            raise ValueError(f"the pattern {given!r} is no regular expression of one group that looks nowhere else")
-        return given
-
-
-class Operand(_Cut):
-    """One cell of a record, as a term of an expression."""
-
-    names: tuple[str, ...] = Field(
-        alias="from", min_length=1, description="Header names; the first that the header has."
-    )
-    mapping: dict[str, str] | None = Field(
-        None, alias="map", description="Texts of the cell, in any case, to texts of `charges`; any other is no value."
-    )
-    amounts: str | None = Field(
-        None, min_length=1, description="The cell is a JSON array of objects; their numbers of this name are added."
-    )
-    negative: bool = Field(False, description="The number counts with the opposite sign.")
-    unless: tuple[str, ...] = Field(
-        (), description="Header names of a cell; the number counts as zero in a row where this has a value."
-    )
-
-
-def _spelled_out(given: object) -> object:
-    """Return the table that a name or a list of names is short for."""
-    if isinstance(given, str):
-        return {"from": [given]}
-    return {"from": given} if isinstance(given, list | tuple) else given
-
-
-OneOperand = Annotated[Operand, BeforeValidator(_spelled_out)]
-
-
-class Source(_Cut):
+class Source(Cut):
     """The origin of one column of `charges`: one of `from`, `first`, `sum`, `product`, `by` or `constant`."""
 
     names: tuple[str, ...] = Field((), alias="from", description="Header names; the first that the header has.")
@@ -99,6 +39,9 @@ class Source(_Cut):
     of_name: tuple[str, ...] = Field(
         (),
         description="Header names of a cost; the currency in its name is the value of a row whose cell is empty.",
+    )
+    sole: tuple[str, ...] = Field(
+        (), description="Header names that may each be meant: a file whose header has two of them is refused."
     )
     default: str | None = Field(None, description="The value of a row whose cell is empty.")
     mapping: dict[str, str] | None = Field(
@@ -159,7 +102,7 @@ class Source(_Cut):
         return tuple(names for names in (self.names, self.by, *(operand.names for operand in operands)) if names)
 
 
-class Match(_Strict):
+class Match(Strict):
     """The conditions under which a profile fits a header."""
 
     needs: tuple[str, ...] = Field((), description="Columns of `charges` that must have a source.")
@@ -185,13 +128,13 @@ class Match(_Strict):
         return self.fits_origin(origin_of(key))
 
     def fits_origin(self, origin: Origin) -> bool:
-        """Return whether the export is one of those: by its manifest if that tells the dataset, else by its own name."""
+        """Return whether the export is one of these: by its manifest if that tells the dataset, else by its name."""
         if self.datasets and origin.dataset is not None:
             return origin.is_of(self.datasets)
         return origin.is_like(self.keys) if self.keys else not self.datasets or origin.is_of(self.datasets)
 
 
-class Values(_Strict):
+class Values(Strict):
     """The way in which the cells of a file are written."""
 
     nulls: tuple[str, ...] = Field((), description="Cells that mean no value, besides the empty cell.")
@@ -233,7 +176,7 @@ class Values(_Strict):
         return self
 
 
-class Profile(_Strict):
+class Profile(Strict):
     """One kind of billing file, or, with `refuse`, one kind of file that is no billing file."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -242,7 +185,7 @@ class Profile(_Strict):
     records: Records = Records()
     unpivot: Unpivot | None = None
     values: Values = Values()
-    columns: dict[str, Annotated[Source, BeforeValidator(_spelled_out)]] = Field(default_factory=dict)
+    columns: dict[str, Annotated[Source, BeforeValidator(spelled_out)]] = Field(default_factory=dict)
     refuse: str | None = Field(None, min_length=1, description="The reason why such a file is no list of charges.")
     contradictions: tuple[Contradiction, ...] = Field(
         (), description="Rows that no file of this kind has: a file with one of them is refused."

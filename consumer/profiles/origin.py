@@ -1,6 +1,6 @@
 """The origin of a file: its key, the own name of its export, and what the manifest of its delivery tells.
 
-A name is only ever that of the export itself. The folders above it hold other exports, too, and tell nothing of this one.
+A name is only ever that of the export itself. The folders above it hold other exports, too.
 """
 
 import json
@@ -11,7 +11,8 @@ from fnmatch import fnmatchcase
 from glob import escape
 
 # Folders that divide an export: `year=2026`, `2026`, `20260901-20260930`, `2026-09-13T05:00:00Z`, an id of a run.
-_DIVISION = re.compile(r"[\w. -]+=.*|[0-9][0-9TZ_.: -]*|[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_DIVISION = re.compile(rf"[\w. -]+=.*|[0-9][0-9TZ_.: -]*|[0-9a-fA-F]{{32}}|{_GUID}")
 _LONGEST = 200
 
 

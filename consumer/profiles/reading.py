@@ -163,7 +163,8 @@ def _mismatch(source: Source, data_type: str) -> str | None:
         "`map` and `never` are about texts": (mapped or source.never) and data_type != _TEXT,
         "`preamble` and `of_name` tell texts": (source.preamble or source.of_name) and data_type != _TEXT,
         "`part` is about times": any(part.part for part in parts) and data_type != _TIME,
-        "`key` and `pattern` make texts": any(p.key or p.pattern for p in parts) and data_type not in {_TEXT, _TIME},
+        "`key`, `pattern` and `where` are about texts": data_type not in {_TEXT, _TIME}
+        and (any(part.key or part.pattern for part in parts) or any(operand.where for operand in operands)),
         "`prefixed` makes tags": source.prefixed and not data_type.startswith("MAP"),
     }
     if mistake := next((words for words, made in mistakes.items() if made), None):

@@ -93,7 +93,8 @@ class ProfileRegistry:
             raise Poison(f"This is {chosen.profile.title}, not a list of charges: {why}")
         if chosen.doubt is not None:
             raise Poison(chosen.doubt)
-        unknown = [name for index, name in enumerate(names) if index not in chosen.used and name]
+        structures = {"", *(name.rpartition(".")[0] for name in names)}  # of Parquet: their fields are named one by one
+        unknown = [n for index, n in enumerate(names) if index not in chosen.used and n not in structures]
         if unknown:
             # Once for each header in the life of a process: their cells are in `rescued`, and nothing is lost.
             log.info(

@@ -51,6 +51,16 @@ def doubt_of_names(profile: Profile, names: Header, costs: frozenset[int]) -> st
                     f"{_NOT_LOADED} Name the right one in a profile of your own: "
                     f'extends = "{profile.name}", and {column} = "{rivals[0]}" in [columns].'
                 )
+    for column, source in profile.columns.items():
+        plain = {names.position((name,)): name for name in source.sole if CURRENCY not in name and name in names}
+        others = {names.position((name,)): name for name in source.sole if name in names}
+        if len(found := plain or others) > 1:
+            shown = " and ".join(repr(names.names[p]) for p in sorted(p for p in found if p is not None))
+            return (
+                f"{shown} may each be {column}. The file is not loaded, as a guess may count the wrong amounts. "
+                f"Name the right one in a profile of your own: "
+                f'extends = "{profile.name}", and {column} = "…" in [columns].'
+            )
     told = {names.names[p]: code for p, code in _currencies(profile, names).items() if p in costs and code}
     if len(set(told.values())) > 1:
         costs_named = " and ".join(map(repr, told))

@@ -9,6 +9,9 @@ from billstream.common.lake.datafiles import DamagedFile, DataFile, damaged_file
 from billstream.common.texts import counted
 from billstream.consumer.verify.finding import Check, Cure, Finding
 
+ROWS = ("charges", "set_aside_charges")
+"""The tables with rows of loads: those that count, and those that are set aside."""
+
 _OF_THE_CONSUMER = (
     "charges",
     "ledger",
@@ -64,7 +67,7 @@ def file_findings(lake: Lake, damaged: Sequence[DamagedFile], *, listed: bool) -
         elif file.table not in _OF_THE_CONSUMER:
             check = Check.AGGREGATES
         yield Finding(check, lost, cure, data_files=(file.path,), damaged=file)
-        if file.table == "charges" and not of_ledger:
+        if file.table in ROWS and not of_ledger:
             yield from (_lost(load, file) for load in loads_in(lake, file))
 
 

@@ -23,6 +23,7 @@ class Cure(StrEnum):
     RELOAD = "reload"  # load the object again, in place of its current rows
     RETRACT = "retract"  # delete the rows of a load that is not active
     RECONCILE = "reconcile"  # make the catalog hold what the ledger records
+    SETTLE = "settle"  # set rows aside, or let them count again, as the preferences between exports want it
     REBUILD = "rebuild"  # compute the aggregates from scratch
     TAKE_OUT = "take_out"  # take a data file that cannot be read out of the lake, once its objects are loaded again
 

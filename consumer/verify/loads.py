@@ -11,6 +11,7 @@ from billstream.common.statements import statement
 from billstream.common.texts import counted, decimal_text
 from billstream.consumer.decode import COSTS
 from billstream.consumer.decode.row_hash import hash_of_row, hashed_columns
+from billstream.consumer.exports.deciding import unsettled
 from billstream.consumer.verify.finding import Check, Cure, Finding
 
 
@@ -39,6 +40,18 @@ def load_findings(lake: Lake, snapshot_id: int) -> Iterator[Finding]:
         if row["active"] and not row["data_files"]:  # where they should be
             row["data_files"] = [file.path for file in data_files(lake, "charges") if file.may_hold(row["load_id"])]
         yield _active(row) if row["active"] else _not_active(row)
+
+
+def unsettled_findings(lake: Lake) -> Iterator[Finding]:
+    """Find every load of which rows are not where the preferences between exports want them."""
+    chosen = unsettled(lake)
+    here = "are in charges, but a preferred export has the same"
+    there = "are set aside, but no preferred export has the same"
+    for lines, problem in ((chosen.out, here), (chosen.back, there)):
+        for line, days in lines.items():
+            rows = f"its rows of {counted(len(days), 'day')} of {line.billing_month:%Y-%m}"
+            found = f"{rows} {problem}: run billstream exports apply"
+            yield Finding(Check.CHARGES, found, Cure.SETTLE, load_id=line.load_id)
 
 
 def count_unhashed(lake: Lake) -> int:

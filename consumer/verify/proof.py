@@ -12,10 +12,10 @@ from billstream.common.statements import statement
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify.claims import claim_findings
-from billstream.consumer.verify.files import file_findings, find_damaged
+from billstream.consumer.verify.files import ROWS, file_findings, find_damaged
 from billstream.consumer.verify.finding import Finding
 from billstream.consumer.verify.listed import bucket_findings, foreign_findings, read_buckets
-from billstream.consumer.verify.loads import count_unhashed, load_findings
+from billstream.consumer.verify.loads import count_unhashed, load_findings, unsettled_findings
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,9 @@ def _prove(
     active = "SELECT count(*), coalesce(sum(rows_loaded), 0)::BIGINT FROM verify_active WHERE state = 'loaded'"
     loads, rows = lake.rows(active)[0]
     findings = [*of_files]
-    if all(one.file.table != "charges" for one in damaged):  # DuckLake reads the other files only when these are gone
+    if all(one.file.table not in ROWS for one in damaged):  # DuckLake reads the other files only when these are gone
         findings += load_findings(lake, snapshot_id)
+        findings += unsettled_findings(lake)
     findings += claim_findings(lake, snapshot_id, listed=bool(buckets))
     if buckets:
         findings += bucket_findings(lake, snapshot_id, [bucket.name for bucket in buckets], began)

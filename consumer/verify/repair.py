@@ -18,6 +18,7 @@ from billstream.consumer.backfill.backfill import Backfill
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.commit.unit import Unit
 from billstream.consumer.events import EventKind, ObjectEvent
+from billstream.consumer.exports.deciding import settle
 from billstream.consumer.verify.finding import Check, Cure, Finding
 from billstream.consumer.verify.reconciliation import reconcile
 
@@ -53,6 +54,8 @@ class Repairs:
         for finding in findings:
             if finding.cure is Cure.RECONCILE:
                 reconcile(self.lake, finding, author=self.author, now=datetime.now(UTC))
+        if any(finding.cure is Cure.SETTLE for finding in findings):
+            settle(self.lake, author=self.author)
         self._retract([finding for finding in findings if finding.cure is Cure.RETRACT and finding.load_id])
         outcomes = [outcome for batch in self.backfill.run(_events(findings)) for outcome in batch]
         # Only now, so that charges lack nothing in between that an object still has.

@@ -23,6 +23,7 @@ HEAD = "% Generated from the code: `UPDATE_DOCS=1 pytest tests/docs/test_referen
 
 TABLES = ("charges", "ledger", "rejected_rows")
 EXPORTS = ("load_coverage", "export_preferences", "set_aside_charges", "provider_names")
+TWO_EXPORTS = "../exports.md#two-exports-of-the-same-account"
 AS_CHARGES = "Columns are those of charges."
 AGGREGATES = ("daily_costs", "user_costs", "service_costs", "region_costs", "changed_loads", "watermark")
 
@@ -91,7 +92,7 @@ def data_dictionary() -> str:
     ]
     chapters = (
         ("Charges and ledger", "The consumer owns these tables.", TABLES),
-        ("Exports", "The consumer owns these tables; see [exports](../exports.md#two-exports-of-the-same-account).", EXPORTS),
+        ("Exports", f"The consumer owns these tables; see [exports]({TWO_EXPORTS}).", EXPORTS),
         ("Aggregates", "The aggregator owns these tables.", AGGREGATES),
         ("Views", "Views show the current state, calculated from the tables above.", views),
         ("Bookkeeping", "The version of the schema; `billstream init` brings it up to date.", ("schema_version",)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zlib import crc32
 
 from billstream.common.settings import RemovalPolicy
 from billstream.consumer.events import ObjectEvent
@@ -24,15 +25,23 @@ Told = list[ObjectEvent]
 
 @dataclass(frozen=True)
 class Vendor:
-    """How one vendor lays out a delivery; templates of the period `p`, the delivery's id `d` and a part's name `n`."""
+    """How one vendor lays out a delivery; templates of the period `p`, the delivery's id `d` and a part's name `n`.
+
+    Without a manifest a delivery is one file, with everything that the delivery costs.
+    """
 
     part: str
     manifest: str
     overwrites: bool
     compressed: bool = False
 
+    @property
+    def one_file(self) -> bool:
+        return not self.manifest
+
     def part_key(self, period: str, delivery: str, name: str) -> str:
-        return self.part.format(p=period, d=delivery, n=name, **_days(period))
+        run = f"{crc32(delivery.encode()):08x}"
+        return self.part.format(p=period, d=run if self.one_file else delivery, n=name, **_days(period))
 
     def manifest_key(self, period: str, delivery: str) -> str:
         return self.manifest.format(p=period, d=delivery, **_days(period))
@@ -62,6 +71,10 @@ VENDORS = {
     "exports_over": Vendor("data/BILLING_PERIOD={p}/x-{n}.csv", "metadata/BILLING_PERIOD={p}/x-Manifest.json", True),
     "hub": Vendor("sub/e/{days}/{d}/part_{n}.csv", "sub/e/{days}/{d}/manifest.json", False),
 }
+
+
+RUNS = {"runs": Vendor("cost/daily/{days}/daily_{d}.csv", "", False)}
+"""Vendors without manifests."""
 
 
 @dataclass
@@ -95,6 +108,9 @@ class Site:
             costs: name of a part to what it costs, in USD.
         """
         self.bucket.now += timedelta(hours=1)
+        if self.vendor.one_file:
+            key = self.vendor.part_key(period, delivery, "")
+            return [], self.bucket.put(key, self._content(" ".join(costs.values())))
         parts = self.put_parts(costs, delivery, period)
         self.bucket.now += timedelta(seconds=5)
         return parts, self.put_manifest(list(costs), delivery, period)
@@ -130,7 +146,7 @@ class Site:
         return {key.rsplit("/", 1)[-1] if "." in key else "scope": state for key, state in rows}
 
     def deliveries(self) -> list[dict[str, Any]]:
-        sql = "SELECT * FROM deliveries WHERE bucket = ? ORDER BY scope"
+        sql = "SELECT * FROM deliveries WHERE starts_with(scope, 'export://' || ? || '/') ORDER BY scope"
         found: list[dict[str, Any]] = self.house.lake.query(sql, [self.bucket.name]).to_pylist(maps_as_pydicts="strict")
         return found
 

@@ -53,7 +53,7 @@ class House:
     def clock(self) -> datetime:
         return START + timedelta(seconds=next(self.ticks))
 
-    def intake(
+    def intake(  # noqa: PLR0913 - what tests vary
         self,
         objects: ObjectStore,
         *,
@@ -63,12 +63,13 @@ class House:
         name: str = "consumer",
         layouts: Layouts = Layouts(),  # noqa: B008 - frozen
         group_files: int = 200,
+        profiles_dir: Path | None = None,
     ) -> Intake:
         lake = lake or self.lake
         context = Context(
             lake=lake,
             objects=objects,
-            profiles=ProfileRegistry.load(None, columns=lake.columns("charges")),
+            profiles=ProfileRegistry.load(profiles_dir, columns=lake.columns("charges")),
             spool=Spool(self.settings.spool),
             staging=Staging(lake),
             entries=EntryBuilder(name, on_removed, self.clock),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from billstream.cli.verify.proof import prove
 from billstream.consumer.events import ObjectEvent
 from tests.fakes.objects import Sequencer, absent, constant, growing
-from tests.integration.exports_support import VENDORS, Site
+from tests.integration.exports_support import RUNS, VENDORS, Site
 from tests.integration.intake_support import House, again
 
 EXAMPLES = int(os.environ.get("EXPORT_EXAMPLES", "10"))
@@ -81,7 +81,7 @@ tellings = st.tuples(st.sampled_from(["tell", "tell twice"]), st.integers(0, 10*
 @pytest.mark.slow
 @given(
     history=st.lists(deliveries | deliveries | tellings, min_size=2, max_size=10),
-    vendor=st.sampled_from(sorted(VENDORS)),
+    vendor=st.sampled_from(sorted(VENDORS | RUNS)),
     emulator=st.sampled_from(sorted(EMULATORS)),
     order=st.randoms(use_true_random=False),
 )
@@ -93,7 +93,7 @@ def test_any_history_of_deliveries_ends_with_the_newest_one_of_each_month(
     emulator: str,
     order: Any,  # noqa: ANN401
 ) -> None:
-    world = World(Site(house, VENDORS[vendor]))
+    world = World(Site(house, (VENDORS | RUNS)[vendor]))
     world.site.bucket.sequencer = EMULATORS[emulator]
     for act, what, more in history:
         if act == "deliver":

@@ -35,36 +35,67 @@ class Answer:
 ANSWERS: dict[str, Answer] = {
     f"{AZURE}/daily-actual/": Answer(3, billed="303.5", currency="EUR"),
     f"{AZURE}/daily-eff/": Answer(2, effective="13.5", currency="EUR"),
-    "gcp_labels_array.csv": Answer(1, billed="1.5", contracted="1.5", currency="USD",
-        values=(("tags::VARCHAR", "{team=red, env=prod}"),)),
-    "gcp_bigquery_export_nested.parquet": Answer(1, billed="8", contracted="10.5", currency="EUR", values=(
-        ("service_name", "Compute Engine"), ("sub_account_id", "proj"), ("region_id", "us-east1"), ("sku_id", "S1"),
-        ("consumed_quantity", Decimal(1)), ("consumed_unit", "hour"), ("tags::VARCHAR", "{team=red}"))),
+    "gcp_labels_array.csv": Answer(
+        1, billed="1.5", contracted="1.5", currency="USD", values=(("tags::VARCHAR", "{team=red, env=prod}"),)
+    ),
+    "gcp_bigquery_export_nested.parquet": Answer(
+        1,
+        billed="8",
+        contracted="10.5",
+        currency="EUR",
+        values=(
+            ("service_name", "Compute Engine"),
+            ("sub_account_id", "proj"),
+            ("region_id", "us-east1"),
+            ("sku_id", "S1"),
+            ("consumed_quantity", Decimal(1)),
+            ("consumed_unit", "hour"),
+            ("tags::VARCHAR", "{team=red}"),
+        ),
+    ),
     "opencost_csv_export.csv": Answer(1, effective="1.6", values=(("tags['team']", "red"),)),
-    "aws_cur_timeinterval.csv": Answer(2, billed="14.50", values=(
-        (f"[sum(billed_cost) FILTER ({DAY} = '2026-09-18'), sum(billed_cost) FILTER ({DAY} = '2026-09-20')]",
-         [Decimal("12.48"), Decimal("2.02")]),)),
-    "aws_cur_region_only.csv": Answer(1, billed="1.25", effective="1.25", currency="USD",
-        values=(("region_id", "eu-west-1"),)),
+    "aws_cur_timeinterval.csv": Answer(
+        2,
+        billed="14.50",
+        values=(
+            (
+                f"[sum(billed_cost) FILTER ({DAY} = '2026-09-18'), sum(billed_cost) FILTER ({DAY} = '2026-09-20')]",
+                [Decimal("12.48"), Decimal("2.02")],
+            ),
+        ),
+    ),
+    "aws_cur_region_only.csv": Answer(
+        1, billed="1.25", effective="1.25", currency="USD", values=(("region_id", "eu-west-1"),)
+    ),
     "aws_cur_unused_case_text.csv": Answer(2, billed="2.25", effective="1.95", currency="USD"),
-    "plain_month.csv": Answer(2, billed="220.00",
-        values=((f"list({DAY} ORDER BY 1)", [date(2026, 8, 1), date(2026, 9, 1)]),)),
-    "plain_compact_date.csv": Answer(2, billed="11.50", currency="EUR",
-        values=((f"list({DAY} ORDER BY 1)", [date(2026, 9, 1), date(2026, 9, 13)]),)),
+    "plain_month.csv": Answer(
+        2, billed="220.00", values=((f"list({DAY} ORDER BY 1)", [date(2026, 8, 1), date(2026, 9, 1)]),)
+    ),
+    "plain_compact_date.csv": Answer(
+        2, billed="11.50", currency="EUR", values=((f"list({DAY} ORDER BY 1)", [date(2026, 9, 1), date(2026, 9, 13)]),)
+    ),
     "gcp_cost_table.csv": Answer(4, billed="120.000", currency="USD"),
     "digitalocean_invoice.csv": Answer(3, billed="9.60", currency="USD"),
     "anthropic_cost.csv": Answer(2, billed="3.75", list="3.85", currency="USD"),
     "aws_dbr.csv": Answer(3, billed="0.05"),
     "azure_export_without_manifest/": Answer(1, billed="3.50", currency="EUR"),
     "amorti_in_parent/": Answer(1, billed="300", currency="EUR"),
-    "cost_explorer.csv": Answer(6, billed="36.3", values=(
-        (f"[sum(billed_cost) FILTER ({DAY} = '2026-08-01'), sum(billed_cost) FILTER ({DAY} = '2026-09-01')]",
-         [Decimal("12.1"), Decimal("24.2")]),
-        ("count(DISTINCT service_name)", 3))),
+    "cost_explorer.csv": Answer(
+        6,
+        billed="36.3",
+        values=(
+            (
+                f"[sum(billed_cost) FILTER ({DAY} = '2026-08-01'), sum(billed_cost) FILTER ({DAY} = '2026-09-01')]",
+                [Decimal("12.1"), Decimal("24.2")],
+            ),
+            ("count(DISTINCT service_name)", 3),
+        ),
+    ),
     "azure_csp_daily.csv": Answer(1, billed="2.2", currency="EUR", values=((DAY, date(2026, 9, 13)),)),
     "azure_ea_legacy.csv": Answer(1, billed="2.4", values=((DAY, date(2026, 9, 13)),)),
-    "alibaba.csv": Answer(1, billed="1.00", list="1.20", currency="CNY",
-        values=(("tags::VARCHAR", "{team=red}"), (DAY, date(2026, 9, 1)))),
+    "alibaba.csv": Answer(
+        1, billed="1.00", list="1.20", currency="CNY", values=(("tags::VARCHAR", "{team=red}"), (DAY, date(2026, 9, 1)))
+    ),
     "datadog_total_rows.csv": Answer(2, billed="120.00"),
 }
 REFUSED = {"oci_usage.csv": "cost"}

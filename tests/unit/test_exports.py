@@ -14,7 +14,7 @@ from billstream.common.errors import Fatal, Poison
 from billstream.common.lake import ProcessedKey
 from billstream.common.settings import Settings
 from billstream.consumer.delivery.order import comes_late, digest_of, time_digits
-from billstream.consumer.layouts.layout import Layouts, ManifestOf, PartOf
+from billstream.consumer.layouts.layout import Layouts, ManifestOf, PartOf, RunOf
 from billstream.consumer.layouts.manifest import read_manifest
 from billstream.consumer.layouts.place import Place
 from billstream.consumer.layouts.template import Template, glob_pattern
@@ -215,7 +215,7 @@ def test_layouts_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.from_environment().export_layouts == ("aws_cur", "finops_hub")
     assert Layouts.load(None, ("none",)).active == ()
     assert [layout.name for layout in Layouts.load(None, ("finops_hub",)).active] == ["finops_hub"]
-    assert {layout.name for layout in LAYOUTS.active} == {"aws_cur", "aws_data_exports", "finops_hub"}
+    assert {layout.name for layout in LAYOUTS.active} == {"aws_cur", "aws_data_exports", "azure_runs", "finops_hub"}
     assert all(layout.documentation for layout in LAYOUTS.active)
     with pytest.raises(Fatal, match="BILLSTREAM_EXPORT_LAYOUTS names what is no layout: nonsense"):
         Layouts.load(None, ("nonsense",))
@@ -272,6 +272,70 @@ def test_whatever_a_manifest_holds_is_read_or_poison(content: bytes) -> None:
     except Poison:
         parts = ()
     assert all(part.key.startswith("r/20240101-20240131/") for part in parts)
+
+
+def named(*keys: str) -> bytes:
+    return json.dumps({"reportKeys": keys}).encode()
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["/cur/20240101-20240131", "cur/20240101-20240131", "a//cur/20240101-20240131", "/disk/b/cur/20240101-20240131"],
+)
+def test_the_keys_of_a_report_without_a_prefix_begin_with_a_slash(folder: str) -> None:
+    key = f"{folder}/cur-Manifest.json"
+    for name in ("/cur/20240101-20240131/cur-00001.csv", "//cur/20240101-20240131/cur-00001.csv"):
+        (part,) = read_manifest(named(name), key, role_of(key)).parts
+        assert part.key == f"{folder}/cur-00001.csv"
+
+
+HUB = "e/20260301-20260331/5f1e/manifest.json"
+AWS = "e/metadata/BILLING_PERIOD=2026-03/e-Manifest.json"
+
+
+@pytest.mark.parametrize(
+    ("key", "document", "dataset", "version"),
+    [
+        (HUB, {"exportConfig": {"type": " ActualCost ", "dataVersion": "2021-10-01"}}, "ActualCost", "2021-10-01"),
+        (HUB, {"exportConfig": {"type": 7}}, None, None),
+        (HUB, {}, None, None),
+        (AWS, {"dataQuery": {"tableConfigurations": {"CARBON_EMISSIONS": {}}}}, "CARBON_EMISSIONS", None),
+        (AWS, {"queryStatement": "SELECT a, b\nFROM FOCUS_1_2_AWS WHERE x"}, "FOCUS_1_2_AWS", None),
+        (AWS, {"executionId": "x"}, None, None),
+    ],
+)  # fmt: skip
+def test_a_manifest_tells_its_dataset(
+    key: str, document: dict[str, object], dataset: str | None, version: str | None
+) -> None:
+    blob = HUB.replace("manifest.json", "part.csv")
+    parts = {"blobs": [{"blobName": blob}], "dataFiles": ["s3://b/e/data/BILLING_PERIOD=2026-03/e.csv"]}
+    manifest = read_manifest(json.dumps(document | parts).encode(), key, role_of(key))
+    assert (manifest.dataset, manifest.data_version) == (dataset, version)
+
+
+# -- runs ------------------------------------------------------------------------------------------------
+
+GUID = "8a1b2c3d-1111-2222-3333-444444444444"
+
+
+@pytest.mark.parametrize("name", ["daily_8a1b2c3d.csv", f"daily_{GUID}.csv", "daily_8A1B2C3D.CSV.gz"])
+def test_a_file_named_by_its_export_and_an_id_is_a_run(name: str) -> None:
+    role = LAYOUTS.role(f"cost/daily/20260901-20260930/{name}")
+    assert isinstance(role, RunOf)
+    assert (role.place.prefix, role.place.period, role.place.export) == ("cost/daily/", "2026-09", "daily")
+
+
+@pytest.mark.parametrize(
+    "name", ["weekly_8a1b2c3d.csv", "daily_8a1b2c3d_1.csv", "daily_8a1b2c3d-0001.csv", "daily.csv", f"x_{GUID}.csv"]
+)
+def test_a_file_that_may_be_one_of_several_is_no_run(name: str) -> None:
+    assert isinstance(LAYOUTS.role(f"cost/daily/20260901-20260930/{name}"), PartOf)
+
+
+def test_a_layout_has_parts_with_manifests_or_runs(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(MINE.partition("[manifests]")[0])
+    with pytest.raises(Fatal, match=r"a layout has \[parts\] and \[manifests\], or \[runs\]"):
+        Layouts.load(tmp_path)
 
 
 # -- order ----------------------------------------------------------------------------------------------

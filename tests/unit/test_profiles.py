@@ -371,7 +371,7 @@ INVALID = [
     ('extends = ["focus"]\n' + VALID, 1, "`extends` is the name of one profile"),
     ('extends = "mine"\n' + VALID, 1, "it extends itself, by way of others"),
     (VALID + 'refuse = "no"\n', 9, "columns.refuse"),
-    ('refuse = "no"\n' + VALID, None, r"a profile that refuses has `match.one_of` or `match.datasets`, and no \[columns\]"),
+    ('refuse = "no"\n' + VALID, None, r"refuses has `match.one_of` or `match.datasets`, and no \[columns\]"),
 ]  # fmt: skip
 
 

@@ -1,2 +1,2 @@
 -- The number of groups that change in one rollup's table. Grain: one row.
-SELECT count(*) FROM (SELECT DISTINCT {keys} FROM moved_{table})
+SELECT count(*) FROM folded_{table}

@@ -1,12 +1,12 @@
--- The first and last day, and the number of charges. Grain: one row. Misdated charges are those of days that are not
--- plausible.
-WITH kept AS (
-    SELECT min(charge_day) AS first_day, max(charge_day) AS last_day, coalesce(sum(charge_rows), 0)::BIGINT AS kept_rows
-    FROM insight_days
-),
-every AS (
-    SELECT coalesce(sum(charge_rows), 0)::BIGINT AS every_row FROM insight_every_day
-)
-SELECT first_day, last_day, kept_rows AS charge_rows, every_row - kept_rows AS misdated_rows
-FROM kept
-CROSS JOIN every
+-- The first and last day up to today, and the number of charges. Grain: one row. Parameter: today.
+-- Misdated charges are those of days that are not plausible; those after today are counted with the future ones.
+SELECT
+    min(charge_day) AS first_day,
+    max(charge_day) AS last_day,
+    coalesce(sum(charge_rows), 0)::BIGINT AS charge_rows,
+    (
+        SELECT coalesce(sum(charge_rows), 0)::BIGINT
+        FROM insight_every_day
+        WHERE charge_day NOT BETWEEN DATE '1900-01-01' AND greatest($1, DATE '2999-12-31')
+    ) AS misdated_rows
+FROM insight_days

@@ -1,6 +1,6 @@
--- The amount of each meter in each period. Grain: meter, period.
+-- The amount of each meter in each of its periods. Grain: meter, period.
 SELECT meter, period, sum(amount) + 0::DECIMAL(38, 18) AS amount
-FROM insight_amounts
-JOIN insight_periods ON charge_day BETWEEN first_day AND last_day
-WHERE dimension = 'total'
+FROM insight_totals
+JOIN insight_meter_periods USING (meter)
+WHERE charge_day BETWEEN first_day AND last_day
 GROUP BY meter, period

@@ -4,6 +4,8 @@ WITH costs AS (
     SELECT
         billing_currency,
         sum(charge_rows) AS charge_rows,
+        min(charge_day) AS first_day,
+        max(charge_day) AS last_day,
         CASE
             WHEN sum(billed_rows) > 0 THEN 'billed_cost'
             WHEN sum(effective_rows) > 0 THEN 'effective_cost'
@@ -13,8 +15,13 @@ WITH costs AS (
     GROUP BY billing_currency
 ),
 units AS (
-    SELECT billing_currency, unit, sum(consumed_rows[unit]) AS charge_rows
-    FROM (SELECT billing_currency, consumed_rows, unnest(map_keys(consumed_rows)) AS unit FROM insight_days)
+    SELECT
+        billing_currency,
+        unit,
+        sum(consumed_rows[unit]) AS charge_rows,
+        min(charge_day) AS first_day,
+        max(charge_day) AS last_day
+    FROM (SELECT charge_day, billing_currency, consumed_rows, unnest(map_keys(consumed_rows)) AS unit FROM insight_days)
     GROUP BY billing_currency, unit
 ),
 main_units AS (
@@ -25,11 +32,11 @@ main_units AS (
     QUALIFY row_number() OVER (PARTITION BY u.billing_currency ORDER BY u.charge_rows DESC, unit) <= 3
 ),
 meters AS (
-    SELECT 'cost' AS kind, measure, billing_currency, NULL::VARCHAR AS unit, charge_rows
+    SELECT 'cost' AS kind, measure, billing_currency, NULL::VARCHAR AS unit, charge_rows, first_day, last_day
     FROM costs
     WHERE measure IS NOT NULL
     UNION ALL
-    SELECT 'quantity', 'consumed_quantity', billing_currency, unit, charge_rows
+    SELECT 'quantity', 'consumed_quantity', billing_currency, unit, charge_rows, first_day, last_day
     FROM main_units
 )
 SELECT
@@ -37,5 +44,7 @@ SELECT
     kind,
     measure,
     billing_currency AS currency,
-    unit
+    unit,
+    first_day,
+    last_day
 FROM meters

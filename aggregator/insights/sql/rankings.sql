@@ -1,15 +1,60 @@
--- The names with the largest amounts in the last 30 days, and one row for all others together.
--- Grain: meter, dimension, place (1 and up; the others come last). Parameter: how many names.
-WITH named AS (
+-- The names with the largest amounts in the compared 30 days, and one row for all others together.
+-- Grain: meter, dimension, place (1 and up; the others come last). Parameters: $1 how many names, $2 the snapshot to read,
+-- $3 a day, $4 the meters whose comparison leaves out no source.
+-- Tiers and resource types are not in the cells, so their days before are compared for the meters of $4 only.
+WITH days AS (
+    SELECT DISTINCT meter, first_day, last_day, first_before, last_before
+    FROM insight_windows
+    WHERE comparison = 'thirty_days'
+),
+cells AS (
+    SELECT p.meter, service, user, region, charge_day, first_day, last_day, last_before, first_before, amount
+    FROM insight_parts AS p
+    JOIN insight_windows AS w ON w.meter = p.meter AND w.provider IS NOT DISTINCT FROM p.provider
+    WHERE comparison = 'thirty_days'
+),
+services AS (
+    SELECT
+        meter,
+        x_service_tier,
+        resource_type,
+        charge_day,
+        CASE measure
+            WHEN 'billed_cost' THEN billed_cost
+            WHEN 'effective_cost' THEN effective_cost
+            WHEN 'list_cost' THEN list_cost
+            ELSE consumed_quantity[unit]
+        END AS amount
+    FROM service_costs AT (VERSION => $2)
+    JOIN insight_meters ON currency IS NOT DISTINCT FROM billing_currency
+    WHERE charge_day >= $3
+),
+named AS (
+    SELECT meter, 'service' AS dimension, service AS name, charge_day, first_day, last_day, first_before, last_before, amount
+    FROM cells
+    UNION ALL
+    SELECT meter, 'user', user, charge_day, first_day, last_day, first_before, last_before, amount FROM cells
+    UNION ALL
+    SELECT meter, 'region', region, charge_day, first_day, last_day, first_before, last_before, amount FROM cells
+    UNION ALL
+    SELECT meter, 'service_tier', x_service_tier, charge_day, first_day, last_day, first_before, last_before, amount
+    FROM services JOIN days USING (meter)
+    WHERE charge_day >= first_day OR list_contains($4::BIGINT[], meter)
+    UNION ALL
+    SELECT meter, 'resource_type', resource_type, charge_day, first_day, last_day, first_before, last_before, amount
+    FROM services JOIN days USING (meter)
+    WHERE charge_day >= first_day OR list_contains($4::BIGINT[], meter)
+),
+summed AS (
     SELECT
         meter,
         dimension,
         name,
-        coalesce(sum(amount) FILTER (period = 'last_30_days'), 0::DECIMAL(38, 18)) AS amount,
-        sum(amount) FILTER (period = 'previous_30_days') AS previous
-    FROM insight_amounts
-    JOIN insight_periods ON charge_day BETWEEN first_day AND last_day
-    WHERE dimension <> 'total' AND period IN ('last_30_days', 'previous_30_days')
+        coalesce(sum(amount) FILTER (charge_day BETWEEN first_day AND last_day), 0) + 0::DECIMAL(38, 18) AS amount,
+        sum(amount) FILTER (charge_day BETWEEN first_before AND last_before) AS previous
+    FROM named
+    WHERE (charge_day BETWEEN first_day AND last_day OR charge_day BETWEEN first_before AND last_before)
+      AND amount IS NOT NULL
     GROUP BY meter, dimension, name
 ),
 placed AS (
@@ -17,7 +62,7 @@ placed AS (
         *,
         row_number() OVER (PARTITION BY meter, dimension ORDER BY amount DESC, previous DESC NULLS LAST, name NULLS LAST)
             AS place
-    FROM named
+    FROM summed
 )
 SELECT
     meter,

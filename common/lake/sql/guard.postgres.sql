@@ -66,6 +66,15 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- What the commit has read and does not change must still be so.
+    IF EXISTS (
+        SELECT FROM jsonb_array_elements(NEW.commit_extra_info::jsonb -> 'unchanged') AS same
+        LEFT JOIN public.processed_key AS held ON held.scope_id = same.value ->> 'scope_id'
+        WHERE held.entry_id IS DISTINCT FROM same.value ->> 'entry_id'
+    ) THEN
+        RAISE EXCEPTION 'billstream: claim refused';
+    END IF;
+
     -- Data files that the commit takes out although they cannot be read, as if it had deleted their last rows.
     IF NEW.commit_extra_info::jsonb ? 'lost_files' THEN
         UPDATE public.ducklake_data_file SET end_snapshot = NEW.snapshot_id

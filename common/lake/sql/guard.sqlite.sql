@@ -26,6 +26,12 @@ BEGIN
     LEFT JOIN processed_key AS held ON held.scope_id = claim.value ->> 'scope_id'
     WHERE held.entry_id IS NOT (claim.value ->> 'prev');
 
+    -- What the commit has read and does not change must still be so.
+    SELECT RAISE(ABORT, 'billstream: claim refused')
+    FROM json_each(NEW.commit_extra_info, '$.unchanged') AS same
+    LEFT JOIN processed_key AS held ON held.scope_id = same.value ->> 'scope_id'
+    WHERE held.entry_id IS NOT (same.value ->> 'entry_id');
+
     INSERT OR REPLACE INTO processed_key
     SELECT value ->> 'scope_id', value ->> 'entry_id', value ->> 'state', value ->> 'load_id',
            value ->> 'version_id', value ->> 'etag', value ->> 'sequencer', value ->> 'content_sha256'

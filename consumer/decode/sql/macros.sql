@@ -208,16 +208,11 @@ CREATE OR REPLACE TEMP MACRO formatted_time(cell, pattern, format, zone) AS
 CREATE OR REPLACE TEMP MACRO formatted_time_with_offset(cell, pattern, format) AS
     CASE WHEN regexp_full_match(cell, pattern) THEN try_strptime(cell, format)::TIMESTAMPTZ END;
 
--- The end of a day in ISO 8601; NULL for a text that is none.
-CREATE OR REPLACE TEMP MACRO iso_day_end(cell, zone) AS
-    CASE WHEN length(trim(cell)) = 10 AND is_iso_time(cell)
-        THEN timezone(zone, TRY_CAST(cell AS TIMESTAMP) + INTERVAL 1 DAY) END;
-
 -- The start (1) or the end (2) of an interval in ISO 8601, as text: '2026-09-18T00:00:00Z/2026-09-19T00:00:00Z'.
 CREATE OR REPLACE TEMP MACRO interval_part(cell, part) AS
-    nullif(regexp_extract(
+    CASE WHEN length(cell) > 20 THEN nullif(regexp_extract(
         cell, '^\s*([0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*)/([0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*)$', part
-    ), '');
+    ), '') END;
 
 -- Python, and most others, can hold these years only.
 CREATE OR REPLACE TEMP MACRO is_beyond_calendar(moment) AS
@@ -232,19 +227,123 @@ CREATE OR REPLACE TEMP MACRO tags_of_json(document) AS
 CREATE OR REPLACE TEMP MACRO tags_of_lists(names, texts) AS
     CASE WHEN len(names) = list_unique(names) THEN map(names, texts) END;
 
+-- `team=red`, one text each; the first = or : ends the name.
 CREATE OR REPLACE TEMP MACRO tags_of_pairs(pairs) AS
     tags_of_lists(
         list_transform(pairs, lambda pair: trim(regexp_extract(pair, '^([^=:]*)', 1))),
         list_transform(pairs, lambda pair: trim(regexp_extract(pair, '^[^=:]*[=:](.*)$', 1, 's')))
     );
 
--- Tags in a cell as MAP(VARCHAR, VARCHAR): a JSON object, one without its braces, or `key:value;key=value`. Nested
--- values stay JSON text.
-CREATE OR REPLACE TEMP MACRO tags_of(cell) AS
-    CASE WHEN starts_with(trim(cell), '{') THEN tags_of_json(TRY_CAST(cell AS JSON))
-        WHEN starts_with(trim(cell), '"') THEN tags_of_json(TRY_CAST(('{' || cell || '}') AS JSON))
+CREATE OR REPLACE TEMP MACRO tags_of_split(cell, separator) AS
+    tags_of_pairs(list_filter(string_split(cell, separator), lambda part: trim(part) <> ''));
+
+-- `team:red;env=prod`. Commas and bars separate only where each part is a pair with the same sign between name and value,
+-- so that `note=red, or blue` stays one tag.
+CREATE OR REPLACE TEMP MACRO tags_of_text(cell) AS
+    CASE WHEN regexp_full_match(
+            cell,
+            '\s*(?:[^=:;,|{}\[\]"]+=[^,;|]*(?:,[^=:;,|{}\[\]"]+=[^,;|]*)+'
+            || '|[^=:;,|{}\[\]"]+:[^,;|]*(?:,[^=:;,|{}\[\]"]+:[^,;|]*)+),?\s*'
+        ) THEN tags_of_split(cell, ',')
+        WHEN regexp_full_match(
+            cell,
+            '\s*(?:[^=:;,|{}\[\]"]+=[^;|]*(?:\|[^=:;,|{}\[\]"]+=[^;|]*)+'
+            || '|[^=:;,|{}\[\]"]+:[^;|]*(?:\|[^=:;,|{}\[\]"]+:[^;|]*)+)\|?\s*'
+        ) THEN tags_of_split(cell, '|')
         WHEN regexp_full_match(cell, '\s*[^=:;,{}\[\]"]+[=:][^;]*(?:;\s*[^=:;,{}\[\]"]+[=:][^;]*)*;?\s*')
-        THEN tags_of_pairs(list_filter(string_split(cell, ';'), lambda part: trim(part) <> '')) END;
+        THEN tags_of_split(cell, ';') END;
+
+-- `key:team value:red; key:env value:prod`, as Alibaba Cloud writes tags; `parts` are without their `key:`.
+CREATE OR REPLACE TEMP MACRO tags_of_key_value(parts) AS
+    CASE WHEN len(list_filter(parts, lambda part: regexp_matches(part, '(?s)^\s*\S.*?\s+value:'))) = len(parts)
+        THEN tags_of_lists(
+            list_transform(parts, lambda part: trim(regexp_extract(part, '(?s)^(.*?)\s+value:', 1))),
+            list_transform(parts, lambda part: trim(regexp_extract(part, '(?s)^.*?\s+value:(.*)$', 1)))
+        ) END;
+
+-- `{team=red, env=prod}`, as Java, Presto and DuckDB print a map.
+CREATE OR REPLACE TEMP MACRO tags_of_braces(cell) AS
+    CASE WHEN regexp_full_match(
+            cell, '\s*\{\s*[^=:;,{}\[\]"'']+=[^,{}\[\]"'']*(?:,\s*[^=:;,{}\[\]"'']+=[^,{}\[\]"'']*)*\}\s*'
+        ) THEN tags_of_split(trim(trim(cell), '{}'), ',') END;
+
+-- `[{"key": "team", "value": "red"}]`; other words for the two are those of AWS, Google and OCI.
+CREATE OR REPLACE TEMP MACRO tags_of_named(entries, names) AS
+    CASE WHEN list_count(names) = len(entries)
+        THEN tags_of_lists(
+            names,
+            list_transform(
+                entries, lambda entry: coalesce(entry ->> 'value', entry ->> 'Value', entry ->> 'TagValue')
+            )
+        ) END;
+
+CREATE OR REPLACE TEMP MACRO is_pair(word) AS coalesce(regexp_matches(word, '^[^=:;,{}\[\]"]+[=:]'), false);
+
+-- Tags in a JSON array: of objects, or of texts such as "team:red".
+CREATE OR REPLACE TEMP MACRO tags_of_entries(entries) AS
+    CASE WHEN len(list_filter(entries, lambda entry: json_type(entry) = 'OBJECT')) = len(entries)
+        THEN tags_of_named(
+            entries,
+            list_transform(
+                entries,
+                lambda entry: coalesce(
+                    entry ->> 'key', entry ->> 'Key', entry ->> 'TagKey', entry ->> 'name', entry ->> 'Name'
+                )
+            )
+        )
+        WHEN len(list_filter(entries, lambda entry: is_pair(entry ->> '$'))) = len(entries)
+        THEN tags_of_pairs(list_transform(entries, lambda entry: entry ->> '$')) END;
+
+-- A string of Python without its quotes, as one of JSON. A pair of backslashes is set aside as chr(1), so that any other
+-- one is known to begin an escape.
+CREATE OR REPLACE TEMP MACRO json_string(content) AS
+    concat(
+        '"',
+        replace(
+            regexp_replace(
+                replace(replace(replace(replace(content, '\\', chr(1)), '\''', ''''), '\"', '"'), '"', '\"'),
+                '\\x([0-9a-fA-F]{2})', '\\u00\1', 'g'
+            ),
+            chr(1), '\\'
+        ),
+        '"'
+    );
+
+-- The text that Python prints for a dict or a list, as JSON.
+CREATE OR REPLACE TEMP MACRO json_of_python(cell) AS
+    CASE WHEN NOT contains(cell, chr(1)) THEN array_to_string(
+        list_transform(
+            regexp_extract_all(cell, '(?s)''(?:[^''\\]|\\.)*''|"(?:[^"\\]|\\.)*"|[^''"]+|.'),
+            lambda token: CASE
+                WHEN length(token) > 1 AND left(token, 1) IN ('''', '"')
+                THEN json_string(substring(token, 2, length(token) - 2))
+                ELSE replace(replace(replace(token, 'None', 'null'), 'True', 'true'), 'False', 'false') END
+        ),
+        ''
+    ) END;
+
+-- Tags in a cell as MAP(VARCHAR, VARCHAR), in each spelling above; nested values stay JSON text. NULL where the cell is
+-- none of them, or has a name twice.
+CREATE OR REPLACE TEMP MACRO tags_of(cell) AS
+    CASE WHEN starts_with(trim(cell), '{') THEN coalesce(
+            tags_of_json(TRY_CAST(cell AS JSON)),
+            tags_of_json(TRY_CAST(json_of_python(cell) AS JSON)),
+            tags_of_braces(cell)
+        )
+        WHEN starts_with(trim(cell), '[') THEN coalesce(
+            tags_of_entries(TRY_CAST(cell AS JSON[])),
+            tags_of_entries(TRY_CAST(json_of_python(cell) AS JSON[]))
+        )
+        -- Azure leaves the braces out; others write the object as one string.
+        WHEN starts_with(trim(cell), '"') THEN coalesce(
+            tags_of_json(TRY_CAST(('{' || rtrim(cell, ', ') || '}') AS JSON)),
+            tags_of_json(TRY_CAST((TRY_CAST(cell AS JSON) ->> '$') AS JSON))
+        )
+        WHEN starts_with(cell, 'key:') THEN coalesce(
+            tags_of_key_value(string_split_regex(rtrim(substring(cell, 5), '; '), ';\s*key:')),
+            tags_of_text(cell)
+        )
+        ELSE tags_of_text(cell) END;
 
 -- The text of one entry of a map: of a JSON object, or of tags in any other spelling. NULL without it, or where it is empty.
 CREATE OR REPLACE TEMP MACRO entry_of(cell, name, path) AS

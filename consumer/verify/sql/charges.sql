@@ -1,4 +1,5 @@
--- The rows of charges, counted and summed. Grain: load, currency, data file.
+-- The rows of each load, counted and summed: those that count and those that are set aside, for a load is proven as a whole. A row
+-- in both tables is one too many. Grain: load, currency, data file.
 -- {hash_of_row} is NULL for a load whose hash cannot be made here.
 -- Parameter: $1 the snapshot.
 CREATE OR REPLACE TEMP TABLE verify_charges AS
@@ -12,6 +13,10 @@ SELECT
     sum(c.list_cost) AS list,
     sum(c.contracted_cost) AS contracted,
     sum({hash_of_row}) AS hashed
-FROM (SELECT filename, * FROM charges AT (VERSION => $1)) AS c
+FROM (
+    SELECT filename, * FROM charges AT (VERSION => $1)
+    UNION ALL BY NAME
+    SELECT filename, * FROM set_aside_charges AT (VERSION => $1)
+) AS c
 LEFT JOIN verify_active AS a ON a.load_id = c.load_id
 GROUP BY ALL

@@ -1,0 +1,164 @@
+"""Omissions: what is not in the numbers, or makes them doubtful, with names and the command that shows or mends it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+from billstream.aggregator.insights.models import FUTURE, Model, Reading
+from billstream.aggregator.insights.periods import TREND_DAYS
+from billstream.aggregator.insights.section import Section
+from billstream.aggregator.insights.values import Omission, OmissionKind, Source
+from billstream.aggregator.insights.words import are, counted, day_in_words, provider_in_words
+
+MOST_NAMES = 5
+LAG_DAYS = 3
+"""A daily source whose newest charge is older lags: vendors deliver a day within three."""
+
+OMITTED_FILES = Model(__name__, "omitted_files", "kind", given=lambda reading: [reading.snapshot_id, MOST_NAMES])
+OVERLAPPING = Model(__name__, "overlapping", "provider, account, month", given=lambda reading: [reading.snapshot_id])
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of the ledger: what is counted, what that means for the numbers, and the command that shows it."""
+
+    noun: str
+    means: str
+    command: str
+
+
+def _query(view: str, condition: str) -> str:
+    return f'billstream sql "FROM {view} WHERE {condition}"'
+
+
+_OF_LEDGER: dict[OmissionKind, _Kind] = {
+    "quarantined_files": _Kind("file", "in quarantine; nothing of {it} counts", "billstream quarantine list"),
+    "rejected_records": _Kind("record", "rejected, while the rest of the file counts", "billstream quarantine list"),
+    "unreadable_files": _Kind(
+        "file",
+        "denied by S3 or failed to load; the newest version of {it} does not count",
+        "billstream quarantine list",
+    ),
+    "awaiting_manifest": _Kind(
+        "file",
+        "waiting for the manifest of the export, and not loaded",
+        _query("latest_entries", "state = 'awaiting_manifest'"),
+    ),
+    "missing_files": _Kind(
+        "file",
+        "announced, but gone before {it} could be fetched",
+        _query("latest_entries", "state = 'missing'"),
+    ),
+    "records_left_out": _Kind(
+        "record",
+        "no charges by the rules of the profile, such as subtotals",
+        _query("active_loads", "records_left_out > 0"),
+    ),
+}
+
+
+def read_omissions(reading: Reading) -> tuple[Omission, ...]:
+    """Return every kind of omission that there is, the gravest first; empty when everything known is counted."""
+    found = [*_overlaps(reading), *_files(reading), *_lagging(reading), *_missing_days(reading), *_dated_wrong(reading)]
+    order = get_args(OmissionKind)
+    return tuple(sorted(found, key=lambda omission: order.index(omission.kind)))
+
+
+def _overlaps(reading: Reading) -> Iterator[Omission]:
+    """Accounts and months that count more than once, which is the worst that a number can do."""
+    rows = reading.rows(OVERLAPPING)
+    if rows:
+        yield Omission(
+            kind="overlaps",
+            count=len(rows),
+            sentence=f"{counted(len(rows), 'account and month', 'accounts and months')} {are(len(rows))} told by more "
+            "than one export, so the charges count more than once.",
+            names=_few(name for row in rows for name in row["exports"]),
+            command="billstream exports list",
+        )
+
+
+def _files(reading: Reading) -> Iterator[Omission]:
+    for row in reading.rows(OMITTED_FILES):
+        kind = _OF_LEDGER[row["kind"]]
+        number, files = row["number"], row["files"]
+        inside = "" if kind.noun == "file" else f" of {counted(files, 'file')}"
+        means = kind.means.format(it="it" if files == 1 else "them")
+        yield Omission(
+            kind=row["kind"],
+            count=number,
+            sentence=f"{counted(number, kind.noun)}{inside} {are(number)} {means}.",
+            names=tuple(row["names"]),
+            command=kind.command,
+        )
+
+
+def _lagging(reading: Reading) -> Iterator[Omission]:
+    """Sources that should have newer days: a missing export looks like a saving."""
+    behind = [source for source in reading.sources if _lags(source, reading)]
+    if behind:
+        yield Omission(
+            kind="lagging_sources",
+            count=len(behind),
+            sentence=f"{counted(len(behind), 'source')} {are(len(behind))} more than {LAG_DAYS} days behind; what came "
+            "later is not in the numbers.",
+            names=_few(
+                f"{provider_in_words(source.provider)}: ends {day_in_words(source.last_charge_day)}"
+                for source in behind
+            ),
+            command='billstream sql "SELECT provider_name, max(charge_day) FROM cost_cells GROUP BY ALL"',
+        )
+
+
+def _lags(source: Source, reading: Reading) -> bool:
+    days = (reading.today - source.last_charge_day).days
+    # A month is told in the month after it at the latest; a source that ended a quarter ago has ended.
+    return (62 if source.monthly else LAG_DAYS) < days <= TREND_DAYS
+
+
+def _missing_days(reading: Reading) -> Iterator[Omission]:
+    holes = [source for source in reading.sources if source.missing_days]
+    days = sum(source.missing_days for source in holes)
+    if holes:
+        yield Omission(
+            kind="missing_days",
+            count=days,
+            sentence=f"{counted(days, 'day')} of the last {TREND_DAYS} {'has' if days == 1 else 'have'} no charges of "
+            "sources that have them before and after.",
+            names=_few(
+                f"{provider_in_words(source.provider)}: {counted(source.missing_days, 'day')}" for source in holes
+            ),
+            command='billstream sql "SELECT DISTINCT charge_day, provider_name FROM cost_cells ORDER BY ALL"',
+        )
+
+
+def _dated_wrong(reading: Reading) -> Iterator[Omission]:
+    """Charges after today, and those before 1900 or after 2999."""
+    ahead = reading.rows(FUTURE)
+    if ahead:
+        number = sum(row["charge_rows"] for row in ahead)
+        yield Omission(
+            kind="future_charges",
+            count=number,
+            sentence=f"{counted(number, 'charge')} {are(number)} dated after {day_in_words(reading.today)}, "
+            "and in no period.",
+            names=_few(f"{provider_in_words(row['provider'])}: up to {day_in_words(row['last_day'])}" for row in ahead),
+            command=_query("charges", "charge_period_start > now()"),
+        )
+    misdated = reading.extent["misdated_rows"]
+    if misdated:
+        yield Omission(
+            kind="misdated_charges",
+            count=misdated,
+            sentence=f"{counted(misdated, 'charge')} {are(misdated)} dated before 1900 or after 2999 and in no number.",
+            names=(),
+            command=_query("charges", "charge_period_start NOT BETWEEN '1900-01-01' AND '3000-01-01'"),
+        )
+
+
+def _few(names: Iterable[str]) -> tuple[str, ...]:
+    """The first different names."""
+    return tuple(dict.fromkeys(names))[:MOST_NAMES]
+
+
+OMISSIONS = Section(__name__, "omissions", tuple[Omission, ...], read_omissions, (OMITTED_FILES, OVERLAPPING))
