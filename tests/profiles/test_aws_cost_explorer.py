@@ -123,5 +123,5 @@ def test_a_column_that_may_be_no_cost_refuses_the_file(read: Reader, other: str)
 
 
 def test_a_file_that_another_profile_knows_is_not_unfolded(read: Reader) -> None:
-    found = read("service,date,cost,currency,total cost\nS3,2026-09-01,1.5,USD,1.5\n")
+    found = read("service,date,cost,currency,total costs\nS3,2026-09-01,1.5,USD,1.5\n")
     assert (found.profile, found.total()) == ("plain", {"USD": Decimal("1.5")})

@@ -99,3 +99,22 @@ def test_a_file_is_read_as_the_charges_that_it_was_written_from(read: Reader, se
 def test_the_currency_is_that_of_the_cost_s_name_where_no_line_above_tells_it(read: Reader) -> None:
     found = read("Project ID,SKU ID,Cost type,Usage start date,Cost (€)\np,s,Usage,2026-09-01,1.00\np,s,Total,,1.00\n")
     assert (found.profile, found.total()) == ("gcp_cost_table", {"EUR": Decimal(1)})
+
+
+TABLE = "Project ID,SKU ID,Cost type,Usage start date,Unrounded cost ($)"
+
+
+def test_a_record_without_a_day_has_that_of_the_last_charge_whatever_else_is_wrong(read: Reader) -> None:
+    rows = ["p,s,Usage,2026-09-02,1.5", "p,s,Usage,someday,2", "p,s,Usage,99999-01-01,4", ",,Rounding error,,-0.5"]
+    rows += [f"p,s,Usage,2026-08-{number:02},1" for number in range(1, 29)]
+    found = read("\n".join([TABLE, *rows, ",,Total,,29"]) + "\n")
+    assert (found.load.rows_loaded, found.load.rows_rejected, found.load.records_left_out) == (30, 2, 1)
+    assert {row.raw for row in found.load.rejected} == {"someday", "99999-01-01"}
+    [rounding] = [one for one in found.charges if one["billed_cost"] == Decimal("-0.5")]
+    assert rounding["charge_period_start"] == datetime(2026, 9, 2, tzinfo=UTC)
+
+
+def test_a_file_in_which_no_record_has_a_day_is_refused(read: Reader) -> None:
+    found = read(f"{TABLE}\np,s,Usage,,1.5\n,,Rounding error,,-0.5\n")
+    assert found.refusal is not None
+    assert found.charges == ()
