@@ -98,8 +98,8 @@ def _why_not(profiles: ProfileRegistry, taken: Binding, other: Binding) -> str:
         return f"{name} refuses such files: they are not charges"
     if taken.profile.match.keys and not other.profile.match.keys:
         return f"{name} also asks for a key such as this one"
-    if len(taken.used) > len(other.used):
-        return f"{name} uses more header columns ({len(taken.used)}, this one {len(other.used)})"
+    if taken.recognised > other.recognised:
+        return f"{name} uses more header columns ({taken.recognised}, this one {other.recognised})"
     if taken.profile.depth > other.profile.depth:
         return f"{name} extends more profiles, so it is more specific"
     return f"both fit equally well, and {name} is first by name"

@@ -56,6 +56,8 @@ def selection(profile: Profile) -> Iterator[str]:
         yield f"left out: records whose {'; or whose '.join(map(_condition, records.leave_out))}"
     if records.short_rows == "pad":
         yield "records that lack trailing cells get empty ones"
+    if records.undated != "reject":
+        yield f"a record without a time has that of the {records.undated} charge"
     if records.totals == "keep":
         yield "labels such as Total are names"
 

@@ -29,7 +29,8 @@ ROWS = 12
 EXTRA = "Something nobody knows"
 FOLDER = files("billstream.consumer.profiles") / "builtin"
 TOLD = {told["name"]: told for told in (tomllib.loads(p.read_text()) for p in FOLDER.iterdir())}
-BILLS = sorted(name for name, told in TOLD.items() if "refuse" not in told)
+# A file with a column for each service is made in tests/profiles.
+BILLS = sorted(name for name, told in TOLD.items() if not {"refuse", "unpivot"} & set(told))
 DIRTY = ("aws_cur", "azure_amortized", "databricks", "focus_1_4", "gcp", "openai_costs")  # of each kind one
 REFUSING = sorted(name for name, told in TOLD.items() if "refuse" in told)
 
@@ -149,7 +150,8 @@ class Made:
             ]
             if normalised(name) in {normalised(n) for n in (*source.names, *source.by)}:
                 found += ["USD", "EUR"] if column == "billing_currency" and not source.mapping else []
-        return found * 3
+        gone = {text for condition in self.profile.records.leave_out for text in condition.texts}
+        return [text for text in found if text not in gone] * 3
 
     def text(self, *, dirty: bool) -> str:
         """The file; a dirty one has a line that does not fit, and is read in another way."""
