@@ -119,7 +119,14 @@ def test_what_rounds_to_nothing_has_no_sign(ratio: str) -> None:
 
 @pytest.mark.parametrize(
     ("currency", "text"),
-    [("JPY", "1,235"), ("KRW", "1,235"), ("KWD", "1,234.568"), ("CLF", "1,234.5678"), ("USD", "1,234.57"), (None, "1,234.57")],
+    [
+        ("JPY", "1,235"),
+        ("KRW", "1,235"),
+        ("KWD", "1,234.568"),
+        ("CLF", "1,234.5678"),
+        ("USD", "1,234.57"),
+        (None, "1,234.57"),
+    ],
 )
 def test_money_has_the_decimals_of_its_currency(currency: str | None, text: str) -> None:
     assert money(Decimal("1234.5678"), currency) == text

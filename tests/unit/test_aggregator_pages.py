@@ -98,9 +98,7 @@ def omissions() -> tuple[Omission, ...]:
             names=(HOSTILE_FILE, "s3://billing/" + "long/" * 40 + "b.csv"),
             command="billstream quarantine list",
         ),
-        Omission(
-            kind="misdated_charges", count=1, sentence="1 charge is dated before 1900.", names=(), command=None
-        ),
+        Omission(kind="misdated_charges", count=1, sentence="1 charge is dated before 1900.", names=(), command=None),
     )
 
 

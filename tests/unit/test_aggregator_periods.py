@@ -89,9 +89,7 @@ def test_without_days_to_compare_there_is_no_comparison(sources: list[Source]) -
 
 def test_what_is_covered_is_said() -> None:
     sources = [AWS, CONTOSO, LONG_GONE]
-    assert days_covered(sources, month_window(sources)) == (
-        "Up to 22 Nov 2026; Contoso ends 17 Nov; 23 Nov is filling"
-    )
+    assert days_covered(sources, month_window(sources)) == ("Up to 22 Nov 2026; Contoso ends 17 Nov; 23 Nov is filling")
     assert days_covered([AWS, MONTHLY], month_window([AWS, MONTHLY])) == (
         "Up to 22 Nov 2026; Monthly tells whole months; 23 Nov is filling"
     )
