@@ -35,12 +35,11 @@ def intake(
     settings: Settings, lake: Lake, objects: ObjectStore, *, role: str, breaker: Breaker | None = None
 ) -> Intake:
     """Return the intake, which processes events, over one store of objects."""
+    columns = lake.columns_of_loads()
     context = Context(
         lake=lake,
         objects=objects,
-        profiles=ProfileRegistry.load(
-            settings.profiles_dir, columns=lake.columns(CHARGES), others=lake.columns_of_loads()
-        ),
+        profiles=ProfileRegistry.load(settings.profiles_dir, columns=columns[CHARGES], others=columns),
         spool=Spool(settings.spool),
         staging=Staging(lake),
         entries=EntryBuilder(process_name(role), settings.on_removed),

@@ -49,6 +49,11 @@ _OF_LEDGER: dict[OmissionKind, _Kind] = {
         "announced, but gone before {it} could be fetched",
         _query("latest_entries", "state = 'missing'"),
     ),
+    "tags_unread": _Kind(
+        "cell",
+        "no tags in any known spelling, and in no column but rescued",
+        _query("active_loads", "tags_unread > 0"),
+    ),
     "records_left_out": _Kind(
         "record",
         "no charges by the rules of the profile, such as subtotals",

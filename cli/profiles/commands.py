@@ -13,11 +13,15 @@ from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
 from billstream.consumer.trial.bench import workbench
 from billstream.consumer.trial.catalogue import catalogue, named
+from billstream.consumer.trial.loading import load_folder
 from billstream.consumer.trial.proposal import propose
 from billstream.consumer.trial.trial import try_file
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
+FileOrFolder = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A billing file on local disk, or a folder of them, e.g. march.csv.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A billing file on local disk, e.g. march.csv.")]
 
 
@@ -60,7 +64,7 @@ def show(
 
 @app.command("test", epilog=examples("billstream profile test march.csv --key exports/march.csv"))
 def examine(
-    file: File,
+    file: FileOrFolder,
     *,
     key: Annotated[
         str | None, typer.Option(help="The file's key in the bucket, e.g. exports/march.csv. Default: its path.")
@@ -70,13 +74,22 @@ def examine(
     """Show what loading a file would do.
 
     Shows the profile that is used and why, an example of each column, the totals, and the records that would be
-    rejected. Nothing is loaded. Exit code 1 unless the whole file would be loaded.
+    rejected; of a folder, what would become of each file. Nothing is loaded. The exit code is that of `load`: 1 if a
+    file would not be loaded.
     """
+    settings = _settings()
+    if file.is_dir():
+        if key is not None:
+            raise Fatal("--key is the key of one file, and this is a folder. Leave it out, or name a file.")
+        with workbench(settings) as bench:
+            loading, files = load_folder(bench, file, settings)
+        report.tried_folder(loading, files, as_json=as_json)
+        raise typer.Exit(1 if loading.troubles else 0)
     path = _existing(file)
-    with workbench(_settings()) as bench:
+    with workbench(settings) as bench:
         trial = try_file(bench, path, str(path) if key is None else key)
     report.tried(trial, as_json=as_json)
-    raise typer.Exit(0 if trial.fine else 1)
+    raise typer.Exit(0 if trial.refusal is None else 1)
 
 
 @app.command(epilog=examples("billstream profile new march.csv --name acme > profiles/acme.toml"))

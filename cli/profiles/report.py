@@ -6,11 +6,15 @@ from typing import Any
 
 from rich.text import Text
 
+from billstream.cli import report
 from billstream.cli.terminal import add_row, on_terminal, out, printable, say, table, write_json
 from billstream.common.lake.tables import CHARGES
 from billstream.common.texts import counted, decimal_text
+from billstream.consumer.backfill.local_files import Loading
+from billstream.consumer.decide.states import State
 from billstream.consumer.trial.catalogue import Listed
 from billstream.consumer.trial.examples import Feeding
+from billstream.consumer.trial.loading import LoadedFile
 from billstream.consumer.trial.trial import COSTS, Trial
 from billstream.consumer.trial.words import conditions, manner, origin, selection
 
@@ -93,6 +97,18 @@ def tried(trial: Trial, *, as_json: bool) -> None:
     _verdict(trial)
 
 
+def tried_folder(loading: Loading, files: Sequence[LoadedFile], *, as_json: bool) -> None:
+    """Show what loading a folder would do, in the words of `load`."""
+    if as_json:
+        write_json({"files": [asdict(file) for file in files], "fine": not loading.troubles})
+        return
+    rows = table("file", "would be", "profile", "rows", "rejected")
+    for file in files:
+        add_row(rows, file.key, file.state, file.profile, f"{file.rows_loaded:,}", f"{file.rows_rejected:,}")
+    out.print(rows)
+    report.loading(out, loading)
+
+
 def _file(trial: Trial) -> None:
     told = [counted(trial.size_bytes, "byte"), trial.packed, trial.encoding]
     told.append(counted(trial.parts, "file") if trial.parts else None)
@@ -137,6 +153,11 @@ def _short(text: str) -> str:
 
 def _verdict(trial: Trial) -> None:
     load = trial.load
+    if trial.state == State.AWAITING_MANIFEST:
+        say(f"Would wait for its manifest: it is a part of a delivery of {trial.delivery}.", style="yellow")
+        return
+    if trial.layout:
+        say(f"layout {trial.layout}: a delivery of {trial.delivery}")
     if trial.refusal is not None:
         say(f"Would not be loaded: {trial.refusal}", style="red")
         return

@@ -156,19 +156,25 @@ _OF_LOADED_ROWS = (
     "first_charge_day",
     "last_charge_day",
 )
+_NEARLY_ALL = 0.9
+_PAD = (
+    ' They only lack cells at their end. If those are empty, write short_rows = "pad" into [records] of a profile of '
+    "your own, then run `billstream quarantine reload --all`."
+)
 _STILL_THERE = "The bucket still has the object, in the version that is known."
 _PART_OF_DELIVERY = "It is a part of a delivery, which stays as a whole."
 
 
 def no_row_fits(load: StagedLoad) -> str | None:
     """Return why a load is refused: no row fits, or too few do; None if rows fit, or if the file has no rows at all."""
+    remedy = _PAD if load.rows_rejected and load.records_short >= _NEARLY_ALL * load.rows_rejected else ""
     if load.refused:
-        return load.refused
+        return f"{load.refused}{remedy}"
     if not load.rows_rejected or load.rows_loaded:
         return None
     first = load.rejected[0]
     where = f"line {first.line}: " if first.line else ""
-    return f"No row of {load.rows_rejected} fits; the first, {where}{first.reason}"
+    return f"No row of {load.rows_rejected} fits; the first, {where}{first.reason}{remedy}"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ from billstream.common.lake.catalog import literal
 from billstream.common.lake.tables import CHARGES, table_of
 from billstream.consumer.decode.projection import AFTER_BAD_MARK
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
-from billstream.consumer.decode.staged import COSTS, StagedLoad
-
-NO_CURRENCY = "XXX"  # ISO 4217's code for "no currency"
+from billstream.consumer.decode.staged import COSTS, NO_CURRENCY, StagedLoad
 
 
 def facts_of(

@@ -63,11 +63,16 @@ NAMED_BEFORE = rf"(?i).*{_LAST}{_EDGE}"
 """A cell that names what its record sums up, before the word, such as `Example Inc. subtotal`."""
 
 _CORE = (
-    r"total|totaal|summe|sum[am]?\b|somm?a\b|somme\b|gesamt|toplam|razem|celkem|итог|всего"
-    "|合计|总计|小计|总额|共计|合計|小計|総計|總計|합계|소계|총계"
+    r"totaa?l|summ[ae]|suma\b|\bsums?\b|delsum|somm[ae]|soma\b|gesamt|\bi alt|yhteens|razem|[łl][ąa]cz|og[óo][łl]"
+    r"|celkem|sou[čc]et|[öo]sszesen|ukupno|toplam|итог|всего|сумма|разом|усього|σύνολο|合计|总计|小计|总额|共计|总和|合計|小計"
+    "|総計|総額|總計|總額|합계|소계|총계|총액"
 )
+
+HINT = rf"(?is).*(?:{_CORE}).*"
+"""A text that has one of the words somewhere: quick to compare, and true for all that the others are true for."""
+
 IN_JSON = (
-    rf'(?i)":"(?:{LABEL[4:]}"|{_EDGE}{_WORD}[\s:|/–—-])'  # noqa: RUF001 - dashes
-    rf'|(?:{_CORE}){_EDGE}"[,}}]'
+    rf'(?is).*(?:":"(?:{LABEL[4:]}"|{_EDGE}{_WORD}[\s:|/–—-])'  # noqa: RUF001 - dashes
+    rf'|(?:{_CORE}){_EDGE}"[,}}]).*'
 )
-"""An object whose cells are perhaps such labels: a quick look at cells that have no column of their own."""
+"""A JSON object of which some cell is perhaps such a label."""

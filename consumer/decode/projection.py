@@ -203,7 +203,8 @@ class Projection:
         other = cell
         if isinstance(source.otherwise, str):
             other = literal(source.otherwise) if source.otherwise else "NULL"
-        return f"CASE WHEN {cell} IS NOT NULL THEN CASE folded({cell}) {cases} ELSE {other} END END"
+        chosen = f"CASE folded({cell}) {cases} ELSE {other} END" if cases else other
+        return f"CASE WHEN {cell} IS NOT NULL THEN {chosen} END"
 
     def _number(self, cell: Cell, *, exact: bool | None = None) -> str:
         exact = self.exact if exact is None else exact

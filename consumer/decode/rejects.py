@@ -68,10 +68,11 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Rejects:
-    """The number of records that were rejected, and the first of them."""
+    """The number of records that were rejected, of those that only lack cells at their end, and the first of them."""
 
     total: int = 0
     rows: tuple[RejectedRow, ...] = ()
+    short: int = 0
 
 
 def refusal(rejected: int, loaded: int, *, at_least: bool = False) -> str | None:
@@ -197,18 +198,18 @@ def without_malformed(file: Tabular, read: int) -> tuple[Tabular, Rejects, int]:
     Raises:
         Poison: the text is made of empty lines.
     """
-    malformed, good = _counted(file, read)
+    malformed, good, short = _counted(file, read)
     if refusal(malformed, good):
         _, _, rows = _left_out(file, None, LISTED_OF_REFUSED)
-        return file, Rejects(malformed, rows), good
+        return file, Rejects(malformed, rows, short), good
     target = file.path.with_name(f"{file.load_id}.split")
     with needing_room("decoding files"), target.open("w", encoding="utf-8", newline="") as copy:
         malformed, good, rows = _left_out(file, copy, MAX_LISTED)
-    return replace(file, records=target), Rejects(malformed, rows), good
+    return replace(file, records=target), Rejects(malformed, rows, short), good
 
 
-def _counted(file: Tabular, read: int) -> tuple[int, int]:
-    """Return how many records of a text do not split into the header's columns, and how many do."""
+def _counted(file: Tabular, read: int) -> tuple[int, int, int]:
+    """Return how many records of a text do not split into the header's columns, how many do, and how many are short."""
     errors, widths = 0, Counter[int]()
     with _records(file, strict=True) as reader:
         next(reader, None)
@@ -225,7 +226,8 @@ def _counted(file: Tabular, read: int) -> tuple[int, int]:
         )
     # DuckDB takes a record with one cell too many if that cell is empty.
     good = max(sum(count for width, count in widths.items() if _has_room(file, width)), read)
-    return max(errors + widths.total() - good, 0), good
+    short = sum(count for width, count in widths.items() if width < _width(file) and not _has_room(file, width))
+    return max(errors + widths.total() - good, 0), good, short
 
 
 def _left_out(file: Tabular, copy: IO[str] | None, limit: int) -> tuple[int, int, tuple[RejectedRow, ...]]:

@@ -10,12 +10,16 @@ from billstream.consumer.decode.rejects import RejectedRow, Rejects
 COSTS = ("billed", "effective", "list", "contracted")
 """The costs whose sums are kept, by the beginning of their names: `billed_cost` of a row, `billed_totals` of a load."""
 
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for "no currency"."""
+
 
 @dataclass(frozen=True)
 class StagedLoad:
     """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
 
-    `records_left_out` are no charges by the words of the profile: neither loaded nor rejected.
+    `records_short` of the rejected ones only lack cells at their end; `records_left_out` are no charges by the words of
+    the profile: neither loaded nor rejected.
     `tags_unread` counts cells of its rows that should be tags and are none in any spelling; they are in `rescued`.
     `refused` is why no row of it is loaded, although some can be read. `table` is the table that its rows belong in;
     only charges have totals and days.
@@ -24,6 +28,7 @@ class StagedLoad:
     rows_loaded: int = 0
     values_rounded: int = 0
     rows_rejected: int = 0
+    records_short: int = 0
     records_left_out: int = 0
     tags_unread: int = 0
     rejected: tuple[RejectedRow, ...] = ()
@@ -39,7 +44,12 @@ class StagedLoad:
 
     def with_rejects(self, rejects: Rejects) -> "StagedLoad":
         """Return the load with more rejected rows."""
-        return replace(self, rejected=(*self.rejected, *rejects.rows), rows_rejected=self.rows_rejected + rejects.total)
+        return replace(
+            self,
+            rejected=(*self.rejected, *rejects.rows),
+            rows_rejected=self.rows_rejected + rejects.total,
+            records_short=self.records_short + rejects.short,
+        )
 
 
 @dataclass

@@ -43,6 +43,7 @@ from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
 from billstream.consumer.decode.totals import totals_in
+from billstream.consumer.decode.undated import dated
 from billstream.consumer.decode.unread import UnreadTags, tags_unread
 
 _NONE: LeftOut = MappingProxyType({})
@@ -225,6 +226,7 @@ class Staging:
             if why := scan.wrong_kind(engine):
                 raise Poison(why)
             scan = replace(scan, forms=scan.time_forms(engine))
+            scan = dated(scan, engine)
             scan.prepare(engine)  # the questions above have read the file, and left rejects
         path = self._lake.staging_path(name, file.table)
         load = self._write_facts(scan.good_rows(), path, [scan]).get(file.load_id, StagedLoad())

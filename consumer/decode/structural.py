@@ -25,13 +25,13 @@ def structural_rejects(scan: Scan, engine: duckdb.DuckDBPyConnection, limit: int
     # DuckDB's `line` is the number of the record; the line is found by the record's position.
     records = (
         "SELECT file_path, min(line_byte_position) AS position, arg_max(csv_line, length(csv_line)) AS record, "
-        "arg_min(error_message, line_byte_position) AS reason "
+        "arg_min(error_message, line_byte_position) AS reason, bool_and(error_type = 'MISSING COLUMNS') AS short "
         f"FROM temp.rejected_{scan.number} JOIN temp.scanned_{scan.number} USING (scan_id, file_id) "
         "GROUP BY file_path, line"
     )
-    totals = engine.execute(f"SELECT file_path, count(*) FROM ({records}) GROUP BY file_path").fetchall()
+    counts = f"SELECT file_path, count(*), count(*) FILTER (short) FROM ({records}) GROUP BY file_path"
     rejects = {}
-    for path, total in totals:
+    for path, total, short in engine.execute(counts).fetchall():
         file = by_path[path]
         found = engine.execute(
             f"SELECT position, left(record, {MAX_KEPT_CHARACTERS}), left(reason, {MAX_KEPT_CHARACTERS}) "
@@ -44,5 +44,5 @@ def structural_rejects(scan: Scan, engine: duckdb.DuckDBPyConnection, limit: int
             RejectedRow(file.load_id, line, None, None, ((record or "").strip("\r\n"),), str(reason))
             for line, (_, record, reason) in zip(lines, listed, strict=True)
         )
-        rejects[file.load_id] = Rejects(total, placed(file, rows))
+        rejects[file.load_id] = Rejects(total, placed(file, rows), short)
     return rejects

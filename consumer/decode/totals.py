@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
-from billstream.consumer.decode.labels import IN_JSON, LABEL, NAMED, NAMED_BEFORE
+from billstream.consumer.decode.labels import HINT, IN_JSON, LABEL, NAMED, NAMED_BEFORE
+from billstream.consumer.decode.last_record import LastRecord, sum_at_the_end
 from billstream.consumer.decode.rejects import RejectedRow, locate
 from billstream.consumer.decode.scan import Scan, literals
 from billstream.consumer.decode.staged import COSTS, Staged
@@ -29,6 +30,8 @@ _FREE_NAMES = ("description", "comment", "note", "remark", "memo")
 _OTHER_NAMES = ("tag", "label", "resource", "user:", "aws:", "currency", "unit")
 _AMOUNTS = (*(f"{cost}_cost" for cost in COSTS), "consumed_quantity")
 _SHOWN = 60
+_FEW_ROWS = 20_000
+"""Up to so many rows, it costs more to prepare a pattern for each column than to join the texts of a row."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,16 @@ def totals_in(files: Sequence[Tabular], staged: Staged, types: Mapping[str, str]
         duckdb.Error: a file cannot be read again.
     """
     asked = {f.load_id: f for f in files if f.load_id in staged.loads and _asks(f.header_binding)}
+    reasons: dict[str, str] = {}
     if not asked or not staged.paths:
-        return {}
+        return reasons
     everyone = len(asked) == len(staged.loads)
-    reasons = {}
-    for load_id in _suspects(staged.paths, None if everyone else sorted(asked), lake):
+    for load_id in _suspects(staged, None if everyone else sorted(asked), lake):
         if load_id in asked and (reason := _labelled(asked[load_id], types, lake)):
             reasons[load_id] = reason
+    for load_id, file in asked.items():
+        if load_id not in reasons and (last := sum_at_the_end(file, staged.loads[load_id], types, lake)):
+            reasons[load_id] = _refusal_of_sum(file, last)
     return reasons
 
 
@@ -66,15 +72,24 @@ def _asks(binding: Binding) -> bool:
     return binding.profile.records.totals == "refuse"
 
 
-def _suspects(paths: Sequence[str], load_ids: Sequence[str] | None, lake: Lake) -> list[str]:
+def _suspects(staged: Staged, load_ids: Sequence[str] | None, lake: Lake) -> list[str]:
     """Return the loads with a text that may be a label, among these or all."""
-    rows = f"read_parquet({literals(paths)}, union_by_name = true, hive_partitioning = false)"
+    rows = f"read_parquet({literals(staged.paths)}, union_by_name = true, hive_partitioning = false)"
     described = lake.engine.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {rows})").fetchall()
-    texts = [name for name, kind in described if kind == "VARCHAR" and name not in {*_NO_LABELS, "load_id", "rescued"}]
-    pattern = literal(f"{LABEL}|{NAMED}|{NAMED_BEFORE}")
-    # One aggregate for each column, as an OR would look at every row: repeated texts are compared once only so.
-    found = [f"bool_or(regexp_full_match({name}, {pattern}))" for name in texts]
-    found.append(f"bool_or(regexp_matches(rescued, {literal(IN_JSON)}))")
+    texts = [name for name, kind in described if kind == "VARCHAR" and name not in {*_NO_LABELS, "load_id"}]
+    few = sum(load.rows_loaded for load in staged.loads.values()) <= _FEW_ROWS
+    hints = {f"concat_ws(' ', {', '.join(texts)})": HINT} if few else dict.fromkeys(texts, HINT)
+    hinted = _matching(rows, hints, load_ids, lake)
+    # Few files get here, and most of those have such a word in the midst of a description.
+    patterns = dict.fromkeys(texts, f"{LABEL}|{NAMED}|{NAMED_BEFORE}") | {"rescued": IN_JSON}
+    return _matching(rows, patterns, hinted, lake) if hinted else []
+
+
+def _matching(rows: str, patterns: Mapping[str, str], load_ids: Sequence[str] | None, lake: Lake) -> list[str]:
+    """Return the loads, among these or all, with a text that matches the pattern of its column."""
+    # One aggregate for each column: an OR would look at every row, while a repeated text is compared once so. For the
+    # same reason the patterns are those of whole texts: DuckDB compares parts of texts row by row.
+    found = [f"bool_or(regexp_full_match({name}, {literal(pattern)}))" for name, pattern in patterns.items()]
     among = "" if load_ids is None else f"WHERE list_contains({literals(load_ids)}, load_id) "
     sql = f"SELECT load_id FROM {rows} {among}GROUP BY load_id HAVING {' OR '.join(found)} ORDER BY load_id"
     return [load_id for (load_id,) in lake.engine.execute(sql).fetchall()]
@@ -159,11 +174,20 @@ def _refusal(binding: Binding, line: int | None, position: int, text: str) -> st
     where = f"Line {line}: " if line else ""
     return (
         f"{where}{name!r} is {shown!r}, so the record looks like a sum of others, and its costs would count twice. "
-        f"No row of the file is loaded. {remedy(binding, name, shown)}"
+        f"No row of the file is loaded. {_remedy(binding, name, shown)}"
     )
 
 
-def remedy(binding: Binding, name: str, text: str) -> str:
+def _refusal_of_sum(file: Tabular, last: LastRecord) -> str:
+    name = file.header_binding.names[last.lacking[0]]
+    return (
+        f"Line {last.line(file)}: the costs of the last record are the sums of all others, and it has fewer cells than "
+        f"the one before it, so it looks like their total, and would count twice. No row of the file is loaded. "
+        f"{_remedy(file.header_binding, name, '')}"
+    )
+
+
+def _remedy(binding: Binding, name: str, text: str) -> str:
     """Return what to write about records with this text in a cell of this name, whichever they are."""
     name, text = json.dumps(name, ensure_ascii=False), json.dumps(text, ensure_ascii=False)
     return (

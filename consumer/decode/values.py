@@ -106,7 +106,7 @@ def shape_of(form: str) -> str:
 
 
 def _end_value(cell: str, forms: Sequence[str], zone: str) -> str:
-    """Return the end of the month that `cell` names; NULL for any other text: a day has an end, but not every bill's."""
+    """Return the end of the month that `cell` names; NULL for any other text: not every bill of a day ends with it."""
     readings = []
     for form in forms:
         if form not in NAMED_TIMES and not _DAY_OR_CLOCK.search(form):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from billstream.consumer.profiles.model import Operand, Profile, Source
 from billstream.consumer.profiles.names import Header
 from billstream.consumer.profiles.origin import Origin
-from billstream.consumer.profiles.records import Condition, without_currencies
+from billstream.consumer.profiles.records import Condition, doubt_of_columns, without_currencies
 from billstream.consumer.profiles.told import Told, doubt_of_names, told_by_names, told_by_preamble
 
 
@@ -156,6 +156,11 @@ class Binding:
         return frozenset(found)
 
     @property
+    def recognised(self) -> int:
+        """The number of the header's columns that are used and known by name; unpivoted ones may have any name."""
+        return len(self.used) - len(self.unpivoted)
+
+    @property
     def rescued(self) -> tuple[int, ...]:
         """The positions of the cells that no column of `charges` contains unchanged; they are kept as JSON.
 
@@ -210,10 +215,12 @@ def bind(profile: Profile, header: Sequence[str], key: Origin | str = "") -> Bin
         return None
     columns = tuple(zip(unpivoted, without_currencies([header[position] for position in unpivoted]), strict=True))
     costs = frozenset(c.position for column, v in values.items() if column.endswith("_cost") for c in cells_of(v))
+    # A total that stays beside unpivoted columns is no cost itself, and its name tells their currency.
+    costs |= profile.unpivot.kept(header) if profile.unpivot else frozenset()
     told = told_by_names(profile, names, costs)
     defaults = {c: Told(s.default) for c, s in profile.columns.items() if s.default and (s.preamble or s.of_name)}
     values = _with_told(values, {**defaults, **told})
-    doubt = doubt_of_names(profile, names, costs)
+    doubt = doubt_of_names(profile, names, costs) or doubt_of_columns(profile.name, [header[p] for p in unpivoted])
     return Binding(profile, tuple(header), values, told, doubt, only, leave_out, columns)
 
 

@@ -74,7 +74,7 @@ def _names_of(source: Source) -> Iterator[str]:
     cases = (*source.cases.values(), source.otherwise)
     listed = [part for part in cases if isinstance(part, tuple)]
     for operand in (*source.first, *source.sum, *source.product, *(operand for part in listed for operand in part)):
-        yield from (*operand.names, *operand.unless)
+        yield from (*operand.names, *operand.unless, *operand.where)
 
 
 def _prefixes(profile: Profile) -> Iterator[str]:

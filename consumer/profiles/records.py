@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from billstream.consumer.profiles.names import normalised
+from billstream.consumer.profiles.currencies import currency_of, sign_in
+from billstream.consumer.profiles.names import CURRENCY, Header, normalised
 
 ANY = "*"
 """Stands for any text at the beginning or the end of a text to compare with; alone, for any cell that has a value."""
@@ -56,6 +57,9 @@ class Records(_Strict):
     short_rows: Literal["reject", "pad"] = Field(
         "reject", description="A record that lacks trailing cells is rejected, or gets empty ones."
     )
+    undated: Literal["reject", "first", "last"] = Field(
+        "reject", description="A record without a time is rejected, or has that of the file's first or last charge."
+    )
     totals: Literal["refuse", "keep"] = Field(
         "refuse", description="A file with a record that looks like a total is refused, or such records are charges."
     )
@@ -82,11 +86,18 @@ class Unpivot(_Strict):
 
     def positions(self, header: Sequence[str]) -> tuple[int, ...]:
         """Return the positions of the columns whose cells become records; none if the header lacks what is kept."""
-        kept = {normalised(name) for name in self.keep}
         names = [normalised(name) for name in header]
-        if not kept & set(names):
+        kept = self.kept(header)
+        if not kept:
             return ()
-        return tuple(position for position, name in enumerate(names) if name and name not in kept)
+        return tuple(position for position, name in enumerate(names) if name and position not in kept)
+
+    def kept(self, header: Sequence[str]) -> frozenset[int]:
+        """Return the positions of the columns that stay."""
+        plain, names = {normalised(name) for name in self.keep}, Header(header)
+        found = {position for position, name in enumerate(header) if normalised(name) in plain}
+        asked = (names.position((name,)) for name in self.keep if CURRENCY in name)
+        return frozenset(found | {position for position in asked if position is not None})
 
     def names(self, header: Sequence[str]) -> tuple[str, ...]:
         """Return the names of a record's cells: those that are kept, an empty text for all others, `name`, `value`."""
@@ -106,4 +117,21 @@ def without_currencies(names: Sequence[str]) -> tuple[str, ...]:
         if common or any(unicodedata.category(character) == "Sc" for character in end)
         else name
         for name, end in zip(names, ends, strict=True)
+    )
+
+
+def doubt_of_columns(profile: str, names: Sequence[str]) -> str | None:
+    """Return why these columns, whose cells become costs, may be none or not of one currency; None if nothing tells so.
+
+    The names of all of them end with the same currency in brackets, or those of none do.
+    """
+    ends = {name: found.group(1).strip() if (found := _BRACKETS.search(name)) else "" for name in names}
+    told = {name: end for name, end in ends.items() if currency_of(end) or sign_in(end)}
+    other = next((name for name, end in ends.items() if told and end != next(iter(told.values()))), None)
+    if other is None:
+        return None
+    return (
+        f"The name {other!r} does not end with the same currency as {next(iter(told))!r}: it may be no cost, or one of "
+        "another currency. The file is not loaded, as its sum would be wrong. Name the columns that are no costs in a "
+        f'profile of your own: extends = "{profile}", and keep = ["…"] in [unpivot].'
     )

@@ -161,7 +161,7 @@ def _preference(binding: Binding) -> tuple[bool, bool, int, int, bool, str]:
     return (
         profile.refuse is None,
         not profile.match.keys,
-        -len(binding.used),
+        -binding.recognised,
         -profile.depth,
         not profile.match.one_of,
         profile.name,

@@ -77,6 +77,17 @@ def ask_current(objects: ObjectStore, events: Sequence[ObjectEvent]) -> list[Cur
     return _at_once(head, events)
 
 
+def uncounted(tabular: Tabular, *, of_delivery: bool) -> str | None:
+    """Return why a file is refused that counts only as a part of a delivery; None for all others."""
+    profile = tabular.binding.profile if tabular.binding else None
+    if profile is None or profile.scope != "delivery" or of_delivery:
+        return None
+    return (
+        f"Files of the profile {profile.name} count only as parts of a delivery with a manifest, "
+        "and no layout of exports knows this key."
+    )
+
+
 class Fetcher:
     """Fetches and opens the objects of one batch, each once, however often the batch is decided again.
 
@@ -130,12 +141,8 @@ class Fetcher:
                 text = plain_text(fetched.path, self._folder / f"{load_id}.text")
                 content = text.content_sha256
                 tabular = open_tabular(load_id, text, self._profiles, self._origin(event.key))
-            profile = tabular.binding.profile if tabular.binding else None
-            if profile and profile.scope == "delivery" and not self._of_delivery:
-                raise Poison(  # noqa: TRY301 - one more way in which a file is refused
-                    f"Files of the profile {profile.name} count only as parts of a delivery with a manifest, "
-                    "and no layout of exports knows this key."
-                )
+            if why := uncounted(tabular, of_delivery=self._of_delivery):
+                raise Poison(why)  # noqa: TRY301 - one more way in which a file is refused
         except NoRoom as full:
             return self._too_large(event, load_id, version, content, full)
         except ObjectMissing as error:

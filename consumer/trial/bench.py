@@ -3,23 +3,26 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from billstream.common.lake import Lake
 from billstream.common.lake.tables import CHARGES
 from billstream.common.settings import Settings
 from billstream.consumer.decode import PlainText, plain_text
+from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.profiles import ProfileRegistry
 
 
 @dataclass(frozen=True)
 class Bench:
-    """An empty lake of this version, the available profiles, and a folder for copies of a file."""
+    """An empty lake of this version, the available profiles and layouts, and a folder for copies of a file."""
 
     lake: Lake
     profiles: ProfileRegistry
     folder: Path
+    layouts: Layouts = field(default_factory=Layouts)
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def types(self) -> dict[str, str]:
@@ -45,15 +48,15 @@ def workbench(settings: Settings) -> Iterator[Bench]:
     """Yield a bench for the length of the block; it is removed afterwards.
 
     Raises:
-        Fatal: a profile is not valid; the text names the file, the line and the reason.
+        Fatal: a profile or a layout is not valid; the text names the file, the line and the reason.
     """
     with tempfile.TemporaryDirectory(prefix="billstream-profile-") as folder:
         home = Path(folder)
         with Lake.open(_apart(settings, home), create=True) as lake:
-            profiles = ProfileRegistry.load(
-                settings.profiles_dir, columns=lake.columns(CHARGES), others=lake.columns_of_loads()
-            )
-            yield Bench(lake, profiles, home)
+            columns = lake.columns_of_loads()
+            profiles = ProfileRegistry.load(settings.profiles_dir, columns=columns[CHARGES], others=columns)
+            layouts = Layouts.load(settings.exports_dir, settings.export_layouts)
+            yield Bench(lake, profiles, home, layouts, settings)
 
 
 def _apart(settings: Settings, home: Path) -> Settings:

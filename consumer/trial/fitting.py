@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billstream.consumer.profiles import Binding, Profile, ProfileRegistry, bind
+from billstream.consumer.profiles.model import Match
 from billstream.consumer.profiles.names import Header
+from billstream.consumer.profiles.origin import Origin, origin_of
 from billstream.consumer.trial.words import sources_of
 
 _NEAREST = 3
@@ -20,7 +22,7 @@ class Fit:
     why: str
 
 
-def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: str) -> list[Fit]:
+def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: Origin | str) -> list[Fit]:
     """Return the profile that is used, the others that fit, and the nearest that do not, with all of the user's own."""
     fitting = profiles.fitting(header, key)
     found = [Fit(b.profile.name, taken=False, fits=True, why=_why_not(profiles, fitting[0], b)) for b in fitting[1:]]
@@ -38,7 +40,7 @@ def fits_of(profiles: ProfileRegistry, header: Sequence[str], key: str) -> list[
     return found + [Fit(p.name, taken=False, fits=False, why="; ".join(lacks(p, header, key))) for p in shown]
 
 
-def lacks(profile: Profile, header: Sequence[str], key: str) -> list[str]:
+def lacks(profile: Profile, header: Sequence[str], key: Origin | str) -> list[str]:
     """Return the reasons why a profile does not fit, each as a sentence without a full stop."""
     names = profile.names_in(header)
     match = profile.match
@@ -46,19 +48,20 @@ def lacks(profile: Profile, header: Sequence[str], key: str) -> list[str]:
     if match.one_of and not any(all(name in names for name in wanted) for wanted in match.one_of):
         found.append(f"the header has no {_closest(match.one_of, names)}")
     found += [f"it is not for headers with {name!r}" for name in match.none if name in names]
-    # The key alone: the rest of the match was looked at above.
-    if not match.model_copy(update={"one_of": (), "none": ()}).fits(Header(()), key):
-        found.append(f"the key {key!r} is not like {' or '.join(map(repr, match.keys))}")
-    found += [
-        f"no column {' or '.join(map(repr, entry.names))} to tell charges from other records"
-        for entry in profile.records.only
-        if profile.cells_in(header).position(entry.names) is None
-    ]
-    if profile.unpivot and not profile.unpivot.positions(header):
-        found.append(f"no column {' or '.join(map(repr, profile.unpivot.keep))} beside others that become records")
+    found += [_not_of_it(match, origin_of(key))] if not match.fits_origin(origin_of(key)) else []
     if not found and bind(profile, header, key) is None:
         found.append("the header has a part only of what it computes with")
     return found
+
+
+def _not_of_it(match: Match, origin: Origin) -> str:
+    """Return why an export is none of those that a profile is for."""
+    datasets = " or ".join(repr(one) for one in match.datasets if one)
+    if match.datasets and origin.dataset is not None:
+        return f"the manifest tells the dataset {origin.dataset!r}, and it is for {datasets}"
+    if match.keys:
+        return f"the key {origin.key!r} is not like {' or '.join(map(repr, match.keys))}"
+    return f"no manifest tells that the dataset is {datasets}"
 
 
 def _closest(one_of: Sequence[Sequence[str]], names: Header) -> str:
@@ -95,8 +98,8 @@ def _why_not(profiles: ProfileRegistry, taken: Binding, other: Binding) -> str:
         return f"{name} refuses such files: they are not charges"
     if taken.profile.match.keys and not other.profile.match.keys:
         return f"{name} also asks for a key such as this one"
-    if len(taken.used) > len(other.used):
-        return f"{name} uses more header columns ({len(taken.used)}, this one {len(other.used)})"
+    if taken.recognised > other.recognised:
+        return f"{name} uses more header columns ({taken.recognised}, this one {other.recognised})"
     if taken.profile.depth > other.profile.depth:
         return f"{name} extends more profiles, so it is more specific"
     return f"both fit equally well, and {name} is first by name"

@@ -10,12 +10,18 @@ from billstream.common.errors import Poison
 from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.tables import CHARGES
+from billstream.consumer.commit.ledger import no_row_fits
+from billstream.consumer.decide.states import State
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
 from billstream.consumer.decode.compression import HEAD_BYTES, packing
-from billstream.consumer.decode.facts import NO_CURRENCY
+from billstream.consumer.decode.staged import NO_CURRENCY
+from billstream.consumer.layouts.layout import ManifestOf, PartOf
+from billstream.consumer.profiles.origin import Origin
+from billstream.consumer.s3.fetch import uncounted
 from billstream.consumer.trial.bench import Bench
 from billstream.consumer.trial.examples import Feeding, feedings, rescued
 from billstream.consumer.trial.fitting import Fit, fits_of
+from billstream.consumer.trial.loading import load_manifest
 from billstream.consumer.trial.sample import headers
 
 _NOTHING = StagedLoad()
@@ -35,7 +41,11 @@ class Total:
 
 @dataclass(frozen=True)
 class Trial:
-    """The forecast of a load. `refusal` is the reason why the file would not be loaded."""
+    """The forecast of a load. `refusal` is the reason why the file would not be loaded.
+
+    `state` is the state that the ledger would have; `layout` that of the export which the key is of, None for an
+    ordinary file, and `delivery` the export and the period.
+    """
 
     path: Path
     key: str
@@ -54,11 +64,15 @@ class Trial:
     load: StagedLoad = _NOTHING
     totals: tuple[Total, ...] = ()
     refusal: str | None = None
+    state: str = State.LOADED
+    layout: str | None = None
+    delivery: str | None = None
 
     @property
     def fine(self) -> bool:
-        """True if the whole file would be loaded."""
-        return self.refusal is None and not self.load.rows_rejected
+        """True if the whole file would be loaded now."""
+        loaded = self.state in {State.LOADED, State.DELIVERED}
+        return self.refusal is None and loaded and not self.load.rows_rejected
 
 
 def try_file(bench: Bench, path: Path, key: str) -> Trial:
@@ -67,28 +81,52 @@ def try_file(bench: Bench, path: Path, key: str) -> Trial:
     Raises:
         Retryable, Fatal: the fault is not in the file.
     """
+    role = bench.layouts.role(key)
     with path.open("rb") as stream:
         kind = packing(stream.read(HEAD_BYTES))
     trial = Trial(path, key, path.stat().st_size, kind.value if kind else None)
+    if role is None:
+        return _tried(trial, bench, Origin.of(key))
+    place = role.place
+    trial = replace(trial, layout=role.layout.name, delivery=f"{place.prefix}{place.period}")
+    if isinstance(role, ManifestOf):
+        return _delivered(trial, bench)
+    trial = _tried(trial, bench, Origin.of(key, place.export))
+    # Whatever a part contains: it is its manifest that has it loaded, and that may tell what it is.
+    return replace(trial, refusal=None, state=State.AWAITING_MANIFEST) if isinstance(role, PartOf) else trial
+
+
+def _delivered(trial: Trial, bench: Bench) -> Trial:
+    loaded = load_manifest(bench, trial.path, trial.key)
+    load = StagedLoad(rows_loaded=loaded.rows_loaded, rows_rejected=loaded.rows_rejected)
+    return replace(trial, load=load, refusal=loaded.reason, state=loaded.state)
+
+
+def _tried(trial: Trial, bench: Bench, origin: Origin) -> Trial:
+    path = trial.path
     try:
         text = bench.text(path)
     except Poison as poison:
-        return replace(trial, refusal=str(poison))
+        return _refused(trial, str(poison))
     trial = replace(trial, encoding=None if text.parquet else text.encoding, parts=len(text.parts))
     try:
-        tabular = open_tabular(new_id(), text, bench.profiles, key)
+        tabular = open_tabular(new_id(), text, bench.profiles, origin)
     except Poison as poison:
-        return _with_fits(trial, bench, _likely_header(text), refusal=str(poison))
+        return _refused(_with_fits(trial, bench, _likely_header(text), origin), str(poison))
     if tabular.binding is None:
         return trial
     return _decoded(_opened(trial, bench, tabular), bench, tabular)
+
+
+def _refused(trial: Trial, reason: str) -> Trial:
+    return replace(trial, refusal=reason, state=State.QUARANTINED)
 
 
 def _opened(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:
     binding = tabular.binding
     if binding is None:
         raise ValueError("a file without a header has no profile")
-    trial = _with_fits(trial, bench, binding.header)
+    trial = _with_fits(trial, bench, binding.header, tabular.origin)
     return replace(
         trial,
         delimiter=tabular.delimiter or None,
@@ -99,8 +137,8 @@ def _opened(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:
     )
 
 
-def _with_fits(trial: Trial, bench: Bench, header: tuple[str, ...], refusal: str | None = None) -> Trial:
-    return replace(trial, header=header, fits=tuple(fits_of(bench.profiles, header, trial.key)), refusal=refusal)
+def _with_fits(trial: Trial, bench: Bench, header: tuple[str, ...], origin: Origin) -> Trial:
+    return replace(trial, header=header, fits=tuple(fits_of(bench.profiles, header, origin)))
 
 
 def _likely_header(text: PlainText) -> tuple[str, ...]:
@@ -115,9 +153,14 @@ def _decoded(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:
     # The same staging as in a load, so the forecast is what a load does; only the commit is missing.
     staging = Staging(bench.lake)
     staged = staging.stage([tabular], "trial")
-    poison = staged.poisoned.get(tabular.load_id)
-    trial = replace(trial, refusal=poison, columns=feedings(bench, tabular, examples=poison is None))
     load = staged.loads.get(tabular.load_id, _NOTHING)
+    poison = (
+        staged.poisoned.get(tabular.load_id)
+        or no_row_fits(load)
+        or uncounted(tabular, of_delivery=trial.layout is not None)
+    )
+    trial = replace(trial, columns=feedings(bench, tabular, examples=poison is None))
+    trial = _refused(trial, poison) if poison else trial
     load = replace(load, rejected=tuple(sorted(load.rejected, key=lambda row: (row.line is None, row.line))))
     try:
         return replace(trial, load=load, totals=_totals(bench, staged, trial))

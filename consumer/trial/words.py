@@ -39,6 +39,9 @@ def conditions(match: Match) -> Iterator[str]:
         yield f"the header has no {_either(match.none)}"
     if match.keys:
         yield f"the key is like {_either(match.keys)}"
+    if match.datasets:
+        told = " or ".join(repr(one) if one else "none" for one in match.datasets)
+        yield f"the dataset that the manifest tells is {told}{', before the name counts' if match.keys else ''}"
 
 
 def selection(profile: Profile) -> Iterator[str]:
@@ -53,6 +56,8 @@ def selection(profile: Profile) -> Iterator[str]:
         yield f"left out: records whose {'; or whose '.join(map(_condition, records.leave_out))}"
     if records.short_rows == "pad":
         yield "records that lack trailing cells get empty ones"
+    if records.undated != "reject":
+        yield f"a record without a time has that of the {records.undated} charge"
     if records.totals == "keep":
         yield "labels such as Total are names"
 

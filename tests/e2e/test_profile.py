@@ -76,7 +76,8 @@ def test_a_program_is_told_the_same(billstream: Billstream, tmp_path: Path) -> N
 
 def test_what_is_tried_is_what_is_loaded(billstream: Billstream, tmp_path: Path) -> None:
     file = written(tmp_path, f"{BILL}2026-03-03,USD,free,\n")
-    told = json.loads(billstream.run("profile", "test", file, "--json", expect=1))
+    told = json.loads(billstream.run("profile", "test", file, "--json"))
+    assert told["fine"] is False
     billstream.run("load", file)
     [loaded] = billstream.sql("SELECT profile, rows_loaded, rows_rejected FROM ledger")
     assert loaded == {"profile": "mine", "rows_loaded": 2, "rows_rejected": 1}
@@ -91,7 +92,7 @@ def test_a_file_that_would_not_be_loaded_ends_with_1(billstream: Billstream, tmp
     told = billstream.run("profile", "test", written(tmp_path, "what,why\n1,2\n"), expect=1)
     assert "Would not be loaded: Line 1: No profile fits the header: 'what', 'why'." in told
     assert "mine does not fit: " in told
-    assert "There is no file" in billstream.run("profile", "test", str(tmp_path), expect=1)
+    assert "There is no file" in billstream.run("profile", "test", str(tmp_path / "no.csv"), expect=1)
 
 
 def test_a_proposal_put_into_the_folder_loads_the_file_that_no_profile_fitted(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,10 +38,20 @@ class Row:
     billed_cost: Decimal | None = None
     effective_cost: Decimal | None = None
     list_cost: Decimal | None = None
+    contracted_cost: Decimal | None = None
     consumed_quantity: Decimal | None = None
     consumed_unit: str | None = None
     sub_account_id: str | None = None
     billing_account_id: str | None = None
+    provider_name: str | None = None
+    service_provider_name: str | None = None
+    invoice_issuer_name: str | None = None
+    publisher_name: str | None = None
+    service_category: str | None = None
+    charge_category: str | None = None
+    charge_class: str | None = None
+    commitment_discount_status: str | None = None
+    pricing_category: str | None = None
 
 
 def settings_in(folder: Path) -> Settings:
@@ -82,6 +92,7 @@ class Line:
     rows: int = 0
     rejected: int = 0
     at: datetime = NOW
+    days: tuple[date, date] | None = None
 
     def store(self, con: "duckdb.DuckDBPyConnection") -> None:
         bucket, _, key = self.scope.removeprefix("s3://").partition("/")
@@ -90,7 +101,7 @@ class Line:
             INSERT INTO ledger BY NAME
             SELECT $1 AS entry_id, $2 AS scope_id, $3 AS scope, $4 AS state, $5 AS load_id, $6 AS previous_load_id,
                    $7 AS bucket, $8 AS key, $9 AS rows_loaded, $10 AS rows_rejected, 0 AS values_rounded,
-                   $11 AS processed_at, 'test' AS consumer_id
+                   $11 AS processed_at, 'test' AS consumer_id, $12 AS first_charge_day, $13 AS last_charge_day
             """,
             [
                 new_id(),
@@ -104,6 +115,7 @@ class Line:
                 self.rows,
                 self.rejected,
                 self.at,
+                *(self.days or (None, None)),
             ],
         )
 
@@ -126,7 +138,8 @@ def commit_load(
         if path:
             con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
         if scope:
-            Line(scope, "loaded", load_id, replaces, len(rows), at=at).store(con)
+            days = [row.charge_period_start.astimezone(UTC).date() for row in rows] or [None]
+            Line(scope, "loaded", load_id, replaces, len(rows), at=at, days=(min(days), max(days))).store(con)  # type: ignore[type-var, arg-type]
 
     return lake.commit(write, claims=[], author="test", message=f"load {load_id}")
 
@@ -165,6 +178,20 @@ GRAINS: Grains = {
     "user_costs": ("x_user_id",),
     "service_costs": ("service_name", "x_service_tier", "resource_type"),
     "region_costs": ("region_id",),
+    "cost_cells": (
+        "provider_name",
+        "billing_account_id",
+        "sub_account_id",
+        "service_name",
+        "service_category",
+        "region_id",
+        "x_user_id",
+        "charge_category",
+        "charge_class",
+        "commitment_discount_status",
+        "pricing_category",
+        "costs_told",
+    ),
 }
 
 Group = tuple[Any, ...]
@@ -175,13 +202,21 @@ def _total(values: Iterable[Decimal | None]) -> tuple[Decimal | None, int]:
     return (sum(known, Decimal(0)) if known else None), len(known)
 
 
-def _savings(row: Row) -> Decimal | None:
-    return None if row.list_cost is None or row.effective_cost is None else row.list_cost - row.effective_cost
+def _key(row: Row, name: str) -> str | None:
+    """The value of a dimension; two of them are made of several columns."""
+    if name == "provider_name":
+        names = (row.provider_name, row.service_provider_name, row.invoice_issuer_name, row.publisher_name)
+        return next((known for known in names if known is not None), None)
+    if name == "costs_told":
+        costs = {"B": row.billed_cost, "E": row.effective_cost, "L": row.list_cost, "C": row.contracted_cost}
+        return "".join(letter for letter, cost in costs.items() if cost is not None)
+    value: str | None = getattr(row, name)
+    return value
 
 
 def _group(rows: Sequence[Row]) -> dict[str, Any]:
     billed, effective = _total(r.billed_cost for r in rows), _total(r.effective_cost for r in rows)
-    listed, savings = _total(r.list_cost for r in rows), _total(map(_savings, rows))
+    listed, contracted = _total(r.list_cost for r in rows), _total(r.contracted_cost for r in rows)
     quantities: dict[str, list[Decimal]] = {}
     for row in rows:
         if row.consumed_quantity is not None:
@@ -194,8 +229,8 @@ def _group(rows: Sequence[Row]) -> dict[str, Any]:
         "effective_rows": effective[1],
         "list_cost": listed[0],
         "list_rows": listed[1],
-        "savings": savings[0],
-        "savings_rows": savings[1],
+        "contracted_cost": contracted[0],
+        "contracted_rows": contracted[1],
         "consumed_quantity": {unit: sum(values, Decimal(0)) for unit, values in quantities.items()},
         "consumed_rows": {unit: len(values) for unit, values in quantities.items()},
     }
@@ -206,7 +241,7 @@ def modelled(rows: Iterable[Row], table: str, grains: Grains = GRAINS) -> dict[G
     groups: dict[Group, list[Row]] = {}
     for row in rows:
         day = row.charge_period_start.astimezone(UTC).date()
-        key = (day, row.billing_currency, *(getattr(row, name) for name in grains[table]))
+        key = (day, row.billing_currency, *(_key(row, name) for name in grains[table]))
         groups.setdefault(key, []).append(row)
     with localcontext(prec=80):
         return {key: _group(members) for key, members in groups.items()}

@@ -42,6 +42,11 @@ rows = st.builds(
     billed_cost=money,
     effective_cost=money,
     list_cost=money,
+    contracted_cost=money,
+    provider_name=few([None, "Contoso"]),
+    service_provider_name=few([None, "Fabrikam"]),
+    charge_category=few([None, "Usage"]),
+    commitment_discount_status=few([None, "Unused"]),
     consumed_quantity=money,
     consumed_unit=few([None, "", "Credits", "it's {a=1}"]),
 )

@@ -59,10 +59,13 @@ CHARGE = Row(
     billed_cost=Decimal(11),
     effective_cost=Decimal(9),
     list_cost=Decimal(13),
+    contracted_cost=Decimal(12),
+    provider_name="Contoso",
+    charge_category="Usage",
     consumed_quantity=Decimal("3.5"),
     consumed_unit="Tokens",
 )
-BARE = Row(DAY)
+BARE = Row(DAY, service_provider_name="Fabrikam", publisher_name="Northwind")
 NO_UNITS = "MAP([], [])::MAP(VARCHAR, {})"
 ROWS = [
     CHARGE,
@@ -226,11 +229,11 @@ BREAKS = {
     "one cost column is summed twice": Break(
         "folded", swap("sum(effective_cost) AS effective_cost", "sum(billed_cost) AS effective_cost")
     ),
-    "savings have the wrong sign": Break(
-        "delta", swap("THEN list_cost - effective_cost ELSE", "THEN effective_cost - list_cost ELSE")
+    "contracted costs have the wrong sign": Break(
+        "delta", swap("THEN contracted_cost ELSE -", "THEN -contracted_cost ELSE ")
     ),
     "quantities are counts": Break(
-        "folded", swap("row(unit, quantity) ORDER", "row(unit, quantity_rows::DECIMAL(38, 18)) ORDER")
+        "folded", swap("(unit, quantity + 0::DECIMAL(38, 18))", "(unit, quantity_rows::DECIMAL(38, 18))")
     ),
 }
 EVERY = {rollup.table for rollup in ROLLUPS}

@@ -18,7 +18,7 @@ import pytest
 
 from billstream.aggregator.insights.values import Insights, Meter
 from billstream.aggregator.pages.render import HTML_NAME, render
-from tests.unit.test_aggregator_pages import daily, dollars, full, ranked
+from tests.unit.test_aggregator_pages import comparison, daily, dollars, full, ranked
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDTHS = {"screen": 1440, "phone": 390, "print": 718}
@@ -56,7 +56,11 @@ def crowded() -> Insights:
             measure="consumed_quantity",
             currency=None,
             unit="output tokens of a model",
-            amounts={"all_time": amount * 1000, "month_to_date": amount, "same_days_last_month": Decimal(1)},
+            current=True,
+            covers=dollars().covers,
+            periods=dollars().periods,
+            amounts={"all_time": amount * 1000, "month_to_date": amount},
+            comparisons={"month": comparison(str(amount), "1")},
             daily=daily(date(2025, 6, 1), ["5"] * 12),
             rankings=(ranking,),
         ),

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import random
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,14 +22,15 @@ import pytest
 
 from billstream.consumer.profiles import Profile, ProfileRegistry, Source
 from billstream.consumer.profiles.model import Operand
-from billstream.consumer.profiles.names import Header, normalised
+from billstream.consumer.profiles.names import CURRENCY, Header, normalised
 from tests.integration.intake_support import House
 
 ROWS = 12
 EXTRA = "Something nobody knows"
 FOLDER = files("billstream.consumer.profiles") / "builtin"
 TOLD = {told["name"]: told for told in (tomllib.loads(p.read_text()) for p in FOLDER.iterdir())}
-BILLS = sorted(name for name, told in TOLD.items() if "refuse" not in told)
+# A file with a column for each service is made in tests/profiles.
+BILLS = sorted(name for name, told in TOLD.items() if not {"refuse", "unpivot"} & set(told))
 DIRTY = ("aws_cur", "azure_amortized", "databricks", "focus_1_4", "gcp", "openai_costs")  # of each kind one
 REFUSING = sorted(name for name, told in TOLD.items() if "refuse" in told)
 
@@ -75,7 +77,7 @@ class Made:
 
     def _add(self, names: Sequence[str], kind: str) -> None:
         unwanted = names_of_others(self.profile.name) | {normalised(n) for n in self.profile.match.none}
-        wanted = [name for name in names if normalised(name) not in unwanted]
+        wanted = [name.replace(CURRENCY, "usd") for name in names if normalised(name) not in unwanted]
         known = {normalised(name): name for name in self.kinds}
         # The first name that is there already counts, so it is the one whose kind matters.
         there = [known[normalised(name)] for name in names if normalised(name) in known]
@@ -86,13 +88,20 @@ class Made:
     def _add_source(self, source: Source, data_type: str) -> None:
         kind = {"VARCHAR": "text", "DECIMAL(38,18)": "number"}.get(data_type, "tags")
         kind = "time" if data_type.startswith("TIMESTAMP") else kind
-        self._add(source.names, kind)
+        self._add(source.names, self._kind_of(source, kind))
         self._add(source.by, "text")
         for part in operands(source):
-            self._add(part.names, f"amounts {part.amounts}" if part.amounts else kind)
-            self._add(part.unless, "text")
+            self._add(part.names, f"amounts {part.amounts}" if part.amounts else self._kind_of(part, kind))
+            self._add([*part.unless, *part.where], "text")
         for prefix in source.prefixed:
             self.kinds[f"{prefix}team {len(prefix)}"] = "text"
+
+    @staticmethod
+    def _kind_of(part: Source | Operand, kind: str) -> str:
+        if part.key is not None:
+            return "entries"
+        # A column that is read as a time elsewhere keeps that kind; a time has no end.
+        return "interval" if part.part and len(part.names) == 1 else kind
 
     # -- the cells ---------------------------------------------------------------------------------------
 
@@ -112,9 +121,13 @@ class Made:
         choose = self._random
         if kind == "number":
             return str(Decimal(choose.randint(-(10**7), 10**9)).scaleb(-choose.randint(0, 9)))
-        if kind == "time":
+        if kind in {"time", "interval"}:
             moment = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=choose.randint(0, 500_000))
-            return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+            text = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+            return text if kind == "time" else f"{text}/{self._cell(name, 'time')}"
+        if kind == "entries":
+            keys = {p.key for source in self.profile.columns.values() for p in (source, *source.first) if p.key}
+            return json.dumps({key: f"{key} {choose.randint(1, 9)}" for key in sorted(keys)})
         if kind == "tags":
             return json.dumps({"team": f"t{choose.randint(1, 5)}", 'a "b"': "ü"}, ensure_ascii=False)
         if kind.startswith("amounts "):
@@ -129,8 +142,16 @@ class Made:
         for column, source in self.profile.columns.items():
             if normalised(name) in {normalised(n) for n in (*source.names, *source.by)}:
                 found += [*(source.mapping or ()), *source.cases]
+            found += [
+                text
+                for part in source.first
+                for text in part.mapping or ()
+                if normalised(name) in map(normalised, part.names)
+            ]
+            if normalised(name) in {normalised(n) for n in (*source.names, *source.by)}:
                 found += ["USD", "EUR"] if column == "billing_currency" and not source.mapping else []
-        return found * 3
+        gone = {text for condition in self.profile.records.leave_out for text in condition.texts}
+        return [text for text in found if text not in gone] * 3
 
     def text(self, *, dirty: bool) -> str:
         """The file; a dirty one has a line that does not fit, and is read in another way."""
@@ -157,14 +178,26 @@ class Made:
             return self._added(self._there(source.sum), row)
         if source.prefixed:
             return self._tags(source, row)
-        text = next(
-            (t for names in [source.names, *(p.names for p in source.first)] if (t := self._cell_of(names, row))), ""
-        )
-        text = text or source.default or ""
+        parts: list[Source | Operand] = [source, *source.first]
+        text = next((t for part in parts if (t := self._taken(part, row))), "")
+        text = text or (self.header.currency(source.of_name) or ("", ""))[1] or source.default or ""
         if text and source.mapping is not None:
             words = {k.casefold(): v for k, v in source.mapping.items()}
             text = words.get(text.strip().casefold(), source.otherwise if isinstance(source.otherwise, str) else text)
         return typed(text, self.types[column]) if text else None
+
+    def _taken(self, part: Source | Operand, row: Row) -> str:
+        """The text that a source or one cell of it takes; "" for none."""
+        text = self._cell_of(part.names, row)
+        if part.key is not None:
+            text = str(json.loads(text or "{}").get(part.key) or "")
+        if part.part is not None:
+            text = text.partition("/")[0 if part.part == "start" else 2]
+        if part.pattern is not None:
+            text = found[1] if (found := re.search(part.pattern, text)) else ""
+        if isinstance(part, Operand) and part.mapping is not None:
+            text = {k.casefold(): v for k, v in part.mapping.items()}.get(text.strip().casefold(), "")
+        return text if isinstance(part, Source) or not part.where or self._cell_of(part.where, row) else ""
 
     def _cell_of(self, names: Sequence[str], row: Row) -> str:
         position = self.header.position(names)
@@ -200,7 +233,8 @@ class Made:
 
     def _tags(self, source: Source, row: Row) -> dict[str, str] | None:
         cell = self._cell_of(source.names, row)
-        own = {name: row[self.header.names[at]] for at, name in self.header.beginning_with(source.prefixed)}
+        columns = reversed(self.header.beginning_with(source.prefixed))  # of two columns for one tag, the first counts
+        own = {name: row[self.header.names[at]] for at, name in columns}
         return {**(json.loads(cell) if cell else {}), **{k: v for k, v in own.items() if v}} or None
 
 
@@ -241,9 +275,10 @@ def test_every_value_of_a_file_is_in_the_lake(
 def assert_nothing_is_lost(made: Made, row: Row, charge: dict[str, Any]) -> None:
     """Each cell is in `rescued` as it was, or a column holds it, or it is a tag."""
     rescued = json.loads(charge["rescued"] or "{}")
-    holders = {
-        n: c for c, s in made.profile.columns.items() for n in s.names[:] if s.mapping is None and not s.prefixed
+    whole = {
+        c: s for c, s in made.profile.columns.items() if not (s.mapping or s.prefixed or s.key or s.part or s.pattern)
     }
+    holders = {n.replace(CURRENCY, "usd"): c for c, s in whole.items() for n in s.names if s.mapping is None}
     by_name = {normalised(name): column for name, column in reversed(holders.items())}
     for name, text in row.items():
         if not text or rescued.get(name) == text:

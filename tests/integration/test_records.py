@@ -2,85 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from billstream.common.ids import new_id
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
-from billstream.consumer.decode import Staged, StagedLoad, Staging, Tabular, open_tabular, plain_text
-from billstream.consumer.profiles import ProfileRegistry
-from billstream.consumer.profiles.reading import read_profiles
-
-BASE = """
-name = "mine"
-title = "my own"
-[match]
-needs = ["charge_period_start", "billed_cost"]
-[columns]
-charge_period_start = { from = ["when"], required = true }
-billed_cost = { from = ["cost"], required = true }
-service_name = "service"
-"""
-
-
-@dataclass
-class Staged1:
-    """The staging of one batch of files that are read with one profile."""
-
-    lake: Lake
-    files: list[Tabular]
-    staged: Staged
-
-    def load(self, number: int = 0) -> StagedLoad:
-        return self.staged.loads[self.files[number].load_id]
-
-    def poison(self, number: int = 0) -> str:
-        return self.staged.poisoned[self.files[number].load_id]
-
-    def counts(self, number: int = 0) -> tuple[int, int, int]:
-        """Rows, rejected records, and records left out."""
-        load = self.load(number)
-        return load.rows_loaded, load.rows_rejected, load.records_left_out
-
-    def rows(self, number: int = 0, columns: str = "service_name, billed_cost") -> list[tuple[Any, ...]]:
-        paths = self.staged.paths
-        if not paths:
-            return []
-        sql = f"SELECT {columns} FROM read_parquet(?, union_by_name = true) WHERE load_id = ? ORDER BY ALL"
-        return self.lake.rows(sql, [paths, self.files[number].load_id])
-
-
-@dataclass
-class Bench:
-    """Stages texts, or the same records as Parquet."""
-
-    lake: Lake
-    folder: Path
-
-    def stage(self, profile: str, *contents: str, parquet: bool = False) -> Staged1:
-        (self.folder / "mine.toml").write_text(profile)
-        own = read_profiles(self.folder, self.lake.columns("charges"), {})
-        registry = ProfileRegistry([one.profile for one in own.values()], [])
-        files = [self._file(content, registry, parquet=parquet) for content in contents]
-        return Staged1(self.lake, files, Staging(self.lake).stage(files, new_id()))
-
-    def _file(self, content: str, registry: ProfileRegistry, *, parquet: bool) -> Tabular:
-        load_id = new_id()
-        path = self.folder / f"{load_id}.object"
-        if parquet:
-            header, *records = [line.split(",") for line in content.splitlines()]
-            columns = [[cells[i] or None for cells in records] for i in range(len(header))]
-            pq.write_table(pa.table([pa.array(column, pa.string()) for column in columns], names=header), path)
-        else:
-            path.write_text(content)
-        return open_tabular(load_id, plain_text(path, self.folder / f"{load_id}.text"), registry)
+from billstream.consumer.commit.ledger import no_row_fits
+from tests.integration.records_support import BASE, Bench
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +186,16 @@ def test_each_cell_of_a_column_for_a_service_is_a_record(bench: Bench, *, parque
     lines = [5, 5, 6, 7, 7, 8, 8] if not parquet else [0] * 7
     assert found == sorted(zip(lines, ["x", "y", "x", "soon", "soon", "x", "y"], strict=True))
     assert {row.raw_record for row in result.load(0).rejected if row.raw_value == "soon"} == {"soon,4,5,,,"}
+
+
+def test_where_all_records_are_short_the_reason_names_the_remedy(bench: Bench) -> None:
+    head = "when,cost,service,note,more\n"
+    few, long = head + "2026-09-01,1\n\n2026-09-01,2,a\n", head + "2026-09-01,1,a\n" * 10_001
+    mixed = head + "x,1\n1,2,3,4,5,6\n"
+    result = bench.stage(BASE, few, long, mixed, head + "2026-09-01,1\n2026-09-01,1,a,b,c\n")
+    reasons = [no_row_fits(result.load(number)) or "" for number in range(4)]
+    assert [result.load(number).records_short for number in range(4)] == [2, 10_001, 1, 1]
+    assert reasons[0].startswith("No row of 2 fits; the first, line 2: ")
+    assert reasons[1].startswith("10,001 of 10,001 records do not fit. ")
+    assert ['short_rows = "pad"' in reason for reason in reasons] == [True, True, False, False]
+    assert bench.stage(PADDED, few).counts() == (2, 0, 0)

@@ -20,7 +20,9 @@ def charges(choose: Random) -> list[Charge]:
             "provider_name": "OpenAI",
             "billed_cost": money(choose, decimals=12),
             "billing_currency": "USD",
-            "charge_description": choose.choice(["ft-gpt-4o, input", "ft-gpt-4o, output"]),
+            "charge_description": (item := choose.choice(["ft-gpt-4o, input", "ft-gpt-4o, output"])),
+            "sku_id": item,
+            "service_name": "OpenAI API",
             "sub_account_id": choose.choice(["proj_a", "proj_b"]),
             "billing_account_id": "org-1",
         }

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billstream.aggregator.insights.periods import periods_between
-from billstream.aggregator.insights.values import DayAmount, Period
+from billstream.aggregator.insights.periods import month_window, thirty_days_window
+from billstream.aggregator.insights.values import DayAmount
 from billstream.aggregator.pages.charts import chart_of
+from tests.unit.test_aggregator_periods import days, source
 
 LAST = date(2025, 6, 30)
 
@@ -60,14 +61,13 @@ def test_days_of_zero_make_a_chart() -> None:
     ],
 )
 def test_same_days_of_the_month_before(last: str, first_before: str, last_before: str) -> None:
-    periods = periods_between(date(2020, 1, 1), date.fromisoformat(last))
-    assert periods["same_days_last_month"] == Period(
-        first_day=date.fromisoformat(first_before), last_day=date.fromisoformat(last_before)
-    )
+    window = month_window([source("AWS", "2020-01-01", last)])
+    assert window is not None
+    assert window.days == days(f"{last[:7]}-01", last)
+    assert window.before == days(first_before, last_before)
 
 
 def test_windows_are_equally_long_and_adjoin() -> None:
-    periods = periods_between(date(2020, 1, 1), LAST)
-    now, before = periods["last_30_days"], periods["previous_30_days"]
-    assert (now.last_day, now.first_day) == (LAST, date(2025, 6, 1))
-    assert (before.last_day, before.first_day) == (date(2025, 5, 31), date(2025, 5, 2))
+    window = thirty_days_window([source("AWS", "2020-01-01", "2025-06-30")])
+    assert window is not None
+    assert (window.days, window.before) == (days("2025-06-01", "2025-06-30"), days("2025-05-02", "2025-05-31"))

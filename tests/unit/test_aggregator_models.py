@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from billstream.aggregator.insights.models import BASE, PERIODS, Model, check_order
+from billstream.aggregator.insights.models import BASE, Model, check_order
 from billstream.aggregator.insights.sections import SECTIONS
 from billstream.aggregator.insights.values import Insights
 from billstream.common.statements import statement
@@ -42,8 +42,7 @@ def test_a_list_in_the_wrong_order_is_refused(models: tuple[Model, ...], refusal
 def test_a_model_needs_exactly_what_its_sql_reads(declared: Model) -> None:
     text = statement(declared.module, declared.name)
     read = {name.removeprefix("insight_") for name in re.findall(r"\binsight_\w+", text)}
-    # The periods are computed from the extent in Python, and given to the SQL as parameters.
-    assert read == set(declared.needs) - ({"extent"} if declared is PERIODS else set())
+    assert read == set(declared.needs)
 
 
 @pytest.mark.parametrize("declared", MODELS, ids=names(MODELS))

@@ -100,9 +100,41 @@ def test_compact(value: str, text: str) -> None:
 
 def test_ratios_of_nothing_are_unknown() -> None:
     assert share(Decimal(1), None) is share(Decimal(1), Decimal(0)) is share(Decimal(1), Decimal(-1)) is None
-    assert change(Decimal(1), None) is change(Decimal(1), Decimal(0)) is change(Decimal(1), Decimal(-1)) is None
+    assert change(Decimal(1), None) is change(Decimal(1), Decimal(0)) is None
     assert share(Decimal(1), Decimal(3)) == Decimal("0.333333")
     assert change(Decimal(1), Decimal(3)) == Decimal("-0.666667")
+
+
+@pytest.mark.parametrize(
+    ("amount", "before", "ratio"), [("-50", "-100", "0.5"), ("-150", "-100", "-0.5"), ("25", "-100", "1.25")]
+)
+def test_a_change_of_a_negative_amount_is_a_part_of_its_absolute_value(amount: str, before: str, ratio: str) -> None:
+    assert change(Decimal(amount), Decimal(before)) == Decimal(ratio)
+
+
+@pytest.mark.parametrize("ratio", ["0.0004", "-0.0004", "-0", "0", "-0.00000001"])
+def test_what_rounds_to_nothing_has_no_sign(ratio: str) -> None:
+    assert percent(Decimal(ratio)) == percent_change(Decimal(ratio)) == f"0.0{THIN}%"
+
+
+@pytest.mark.parametrize(
+    ("currency", "text"),
+    [
+        ("JPY", "1,235"),
+        ("KRW", "1,235"),
+        ("KWD", "1,234.568"),
+        ("CLF", "1,234.5678"),
+        ("USD", "1,234.57"),
+        (None, "1,234.57"),
+    ],
+)
+def test_money_has_the_decimals_of_its_currency(currency: str | None, text: str) -> None:
+    assert money(Decimal("1234.5678"), currency) == text
+    assert difference(Decimal("1234.5678"), currency) == f"+{text}"
+
+
+def test_less_than_the_smallest_unit_is_shown() -> None:
+    assert [money(Decimal(value), "JPY") for value in ("0.5", "0", "-0.004")] == ["0.50", "0", f"{MINUS}0.0040"]
 
 
 def test_ratios_of_long_decimals_do_not_lose_digits_first() -> None:

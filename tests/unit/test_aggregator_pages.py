@@ -15,22 +15,28 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from billstream.aggregator.insights.costs import Costs, Covered, NotTold, Savings, SavingsAmounts
 from billstream.aggregator.insights.periods import periods_between
+from billstream.aggregator.insights.ratios import change
 from billstream.aggregator.insights.values import (
     Changes,
+    Comparison,
     Consumption,
-    Costs,
     Currency,
     CurrencyChange,
     DayAmount,
     FileChange,
     Freshness,
+    FutureCharges,
     Insights,
+    LeftOut,
     Meter,
     NewestFile,
+    Omission,
     Period,
     Ranked,
     Ranking,
+    Source,
 )
 from billstream.aggregator.pages.numbers import MINUS, NOTHING
 from billstream.aggregator.pages.render import (
@@ -57,13 +63,12 @@ HOSTILE_FILE = "s3://billing/<img src=x onerror=alert(1)>|www.evil.example/a\n|b
 
 
 def ranked(name: str | None, amount: str, share: str | None = "0.25", before: str | None = "10") -> Ranked:
-    change = None if before is None else (Decimal(amount) - Decimal(before)) / Decimal(before)
     return Ranked(
         name=name,
         amount=Decimal(amount),
         share=None if share is None else Decimal(share),
         previous=None if before is None else Decimal(before),
-        change=change,
+        change=change(Decimal(amount), None if before is None else Decimal(before)),
     )
 
 
@@ -73,20 +78,123 @@ def daily(start: date, amounts: list[str]) -> tuple[DayAmount, ...]:
     )
 
 
+def comparison(amount: str, before: str) -> Comparison:
+    return Comparison(
+        days=Period(first_day=date(2025, 6, 1), last_day=date(2025, 6, 8)),
+        amount=Decimal(amount),
+        before_days=Period(first_day=date(2025, 5, 1), last_day=date(2025, 5, 8)),
+        before=Decimal(before),
+        change=change(Decimal(amount), Decimal(before)),
+        left_out=(LeftOut(provider=HOSTILE, reason="begins on 3 Jun 2025"), LeftOut(provider=None, reason="ended")),
+    )
+
+
+def omissions() -> tuple[Omission, ...]:
+    return (
+        Omission(
+            kind="quarantined_files",
+            count=7,
+            sentence="7 files are in quarantine; nothing of them counts.",
+            names=(HOSTILE_FILE, "s3://billing/" + "long/" * 40 + "b.csv"),
+            command="billstream quarantine list",
+        ),
+        Omission(kind="misdated_charges", count=1, sentence="1 charge is dated before 1900.", names=(), command=None),
+    )
+
+
+def sources() -> tuple[Source, ...]:
+    return (
+        Source(
+            provider=HOSTILE,
+            currency="USD",
+            monthly=False,
+            first_charge_day=FIRST,
+            last_charge_day=LAST,
+            last_complete_day=LAST - timedelta(days=1),
+            filling_day=LAST,
+            missing_days=3,
+            charge_rows=1_234_567,
+        ),
+        Source(
+            provider=None,
+            currency=None,
+            monthly=True,
+            first_charge_day=LAST,
+            last_charge_day=LAST,
+            last_complete_day=None,
+            filling_day=LAST,
+            missing_days=0,
+            charge_rows=33,
+        ),
+    )
+
+
+def savings() -> Savings:
+    return Savings(
+        periods={
+            "all_time": SavingsAmounts(
+                total=Decimal("-0.5"),
+                negotiated=Decimal(20),
+                commitment=Decimal("4.5"),
+                other=None,
+                unused=Decimal(25),
+                list_cost=Decimal(100),
+                effective_cost=Decimal("75.5"),
+                rate=Decimal("-0.005"),
+                usage_rows=200,
+                charge_rows=150,
+                share=Decimal("0.75"),
+            ),
+            "month_to_date": SavingsAmounts(
+                total=None,
+                negotiated=None,
+                commitment=None,
+                other=None,
+                unused=None,
+                list_cost=None,
+                effective_cost=None,
+                rate=None,
+                usage_rows=3,
+                charge_rows=0,
+                share=Decimal(0),
+            ),
+        },
+        not_told=(
+            NotTold(
+                provider=HOSTILE,
+                lacks=("effective_cost", "list_cost"),
+                charge_rows=50,
+                billed_cost=Decimal(7),
+                counted=False,
+                reason="not told by this vendor",
+            ),
+        ),
+    )
+
+
 def dollars() -> Meter:
     return Meter(
         kind="cost",
         measure="billed_cost",
         currency="USD",
         unit=None,
+        current=True,
+        covers="Up to 11 Jun 2025; Contoso <b>|` ends 8 Jun; 12 Jun is filling",
+        periods=periods_between(FIRST, LAST),
         amounts={
             "month_to_date": Decimal("1234567.895"),
-            "same_days_last_month": Decimal(1000000),
             "last_30_days": Decimal("2234567.895"),
-            "previous_30_days": Decimal("2234567.895"),
             "all_time": Decimal("7234567.895"),
         },
-        daily=daily(date(2025, 6, 1), ["100", "250.5", "-20", "0", "75"]),
+        comparisons={
+            "month": comparison("1234567.895", "1000000"),
+            "thirty_days": comparison("2234567.895", "-2234567.895"),
+        },
+        daily=(
+            *daily(date(2025, 6, 1), ["100", "250.5", "-20", "0", "75"]),
+            DayAmount(day=date(2025, 6, 9), amount=Decimal(50), state="lagging"),
+            DayAmount(day=LAST, amount=Decimal(20), state="filling"),
+        ),
         rankings=(
             Ranking(
                 dimension="service",
@@ -108,8 +216,12 @@ def hostile_credits() -> Meter:
         measure="consumed_quantity",
         currency=None,
         unit=HOSTILE,
+        current=False,
+        covers="Up to 28 Apr 2025",
+        periods=periods_between(FIRST, date(2025, 4, 28)),
         amounts={"all_time": Decimal("211197.60"), "month_to_date": Decimal(12)},
-        daily=daily(LAST, ["12"]),
+        comparisons={},
+        daily=daily(date(2025, 4, 28), ["12"]),
         rankings=(),
     )
 
@@ -191,11 +303,15 @@ def full() -> Insights:
         billed_cost=Decimal("1234567.895"),
         effective_cost=Decimal("1e-18"),
         list_cost=Decimal("99999999999999999999.999999999999999999"),
-        savings=Decimal("-0.5"),
         charge_rows=1_234_567,
+        covered={
+            "billed_cost": Covered(charge_rows=1_234_567, share=Decimal(1), billed_cost=Decimal("1234567.895")),
+            "effective_cost": Covered(charge_rows=617_283, share=Decimal("0.5"), billed_cost=Decimal("99.5")),
+            "list_cost": Covered(charge_rows=1_234_567, share=Decimal(1), billed_cost=Decimal("1234567.895")),
+        },
     )
     gap = Period(first_day=date(2025, 4, 10), last_day=date(2025, 4, 12))
-    change = CurrencyChange(
+    changed = CurrencyChange(
         currency="USD",
         rows_added=1200,
         rows_removed=3,
@@ -207,14 +323,31 @@ def full() -> Insights:
         snapshot_id=42,
         watermark_snapshot_id=41,
         refreshed_at=REFRESHED,
+        today=LAST + timedelta(days=1),
         charge_rows=1_234_600,
         misdated_rows=1,
         first_charge_day=FIRST,
         last_charge_day=LAST,
-        periods=periods_between(FIRST, LAST),
+        omissions=omissions(),
+        future=(
+            FutureCharges(
+                provider=HOSTILE,
+                currency="JPY",
+                first_day=date(2027, 1, 1),
+                last_day=date(2027, 2, 1),
+                charge_rows=2,
+                billed_cost=Decimal("1234.5"),
+                effective_cost=None,
+            ),
+        ),
+        sources=sources(),
         currencies=(
             Currency(
                 currency="USD",
+                current=True,
+                periods=periods_between(FIRST, LAST),
+                covers=dollars().covers,
+                savings=savings(),
                 costs={"month_to_date": costs, "all_time": costs},
                 first_charge_day=FIRST,
                 last_charge_day=LAST,
@@ -223,6 +356,10 @@ def full() -> Insights:
             ),
             Currency(
                 currency=None,
+                current=False,
+                periods=periods_between(FIRST, date(2025, 4, 28)),
+                covers="Up to 28 Apr 2025",
+                savings=Savings(periods={}, not_told=()),
                 costs={"all_time": Costs(charge_rows=33)},
                 first_charge_day=LAST,
                 last_charge_day=LAST,
@@ -232,8 +369,20 @@ def full() -> Insights:
         ),
         meters=(dollars(), hostile_credits()),
         consumption=(
-            Consumption(unit=HOSTILE, charge_rows=33, amounts={"all_time": Decimal("211197.60")}),
-            Consumption(unit="", charge_rows=1, amounts={"all_time": Decimal("0.5"), "month_to_date": Decimal("0.5")}),
+            Consumption(
+                unit=HOSTILE,
+                charge_rows=33,
+                periods=periods_between(FIRST, LAST),
+                amounts={"all_time": Decimal("211197.60")},
+                comparisons={},
+            ),
+            Consumption(
+                unit="",
+                charge_rows=1,
+                periods=periods_between(FIRST, LAST),
+                amounts={"all_time": Decimal("0.5"), "month_to_date": Decimal("0.5")},
+                comparisons={"month": comparison("0.5", "0.25")},
+            ),
         ),
         changes=Changes(
             kind="refresh",
@@ -242,8 +391,8 @@ def full() -> Insights:
             to_snapshot_id=41,
             rows_added=1200,
             rows_removed=3,
-            currencies=(change,),
-            files=(FileChange(file=HOSTILE_FILE, action="replaced", **dict(change)),),
+            currencies=(changed,),
+            files=(FileChange(file=HOSTILE_FILE, action="replaced", **dict(changed)),),
             files_changed=1,
         ),
         restatements=restatements(),
@@ -263,11 +412,14 @@ def empty() -> Insights:
         snapshot_id=1,
         watermark_snapshot_id=1,
         refreshed_at=REFRESHED,
+        today=LAST,
         charge_rows=0,
         misdated_rows=0,
         first_charge_day=None,
         last_charge_day=None,
-        periods={},
+        omissions=(),
+        future=(),
+        sources=(),
         currencies=(),
         meters=(),
         consumption=(),

@@ -30,6 +30,7 @@ OWNER_OF_TABLE = {
     "user_costs": "aggregator",
     "service_costs": "aggregator",
     "region_costs": "aggregator",
+    "cost_cells": "aggregator",
     "changed_loads": "aggregator",
     "watermark": "aggregator",
     "schema_version": "common",

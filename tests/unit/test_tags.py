@@ -68,14 +68,14 @@ tags_of_bare_text = st.dictionaries(bare.filter(bool), bare, min_size=1, max_siz
 
 
 @given(tags=tags_of_any_text)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_map_is_read_back_from_a_spelling_with_quotes(con: duckdb.DuckDBPyConnection, tags: Map) -> None:
     cells = [spell(tags) for spell in QUOTED.values()]
     assert dict(zip(QUOTED, read(con, cells), strict=True)) == dict.fromkeys(QUOTED, tags)
 
 
 @given(tags=tags_of_bare_text)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_map_of_plain_texts_is_read_back_from_a_list(con: duckdb.DuckDBPyConnection, tags: Map) -> None:
     cells = [spell(tags) for spell in BARE.values()]
     assert dict(zip(BARE, read(con, cells), strict=True)) == dict.fromkeys(BARE, tags)
@@ -119,7 +119,7 @@ def test_what_is_no_map_is_none_and_no_error(con: duckdb.DuckDBPyConnection, cel
 
 
 @given(cells=st.lists(st.text("{}[]\"'\\:=;,| abk\x01\n", max_size=40), min_size=20, max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_text_is_an_error(con: duckdb.DuckDBPyConnection, cells: list[str]) -> None:
     assert len(read(con, cells)) == len(cells)
 

@@ -21,7 +21,8 @@ active AS (
         processed_at,
         unnest([
             struct_pack(kind := 'rejected_records', number := rows_rejected),
-            struct_pack(kind := 'records_left_out', number := records_left_out)
+            struct_pack(kind := 'records_left_out', number := records_left_out),
+            struct_pack(kind := 'tags_unread', number := tags_unread)
         ]) AS found
     FROM active_loads AT (VERSION => $1)
 ),
