@@ -85,3 +85,6 @@ COMMENT ON COLUMN invoice_details.payment_due_date IS 'Day by which the invoice 
 COMMENT ON COLUMN invoice_details.payment_terms IS 'Terms of payment, as the issuer says them.';
 COMMENT ON COLUMN invoice_details.purchase_order_number IS 'Purchase order that the line belongs to.';
 COMMENT ON COLUMN invoice_details.rescued IS 'JSON object with every column of the file that no mapping knew; NULL when there is none.';
+
+COMMENT ON COLUMN ledger.rows_hash IS 'Sum of a hash of each row of the load, after how it was made: DuckDB version, table if not charges, and a bit for each column of it.';
+COMMENT ON VIEW active_loads IS 'One row per scope that has active rows in charges, or in the table that table_name tells: the ledger row of the load that wrote them. Columns are those of ledger. Join by load_id.';
