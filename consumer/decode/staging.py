@@ -26,8 +26,9 @@ from billstream.consumer.decode.explained import (
     explained,
     unreadable_sources,
 )
+from billstream.consumer.decode.facts import facts_of
 from billstream.consumer.decode.malformed import LeftOut, alike, listing_of
-from billstream.consumer.decode.projection import AFTER_BAD_MARK, BAD_MARK
+from billstream.consumer.decode.projection import BAD_MARK
 from billstream.consumer.decode.rejects import (
     LISTED_OF_REFUSED,
     MAX_LISTED,
@@ -35,15 +36,14 @@ from billstream.consumer.decode.rejects import (
     locate,
     refusal,
 )
-from billstream.consumer.decode.row_hash import hash_of_row, made_by
 from billstream.consumer.decode.scan import Malformed, Scan, literals
-from billstream.consumer.decode.staged import COSTS, NO_CURRENCY, Staged, StagedLoad
+from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
 from billstream.consumer.decode.totals import totals_in
 from billstream.consumer.decode.undated import dated
-from billstream.consumer.decode.unread import UnreadTags, tags_unread
+from billstream.consumer.decode.unread import UnreadTags
 
 _NONE: LeftOut = MappingProxyType({})
 
@@ -264,41 +264,10 @@ class Staging:
         self._write(select, path)
         try:
             with explained(self._lake):
-                return self._facts(path, [name for name in self._types if name in fed], tags_unread(scans))
+                return facts_of(path, [name for name in self._types if name in fed], scans, self._lake)
         except BaseException:
             self._lake.discard(path)
             raise
-
-    def _facts(self, path: str, columns: Sequence[str], unread: str) -> dict[str, StagedLoad]:
-        """Return the facts of each load in a staged file: what is read back from it is what a commit adds."""
-        rows = f"read_parquet({literal(path)}, hive_partitioning = false)"
-        sums = ", ".join(f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS)
-        # The two halves are told apart by the statistics of the file; a filter of each sum would cost more than the
-        # sum. Values of marked rows are not looked at: they may be beyond every sum and every day.
-        facts = (
-            f"SELECT load_id, coalesce(billing_currency, {literal(NO_CURRENCY)}), count(*), "
-            f"sum({hash_of_row(columns, self._types)}), sum({unread}), min(charge_period_start)::DATE, "
-            f"max(charge_period_start)::DATE, {sums} FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} "
-            "GROUP BY load_id, billing_currency "
-            f"UNION ALL SELECT load_id, NULL, count(*), NULL, 0, NULL, NULL{', NULL' * len(COSTS)} FROM {rows} "
-            f"WHERE load_id < {literal(AFTER_BAD_MARK)} GROUP BY load_id ORDER BY ALL"
-        )
-        how, hashes, loads = made_by(columns, list(self._types)), dict[str, int](), dict[str, StagedLoad]()
-        for load_id, currency, count, hashed, lost, first, last, *costs in self._lake.engine.execute(facts).fetchall():
-            load = loads.get(load_id, StagedLoad())
-            days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
-            hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
-            known = {f"{cost}_totals": total for cost, total in zip(COSTS, costs, strict=True) if total is not None}
-            loads[load_id] = replace(
-                load,
-                rows_loaded=load.rows_loaded + count,
-                tags_unread=load.tags_unread + lost,
-                rows_hash=f"{how} {hashes[load_id]}",
-                first_charge_day=min(days, default=None),
-                last_charge_day=max(days, default=None),
-                **{name: getattr(load, name) | {currency: total} for name, total in known.items()},
-            )
-        return loads
 
     @contextmanager
     def _kept(self, staged: Staged) -> Iterator[None]:
