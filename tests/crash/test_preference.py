@@ -15,7 +15,7 @@ BOTH, ONE = Decimal(217), Decimal(105)
 
 def counted(world: World) -> tuple[Decimal, int]:
     sql = "SELECT (SELECT sum(billed_cost) FROM charges), (SELECT count(*) FROM set_aside_charges)"
-    return world.lake.rows(sql)[0]  # type: ignore[return-value]
+    return world.lake.rows(sql)[0]
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
