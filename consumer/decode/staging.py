@@ -44,7 +44,7 @@ from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
 from billstream.consumer.decode.totals import totals_in
 from billstream.consumer.decode.undated import dated
-from billstream.consumer.decode.unread import UnreadTags
+from billstream.consumer.decode.unread import UnreadTags, tags_unread
 
 _NONE: LeftOut = MappingProxyType({})
 

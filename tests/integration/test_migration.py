@@ -1,6 +1,9 @@
 """A lake that the version before has made opens, is brought up to date, keeps its rows, and verifies."""
 
+import re
+from datetime import date
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from billstream.aggregator.refresh import refresh_once
-from billstream.common.lake import Claim, Lake, ProcessedKey, migrations
+from billstream.common.lake import Claim, Lake, ProcessedKey, connection, migrations
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import Settings
 from tests.e2e.commands import Billstream
@@ -58,14 +61,21 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, catalog=catalog, threads=2)
 
 
+def options_of_then(con: "duckdb.DuckDBPyConnection") -> None:
+    """Set the options of the tables that there were."""
+    there = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    options = (files("billstream.common.lake") / "sql" / "options.sql").read_text()
+    for option in re.findall(r"^CALL .*table_name => '(?:{})'\);".format("|".join(there)), options, re.MULTILINE):
+        con.execute(option)
+
+
 @pytest.fixture
 def old_lake(settings: Settings) -> Settings:
     """A lake of the version before, with loads that are aggregated and one that is not."""
     known = migrations.migrations()[:VERSION_BEFORE]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrations, "migrations", lambda: known)
-        # The options are of this version, and name tables that the version before did not have.
-        patch.setattr("billstream.common.lake.connection.apply_options", lambda _: None)
+        patch.setattr(connection, "apply_options", options_of_then)
         with Lake.open(settings, create=True) as lake:
             load(lake, 0, FILES)
             refresh_once(lake)
@@ -91,5 +101,7 @@ def test_a_lake_of_the_version_before_is_migrated_and_verifies(old_lake: Setting
     with Lake.open(old_lake) as lake:
         assert lake.rows("SELECT kind, rows_inserted FROM watermark") == [("refresh", 1)]
         assert lake.rows("SELECT count(*), count(DISTINCT processed_at) FROM active_loads") == [(FILES + 1, 1)]
+        covered = "SELECT export, count(DISTINCT load_id), sum(billed_cost), min(days) FROM load_coverage GROUP BY ALL"
+        assert lake.rows(covered) == [("s3://billing/#", FILES + 1, expected, [date(2026, 3, 1)])]
         newest = scope_id(f"s3://billing/{FILES}.csv")
         assert lake.processed_keys([newest])[newest].entry_id == entry(FILES)
