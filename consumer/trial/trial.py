@@ -14,6 +14,7 @@ from billstream.consumer.commit.ledger import no_row_fits
 from billstream.consumer.decide.states import State
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
 from billstream.consumer.decode.compression import HEAD_BYTES, packing
+from billstream.consumer.decode.header import by_shape
 from billstream.consumer.decode.staged import NO_CURRENCY
 from billstream.consumer.layouts.layout import ManifestOf, PartOf
 from billstream.consumer.profiles.origin import Origin
@@ -145,8 +146,11 @@ def _likely_header(text: PlainText) -> tuple[str, ...]:
     """Return the likely header of a file that no profile fits."""
     if text.parquet is not None:
         return text.parquet.names
+    lines = list(headers(text.path))
+    if shaped := by_shape(lines):
+        return shaped.names
     # A line of one cell is a title, or text that is no table.
-    return next((header.names for header in headers(text.path) if len(header.names) > 1), ())
+    return next((header.names for header in lines if len(header.names) > 1), ())
 
 
 def _decoded(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:
