@@ -157,7 +157,11 @@ class MemoryTarget:
             return None
         newest = self.insights[-1]
         return Mark(
-            newest.schema_version, newest.watermark_snapshot_id, newest.refreshed_at, newest.freshness.ledger_lines
+            newest.schema_version,
+            newest.watermark_snapshot_id,
+            newest.refreshed_at,
+            newest.freshness.ledger_lines,
+            newest.today,
         )
 
     def publish(self, insights: Insights) -> None:
