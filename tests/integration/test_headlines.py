@@ -2,8 +2,8 @@
 
 The lake as it is on 24 November 2026. All loads were made on that day at 06:00.
 
-AWS, USD, every day from 1 October: one usage charge of billed 10, effective 10, list 12, contracted 11; on 23 November, which
-is not over for the vendor, billed 4, effective 4, list 5, contracted 4.5. And in November:
+AWS, USD, every day from 1 October: one usage charge of billed 10, effective 10, list 12, contracted 11; on 23 November,
+which is not over for the vendor, billed 4, effective 4, list 5, contracted 4.5. And in November:
   1st  purchase of a commitment   billed 1000  effective    0  list 1000  contracted 1000
   2nd  usage that it covers       billed    0  effective  900  list 1500  contracted 1400
   2nd  unused commitment          billed    0  effective  100
@@ -23,6 +23,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,7 @@ from billstream.aggregator.insights.read import read_insights
 from billstream.aggregator.insights.values import Currency, Insights, Meter, Period
 from billstream.aggregator.pages.render import MARKDOWN_NAME, render
 from billstream.aggregator.refresh import refresh_once
+from billstream.aggregator.values import plain
 from billstream.aggregator.verify import verify
 from tests.integration.aggregator_support import Line, Row, commit_load, new_lake, settle
 
@@ -38,6 +40,11 @@ TODAY = date(2026, 11, 24)
 LOADED = datetime(2026, 11, 24, 6, tzinfo=UTC)
 SAMPLE = Path("/work/shared/data/focus_official_sample/FOCUS-1.0/focus_sample.csv")
 THIN = "\N{NARROW NO-BREAK SPACE}"
+
+
+def exact(*values: object) -> list[object]:
+    """The values, decimals with all their digits and no others."""
+    return [plain(value) if isinstance(value, Decimal) else value for value in values]
 
 
 def on(day: date) -> datetime:
@@ -55,7 +62,7 @@ def every_day(row: Row, last: date, first: date = date(2026, 10, 1)) -> list[Row
 
 def costs(
     billed: str, effective: str | None = None, listed: str | None = None, contracted: str | None = None
-) -> dict[str, Decimal | None]:
+) -> dict[str, Any]:
     names = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
     values = (billed, effective, listed, contracted)
     return {name: None if value is None else Decimal(value) for name, value in zip(names, values, strict=True)}
@@ -91,7 +98,7 @@ def aws() -> list[Row]:
 def simple() -> list[Row]:
     bought = Row(
         november(10), "GBP", provider_name="Simple", charge_category="Purchase", **costs("1000", "0", "1000", "1000")
-    )  # type: ignore[arg-type]
+    )
     used = usage("Simple", "GBP", november(10), commitment_discount_status="Used", **costs("0", "1000", "1500", "1500"))
     return [bought, used]
 
@@ -159,21 +166,21 @@ def meter(insights: Insights, code: str) -> Meter:
 def test_a_card_can_be_added_up(insights: Insights, markdown: str) -> None:
     """Month to date, 1 to 23 November.
 
-    billed      22 × 10 + 4 = 224 (AWS) + 1000 - 50 - 20 + 30 + 17 × 5 (Contoso) = 1269, of 29 + 17 = 46 charges
+    billed      22 * 10 + 4 = 224 (AWS) + 1000 - 50 - 20 + 30 + 17 * 5 (Contoso) = 1269, of 29 + 17 = 46 charges
     effective   224 + 0 + 900 + 100 - 50 - 20 + 30 = 1184, of 29 charges (29/46), which are billed 1269 - 85 = 1184
-    list        22 × 12 + 5 = 269 + 1000 + 1500 - 24 = 2745, of 26 charges (26/46), billed 224 + 1000 + 0 - 20 = 1204
-    contracted  22 × 11 + 4.5 = 246.5 + 1000 + 1400 - 22 = 2624.5, of the same 26 charges
+    list        22 * 12 + 5 = 269 + 1000 + 1500 - 24 = 2745, of 26 charges (26/46), billed 224 + 1000 + 0 - 20 = 1204
+    contracted  22 * 11 + 4.5 = 246.5 + 1000 + 1400 - 22 = 2624.5, of the same 26 charges
     """
     month: Costs = currency(insights, "USD").costs["month_to_date"]
-    assert (month.billed_cost, month.charge_rows) == (1269, 46)
-    assert (month.effective_cost, month.list_cost, month.contracted_cost) == (1184, 2745, Decimal("2624.5"))
-    covered = {name: (part.charge_rows, str(part.share), part.billed_cost) for name, part in month.covered.items()}
-    assert covered == {
-        "billed_cost": (46, "1.000000", 1269),
-        "effective_cost": (29, "0.630435", 1184),
-        "list_cost": (26, "0.565217", 1204),
-        "contracted_cost": (26, "0.565217", 1204),
-    }
+    assert exact(month.billed_cost, month.charge_rows) == ["1269", 46]
+    assert exact(month.effective_cost, month.list_cost, month.contracted_cost) == ["1184", "2745", "2624.5"]
+    covered = [exact(name, part.charge_rows, part.share, part.billed_cost) for name, part in month.covered.items()]
+    assert covered == [
+        ["billed_cost", 46, "1", "1269"],
+        ["effective_cost", 29, "0.630435", "1184"],
+        ["list_cost", 26, "0.565217", "1204"],
+        ["contracted_cost", 26, "0.565217", "1204"],
+    ]
     assert f"| 1,269.00 | 1,184.00 (63.0{THIN}% of charges, billed 1,184.00) | 2,745.00 (56.5{THIN}% of" in markdown
 
 
@@ -181,9 +188,9 @@ def test_savings_are_of_usage_and_in_parts(insights: Insights, markdown: str) ->
     """Month to date, usage without corrections.
 
     list 269 + 1500 = 1769; effective 224 + 900 = 1124; unused 100; total 1769 - 1124 - 100 = 545, 545/1769 = 0.308084
-    negotiated  22 × 1 + 0.5 + (1500 - 1400) = 122.5
+    negotiated  22 * 1 + 0.5 + (1500 - 1400) = 122.5
     commitment  1400 - 900 = 500
-    other       22 × (11 - 10) + (4.5 - 4) = 22.5
+    other       22 * (11 - 10) + (4.5 - 4) = 22.5
     total       122.5 + 500 + 22.5 - 100 = 545
     of 23 + 1 + 1 charges among 23 + 1 + 1 + 17 = 42: 0.595238
     """
@@ -208,10 +215,10 @@ def test_savings_are_of_usage_and_in_parts(insights: Insights, markdown: str) ->
 
 
 def test_what_a_vendor_does_not_tell_is_said(insights: Insights, markdown: str) -> None:
-    """Contoso tells no effective, list or contracted cost: 31 + 17 = 48 charges, 48 × 5 = 240."""
+    """Contoso tells no effective, list or contracted cost: 31 + 17 = 48 charges, 48 * 5 = 240."""
     (lack,) = currency(insights, "USD").savings.not_told
     assert (lack.provider, lack.lacks) == ("Contoso", ("effective_cost", "list_cost", "contracted_cost"))
-    assert (lack.charge_rows, lack.billed_cost, lack.counted) == (48, 240, False)
+    assert exact(lack.charge_rows, lack.billed_cost, lack.counted) == [48, "240", False]
     assert (
         "USD, Contoso: effective\\_cost, list\\_cost, contracted\\_cost of 48 charges (billed 240.00): not told"
         in markdown
@@ -227,8 +234,8 @@ def test_a_purchase_is_not_saved_money(insights: Insights) -> None:
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the real files are not on this machine")
 def test_savings_of_the_official_sample(insights: Insights) -> None:
-    """Usage: list 20.6203386184 + 0.1426790222 + 1.97651418586 + 0.26507392473 = 23.0046057512 (rounded), effective 16 + 0 +
-    1.97651418586 + 0: 5.0281 are saved. Oracle's effective cost is zero beside a billed one, which is said.
+    """Usage: list 20.6203386184 + 0.1426790222 + 1.97651418586 + 0.26507392473 = 23.0046 (rounded), effective 16 + 0 +
+    1.97651418586 + 0 = 17.9765: 5.0281 are saved, not 5.41. Oracle tells no contracted cost.
     """
     savings = currency(insights, "XTS").savings
     told = savings.periods["all_time"]
@@ -243,31 +250,31 @@ def test_savings_of_the_official_sample(insights: Insights) -> None:
 def test_only_days_that_all_sources_have_are_compared(insights: Insights, markdown: str) -> None:
     """AWS is complete to 22 November, Contoso to the 17th.
 
-    1 to 17 November: 17 × 10 + 1000 - 50 - 20 + 30 + 17 × 5 = 1215; 1 to 17 October: 17 × 15 = 255; 960/255 = 3.764706
-    30 days to 17 November, of which the 30 days before have only 1 to 18 October (18 × 15 = 270): 31 October to 17 November,
-    18 × 15 + 960 = 1230; 960/270 = 3.555556
+    1 to 17 November: 17 * 10 + 1000 - 50 - 20 + 30 + 17 * 5 = 1215; 1 to 17 October: 17 * 15 = 255; 960/255 = 3.764706
+    30 days to 17 November, of which the 30 days before have only 1 to 18 October (18 * 15 = 270): 31 October to
+    17 November, 18 * 15 + 960 = 1230; 960/270 = 3.555556
     """
     found = meter(insights, "USD")
     month, window = found.comparisons["month"], found.comparisons["thirty_days"]
     assert month.days == Period(first_day=date(2026, 11, 1), last_day=date(2026, 11, 17))
     assert month.before_days == Period(first_day=date(2026, 10, 1), last_day=date(2026, 10, 17))
-    assert (month.amount, month.before, month.change) == (1215, 255, Decimal("3.764706"))
+    assert exact(month.amount, month.before, month.change) == ["1215", "255", "3.764706"]
     assert window.days == Period(first_day=date(2026, 10, 31), last_day=date(2026, 11, 17))
     assert window.before_days == Period(first_day=date(2026, 10, 1), last_day=date(2026, 10, 18))
-    assert (window.amount, window.before, window.change) == (1230, 270, Decimal("3.555556"))
+    assert exact(window.amount, window.before, window.change) == ["1230", "270", "3.555556"]
     assert found.covers == "Up to 22 Nov 2026; Contoso ends 17 Nov; 23 Nov is filling"
     assert f"- USD: {found.covers}." in markdown
     services = next(ranking for ranking in found.rankings if ranking.dimension == "service")
-    # Other: 960 of November; EC2: 18 × 10 in both; Desk: 18 × 5 in both.
-    assert [(entry.name, entry.amount, entry.previous) for entry in services.entries] == [
-        ("Other", 960, None),
-        ("EC2", 180, 180),
-        ("Desk", 90, 90),
+    # Other: 960 of November; EC2: 18 * 10 in both; Desk: 18 * 5 in both.
+    assert [exact(entry.name, entry.amount, entry.previous) for entry in services.entries] == [
+        ["Other", "960", None],
+        ["EC2", "180", "180"],
+        ["Desk", "90", "90"],
     ]
 
 
 def test_the_unfinished_day_is_in_the_totals_and_marked(insights: Insights) -> None:
-    """Last 30 days, 25 October to 23 November: 7 × 15 + 1269 = 1374; all time: 31 × 15 + 1269 = 1734."""
+    """Last 30 days, 25 October to 23 November: 7 * 15 + 1269 = 1374; all time: 31 * 15 + 1269 = 1734."""
     found = meter(insights, "USD")
     assert found.amounts == {"all_time": 1734, "month_to_date": 1269, "last_30_days": 1374}
     states = {entry.day.day: entry.state for entry in found.daily if entry.day >= date(2026, 11, 16)}
@@ -279,17 +286,17 @@ def test_the_unfinished_day_is_in_the_totals_and_marked(insights: Insights) -> N
 
 
 def test_the_clock_ends_the_periods(insights: Insights, markdown: str) -> None:
-    """USD 31 × 2 + 46 = 108 charges, EUR 3, JPY 1, GBP 2, without the one of 2027."""
+    """USD 31 * 2 + 46 = 108 charges, EUR 3, JPY 1, GBP 2, without the one of 2027."""
     assert (insights.today, insights.last_charge_day) == (TODAY, date(2026, 11, 23))
     assert insights.charge_rows - len(official_sample() if SAMPLE.exists() else ()) == 114
     (ahead,) = insights.future
-    assert (ahead.provider, ahead.currency, ahead.charge_rows, ahead.billed_cost) == ("AWS", "USD", 1, 500)
+    assert exact(ahead.provider, ahead.currency, ahead.charge_rows, ahead.billed_cost) == ["AWS", "USD", 1, "500"]
     assert ahead.first_day == ahead.last_day == date(2027, 1, 1)
     assert "| AWS | USD | 2027-01-01 to 2027-01-01 | 1 | 500.00 | 500.00 |" in markdown
 
 
 def test_a_currency_without_charges_shows_its_own_last_month(insights: Insights, markdown: str) -> None:
-    """EUR: 3 × 7 = 21 in September."""
+    """EUR: 3 * 7 = 21 in September."""
     found = meter(insights, "EUR")
     assert not found.current
     assert found.periods["month_to_date"] == Period(first_day=date(2026, 9, 1), last_day=date(2026, 9, 5))

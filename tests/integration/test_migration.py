@@ -59,13 +59,12 @@ def aggregate(lake: Lake) -> None:
         for table in ("daily_costs", "user_costs", "service_costs", "region_costs"):
             con.execute(
                 f"INSERT INTO {table} BY NAME SELECT charge_period_start::DATE AS charge_day, billing_currency, "
-                "count(*) AS charge_rows, sum(billed_cost) AS billed_cost, count(*) AS billed_rows, 0 AS effective_rows, "
-                "0 AS list_rows, NULL AS savings, 0 AS savings_rows, MAP([], []) AS consumed_quantity, "
-                "MAP([], []) AS consumed_rows FROM charges GROUP BY ALL"
+                "count(*) AS charge_rows, sum(billed_cost) AS billed_cost, count(*) AS billed_rows, "
+                "0 AS effective_rows, 0 AS list_rows, NULL AS savings, 0 AS savings_rows, "
+                "MAP([], []) AS consumed_quantity, MAP([], []) AS consumed_rows FROM charges GROUP BY ALL"
             )
-        con.execute(
-            "INSERT INTO watermark VALUES ('aggregates', $1, NULL, 'refresh', NULL, 0, 0, 4, now())", [lake.snapshot_id()]
-        )
+        mark = "INSERT INTO watermark VALUES ('aggregates', $1, NULL, 'refresh', NULL, 0, 0, 4, now())"
+        con.execute(mark, [lake.snapshot_id()])
 
     lake.commit(write, claims=[], author="before", message="test")
 
