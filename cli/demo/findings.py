@@ -27,8 +27,8 @@ class Quarantined:
 class Findings:
     """The state of a lake: totals by currency from charges and aggregates, ledger states, quarantine, and omissions.
 
-    `duplicates` is counted in the consumer's log: an event that changes nothing has no ledger entry. `omissions` is what
-    the dashboard says is not in its numbers: for each kind its count and its sentence.
+    `duplicates` is counted in the consumer's log: an event that changes nothing has no ledger entry. `omissions` is
+    what the dashboard says is not in its numbers: for each kind its count and its sentence.
     """
 
     charges: Totals
