@@ -18,6 +18,7 @@ Simple, GBP, 10 November: a purchase of 1000, and usage of list 1500 that it cov
 """
 
 import csv
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -143,11 +144,21 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Insights]:
             commit_load(lake, name, rows, scope=f"s3://billing/{name}.csv", at=LOADED)
         settle(lake, Line("s3://billing/broken.csv", "quarantined", at=LOADED))
         settle(lake, Line("s3://billing/part-1.csv", "awaiting_manifest", at=LOADED))
+        settle(lake, Line("s3://billing/gone.csv", "missing", at=LOADED))
+        settle(lake, Line("s3://billing/secret.csv", "denied", at=LOADED))
+        settle(lake, Line("s3://billing/bad.csv", "loaded", "bad", rejected=2, at=LOADED))
         report = refresh_once(lake, now=LOADED)
         assert verify(lake) == []
-        yield read_insights(
+        found = read_insights(
             lake, report.watermark, version=lake.snapshot_id(), snapshot_id=report.snapshot_id, today=TODAY
         )
+        # The commands of the banner are there to be pasted.
+        queries = [shlex.split(omission.command or "") for omission in found.omissions]
+        for query in queries:
+            assert query[:2] in (["billstream", "sql"], ["billstream", "quarantine"])
+            if query[1] == "sql":
+                lake.query(query[2])
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +327,10 @@ def test_the_banner_names_what_is_not_in_the_numbers(insights: Insights, markdow
     told = {omission.kind: (omission.count, omission.names) for omission in insights.omissions}
     assert told == {
         "quarantined_files": (1, ("s3://billing/broken.csv",)),
+        "unreadable_files": (1, ("s3://billing/secret.csv",)),
+        "rejected_records": (2, ("s3://billing/bad.csv",)),
         "awaiting_manifest": (1, ("s3://billing/part-1.csv",)),
+        "missing_files": (1, ("s3://billing/gone.csv",)),
         "lagging_sources": (
             3,
             ("Contoso: ends 17 Nov 2026", "Fabrikam: ends 5 Sep 2026", "Simple: ends 10 Nov 2026"),
