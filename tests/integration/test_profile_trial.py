@@ -393,7 +393,7 @@ PROPOSALS = {
         "3.5",
     ),
     "a currency above the header": (
-        "Invoice number,17,\nCurrency,EUR,\n\nWhen,Price,Note\n2026-08-01,1.5,a\n2026-08-02,2,b\n",
+        "Invoice number,17,\nCurrency,EUR,\n\nWhen,Amount,Note\n2026-08-01,1.5,a\n2026-08-02,2,b\n",
         {"columns": {"billing_currency": {"preamble": ["Currency"]}}},
         "3.5",
     ),
