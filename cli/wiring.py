@@ -4,6 +4,7 @@ import math
 
 from billstream.common import aws, retries
 from billstream.common.lake import Lake
+from billstream.common.lake.tables import CHARGES
 from billstream.common.runtime import process_name
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
@@ -34,10 +35,11 @@ def intake(
     settings: Settings, lake: Lake, objects: ObjectStore, *, role: str, breaker: Breaker | None = None
 ) -> Intake:
     """Return the intake, which processes events, over one store of objects."""
+    columns = lake.columns_of_loads()
     context = Context(
         lake=lake,
         objects=objects,
-        profiles=ProfileRegistry.load(settings.profiles_dir, columns=lake.columns("charges")),
+        profiles=ProfileRegistry.load(settings.profiles_dir, columns=columns[CHARGES], others=columns),
         spool=Spool(settings.spool),
         staging=Staging(lake),
         entries=EntryBuilder(process_name(role), settings.on_removed),

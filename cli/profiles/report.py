@@ -8,6 +8,7 @@ from rich.text import Text
 
 from billstream.cli import report
 from billstream.cli.terminal import add_row, on_terminal, out, printable, say, table, write_json
+from billstream.common.lake.tables import CHARGES
 from billstream.common.texts import counted, decimal_text
 from billstream.consumer.backfill.local_files import Loading
 from billstream.consumer.decide.states import State
@@ -86,7 +87,7 @@ def tried(trial: Trial, *, as_json: bool) -> None:
     _file(trial)
     _fits(trial)
     if trial.columns:
-        _columns(trial.columns)
+        _columns(trial.columns, trial.load.table)
     if trial.rescued:
         say("Kept as JSON in `rescued`:", style="bold")
         rows = table()
@@ -127,8 +128,8 @@ def _fits(trial: Trial) -> None:
             say(f"  {fit.profile} {'fits too, but' if fit.fits else 'does not fit:'} {fit.why}")
 
 
-def _columns(columns: Sequence[Feeding]) -> None:
-    rows = table("column of charges", "header", "example", "value")
+def _columns(columns: Sequence[Feeding], of_table: str) -> None:
+    rows = table(f"column of {of_table}", "header", "example", "value")
     for one in columns:
         header = ", ".join(repr(name) for name in one.header[:_SHOWN_CELLS]) or one.how
         more = f" and {len(one.header) - _SHOWN_CELLS} more" if len(one.header) > _SHOWN_CELLS else ""
@@ -161,7 +162,8 @@ def _verdict(trial: Trial) -> None:
         say(f"Would not be loaded: {trial.refusal}", style="red")
         return
     days = f", charges of {load.first_charge_day} to {load.last_charge_day}" if load.first_charge_day else ""
-    say(f"Would be loaded: {counted(load.rows_loaded, 'row')}{days}.", style="green")
+    where = f" of {load.table}" if load.table != CHARGES else ""
+    say(f"Would be loaded: {counted(load.rows_loaded, 'row')}{where}{days}.", style="green")
     _totals(trial)
     if load.records_left_out:
         say(f"Would be left out as no charges: {counted(load.records_left_out, 'record')}.")

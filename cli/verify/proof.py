@@ -55,6 +55,7 @@ class Verification:
             "bucket": self.proof.buckets,
             "loads_without_hash": self.proof.unhashed,
             "objects_listed": self.proof.listed,
+            "invoices": self.proof.invoices.as_json(),
             "aggregates": {
                 "compared": self.compared,
                 "snapshot_id": self.refresh.snapshot_id if self.refresh else None,

@@ -4,7 +4,7 @@ from billstream.cli.terminal import say
 from billstream.cli.verify.proof import Verification
 from billstream.cli.words import overlapping
 from billstream.common.texts import counted
-from billstream.consumer.verify import Check, Cure
+from billstream.consumer.verify import Check, Cure, Invoices
 
 _TITLES = {
     Check.CHARGES: "charges and ledger",
@@ -29,6 +29,7 @@ def verification(made: Verification, *, repaired: bool = False) -> None:
             continue
         verdict = f"differ in {counted(found, 'place')}" if found else "agree"
         say(f"{title} {verdict}{_remark(made, check)}", style="red" if found else "green")
+    _invoices(proof.invoices)
     if made.overlaps:
         say(f"exports overlap: {overlapping(made.overlaps)}", style="yellow")
     if proof.unhashed:
@@ -41,6 +42,17 @@ def verification(made: Verification, *, repaired: bool = False) -> None:
         )
     elif any(finding.cure is not Cure.NONE for finding in made.findings):
         say("To repair what can be repaired, run: billstream verify --repair")
+
+
+def _invoices(found: Invoices) -> None:
+    """Show how invoices compare with charges; nothing where the lake has only one of the two."""
+    for difference in found.differences:
+        say(difference.text, style="yellow")
+    if found.compared:
+        agree = f"{found.matched + found.rounded:,} of {counted(found.compared, 'invoice')} agree"
+        rounded = f" ({found.rounded:,} of them within rounding)" if found.rounded else ""
+        differ = "; the others differ in the vendor's own files, see above" if found.differing else ""
+        say(f"invoices and charges: {agree}{rounded}{differ}", style="yellow" if found.differing else "green")
 
 
 def repairing(made: Verification, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from billstream.common.errors import DataDamaged, Fatal, Misconfigured
 from billstream.common.lake.catalog import METADATA, literal
 from billstream.common.lake.damage import cause
 from billstream.common.lake.lake import Lake
+from billstream.common.lake.tables import CHARGES, SET_ASIDE
 from billstream.common.statements import statement
 
 ROWS_LEFT = "replaced rows stay in a data file that cannot be read"
@@ -55,8 +56,9 @@ def data_files(lake: Lake, table: str) -> list[DataFile]:
 
 
 def loads_in(lake: Lake, file: DataFile) -> list[dict[str, Any]]:
-    """Return the active loads that may have rows in a file of `charges`, by the catalog and the ledger alone."""
-    bounds = [file.first_load or "", file.last_load or "~", file.since]
+    """Return the active loads that may have rows in a file, by the catalog and the ledger alone."""
+    loaded_into = CHARGES if file.table == SET_ASIDE else file.table
+    bounds = [file.first_load or "", file.last_load or "~", file.since, loaded_into]
     return lake.query(statement(__name__, "loads_in_file"), bounds).to_pylist()
 
 
@@ -108,7 +110,7 @@ def _why_damaged(lake: Lake, file: DataFile) -> str | None:
     # The file by its path, not by way of the table: DuckLake opens all files of a table, whichever are asked for.
     try:
         with lake.files_read_anew():
-            written = _rows_in(lake, file.path, sums=file.table in {"charges", "set_aside_charges"})
+            written = _rows_in(lake, file.path, sums=file.table in {CHARGES, SET_ASIDE})
             if file.deleted_path:
                 _rows_in(lake, file.deleted_path, sums=False)
             ((size,),) = lake.rows(f"SELECT size FROM read_blob({literal(file.path)})")

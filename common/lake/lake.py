@@ -13,6 +13,7 @@ from billstream.common.failpoints import failpoint
 from billstream.common.lake.connection import LakeConnection
 from billstream.common.lake.data_path import once_more
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
+from billstream.common.lake.tables import CHARGES, TABLES
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction. It receives the connection, with the transaction open and `lake` as default."""
@@ -76,6 +77,10 @@ class Lake(LakeConnection):
         )
         return dict(rows)
 
+    def columns_of_loads(self) -> dict[str, dict[str, str]]:
+        """Return the columns of each table that loads write rows into, by table."""
+        return {table: self.columns(table) for table in TABLES}
+
     # -- working aside from the lake's tables ------------------------------------------------------------
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -103,14 +108,14 @@ class Lake(LakeConnection):
         """The connection itself, for work on local files before any transaction opens. Its errors are DuckDB's."""
         return self._con
 
-    def staging_path(self, name: str) -> str:
-        """Return the path of a new Parquet file of charges, for a commit that adds it with `ducklake_add_data_files`.
+    def staging_path(self, name: str, table: str = CHARGES) -> str:
+        """Return the path of a new Parquet file of a table, for a commit that adds it with `ducklake_add_data_files`.
 
         Raises:
             Fatal: the data path needs credentials and there are none.
         """
         self._prepare_storage()
-        return self._storage.staging_path(name)
+        return self._storage.staging_path(name, table)
 
     def discard(self, path: str) -> None:
         """Remove a staged file that no commit has added."""

@@ -10,10 +10,10 @@ import duckdb
 
 from billstream.common.errors import BillstreamError, NoRoom
 from billstream.common.lake.data_path import DataPathRefused
+from billstream.common.lake.tables import TABLES, folder_of
 from billstream.common.places import make_private, usable
 from billstream.common.scratch import remove_leftovers, scratch_folder
 
-CHARGES_FOLDER = "main/charges"  # DuckLake's own layout: schema, then table
 OF_DUCKLAKE = "ducklake-*.parquet"  # the files that DuckLake names itself
 CLOCKS_DIFFER = 60.0  # seconds by which the clock of a file server may be behind ours
 
@@ -38,7 +38,8 @@ class LocalStorage:
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:  # noqa: ARG002 - the port's form
         """Create the folder, and restore files that a process protected before it died in a commit."""
         with usable(self.folder, "the lake's data", "BILLSTREAM_DATA_PATH"):
-            make_private(self.folder / CHARGES_FOLDER)
+            for table in TABLES:
+                make_private(self.folder / folder_of(table))
         remove_leftovers(self._keepsakes, rescue=self._put_back)
 
     @contextmanager
@@ -110,9 +111,9 @@ class LocalStorage:
         """Delete the file."""
         Path(path).unlink(missing_ok=True)
 
-    def staging_path(self, name: str) -> str:
+    def staging_path(self, name: str, table: str) -> str:
         """Return a path in the folder of the table."""
-        return f"{self.location}{CHARGES_FOLDER}/{name}.parquet"
+        return f"{self.location}{folder_of(table)}/{name}.parquet"
 
     def connect_sql(self) -> list[str]:
         """Return no statement: a folder needs none."""

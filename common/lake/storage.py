@@ -23,8 +23,9 @@ from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.damage import data_damaged
 from billstream.common.lake.data_path import CredentialsRenewed, DataPathRefused, advice
-from billstream.common.lake.local_storage import CHARGES_FOLDER, LocalStorage
+from billstream.common.lake.local_storage import LocalStorage
 from billstream.common.lake.s3_sql import secret_sql, settings_sql
+from billstream.common.lake.tables import folder_of
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +80,8 @@ class Storage(Protocol):
             ServiceUnavailable: no answer.
         """
 
-    def staging_path(self, name: str) -> str:
-        """Return the path of a new Parquet file of the table `charges`."""
+    def staging_path(self, name: str, table: str) -> str:
+        """Return the path of a new Parquet file of a table."""
 
     def connect_sql(self) -> list[str]:
         """Return the statements with which another program reaches it; placeholders stand for secrets."""
@@ -186,9 +187,9 @@ class S3Storage:
         except aws.NO_ANSWER as error:
             raise aws.unanswered(error, doing) from error
 
-    def staging_path(self, name: str) -> str:
+    def staging_path(self, name: str, table: str) -> str:
         """Return a URL under the prefix of the table."""
-        return f"{self.location}{CHARGES_FOLDER}/{name}.parquet"
+        return f"{self.location}{folder_of(table)}/{name}.parquet"
 
     def connect_sql(self) -> list[str]:
         """Return the secret with our region and endpoint, and without our keys."""

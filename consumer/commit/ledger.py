@@ -42,6 +42,7 @@ class LedgerEntry:
     duplicate_of: str | None = None
     size_bytes: int | None = None
     profile: str | None = None
+    table_name: str | None = None
     rows_loaded: int = 0
     rows_rejected: int = 0
     records_left_out: int = 0
@@ -270,5 +271,5 @@ class EntryBuilder:
         if load:
             told |= {"rows_rejected": load.rows_rejected, "records_left_out": load.records_left_out}
         if load and loaded:
-            told |= {name: getattr(load, name) for name in _OF_LOADED_ROWS}
+            told |= {name: getattr(load, name) for name in _OF_LOADED_ROWS} | {"table_name": load.table}
         return LedgerEntry(state=state, processed_at=self.clock(), consumer_id=self.consumer_id, **(told | columns))

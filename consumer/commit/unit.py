@@ -1,6 +1,6 @@
 """One unit of commit: the rows, the ledger entries and the claims that become true together.
 
-Every change of `charges`, `ledger` and `rejected_rows` goes through here.
+Every change of `charges` and the other tables of loads, of `ledger` and of `rejected_rows` goes through here.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from billstream.common.errors import ClaimRefused, DataDamaged
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.datafiles import ROWS_LEFT
+from billstream.common.lake.tables import CHARGES, SET_ASIDE, WITH_ROWS, table_of
 from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
 from billstream.consumer.commit.unreadable import Unreadable, find_unreadable
 from billstream.consumer.decide.states import State
@@ -113,7 +114,7 @@ class Unit:
 
     def _commit(self, lake: Lake, author: str, message: str, exports: Exports) -> int:
         delivered = [one for one in self.sources(State.UNCHANGED) if one.whole_period]
-        plan = exports.plan(lake, self.sources(State.LOADED), self.staged_paths, self.replaced, delivered)
+        plan = exports.plan(lake, self.sources(State.LOADED), self._staged_charges, self.replaced, delivered)
         if not all(found.obsolete for found in self.unreadable):
             message = f"{message}; {ROWS_LEFT}"
         copied = list[str]()
@@ -139,30 +140,31 @@ class Unit:
         if self.rejected:
             self._insert_rejected(con)
         moving = plan.write(con)
-        copied = self.staged_paths if moving.load_ids & {line.load_id for line in plan.lines} else []
+        copied = self._staged_charges if moving.load_ids & {line.load_id for line in plan.lines} else []
         for path in copied:
             # DuckLake deletes an added file at once when all its rows leave it, and a redo would need it.
             rows = f"read_parquet({literal(path)}, hive_partitioning = false)"
             con.execute(f"INSERT INTO charges BY NAME SELECT * FROM {rows}")
-        for path in self.staged_paths if not copied else ():
-            con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
+        for path in (path for path in self.staged_paths if path not in copied):
+            add = "CALL ducklake_add_data_files('lake', ?, ?, allow_missing => true)"
+            con.execute(add, [table_of(path), path])
         plan.move(con, moving)
         return list(copied)
 
+    @property
+    def _staged_charges(self) -> list[str]:
+        return [path for path in self.staged_paths if table_of(path) == CHARGES]
+
     def _delete(self, con: duckdb.DuckDBPyConnection, *, set_aside: bool) -> None:
         """Delete the rows of the replaced loads, but for those in files that cannot be read."""
-        if set_aside and (doomed := self._doomed("set_aside_charges")):
-            con.execute(f"DELETE FROM set_aside_charges WHERE load_id IN ({', '.join(doomed)})")
-        if not (doomed := self._doomed("charges")):
-            return
-        if self.searched:
-            # An expression defeats the statistics, those of the catalog and those in the file.
-            con.execute(
-                f"DELETE FROM charges WHERE concat(load_id, '') IN ({', '.join(doomed)}) "
-                f"AND filename IN ({', '.join(map(literal, self.searched))})"
-            )
-        else:
-            con.execute(f"DELETE FROM charges WHERE load_id IN ({', '.join(doomed)})")
+        for table in WITH_ROWS:  # a load may have been read for another table before its profile was changed
+            doomed = ", ".join(self._doomed(table)) if set_aside or table != SET_ASIDE else ""
+            if doomed and self.searched and table != SET_ASIDE:
+                # An expression defeats the statistics, those of the catalog and those in the file.
+                files = ", ".join(map(literal, self.searched))
+                con.execute(f"DELETE FROM {table} WHERE concat(load_id, '') IN ({doomed}) AND filename IN ({files})")
+            elif doomed:
+                con.execute(f"DELETE FROM {table} WHERE load_id IN ({doomed})")
 
     def _doomed(self, table: str) -> list[str]:
         """Return the loads whose rows are to be deleted from a table, as literals of SQL."""

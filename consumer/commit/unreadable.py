@@ -7,6 +7,7 @@ import structlog
 
 from billstream.common.lake import Lake
 from billstream.common.lake.datafiles import DataFile, damaged_files, data_files, loads_in
+from billstream.common.lake.tables import WITH_ROWS
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +29,7 @@ def find_unreadable(lake: Lake, replaced: Sequence[str]) -> tuple[Unreadable, ..
     Raises:
         Retryable: the catalog or the data path does not answer.
     """
-    tables = ("charges", "set_aside_charges")
-    files = [file for table in tables for file in data_files(lake, table)]
+    files = [file for table in WITH_ROWS for file in data_files(lake, table)]
     concerned = [file for file in files if any(map(file.may_hold, replaced))]
     found = []
     for damaged in damaged_files(lake, concerned):

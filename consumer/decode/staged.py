@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from billstream.common.lake.tables import CHARGES
 from billstream.consumer.decode.rejects import RejectedRow, Rejects
 
 COSTS = ("billed", "effective", "list", "contracted")
@@ -20,7 +21,8 @@ class StagedLoad:
     `records_short` of the rejected ones only lack cells at their end; `records_left_out` are no charges by the words of
     the profile: neither loaded nor rejected.
     `tags_unread` counts cells of its rows that should be tags and are none in any spelling; they are in `rescued`.
-    `refused` is why no row of it is loaded, although some can be read.
+    `refused` is why no row of it is loaded, although some can be read. `table` is the table that its rows belong in;
+    only charges have totals and days.
     """
 
     rows_loaded: int = 0
@@ -38,6 +40,7 @@ class StagedLoad:
     first_charge_day: date | None = None
     last_charge_day: date | None = None
     refused: str | None = None
+    table: str = CHARGES
 
     def with_rejects(self, rejects: Rejects) -> "StagedLoad":
         """Return the load with more rejected rows."""

@@ -18,6 +18,7 @@ import structlog
 from billstream.common.errors import Poison
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
+from billstream.common.lake.tables import CHARGES, TABLES, table_of
 from billstream.consumer.decode.contradictions import contradicted
 from billstream.consumer.decode.explained import (
     TooLarge,
@@ -26,8 +27,9 @@ from billstream.consumer.decode.explained import (
     explained,
     unreadable_sources,
 )
+from billstream.consumer.decode.facts import facts_of
 from billstream.consumer.decode.malformed import LeftOut, alike, listing_of
-from billstream.consumer.decode.projection import AFTER_BAD_MARK, BAD_MARK
+from billstream.consumer.decode.projection import BAD_MARK
 from billstream.consumer.decode.rejects import (
     LISTED_OF_REFUSED,
     MAX_LISTED,
@@ -35,9 +37,8 @@ from billstream.consumer.decode.rejects import (
     locate,
     refusal,
 )
-from billstream.consumer.decode.row_hash import hash_of_row, made_by
 from billstream.consumer.decode.scan import Malformed, Scan, literals
-from billstream.consumer.decode.staged import COSTS, NO_CURRENCY, Staged, StagedLoad
+from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
@@ -55,8 +56,8 @@ class Staging:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._types = lake.columns("charges")
-        self._unread = UnreadTags(self._types)
+        self._types = lake.columns_of_loads()
+        self._unread = UnreadTags(self._types[CHARGES])
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Decode `files` into Parquet files whose names begin with `name`.
@@ -70,10 +71,13 @@ class Staging:
         """
         staged = Staged(loads={file.load_id: StagedLoad() for file in files if file.binding is None})
         readable = [file for file in files if file.binding is not None]
-        parquet = {f.load_id: Scan([f], self._types, number=0).reader() for f in readable if f.text.parquet}
+        parquet = {f.load_id: Scan([f], self._types[f.table], number=0).reader() for f in readable if f.text.parquet}
         staged.poisoned = unreadable_sources(parquet, self._lake)
-        if readable := [file for file in readable if file.load_id not in staged.poisoned]:
-            staged.take(self._stage_or_halve(readable, name))
+        readable = [file for file in readable if file.load_id not in staged.poisoned]
+        for table in TABLES:  # a staged file has the rows of one table
+            if of_table := [file for file in readable if file.table == table]:
+                staged.take(self._stage_or_halve(of_table, name))
+        if readable:
             self._refuse_contradicted(readable, staged, name)
             self._unread.warn(readable, staged)
         return staged
@@ -86,11 +90,15 @@ class Staging:
         if not any(load.rows_loaded for load in staged.loads.values()):
             self.discard(staged)
             return
-        path = self._lake.staging_path(name)
-        rows = f"read_parquet({literals(staged.paths)}, union_by_name = true, hive_partitioning = false)"
-        self._write(f"SELECT * FROM {rows} WHERE list_contains({literals(kept)}, load_id)", path)
+        left = []
+        for table in sorted({load.table for load in staged.loads.values() if load.rows_loaded}):
+            path = self._lake.staging_path(name, table)
+            paths = literals([path for path in staged.paths if table_of(path) == table])
+            rows = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
+            self._write(f"SELECT * FROM {rows} WHERE list_contains({literals(kept)}, load_id)", path)
+            left.append(path)
         self.discard(staged)
-        staged.paths = [path]
+        staged.paths = left
 
     def discard(self, staged: Staged) -> None:
         """Remove the staged files."""
@@ -139,7 +147,7 @@ class Staging:
         Raises:
             Poison: the files cannot even be counted together.
         """
-        listing = listing_of(files, self._types, self._lake)
+        listing = listing_of(files, self._types[files[0].table], self._lake)
         staged = Staged(poisoned=listing.poisoned)
         for load_id, why in listing.refused.items():
             staged.loads[load_id] = StagedLoad(refused=why).with_rejects(listing.left_out[load_id])
@@ -169,7 +177,7 @@ class Staging:
         """Refuse the files with a record that looks like a sum of others."""
         with self._kept(staged):
             with explained(self._lake):
-                refused = totals_in(files, staged, self._types, self._lake)
+                refused = totals_in(files, staged, self._types[files[0].table], self._lake)
             if refused:
                 poisoned = staged.poisoned | refused
                 self.keep_only(staged, staged.loads.keys() - refused.keys(), name)
@@ -182,14 +190,14 @@ class Staging:
         scans = [
             Scan(
                 group,
-                self._types,
+                self._types[group[0].table],
                 number=number,
                 forms=certain_forms(group[0].header_binding.profile),
                 malformed=malformed,
             )
             for number, group in enumerate(alike(files))
         ]
-        path = self._lake.staging_path(name)
+        path = self._lake.staging_path(name, files[0].table)
         no_charges = dict[str, int]()
         with explained(self._lake):
             for scan in scans:
@@ -212,7 +220,7 @@ class Staging:
             Poison: the file is of another kind than its profile is for, or its dates are ambiguous.
         """
         engine = self._lake.engine
-        scan = Scan([file], self._types, number=0, exact=False)
+        scan = Scan([file], self._types[file.table], number=0, exact=False)
         with explained(self._lake):
             scan.prepare(engine)
             if why := scan.wrong_kind(engine):
@@ -220,7 +228,7 @@ class Staging:
             scan = replace(scan, forms=scan.time_forms(engine))
             scan = dated(scan, engine)
             scan.prepare(engine)  # the questions above have read the file, and left rejects
-        path = self._lake.staging_path(name)
+        path = self._lake.staging_path(name, file.table)
         load = self._write_facts(scan.good_rows(), path, [scan]).get(file.load_id, StagedLoad())
         staged = Staged([path], {file.load_id: load})
         with self._kept(staged), explained(self._lake):
@@ -260,45 +268,15 @@ class Staging:
         Returns:
             Counts, totals and days of each load in it; of marked rows, counts alone.
         """
-        fed = {column for scan in scans for column in scan.columns}
         self._write(select, path)
         try:
             with explained(self._lake):
-                return self._facts(path, [name for name in self._types if name in fed], tags_unread(scans))
+                types = self._types[table_of(path)]
+                fed = [name for name in types if any(name in scan.columns for scan in scans)]
+                return facts_of(path, fed, types, self._lake.engine, tags_unread(scans))
         except BaseException:
             self._lake.discard(path)
             raise
-
-    def _facts(self, path: str, columns: Sequence[str], unread: str) -> dict[str, StagedLoad]:
-        """Return the facts of each load in a staged file: what is read back from it is what a commit adds."""
-        rows = f"read_parquet({literal(path)}, hive_partitioning = false)"
-        sums = ", ".join(f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS)
-        # The two halves are told apart by the statistics of the file; a filter of each sum would cost more than the
-        # sum. Values of marked rows are not looked at: they may be beyond every sum and every day.
-        facts = (
-            f"SELECT load_id, coalesce(billing_currency, {literal(NO_CURRENCY)}), count(*), "
-            f"sum({hash_of_row(columns, self._types)}), sum({unread}), min(charge_period_start)::DATE, "
-            f"max(charge_period_start)::DATE, {sums} FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} "
-            "GROUP BY load_id, billing_currency "
-            f"UNION ALL SELECT load_id, NULL, count(*), NULL, 0, NULL, NULL{', NULL' * len(COSTS)} FROM {rows} "
-            f"WHERE load_id < {literal(AFTER_BAD_MARK)} GROUP BY load_id ORDER BY ALL"
-        )
-        how, hashes, loads = made_by(columns, list(self._types)), dict[str, int](), dict[str, StagedLoad]()
-        for load_id, currency, count, hashed, lost, first, last, *costs in self._lake.engine.execute(facts).fetchall():
-            load = loads.get(load_id, StagedLoad())
-            days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
-            hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
-            known = {f"{cost}_totals": total for cost, total in zip(COSTS, costs, strict=True) if total is not None}
-            loads[load_id] = replace(
-                load,
-                rows_loaded=load.rows_loaded + count,
-                tags_unread=load.tags_unread + lost,
-                rows_hash=f"{how} {hashes[load_id]}",
-                first_charge_day=min(days, default=None),
-                last_charge_day=max(days, default=None),
-                **{name: getattr(load, name) | {currency: total} for name, total in known.items()},
-            )
-        return loads
 
     @contextmanager
     def _kept(self, staged: Staged) -> Iterator[None]:

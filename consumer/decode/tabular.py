@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from billstream.common.errors import Poison
+from billstream.common.lake.tables import CHARGES, Table
 from billstream.consumer.decode.header import EmptyLine, Header, later_headers, preamble, read_header
 from billstream.consumer.decode.plaintext import PlainText
 from billstream.consumer.profiles import Binding, ProfileRegistry
@@ -59,6 +60,11 @@ class Tabular:
     def profile(self) -> str | None:
         """The name of the profile."""
         return self.binding.profile.name if self.binding else None
+
+    @property
+    def table(self) -> Table:
+        """The table that the rows belong in."""
+        return self.binding.profile.table if self.binding else CHARGES
 
 
 def open_tabular(load_id: str, text: PlainText, profiles: ProfileRegistry, key: Origin | str = "") -> Tabular:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from billstream.common.lake.tables import CHARGES, Table
 from billstream.consumer.profiles.contradiction import Contradiction
 from billstream.consumer.profiles.names import Header, header_of, normalised
 from billstream.consumer.profiles.operand import Cut, OneOperand, Operand, Strict, spelled_out
@@ -203,6 +204,7 @@ class Profile(Strict):
     only_rescued: tuple[str, ...] = Field(
         (), description="Columns of `charges` that the vendor tells in a form that is kept in `rescued` alone."
     )
+    table: Table = Field(CHARGES, description="The table that the rows belong in; [columns] names columns of it.")
     depth: int = Field(0, description="How many profiles this one extends; set by the registry.")
 
     @model_validator(mode="after")

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from billstream.common.errors import Fatal, Misconfigured
+from billstream.common.lake.tables import CHARGES, NEVER_NULL
 from billstream.consumer.profiles.model import Profile, Source
 
-_NEVER_NULL = "charge_period_start"
 _LARGEST = 1024 * 1024  # bytes
 _TABLES = ("match", "records", "unpivot", "values", "columns", "not_mapped")
 _LISTS = ("known", "not_told", "only_rescued")
@@ -57,7 +57,10 @@ class _Script:
 
 
 def read_profiles(
-    folder: Traversable, columns: Mapping[str, str], known: Mapping[str, ReadProfile]
+    folder: Traversable,
+    columns: Mapping[str, str],
+    known: Mapping[str, ReadProfile],
+    others: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, ReadProfile]:
     """Return the profiles of a folder's TOML files, by name.
 
@@ -65,6 +68,7 @@ def read_profiles(
         folder: where the files are; others than *.toml are left out.
         columns: the columns of `charges` that a profile may fill, with their DuckDB types.
         known: profiles from elsewhere that these may extend.
+        others: the columns of other tables; profiles for a table that is not among them are not checked against it.
 
     Raises:
         Fatal: a file is not valid; the text names it, the line and the reason.
@@ -79,7 +83,7 @@ def read_profiles(
         if not ready:
             raise waiting[0].wrong("it extends itself, by way of others", "extends")
         for script in ready:
-            read = _read(script, {**known, **found}, columns)
+            read = _read(script, {**known, **found}, {**(others or {}), CHARGES: columns})
             if read.profile.name in found:
                 raise script.wrong(f"another file of this folder is named {read.profile.name!r} too", "name")
             found[read.profile.name] = read
@@ -100,8 +104,8 @@ def _script(path: Traversable) -> _Script:
         ) from error
 
 
-def _read(script: _Script, known: Mapping[str, ReadProfile], columns: Mapping[str, str]) -> ReadProfile:
-    """Return the profile of one file, checked against the columns of `charges`."""
+def _read(script: _Script, known: Mapping[str, ReadProfile], tables: Mapping[str, Mapping[str, str]]) -> ReadProfile:
+    """Return the profile of one file, checked against the columns of its table, if that is known."""
     base = script.base
     if base is not None and base not in known:
         raise script.wrong(f"there is no profile {base!r} to extend", "extends")
@@ -117,19 +121,21 @@ def _read(script: _Script, known: Mapping[str, ReadProfile], columns: Mapping[st
         # An error of a whole table has no place; that of `needs` is found by its name.
         place = tuple(str(part) for part in first["loc"]) or (("match", "needs") if "needs" in reason else ())
         raise script.wrong(reason, *place) from error
-    if profile.refuse is not None:
+    columns, needed = tables.get(profile.table), NEVER_NULL[profile.table]
+    if profile.refuse is not None or columns is None:
         return ReadProfile(profile, content)
     named = {column: word for word in ("not_told", "only_rescued") for column in getattr(profile, word)}
     if unknown := [column for column in named if column not in columns]:
         raise script.wrong(f"`charges` has no column {unknown[0]!r}", named[unknown[0]])
     for column, source in profile.columns.items():
         if column not in columns:
-            raise script.wrong("`charges` has no such column", "columns", column)
+            raise script.wrong(f"`{profile.table}` has no such column", "columns", column)
         if mistake := _mismatch(source, columns[column]):
             raise script.wrong(mistake, "columns", column)
-    time = profile.columns.get(_NEVER_NULL)
-    if time is None or not (time.required or time.constant):
-        raise script.wrong("it must be mapped with `required = true`: every charge has a day", "columns", _NEVER_NULL)
+    key = profile.columns.get(needed)
+    if key is None or not (key.required or key.constant):
+        why = "every charge has a day" if profile.table == CHARGES else "every row has a value there"
+        raise script.wrong(f"it must be mapped with `required = true`: {why}", "columns", needed)
     return ReadProfile(profile, content)
 
 

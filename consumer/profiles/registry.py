@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from billstream.common.errors import Misconfigured, Poison
+from billstream.common.lake.tables import CHARGES
 from billstream.consumer.profiles.binding import Binding, bind
 from billstream.consumer.profiles.model import Profile
 from billstream.consumer.profiles.origin import Origin, origin_of
@@ -28,25 +29,30 @@ class ProfileRegistry:
         self._bound: dict[tuple[tuple[str, ...], frozenset[str]], Binding] = {}
 
     @classmethod
-    def load(cls, folder: Path | None, *, columns: Mapping[str, str]) -> "ProfileRegistry":
+    def load(
+        cls, folder: Path | None, *, columns: Mapping[str, str], others: Mapping[str, Mapping[str, str]] | None = None
+    ) -> "ProfileRegistry":
         """Read the built-in profiles and those of `folder`.
 
         Args:
             folder: the user's own profiles, or None.
             columns: the columns of `charges` with their DuckDB types.
+            others: those of the other tables; see `read_profiles`.
 
         Raises:
             Fatal: a profile is not valid; the text names the file, the line and the reason.
         """
         # These two are written by the load itself; no profile may fill them.
-        known = {column: kind for column, kind in columns.items() if column not in {"load_id", "rescued"}}
+        ours = ("load_id", "rescued")
+        given = {CHARGES: columns} if others is None else {**others, CHARGES: columns}
+        tables = {table: {c: kind for c, kind in types.items() if c not in ours} for table, types in given.items()}
         if folder is not None and not folder.is_dir():
             raise Misconfigured(
                 f"BILLSTREAM_PROFILES_DIR is {folder}, which is not a folder. "
                 "No file was read: set it to a folder with profiles, or unset it."
             )
-        built_in = read_profiles(files("billstream.consumer.profiles") / "builtin", known, {})
-        own = read_profiles(folder, known, built_in) if folder is not None else {}
+        built_in = read_profiles(files("billstream.consumer.profiles") / "builtin", tables[CHARGES], {}, tables)
+        own = read_profiles(folder, tables[CHARGES], built_in, tables) if folder is not None else {}
         return cls([one.profile for one in own.values()], [one.profile for one in built_in.values()])
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from billstream.common.lake import Lake
+from billstream.common.lake.tables import CHARGES
 from billstream.common.settings import Settings
 from billstream.consumer.decode import PlainText, plain_text
 from billstream.consumer.layouts.layout import Layouts
@@ -52,7 +53,8 @@ def workbench(settings: Settings) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="billstream-profile-") as folder:
         home = Path(folder)
         with Lake.open(_apart(settings, home), create=True) as lake:
-            profiles = ProfileRegistry.load(settings.profiles_dir, columns=lake.columns("charges"))
+            columns = lake.columns_of_loads()
+            profiles = ProfileRegistry.load(settings.profiles_dir, columns=columns[CHARGES], others=columns)
             layouts = Layouts.load(settings.exports_dir, settings.export_layouts)
             yield Bench(lake, profiles, home, layouts, settings)
 

@@ -35,7 +35,7 @@ class Feeding:
 
 
 def feedings(bench: Bench, tabular: Tabular, *, examples: bool) -> tuple[Feeding, ...]:
-    """Return the columns of `charges` that the file fills, in the table's order.
+    """Return the columns of its table that the file fills, in the table's order.
 
     Args:
         bench: whose lake's DuckDB reads the file.
@@ -48,7 +48,7 @@ def feedings(bench: Bench, tabular: Tabular, *, examples: bool) -> tuple[Feeding
     binding = tabular.binding
     if binding is None:
         return ()
-    types = bench.types
+    types = bench.lake.columns(tabular.table)
     columns = [column for column in types if column in binding.values]
     rows = list(_first_rows(bench, tabular, columns, types)) if examples else []
     return tuple(_feeding(binding, column, number, rows) for number, column in enumerate(columns))

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from billstream.common.lake.tables import CHARGES
 from billstream.consumer.decode.values import COST_TYPE, TIME_TYPE
 from billstream.consumer.profiles import Profile
 from billstream.consumer.profiles.names import normalised
@@ -81,7 +82,7 @@ def _known_names(profiles: Sequence[Profile], types: dict[str, str]) -> dict[str
     """Return, by normalised name, the columns that profiles fill from it, ranked by use, then by alias."""
     votes: Counter[tuple[str, str]] = Counter()
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for profile in profiles:
+    for profile in (profile for profile in profiles if profile.table == CHARGES):
         for column, source in profile.columns.items():
             simple = [
                 name for part in source.first if part.amounts is None and not part.negative for name in part.names

@@ -9,6 +9,7 @@ import duckdb
 from billstream.common.errors import Poison
 from billstream.common.ids import new_id
 from billstream.common.lake.catalog import literal
+from billstream.common.lake.tables import CHARGES
 from billstream.consumer.commit.ledger import no_row_fits
 from billstream.consumer.decide.states import State
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
@@ -169,7 +170,7 @@ def _decoded(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:
 
 def _totals(bench: Bench, staged: Staged, trial: Trial) -> tuple[Total, ...]:
     """Return the sums of a staged load; none when they are too large for a cost."""
-    if not staged.paths:
+    if not staged.paths or any(load.table != CHARGES for load in staged.loads.values()):
         return ()
     fed = {feeding.column for feeding in trial.columns}
     costs = [column for column in COSTS if column in fed]

@@ -6,19 +6,16 @@ from typing import Any
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.datafiles import DamagedFile, DataFile, damaged_files, data_files, loads_in
+from billstream.common.lake.tables import CHARGES, WITH_ROWS
 from billstream.common.texts import counted
 from billstream.consumer.verify.finding import Check, Cure, Finding
 
-ROWS = ("charges", "set_aside_charges")
-"""The tables with rows of loads: those that count, and those that are set aside."""
-
 _OF_THE_CONSUMER = (
-    "charges",
+    *WITH_ROWS,
     "ledger",
     "rejected_rows",
     "load_coverage",
     "export_preferences",
-    "set_aside_charges",
     "provider_names",
     "schema_version",
 )
@@ -36,7 +33,7 @@ def find_damaged(lake: Lake, *, charges: bool) -> list[DamagedFile]:
         Fatal: no data file of the lake can be read, so it is the folder that is missing and not a file.
     """
     of_lake = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY ALL"
-    tables = [table for (table,) in lake.rows(of_lake) if charges or table != "charges"]
+    tables = [table for (table,) in lake.rows(of_lake) if charges or table != CHARGES]
     files = [file for table in tables for file in data_files(lake, table)]
     found = damaged_files(lake, files)
     if charges and len(found) == len(files) > 1:
@@ -67,7 +64,7 @@ def file_findings(lake: Lake, damaged: Sequence[DamagedFile], *, listed: bool) -
         elif file.table not in _OF_THE_CONSUMER:
             check = Check.AGGREGATES
         yield Finding(check, lost, cure, data_files=(file.path,), damaged=file)
-        if file.table in ROWS and not of_ledger:
+        if file.table in WITH_ROWS and not of_ledger:
             yield from (_lost(load, file) for load in loads_in(lake, file))
 
 

@@ -1,4 +1,4 @@
-"""Charges against the ledger: the rows, the sums and the hash of each load."""
+"""Charges, and the other tables of loads, against the ledger: the rows, the sums and the hash of each load."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -7,6 +7,7 @@ from typing import Any
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.datafiles import data_files
+from billstream.common.lake.tables import CHARGES
 from billstream.common.statements import statement
 from billstream.common.texts import counted, decimal_text
 from billstream.consumer.decode import COSTS
@@ -25,20 +26,21 @@ def load_findings(lake: Lake, snapshot_id: int) -> Iterator[Finding]:
     Raises:
         DataDamaged, Fatal: the rows cannot be read; a data file may be the cause.
     """
-    hashes = _hashes(lake)
-    of_row = " ".join(f"WHEN {literal(how)} THEN {sql}" for how, sql in hashes.items())
-    lake.run(
-        statement(
-            __name__,
-            "charges",
-            hash_of_row=f"CASE a.hashed_by {of_row} END" if hashes else "NULL::HUGEINT",
-        ),
-        [snapshot_id],
-    )
-    known = f"[{', '.join(map(literal, hashes))}]"
+    made = set[str]()
+    for table, columns in lake.columns_of_loads().items():
+        hashes = _hashes(lake, table, columns)
+        of_row = " ".join(f"WHEN {literal(how)} THEN {sql}" for how, sql in hashes.items())
+        hash_of_row = f"CASE a.hashed_by {of_row} END" if hashes else "NULL::HUGEINT"
+        of_table = {} if table == CHARGES else {"table": table}
+        counting = statement(__name__, "others" if of_table else "charges", hash_of_row=hash_of_row, **of_table)
+        lake.run(counting, [snapshot_id])
+        made |= hashes.keys()
+    known = f"[{', '.join(map(literal, sorted(made)))}]"
     for row in lake.query(statement(__name__, "loads", hashed_by=known), [snapshot_id]).to_pylist():
         if row["active"] and not row["data_files"]:  # where they should be
-            row["data_files"] = [file.path for file in data_files(lake, "charges") if file.may_hold(row["load_id"])]
+            row["data_files"] = [
+                file.path for file in data_files(lake, row["table_name"]) if file.may_hold(row["load_id"])
+            ]
         yield _active(row) if row["active"] else _not_active(row)
 
 
@@ -57,15 +59,20 @@ def unsettled_findings(lake: Lake) -> Iterator[Finding]:
 def count_unhashed(lake: Lake) -> int:
     """Return the number of active loads with rows whose hash this version cannot make, or that have none."""
     made = "SELECT hashed_by, count(*) FROM verify_active WHERE rows_loaded > 0 GROUP BY ALL"
-    known = _hashes(lake)
+    known = {how for table, columns in lake.columns_of_loads().items() for how in _hashes(lake, table, columns)}
     return sum(count for how, count in lake.rows(made) if how not in known)
 
 
-def _hashes(lake: Lake) -> dict[str, str]:
-    """Return the SQL of a row's hash for each way in which hashes of active loads were made, if it is known here."""
-    table = lake.columns("charges")
+def _hashes(lake: Lake, name: str, table: Mapping[str, str]) -> dict[str, str]:
+    """Return the SQL of a row's hash for each way in which hashes of active loads were made, if it is known here.
+
+    Args:
+        lake: with the proof's snapshot fixed.
+        name: the table with the rows.
+        table: its columns with their types.
+    """
     made = lake.rows("SELECT DISTINCT hashed_by FROM verify_active WHERE hashed_by IS NOT NULL ORDER BY ALL")
-    columns = {how: hashed_columns(how, list(table)) for (how,) in made}
+    columns = {how: hashed_columns(how, list(table), name) for (how,) in made}
     return {how: _row(names, table) for how, names in columns.items() if names}
 
 
@@ -79,7 +86,9 @@ def _active(row: dict[str, Any]) -> Finding:
     """Describe an active load whose rows differ; its object has them."""
     problems = []
     if row["ledger_rows"] != row["charges_rows"]:
-        problems.append(f"charges holds {counted(row['charges_rows'], 'row')}, the ledger says {row['ledger_rows']:,}")
+        problems.append(
+            f"{row['table_name']} holds {counted(row['charges_rows'], 'row')}, the ledger says {row['ledger_rows']:,}"
+        )
     for cost in COSTS:
         recorded, summed = _totals(row[f"ledger_{cost}"]), _totals(row[f"charges_{cost}"])
         problems += [
@@ -109,7 +118,7 @@ def _not_active(row: dict[str, Any]) -> Finding:
     known = "a load that is not active" if row["scope"] else "a load that the ledger does not know"
     return Finding(
         Check.CHARGES,
-        f"charges holds {counted(row['charges_rows'], 'row')} of {known} ({row['load_id']})."
+        f"{row['table_name']} holds {counted(row['charges_rows'], 'row')} of {known} ({row['load_id']})."
         f"{_in_files(row['data_files'])}",
         # Rows of a load that is active in the catalog stay, whatever the ledger says: see `claims`.
         Cure.NONE if row["active_in_catalog"] else Cure.RETRACT,

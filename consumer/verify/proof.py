@@ -8,12 +8,14 @@ from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import GUARD_TABLE
 from billstream.common.lake.datafiles import DamagedFile, all_there, data_files
+from billstream.common.lake.tables import WITH_ROWS
 from billstream.common.statements import statement
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify.claims import claim_findings
-from billstream.consumer.verify.files import ROWS, file_findings, find_damaged
+from billstream.consumer.verify.files import file_findings, find_damaged
 from billstream.consumer.verify.finding import Finding
+from billstream.consumer.verify.invoices import Invoices, compare_invoices
 from billstream.consumer.verify.listed import bucket_findings, foreign_findings, read_buckets
 from billstream.consumer.verify.loads import count_unhashed, load_findings, unsettled_findings
 
@@ -24,7 +26,7 @@ class Proof:
 
     `unhashed` is the number of those whose rows were compared without a hash: they are from before there was one, or
     from another version of DuckDB. `buckets` names those that were listed, None without a listing; `listed` is the
-    number of their objects.
+    number of their objects. `invoices` compares invoices with charges; it finds nothing that is wrong with the lake.
     """
 
     snapshot_id: int
@@ -34,6 +36,7 @@ class Proof:
     listed: int
     unhashed: int = 0
     findings: tuple[Finding, ...] = field(default=())
+    invoices: Invoices = field(default_factory=Invoices)
 
 
 def prove(
@@ -88,10 +91,12 @@ def _prove(
     snapshot_id = _pin(lake)
     active = "SELECT count(*), coalesce(sum(rows_loaded), 0)::BIGINT FROM verify_active WHERE state = 'loaded'"
     loads, rows = lake.rows(active)[0]
-    findings = [*of_files]
-    if all(one.file.table not in ROWS for one in damaged):  # DuckLake reads the other files only when these are gone
+    findings, invoices = [*of_files], Invoices()
+    # DuckLake reads the other files only when these are gone.
+    if all(one.file.table not in WITH_ROWS for one in damaged):
         findings += load_findings(lake, snapshot_id)
         findings += unsettled_findings(lake)
+        invoices = compare_invoices(lake, snapshot_id)
     findings += claim_findings(lake, snapshot_id, listed=bool(buckets))
     if buckets:
         findings += bucket_findings(lake, snapshot_id, [bucket.name for bucket in buckets], began)
@@ -104,6 +109,7 @@ def _prove(
         listed=listed,
         unhashed=count_unhashed(lake),
         findings=tuple(findings),
+        invoices=invoices,
     )
 
 

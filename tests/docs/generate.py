@@ -21,7 +21,7 @@ from tests.docs.profiles import profiles_page
 WIDTH = 80
 HEAD = "% Generated from the code: `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes this page.\n\n"
 
-TABLES = ("charges", "ledger", "rejected_rows")
+TABLES = ("charges", "billing_periods", "invoice_details", "ledger", "rejected_rows")
 EXPORTS = ("load_coverage", "export_preferences", "set_aside_charges", "provider_names")
 TWO_EXPORTS = "../exports.md#two-exports-of-the-same-account"
 AS_CHARGES = "Columns are those of charges."

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import duckdb
 
 from billstream.common.lake.migrations import apply_migrations
+from billstream.common.lake.tables import CHARGES
 from billstream.consumer.profiles import Profile, ProfileRegistry
 from billstream.consumer.profiles.dimensions import DIMENSIONS, Telling, left_unmapped, telling
 
@@ -18,7 +19,7 @@ def built_in_profiles() -> list[Profile]:
         apply_migrations(con, 0)
         columns = dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE charges)").fetchall())
     profiles = ProfileRegistry.load(None, columns=columns).profiles
-    return [profile for profile in profiles if profile.refuse is None]
+    return [profile for profile in profiles if profile.refuse is None and profile.table == CHARGES]
 
 
 def profiles_page() -> str:

@@ -64,6 +64,8 @@ def old_lake(settings: Settings) -> Settings:
     known = migrations.migrations()[:VERSION_BEFORE]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrations, "migrations", lambda: known)
+        # The options are of this version, and name tables that the version before did not have.
+        patch.setattr("billstream.common.lake.connection.apply_options", lambda _: None)
         with Lake.open(settings, create=True) as lake:
             load(lake, 0, FILES)
             refresh_once(lake)

@@ -596,7 +596,7 @@ def test_no_file_is_blamed_for_a_data_path_that_cannot_be_written(
     with Lake.open(Settings(home=tmp_path / "home", threads=2), create=True) as lake:
         bench = Bench(lake, tmp_path)
         file = bench.file(credits_file(FITS))
-        monkeypatch.setattr(lake, "staging_path", lambda name: str(tmp_path / "away" / f"{name}.parquet"))
+        monkeypatch.setattr(lake, "staging_path", lambda name, *_: str(tmp_path / "away" / f"{name}.parquet"))
         with pytest.raises((Fatal, Retryable)):
             bench.staging.stage([file], new_id())
 

@@ -239,8 +239,6 @@ def test_conditional_columns_may_be_absent(built_in: ProfileRegistry, version: s
     ("header", "expected"),
     [
         (["ContractCommitmentId", "ContractId", "BillingCurrency", "ContractCommitmentCost"], "Contract Commitment"),
-        (["InvoiceDetailId", "BilledCost", "BillingPeriodStart", "InvoiceIssueDate"], "Invoice Detail"),
-        (["BillingPeriodStart", "BillingPeriodEnd", "BillingPeriodStatus"], "Billing Period"),
         (["meterId", "unitPrice", "tierMinimumUnits", "currency"], "a list of prices"),
         (["SKU", "OfferTermCode", "RateCode", "PricePerUnit", "Currency"], "a list of prices"),
     ],
@@ -248,6 +246,18 @@ def test_conditional_columns_may_be_absent(built_in: ProfileRegistry, version: s
 def test_datasets_that_are_no_charges_are_refused(built_in: ProfileRegistry, header: list[str], expected: str) -> None:
     with pytest.raises(Poison, match=rf"^This is .*{expected}.*, not a list of charges: it "):
         built_in.bind(header)
+
+
+@pytest.mark.parametrize(
+    ("header", "table"),
+    [
+        (["InvoiceId", "InvoiceDetailId", "BilledCost", "BillingPeriodStart", "InvoiceIssueDate"], "invoice_details"),
+        (["BillingPeriodStart", "BillingPeriodEnd", "BillingPeriodStatus"], "billing_periods"),
+        (["ChargePeriodStart", "BilledCost", "EffectiveCost", "BillingPeriodStatus", "InvoiceDetailId"], "charges"),
+    ],
+)
+def test_each_dataset_of_focus_has_a_table(built_in: ProfileRegistry, header: list[str], table: str) -> None:
+    assert built_in.bind(header).profile.table == table
 
 
 @pytest.mark.parametrize(
@@ -371,8 +381,15 @@ INVALID = [
     ('extends = ["focus"]\n' + VALID, 1, "`extends` is the name of one profile"),
     ('extends = "mine"\n' + VALID, 1, "it extends itself, by way of others"),
     (VALID + 'refuse = "no"\n', 9, "columns.refuse"),
+    ('table = "ledger"\n' + VALID, 1, "at table: Input should be 'charges', 'billing_periods' or"),
+    ('table = "billing_periods"\n' + VALID, 8, "`billing_periods` has no such column"),
     ('refuse = "no"\n' + VALID, None, r"refuses has `match.one_of` or `match.datasets`, and no \[columns\]"),
 ]  # fmt: skip
+
+
+PERIODS = {"billing_period_status": "VARCHAR", "invoice_issuer_name": "VARCHAR"} | dict.fromkeys(
+    [f"billing_period_{end}" for end in ("start", "end", "created", "last_updated")], "TIMESTAMP WITH TIME ZONE"
+)
 
 
 @pytest.mark.parametrize(("text", "line", "complaint"), INVALID, ids=range(len(INVALID)))
@@ -381,7 +398,7 @@ def test_a_profile_that_is_not_valid_is_named_with_the_place(
 ) -> None:
     assert text != VALID
     with pytest.raises(Fatal) as fatal:
-        ProfileRegistry.load(write(tmp_path, text), columns=charges)
+        ProfileRegistry.load(write(tmp_path, text), columns=charges, others={"billing_periods": PERIODS})
     where = f"The profile {tmp_path / 'mine.toml'}" + (f", line {line}" if line else "")
     assert str(fatal.value).startswith(f"{where} is not valid"), fatal.value
     assert re.search(complaint, str(fatal.value), re.DOTALL), fatal.value

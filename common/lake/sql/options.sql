@@ -4,6 +4,8 @@
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'ledger');
 CALL lake.set_option('data_inlining_row_limit', 1000, table_name => 'rejected_rows');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'charges');
+CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'billing_periods');
+CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'invoice_details');
 -- A refresh writes hundreds of groups: Parquet takes them faster than the catalog does.
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'daily_costs');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'user_costs');

@@ -7,6 +7,7 @@ WITH entries AS (
 )
 SELECT
     e.number, e.state, e.scope_id, e.scope, e.bucket, e.key, e.load_id, e.rows_loaded, e.processed_at,
+    coalesce(e.table_name, 'charges') AS table_name,
     e.billed_totals, e.effective_totals, e.list_totals, e.contracted_totals,
     -- See consumer.decode.row_hash: version and columns, then the sum.
     split_part(e.rows_hash, ' ', 1) || ' ' || split_part(e.rows_hash, ' ', 2) AS hashed_by,

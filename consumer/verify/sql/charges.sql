@@ -1,9 +1,10 @@
 -- The rows of each load, counted and summed: those that count and those that are set aside, for a load is proven as a whole. A row
--- in both tables is one too many. Grain: load, currency, data file.
+-- in both tables is one too many. Grain: table, load, currency, data file. Other tables follow by others.sql.
 -- {hash_of_row} is NULL for a load whose hash cannot be made here.
 -- Parameter: $1 the snapshot.
 CREATE OR REPLACE TEMP TABLE verify_charges AS
 SELECT
+    'charges' AS table_name,
     c.load_id,
     coalesce(c.billing_currency, 'XXX') AS currency,
     c.filename AS data_file,
