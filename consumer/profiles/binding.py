@@ -158,7 +158,12 @@ class Binding:
     @property
     def recognised(self) -> int:
         """The number of the header's columns that are used and known by name; unpivoted ones may have any name."""
-        return len(self.used) - len(self.unpivoted)
+        return len(self.used_of_header) - len(self.unpivoted)
+
+    @property
+    def used_of_header(self) -> frozenset[int]:
+        """The positions of the header's columns that are used, without the cells that [unpivot] adds."""
+        return frozenset(position for position in self.used if position < len(self.header))
 
     @property
     def rescued(self) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ def _why_taken(profiles: ProfileRegistry, binding: Binding) -> str:
     whose = "a profile of your own" if _is_own(profiles, binding) else "built in"
     reasons = [whose]
     if binding.profile.refuse is None:
-        reasons.append(f"{len(binding.used)} of {len(binding.header)} header columns are used")
+        reasons.append(f"{len(binding.used_of_header)} of {len(binding.header)} header columns are used")
     if match.needs:
         reasons.append(f"there is a source for {', '.join(match.needs)}")
     if match.one_of:

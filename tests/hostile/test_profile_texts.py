@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from billstream.consumer.decode.charges import charges_of
 from billstream.consumer.decode.projection import Projection
 from billstream.consumer.profiles import Profile, bind
 
@@ -35,12 +36,17 @@ HOSTILE = [
 def queries(text: str) -> list[str]:
     """The SQL of a profile and a header that have this text wherever a profile may have any text."""
     header = ["day", "cost", "kind", f"n {text}", "list", "tag", "other", text]
+    plain = text.replace("*", "+")  # within a text to compare with, it is no text
     profile = Profile.model_validate(
         {
             "name": "hostile",
             "title": text,
             "match": {"needs": ["charge_period_start"]},
-            "values": {"nulls": [text], "footers": [text]},
+            "values": {"nulls": [text, plain], "footers": [text]},
+            "records": {
+                "only": [{"from": ["kind"], "is": [plain, f"{plain}*", f"*{plain}", f"*{plain}*"]}],
+                "leave_out": [{"from": ["other"], "is": [plain, ""]}],
+            },
             "columns": {
                 "charge_period_start": "day",
                 "billed_cost": {"by": "kind", "cases": {text: ["cost"], "b": []}, "otherwise": ["cost"]},
@@ -58,8 +64,20 @@ def queries(text: str) -> list[str]:
     binding = bind(profile, header)
     assert binding
     made = Projection(binding, TYPES)
-    source = made.with_operands("records")
+    source = made.with_operands(charges_of("records", binding))
+    wide = Profile.model_validate(
+        {
+            "name": "wide",
+            "title": text,
+            "match": {"needs": ["billed_cost"]},
+            "unpivot": {"keep": ["day"], "name": f"name of {text}", "value": "cell"},
+            "columns": {"charge_period_start": {"constant": "2026-01-01"}, "billed_cost": "cell"},
+        }
+    )
+    unpivoted = bind(wide, ["day", text, f"n {text}"])
+    assert unpivoted
     return [
+        f"SELECT * FROM {charges_of('records', unpivoted)}",
         f"SELECT {made.typed_columns()}, {made.rescued()} AS rescued FROM {source}",
         f"SELECT {made.rounded()} FROM {source} WHERE {made.bad()}",
         *(f"SELECT 1 WHERE {fault.condition}" for fault in made.faults()),

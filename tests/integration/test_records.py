@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.consumer.commit.ledger import no_row_fits
+from billstream.consumer.profiles import ProfileRegistry
+from tests.integration.intake_support import House
 from tests.integration.records_support import BASE, Bench
 
 
@@ -199,3 +203,30 @@ def test_where_all_records_are_short_the_reason_names_the_remedy(bench: Bench) -
     assert reasons[1].startswith("10,001 of 10,001 records do not fit. ")
     assert ['short_rows = "pad"' in reason for reason in reasons] == [True, True, False, False]
     assert bench.stage(PADDED, few).counts() == (2, 0, 0)
+
+
+# -- the road ----------------------------------------------------------------------------------------------
+
+
+def test_a_refused_file_is_loaded_once_its_profile_says_what_its_total_is(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = house.bucket()
+    parts = "2026-09-01,committed,100\n2026-09-01,on_demand,20\n"
+    event = bucket.put("bill.csv", f"month,kind,cost\n{parts}2026-09-01,total,120\n")
+    (refused,) = house.intake(bucket).process([event])
+    assert (refused.label, (refused.reason or "")[:26]) == ("quarantined", "Line 4: 'kind' is 'total',")
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\ntitle = "mine"\nextends = "plain"\n[records]\n'
+        'leave_out = [{ from = ["kind"], is = ["total"] }]\n'
+    )
+    registry = ProfileRegistry.load(tmp_path, columns=house.lake.columns("charges"))
+    monkeypatch.setattr(ProfileRegistry, "load", lambda *_, **__: registry)
+    with capture_logs() as logged:
+        (loaded,) = house.intake(bucket).process([replace(event, force=True)])
+        loaded.log()
+    (line,) = [entry for entry in logged if entry["event"] == "object_loaded"]
+    assert (line["rows"], line["rejected"], line["records_left_out"]) == (2, 0, 1)
+    assert [entry["records_left_out"] for entry in house.ledger(bucket)] == [0, 1]
+    assert house.totals(bucket) == {None: Decimal(120)}
+    assert house.staged_files_left() == set()

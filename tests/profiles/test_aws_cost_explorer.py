@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from billstream.consumer.trial.fitting import fits_of
 from tests.profiles.harness import SEEDS, Charge, Reader, csv_text, money, same
 
 # Profile, the first header cell, and the names of some columns with what they tell.
@@ -125,3 +126,8 @@ def test_a_column_that_may_be_no_cost_refuses_the_file(read: Reader, other: str)
 def test_a_file_that_another_profile_knows_is_not_unfolded(read: Reader) -> None:
     found = read("service,date,cost,currency,total costs\nS3,2026-09-01,1.5,USD,1.5\n")
     assert (found.profile, found.total()) == ("plain", {"USD": Decimal("1.5")})
+
+
+def test_the_columns_that_are_used_are_counted_in_the_header(read: Reader) -> None:
+    [taken] = [fit for fit in fits_of(read.bench.profiles, ("Service", "S3($)", "Total costs($)"), "") if fit.taken]
+    assert taken.why.startswith("built in; 2 of 3 header columns are used")

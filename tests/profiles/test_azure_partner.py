@@ -19,7 +19,7 @@ DAILY = ["PartnerId", "PartnerName", "CustomerId", "CustomerName", "CustomerDoma
          "BenefitOrderId", "BenefitId", "BenefitType"]  # fmt: skip
 DAILY_UNTOLD = {"MeterRegion", "CustomerDomainName", "CustomerCountry", "MpnId", "Tier2MpnId", "ProductId",
                 "AvailabilityId",
-                "SkuName", "PublisherId", "SubscriptionDescription", "SubscriptionId", "MeterType", "Unit",
+                "SkuName", "PublisherId", "EntitlementId", "EntitlementDescription", "MeterType", "Unit",
                 "ConsumedService", "ResourceGroup", "PricingPreTaxTotal", "ServiceInfo1", "ServiceInfo2",
                 "AdditionalInfo", "PCToBCExchangeRate", "CreditPercentage", "CreditType",
                 "BenefitOrderId"}  # fmt: skip
@@ -86,10 +86,9 @@ def written_daily(charge: Charge) -> dict[str, object]:
         **written_account(charge),
         "PartnerName": charge["billing_account_name"],
         "ProductName": charge["charge_description"],
-        "SubscriptionId": "plan-1",
-        "SubscriptionDescription": "Azure plan",
-        "EntitlementId": charge["sub_account_id"],
-        "EntitlementDescription": charge["sub_account_name"],
+        "SubscriptionId": charge["sub_account_id"],
+        "SubscriptionDescription": charge["sub_account_name"],
+        "EntitlementId": "azure-1",
         "ChargeStartDate": "09/01/2026",
         "ChargeEndDate": "09/30/2026",
         "UsageDate": f"{charge['charge_period_start']:%m/%d/%Y}",
@@ -171,7 +170,7 @@ def written_invoice(charge: Charge) -> dict[str, object]:
 
 
 FORMS = {
-    "daily": Form("azure_partner_daily", DAILY, {*DAILY} - DAILY_UNTOLD | {"EntitlementId"}, usage, written_daily),
+    "daily": Form("azure_partner_daily", DAILY, {*DAILY} - DAILY_UNTOLD, usage, written_daily),
     "invoice": Form("azure_partner_invoice", INVOICE, {*INVOICE} - INVOICE_UNTOLD, purchase, written_invoice),
 }
 
