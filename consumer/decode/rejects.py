@@ -177,8 +177,10 @@ def locate(file: Tabular, rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...
             if record is None:
                 break
             cells = tuple(None if cell == "" or cell in nulls else cell for cell in record)
-            # A record that lacks cells is among the rows only where the profile lets it have empty ones.
-            for waiting in wanted.get(cells + (None,) * (width - len(cells)), {}).values():
+            # A record that lacks cells is among the rows only where the profile lets it have empty ones; a blank line is
+            # none.
+            cells += (None,) * (width - len(cells) if record else 0)
+            for waiting in wanted.get(cells, {}).values():
                 if waiting:
                     lines[waiting.popleft()] = line
             line = reader.line_num + 1
