@@ -177,8 +177,7 @@ def locate(file: Tabular, rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...
             if record is None:
                 break
             cells = tuple(None if cell == "" or cell in nulls else cell for cell in record)
-            # A record that lacks cells is among the rows only where the profile lets it have empty ones; a blank line is
-            # none.
+            # A record that lacks cells is a row only where the profile lets it have empty ones; a blank line is none.
             cells += (None,) * (width - len(cells) if record else 0)
             for waiting in wanted.get(cells, {}).values():
                 if waiting:

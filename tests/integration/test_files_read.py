@@ -207,12 +207,12 @@ def footed(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (["Total,3"], ["a", "b"], []),
         (["", "TOTAL:", '"total, all","3"', "  Generated on,today,by,us", "  ", ""], ["a", "b"], []),
-        (["Total,3", "c,3"], ["Total", "a", "b", "c"], []),  # no footer: a row follows
+        (["Total,3", "c,3"], [], []),  # no footer, as a row follows: a total among charges, so the file is refused
         (["Subtotal,x"], ["a", "b"], [4]),
         (["x,y", "Total,3"], ["a", "b"], [4]),
         (['"c\nTotal",3'], ["a", "b", "c\nTotal"], []),  # the end of a cell of two lines
         (['"c\nTotal', 'Total",3', "Total,9"], ["a", "b", "c\nTotal\nTotal"], []),
-        (["Total,1"] * 12_000, ["a", "b"], []),
+        (["Total,1"] * 12_000, [], []),  # more than is looked at
     ],
 )
 def test_totals_at_the_end_are_no_rows(
@@ -221,9 +221,6 @@ def test_totals_at_the_end_are_no_rows(
     settled(house, bucket, "\n".join(["My report", "", "What,How much", "a,1", "b,2", *lines]))
     sql = "SELECT service_name FROM charges JOIN ledger USING (load_id) WHERE bucket = ? ORDER BY 1"
     found = [name for (name,) in house.lake.rows(sql, [bucket.name])]
-    if len(lines) > 1000:  # more than is looked at: what is left are rows, and none is lost
-        assert 2 < len(found) < 12_000
-        return
     assert found == sorted(rows)
     assert [line for line, _ in rejected(house, bucket)] == [line + 2 for line in misfits]
 
