@@ -141,7 +141,10 @@ def _below_titles(path: Path, bind: Callable[[Header], Binding], first: Poison) 
     with suppress(Poison):
         seen = [*filter(None, [read_header(path)]), *seen]
     shaped = by_shape(seen)
-    raise reasons.get(shaped.line, first) if shaped else likeliest
+    # Lines above a table have fewer cells than it; where the first has as many, it is what was meant as the header.
+    if shaped and len(shaped.names) > len(seen[0].names):
+        likeliest = reasons.get(shaped.line, likeliest)
+    raise likeliest
 
 
 def header_and_records(path: Path, header: Header, footers: Sequence[str], spare: Path | None) -> Path:

@@ -6,6 +6,7 @@ without either is refused: a guess would move costs by months.
 """
 
 import re
+from collections.abc import Sequence
 from itertools import combinations
 
 import duckdb
@@ -20,15 +21,16 @@ from billstream.consumer.profiles.model import NAMED_TIMES
 _PERIODS = ("charge_period_start", "charge_period_end", "billing_period_start", "billing_period_end")
 _PERIOD = re.compile("|".join(_PERIODS))
 _WIDTHS = {"Y": (4, 4), "b": (3, 3), "B": (3, 9), "j": (1, 3), "f": (1, 9), "z": (1, 6), "M": (2, 2), "S": (2, 2)}
-# What no charge has: a period that ends before it starts, a day outside the billing period, a billing period that does
-# not begin on the first of a month, or ends on neither the first nor the last day of one.
+# What no charge has, the surest evidence first: a billing period that does not begin on the first of a month, or ends
+# on neither the first nor the last day of one; a period that ends before it starts; a day outside the billing period,
+# which a correction may have.
 _CONTRADICTIONS = (
-    "charge_period_start > charge_period_end",
-    "charge_period_start < billing_period_start",
-    "charge_period_start > billing_period_end",
-    "billing_period_start >= billing_period_end",
-    "day(billing_period_start) <> 1",
-    "(day(billing_period_end) <> 1 AND day(billing_period_end + INTERVAL 1 DAY) <> 1)",
+    (
+        "day(billing_period_start) <> 1",
+        "(day(billing_period_end) <> 1 AND day(billing_period_end + INTERVAL 1 DAY) <> 1)",
+    ),
+    ("charge_period_start > charge_period_end", "billing_period_start >= billing_period_end"),
+    ("charge_period_start < billing_period_start", "charge_period_start > billing_period_end"),
 )
 
 
@@ -85,14 +87,17 @@ def _senseless(
     projection: Projection, reader: str, pair: tuple[str, str], engine: duckdb.DuckDBPyConnection
 ) -> str | None:
     """Return the one of two forms in which periods make no sense; None where that is true of both or neither."""
-    terms = [f"count(*) FILTER ({_contradicted(projection, form, pair)})" for form in pair]
-    in_one, in_other = engine.execute(f"SELECT {', '.join(terms)} FROM {reader}").fetchall()[0]
-    if bool(in_one) == bool(in_other):
-        return None
-    return pair[0] if in_one else pair[1]
+    terms = [
+        f"count(*) FILTER ({_contradicted(projection, kind, form, pair)})" for kind in _CONTRADICTIONS for form in pair
+    ]
+    counts = engine.execute(f"SELECT {', '.join(terms)} FROM {reader}").fetchall()[0]
+    for in_one, in_other in zip(counts[::2], counts[1::2], strict=True):
+        if bool(in_one) != bool(in_other):
+            return pair[0] if in_one else pair[1]
+    return None
 
 
-def _contradicted(projection: Projection, form: str, pair: tuple[str, str]) -> str:
+def _contradicted(projection: Projection, kind: Sequence[str], form: str, pair: tuple[str, str]) -> str:
     """Return the condition under which a record that is written in `form`, not in the other, contradicts itself."""
     bound = projection.binding.values
     others = [one for one in projection.binding.profile.values.times if one not in pair]
@@ -104,7 +109,7 @@ def _contradicted(projection: Projection, form: str, pair: tuple[str, str]) -> s
     }
     conditions = [
         _PERIOD.sub(lambda name: f"timezone('UTC', {read[name[0]]})", condition)
-        for condition in _CONTRADICTIONS
+        for condition in kind
         if read.keys() >= set(_PERIOD.findall(condition))
     ]
     return " OR ".join(f"coalesce({condition}, false)" for condition in conditions) or "false"

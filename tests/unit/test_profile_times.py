@@ -247,6 +247,8 @@ def decided(con: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[str | None]]
         # The charge lies within its billing period, whose own days may be read either way.
         ([("3/2/24", None, "1/1/24", "4/4/24"), ("1/1/24", None, "1/1/24", "1/2/24")], None),
         ([("1/5/24", "1/6/24", "1/1/24", "2/1/24")], "%m/%d/%y"),
+        # A charge of an earlier month, or one that goes on: the billing period is the surer evidence.
+        ([("4/1/25", "4/1/26", "6/1/25", "7/1/25")], "%m/%d/%y"),
         # An end before its start.
         ([("12/9/24", "1/10/25", None, None)], None),
         ([("9/12/24", "10/1/24", None, None)], "%m/%d/%y"),
@@ -254,7 +256,7 @@ def decided(con: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[str | None]]
         ([("9/1/24", "9/2/24", None, None)], None),
         ([("9/1/24", "9/2/24", "9/1/24", "10/1/24"), ("1/9/24", "2/9/24", "1/9/24", "1/10/24")], None),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_periods_show_which_number_is_the_month(
     con: duckdb.DuckDBPyConnection, rows: list[tuple[str | None, ...]], right: str | None
