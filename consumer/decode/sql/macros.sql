@@ -309,9 +309,11 @@ CREATE OR REPLACE TEMP MACRO json_string(content) AS
         '"'
     );
 
--- The text that Python prints for a dict or a list, as JSON. Most have plain strings alone, and need no look at each.
+-- The text that Python prints for a dict or a list, as JSON; a text without an apostrophe is none. Most have plain strings
+-- alone, and need no look at each.
 CREATE OR REPLACE TEMP MACRO json_of_python(cell) AS
-    CASE WHEN NOT regexp_matches(cell, '["\\\x01]|None|True|False') THEN replace(cell, '''', '"')
+    CASE WHEN NOT contains(cell, '''') THEN NULL
+        WHEN NOT regexp_matches(cell, '["\\\x01]|None|True|False') THEN replace(cell, '''', '"')
         WHEN NOT contains(cell, chr(1)) THEN array_to_string(
         list_transform(
             regexp_extract_all(cell, '(?s)''(?:[^''\\]|\\.)*''|"(?:[^"\\]|\\.)*"|[^''"]+|.'),
