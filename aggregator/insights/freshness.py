@@ -5,8 +5,8 @@ from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.values import Freshness, NewestFile
 from billstream.common.lake import Lake
 
-FILES = Model(__name__, "files", "state", given=lambda reading: [reading.snapshot_id])
-LEDGER = Model(__name__, "ledger", "one row", given=lambda reading: [reading.snapshot_id])
+FILES = Model(__name__, "files", "state", needs=("latest",))
+LEDGER = Model(__name__, "ledger", "one row", needs=("active",), given=lambda reading: [reading.snapshot_id])
 
 
 def read_freshness(reading: Reading) -> Freshness:

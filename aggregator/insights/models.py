@@ -171,15 +171,13 @@ CELLS = Model(
     "charge_day, billing_currency, provider, charge_category, correction, commitment, costs_told",
     given=lambda reading: [reading.version],
 )
+ACTIVE = Model(__name__, "active", "load_id", given=lambda reading: [reading.snapshot_id])
+LATEST = Model(__name__, "latest", "scope", given=lambda reading: [reading.snapshot_id])
 SOURCES = Model(
-    __name__,
-    "sources",
-    "currency, provider",
-    needs=("cells",),
-    given=lambda reading: [reading.today, reading.snapshot_id],
+    __name__, "sources", "currency, provider", needs=("cells", "active"), given=lambda reading: [reading.today]
 )
 FUTURE = Model(__name__, "future", "currency, provider", needs=("cells",), given=lambda reading: [reading.today])
 CURRENCY_PERIODS = Model(__name__, "currency_periods", "currency, period", given=_currency_periods)
 
-BASE = (EVERY_DAY, DAYS, EXTENT, CELLS, SOURCES, FUTURE, CURRENCY_PERIODS)
+BASE = (EVERY_DAY, DAYS, EXTENT, CELLS, ACTIVE, LATEST, SOURCES, FUTURE, CURRENCY_PERIODS)
 """The models that every section may need."""

@@ -14,7 +14,7 @@ MOST_NAMES = 5
 LAG_DAYS = 3
 """A daily source whose newest charge is older lags: vendors deliver a day within three."""
 
-OMITTED_FILES = Model(__name__, "omitted_files", "kind", given=lambda reading: [reading.snapshot_id, MOST_NAMES])
+OMITTED_FILES = Model(__name__, "omitted_files", "kind", needs=("latest", "active"), given=lambda _: [MOST_NAMES])
 OVERLAPPING = Model(__name__, "overlapping", "provider, account, month", given=lambda reading: [reading.snapshot_id])
 
 

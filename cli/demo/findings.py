@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from billstream.cli.demo.world import World
@@ -26,9 +25,10 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Findings:
-    """The state of a lake: totals by currency from charges and from aggregates, ledger states, and the quarantine.
+    """The state of a lake: totals by currency from charges and aggregates, ledger states, quarantine, and omissions.
 
-    `duplicates` is counted in the consumer's log: an event that changes nothing has no ledger entry.
+    `duplicates` is counted in the consumer's log: an event that changes nothing has no ledger entry. `omissions` is
+    what the dashboard says is not in its numbers: for each kind its count and its sentence.
     """
 
     charges: Totals
@@ -38,6 +38,7 @@ class Findings:
     duplicates: int
     files: tuple[Quarantined, ...]
     records: tuple[Quarantined, ...]
+    omissions: Mapping[str, tuple[int, str]]
 
     @property
     def rows(self) -> int:
@@ -71,6 +72,10 @@ def look(world: World) -> Findings:
         duplicates=_duplicates(world),
         files=tuple(Quarantined(key, None, reason) for key, reason in _rows(world, "quarantined_files")),
         records=tuple(Quarantined(*row) for row in _rows(world, "quarantined_records")),
+        omissions={
+            omission["kind"]: (omission["count"], omission["sentence"])
+            for omission in (_insights(world) or {"omissions": ()})["omissions"]
+        },
     )
 
 
@@ -81,7 +86,7 @@ def freshness(world: World) -> Freshness:
         charges=_totals(world, "charges_by_currency"),
         aggregates=_totals(world, "aggregates_by_currency"),
         watermark=rows[0] if rows else None,
-        published=_published(world.settings.insights / "insights.json"),
+        published=_published(world),
     )
 
 
@@ -97,13 +102,18 @@ def _event(line: str) -> object:
     return None
 
 
-def _published(path: Path) -> tuple[int, int] | None:
+def _published(world: World) -> tuple[int, int] | None:
     """Return the watermark and the number of ledger entries in the insights."""
+    insights = _insights(world)
+    return insights and (insights["watermark_snapshot_id"], insights["freshness"]["ledger_lines"])
+
+
+def _insights(world: World) -> Any:  # noqa: ANN401 - the JSON of the insights
+    """Return the published insights, None before the first."""
     try:
-        insights = json.loads(path.read_text("utf-8"))
+        return json.loads((world.settings.insights / "insights.json").read_text("utf-8"))
     except FileNotFoundError:
         return None
-    return insights["watermark_snapshot_id"], insights["freshness"]["ledger_lines"]
 
 
 def _totals(world: World, query: str) -> Totals:

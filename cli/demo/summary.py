@@ -34,7 +34,7 @@ def print_summary(
     for check in checks:
         mark = "[green]✓[/]" if check.holds else "[bold red]✗[/]"
         console.print(f"{mark} {marked(check.sentence)}")
-    _print_next(console, bucket.world)
+    _print_next(console, bucket.world, findings)
 
 
 def print_kept(console: Console, world: World) -> None:
@@ -105,11 +105,13 @@ def _totals(findings: Findings, truth: Truth | None) -> Table:
     return table
 
 
-def _print_next(console: Console, world: World) -> None:
+def _print_next(console: Console, world: World, findings: Findings) -> None:
     dashboard = world.settings.insights / "dashboard.html"
     if dashboard.exists():
         console.print("\nThe insights: ", end="")
         _print_code(console, dashboard.as_uri(), indent="")
+        for _, sentence in findings.omissions.values():
+            console.print(f"  [yellow]not in these numbers[/] {marked(printable(sentence, 1000))}", highlight=False)
     console.print("Query the lake yourself:")
     home = f"BILLSTREAM_HOME={shlex.quote(str(world.folder))}"
     for query in EXAMPLES:

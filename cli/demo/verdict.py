@@ -26,11 +26,15 @@ def true_to(truth: Truth, findings: Findings, corrupt: str) -> list[Check]:
     """Return the checks against the known truth about the uploaded files."""
     billed = {currency: total for currency, (_, total) in findings.charges.items()}
     quarantined = [file.key for file in findings.files]
+    rejected = {"rejected_records": truth.rejected} if truth.rejected else {}
+    told = ("quarantined_files", "rejected_records")
+    omitted = {kind: count for kind, (count, _) in findings.omissions.items() if kind in told}
     return [
         _equal("The rows in the lake are those of the files", truth.rows, findings.rows),
         _equal("The totals match what was written into the files, to the last decimal", dict(truth.billed), billed),
         _equal("Every bad record is in quarantine", truth.rejected, len(findings.records)),
         _equal("The file that is not a CSV is in quarantine", [corrupt], quarantined),
+        _equal("The dashboard says what is not in its numbers", {"quarantined_files": 1, **rejected}, omitted),
     ]
 
 

@@ -3,10 +3,16 @@
 All of it is about text cells, before any is typed: what a record that is left out says never rejects anything.
 """
 
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
 from billstream.common.lake.catalog import literal
 from billstream.consumer.profiles import Binding
 from billstream.consumer.profiles.binding import Test
 from billstream.consumer.profiles.records import ANY
+
+_SIGNS = re.compile(r"([?\[])")
 
 
 def charges_of(records: str, binding: Binding) -> str:
@@ -40,6 +46,23 @@ def is_charge(binding: Binding) -> str | None:
     held = [_holds(test, nulls) for test in binding.only]
     held += [f"NOT {_holds(test, nulls)}" for test in binding.leave_out]
     return " AND ".join(held) or None
+
+
+def is_left_out(cells: Sequence[str], binding: Binding) -> bool:
+    """Return whether a record that lacks cells at its end is no charge, by the cells that it has."""
+    nulls = {null.strip().lower() for null in binding.profile.values.nulls}
+
+    def holds(test: Test) -> bool:
+        cell = cells[test.position].strip().lower()
+        cell = "" if cell in nulls else cell
+        texts = (text.strip().lower() for text in test.texts)
+        # A star within a text was refused with the profile; fnmatch knows more signs than that one.
+        return any(fnmatchcase(cell, _SIGNS.sub(r"[\1]", text)) and (text != ANY or bool(cell)) for text in texts)
+
+    there = range(len(cells) if not binding.unpivoted else 0)
+    only = (test for test in binding.only if test.position in there)
+    leave_out = (test for test in binding.leave_out if test.position in there)
+    return any(map(holds, leave_out)) or not all(map(holds, only))
 
 
 def _holds(test: Test, nulls: set[str]) -> str:

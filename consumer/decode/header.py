@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ _MARK = b"\xef\xbb\xbf"
 _QUOTED = re.compile(rb'"[^"]*"')
 _QUOTED_OR_END = re.compile(rb'"[^"]*"|\r\n?|\n')
 _LINE_END = re.compile(rb"\r\n?|\n")
+_VALUE = re.compile(r"[\W_]*[0-9][0-9\W_TZ]*")  # a number, an amount, a date or a time
 _REMEDY = "No row of the file is loaded: upload it again with its header."
 
 
@@ -67,6 +68,28 @@ def later_headers(path: Path) -> Iterator[Header]:
             yield _header(head, end.end(), line)
         except Poison:
             continue
+
+
+def by_shape(lines: Sequence[Header]) -> Header | None:
+    """Return the first line that has the shape of a header: labels, and below it records with as many cells.
+
+    Four fifths of the lines below it, at least, have as many cells, and fewer than half of its own are numbers or
+    dates. None where no line is such.
+
+    Args:
+        lines: the first lines of a file, as if each were its header.
+    """
+    found = []
+    for index, line in enumerate(lines[:-1]):
+        labels = [name for name in line.names if name]
+        values = sum(bool(_VALUE.fullmatch(name)) for name in labels)
+        alike = [other for other in lines[index + 1 :] if len(other.names) == len(line.names)]
+        if len(line.names) > 1 and values * 2 < len(labels) and len(alike) * 5 >= 4 * (len(lines) - index - 1):
+            # A label with a value beside it has fewer cells that are not empty than a record has.
+            if len(labels) >= max(sum(map(bool, other.names)) for other in alike):
+                return line
+            found.append(line)
+    return next(iter(found), None)
 
 
 def preamble(path: Path, header: Header) -> list[str]:

@@ -14,13 +14,13 @@ from billstream.consumer.decode.values import (
     amounts,
     coalesce,
     is_due,
+    is_interval,
     is_one_cell,
     number,
     operand,
     plain_number,
     text_of,
     time_of,
-    time_value,
 )
 from billstream.consumer.profiles import Binding
 from billstream.consumer.profiles.binding import Cell, Constant, Product, Sum, Switch, Tags, Value, cells_of
@@ -226,9 +226,9 @@ class Projection:
             readable = _ISO if self.forms == ("iso",) else f"a time written as {forms}"
             for cell, used in usage(value).items():
                 text, read = text_of(cell), column if len(cells) == 1 else time_of(cell, self.forms, zone)
-                if cell.part == "end":  # a time has no end, and is no fault
-                    read = f"coalesce({read}, {time_value(text, self.forms, zone)})"
-                unread = where(used, f"{text} IS NOT NULL AND {read} IS NULL")
+                # Only an interval must have an end; a text that is no time at all is a fault of the start.
+                there = is_interval(text) if cell.part == "end" else f"{text} IS NOT NULL"
+                unread = where(used, f"{there} AND {read} IS NULL")
                 yield Fault(column, cell.position, unread, f"is not {readable}")
             yield Fault(column, one, f"is_beyond_calendar({column})", "is not a time of the years 1 to 9999")
         if self.types[column] == COST_TYPE:

@@ -68,11 +68,15 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Rejects:
-    """The number of records that were rejected, of those that only lack cells at their end, and the first of them."""
+    """The number of records that were rejected, and the first of them.
+
+    `short` of them only lack cells at their end; `left_out` were not rejected, as they are no charges.
+    """
 
     total: int = 0
     rows: tuple[RejectedRow, ...] = ()
     short: int = 0
+    left_out: int = 0
 
 
 def refusal(rejected: int, loaded: int, *, at_least: bool = False) -> str | None:

@@ -49,6 +49,7 @@ class StagedLoad:
             rejected=(*self.rejected, *rejects.rows),
             rows_rejected=self.rows_rejected + rejects.total,
             records_short=self.records_short + rejects.short,
+            records_left_out=self.records_left_out + rejects.left_out,
         )
 
 

@@ -210,7 +210,8 @@ class Staging:
                 for load_id, rejects in structural_rejects(scan, engine, MAX_LISTED).items():
                     staged.loads[load_id] = staged.loads[load_id].with_rejects(rejects)
         for load_id, count in no_charges.items():
-            staged.loads[load_id] = replace(staged.loads[load_id], records_left_out=count)
+            load = staged.loads[load_id]
+            staged.loads[load_id] = replace(load, records_left_out=load.records_left_out + count)
         return self._without_empty_file(staged)
 
     def _careful_pass(self, file: Tabular, name: str, left_out: Rejects) -> Staged:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import structlog
 
 from billstream.common.errors import Poison
 from billstream.common.lake.tables import CHARGES, Table
-from billstream.consumer.decode.header import EmptyLine, Header, later_headers, preamble, read_header
+from billstream.consumer.decode.header import EmptyLine, Header, by_shape, later_headers, preamble, read_header
 from billstream.consumer.decode.plaintext import PlainText
 from billstream.consumer.profiles import Binding, ProfileRegistry
 from billstream.consumer.profiles.origin import Origin, origin_of
@@ -124,17 +125,23 @@ def _below_titles(path: Path, bind: Callable[[Header], Binding], first: Poison) 
     """Return the header below the first line, with its binding.
 
     Raises:
-        Poison: there is no header; the reason is about the first line that is neither empty nor a title.
+        Poison: there is no header; the reason is about the line that has the shape of one, else about the first that
+            is neither empty nor a title.
     """
-    likeliest = first
-    # A title is no reason to show: the first line that looks like a header is what the uploader has to repair.
+    likeliest, seen, reasons = first, list[Header](), dict[int, Poison]()
+    # A title is no reason to show: the line that looks like a header is what the uploader has to repair.
     for header in later_headers(path):
         try:
             return header, bind(header)
         except Poison as poison:
+            seen.append(header)
+            reasons[header.line] = poison
             if isinstance(likeliest, _Title | EmptyLine) and not isinstance(poison, _Title):
                 likeliest = poison
-    raise likeliest
+    with suppress(Poison):
+        seen = [*filter(None, [read_header(path)]), *seen]
+    shaped = by_shape(seen)
+    raise reasons.get(shaped.line, first) if shaped else likeliest
 
 
 def header_and_records(path: Path, header: Header, footers: Sequence[str], spare: Path | None) -> Path:

@@ -59,8 +59,14 @@ def time_of(cell: Cell, forms: Sequence[str], zone: str) -> str:
     if cell.part is None:
         return time_value(text, forms, zone)
     number = 1 if cell.part == "start" else 2
-    of_period = time_value(text, forms, zone) if cell.part == "start" else _end_value(text, forms, zone)
-    return coalesce([time_value(f"interval_part({text}, {number})", forms, zone), of_period])
+    bound = time_value(f"interval_part({text}, {number})", ["iso"], zone)
+    of_interval = f"CASE WHEN {is_interval(text)} THEN {bound} END"
+    return coalesce([of_interval, time_value(text, forms, zone) if number == 1 else _end_value(text, forms, zone)])
+
+
+def is_interval(text: str) -> str:
+    """Return the condition under which a text is an interval in ISO 8601, or should be; most texts are too short."""
+    return f"length({text}) > 20 AND contains({text}, '/')"
 
 
 def time_value(cell: str, forms: Sequence[str], zone: str) -> str:
@@ -112,7 +118,9 @@ def _end_value(cell: str, forms: Sequence[str], zone: str) -> str:
         if form not in NAMED_TIMES and not _DAY_OR_CLOCK.search(form):
             end = f"timezone({literal(zone)}, try_strptime({cell}, {literal(form)}) + INTERVAL 1 MONTH)"
             readings.append(f"CASE WHEN regexp_full_match({cell}, {literal(shape_of(form))}) THEN {end} END")
-    return coalesce(readings or [f"NULL::{TIME_TYPE}"])
+    # Most cells are days or times, and one look at a few characters shows it.
+    end = coalesce(readings or [f"NULL::{TIME_TYPE}"])
+    return f"CASE WHEN NOT is_iso_time({cell}) THEN {end} END" if readings and "iso" in forms else end
 
 
 def plain_number(cell: str, values: Values) -> str:

@@ -1,6 +1,6 @@
 """Rows that no file of a kind has, although its header and its name fit: evidence that it is of another kind."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +10,7 @@ class Contradiction(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    where: dict[str, str] = Field(
+    where: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = Field(
         min_length=1, description="Columns of `charges` and the text that each has, in any case; `*` is any text."
     )
     not_zero: Literal["billed_cost", "effective_cost", "list_cost", "contracted_cost"] = Field(

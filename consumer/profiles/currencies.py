@@ -48,6 +48,7 @@ _SIGNS: dict[str, str | None] = {
     "฿": "THB",
 }
 _SIGN = re.compile("|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True)), re.IGNORECASE)
+_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{3}(?![A-Za-z0-9])")
 _CODE_IN_A_TEXT = re.compile(r"(?<![A-Za-z0-9])[A-Z]{3}(?![A-Za-z0-9])")
 
 
@@ -78,6 +79,15 @@ def sign_in(text: str) -> tuple[str, str, str | None] | None:
     if found[0].isalpha() and found[0].isascii() and not _alone(text, found.start(), found.end()):
         return None
     return text[: found.start()], text[found.end() :], _SIGNS[found[0].upper()]
+
+
+def with_currency(name: str) -> str:
+    """Return a column name with `{currency}` in the place of its code or sign; without one, the name itself."""
+    for found in _WORD.finditer(name):
+        if code_in_name(found[0], name):
+            return f"{name[: found.start()]}{{currency}}{name[found.end() :]}"
+    sign = sign_in(name)
+    return f"{sign[0]}{{currency}}{sign[1]}" if sign else name
 
 
 def currency_of(text: str) -> str | None:

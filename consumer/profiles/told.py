@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from billstream.common.errors import Poison
 from billstream.consumer.profiles.currencies import currency_of
-from billstream.consumer.profiles.model import Profile, Source
+from billstream.consumer.profiles.model import Profile
 from billstream.consumer.profiles.names import CURRENCY, Header, normalised
 
 MAX_TEXT = 500  # characters of a text above the header
@@ -98,7 +98,7 @@ def told_by_preamble(
     """
     found = {}
     for column, source in profile.columns.items():
-        if not source.preamble or not (texts := _beside(source, preamble, delimiter)):
+        if not source.preamble or not (texts := beside(source.preamble, preamble, delimiter)):
             continue
         if not column.endswith("currency"):
             found[column] = Told(texts[0])
@@ -116,10 +116,10 @@ def told_by_preamble(
     return found
 
 
-def _beside(source: Source, preamble: Sequence[str], delimiter: str) -> list[str]:
-    """Return the texts beside the first label of `source` that these lines have, in the next cell or behind a colon."""
+def beside(labels: Sequence[str], preamble: Sequence[str], delimiter: str) -> list[str]:
+    """Return the texts beside the first of `labels` that these lines have, in the next cell or behind a colon."""
     rows = [_cells(line, delimiter) for line in preamble]
-    for label in map(normalised, source.preamble):
+    for label in map(normalised, labels):
         found = []
         for line, cells in zip(preamble, rows, strict=True):
             for index, cell in enumerate(cells):

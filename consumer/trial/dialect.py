@@ -22,13 +22,16 @@ _DATES = (
     "%Y.%m.%d", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-_FORMS = ("iso", *(f"{date}{clock}" for date in _DATES for clock in _CLOCKS))
+MONTHS = ("%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%Y%m")
+_FORMS = ("iso", *(f"{date}{clock}" for date in _DATES for clock in _CLOCKS), *MONTHS[:-1])
 _PARTS = {"Y": "9{4}", "y": "99", "m": "99?", "d": "99?", "H": "99?", "I": "99?", "M": "99", "S": "99"}
 _SHAPES = {
     form: re.compile(re.sub("%(.)", lambda part: _PARTS.get(part[1], "[A-Za-z]+"), re.escape(form))) for form in _FORMS
 } | {"iso": re.compile("9{4}-99-99.*", re.DOTALL)}
-_DIGITS = {8: "%Y%m%d", 10: "epoch_seconds", 13: "epoch_milliseconds"}
-_OF_TIME = re.compile(r"date|day|time|stamp|epoch|period|created|start|end|datum|fecha|jour", re.IGNORECASE)
+_DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "epoch_seconds", 13: "epoch_milliseconds"}
+_OF_TIME = re.compile(
+    r"date|day|time|stamp|epoch|period|created|start|end|month|datum|monat|fecha|jour|mois|日期|账期", re.IGNORECASE
+)
 _EPOCH = (946_684_800, 4_102_444_800)  # the years 2000 to 2100
 
 # What stands before the decimals, and what groups the digits.
@@ -146,8 +149,10 @@ def _of_digits(column: Column, length: int) -> Times | None:
     form = _DIGITS.get(length)
     if form is None or not _OF_TIME.search(column.name):
         return None
-    if form == "%Y%m%d":
-        plausible = all(_is_date(cell.strip()) for cell in column.cells)
+    if form.startswith("%"):
+        # A month is its first day.
+        days = [cell.strip() + ("01" if form == "%Y%m" else "") for cell in column.cells]
+        plausible = all(_is_date(day) and day.startswith(("19", "20")) for day in days)
     else:
         unit = 1 if form == "epoch_seconds" else 1000
         plausible = all(_EPOCH[0] <= int(cell) // unit <= _EPOCH[1] for cell in column.cells)

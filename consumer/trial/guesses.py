@@ -13,7 +13,7 @@ TIME = "charge_period_start"
 NUMBERS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost", "consumed_quantity")
 
 _WORDS = {
-    TIME: ("date", "day", "time", "period", "datum", "fecha", "日付"),
+    TIME: ("date", "day", "time", "period", "month", "datum", "monat", "fecha", "日付"),
     "billed_cost": ("cost", "amount", "charge", "price", "total", "spend", "betrag", "kosten", "montant", "importe"),
     "billing_currency": ("currency", "währung", "waehrung", "devise", "moneda"),
     "x_user_id": ("user", "email", "member"),
@@ -23,6 +23,10 @@ _WORDS = {
     "charge_description": ("description", "beschreibung"),
     "resource_id": ("resource",),
 }
+
+
+CATEGORIES = frozenset({"usage", "purchase", "tax", "credit", "adjustment"})
+"""The texts of `charge_category` in FOCUS."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Files loaded into the lake of a bench, the way `load` loads them: what it says of them is what `load` says."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from billstream.common.errors import Poison
 from billstream.common.settings import Settings
 from billstream.consumer.backfill.local_files import Loading, find_files, load_files
 from billstream.consumer.commit.ledger import EntryBuilder
@@ -11,6 +13,8 @@ from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging
 from billstream.consumer.events import FILE_BUCKET, GONE, EventKind, Gone, ObjectEvent, ObjectVersion
 from billstream.consumer.intake import Intake
+from billstream.consumer.layouts.layout import ManifestOf
+from billstream.consumer.layouts.manifest import MAX_BYTES, Manifest, read_manifest
 from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.objects import Fetched, LocalObjects
 from billstream.consumer.trial.bench import Bench
@@ -72,6 +76,22 @@ def load_manifest(bench: Bench, path: Path, key: str) -> LoadedFile:
     event = ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=key, event_name="load")
     (outcome,) = _intake(bench, KeyedFiles(place)).process([event])
     return LoadedFile(key, outcome.label, None, outcome.rows_loaded, outcome.rows_rejected, outcome.reason)
+
+
+def manifest_beside(bench: Bench, path: Path, key: str) -> Manifest | None:
+    """Return the manifest that names a part, from the part's own folder or the one above; None if there is none."""
+    own = key.rpartition("/")[0]
+    for folder, above in ((path.parent, own), (path.parent.parent, own.rpartition("/")[0])):
+        for file in sorted(folder.glob("*anifest.json")):
+            name = f"{above}/{file.name}" if above else file.name
+            role = bench.layouts.role(name)
+            if not isinstance(role, ManifestOf) or file.stat().st_size > MAX_BYTES:
+                continue
+            with suppress(Poison):
+                manifest = read_manifest(file.read_bytes(), name, role)
+                if any(part.key == key for part in manifest.parts):
+                    return manifest
+    return None
 
 
 def load_folder(bench: Bench, folder: Path, settings: Settings) -> tuple[Loading, Sequence[LoadedFile]]:

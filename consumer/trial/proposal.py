@@ -2,109 +2,26 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from billstream.common.errors import WrongUsage
 from billstream.consumer.decode.values import COST_TYPE, TIME_TYPE
 from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.profiles.currencies import currency_of
 from billstream.consumer.profiles.names import normalised
+from billstream.consumer.profiles.told import beside
 from billstream.consumer.trial.bench import Bench
-from billstream.consumer.trial.dialect import Column, Numbers, Times, columns_of, numbers_of, times_of
-from billstream.consumer.trial.guesses import NUMBERS, TIME, Guess, guesses, kinds_of
+from billstream.consumer.trial.dialect import MONTHS, Column, Numbers, Times, columns_of, numbers_of, times_of
+from billstream.consumer.trial.draft import Draft, begins
+from billstream.consumer.trial.guesses import CATEGORIES, NUMBERS, TIME, Guess, guesses, kinds_of
 from billstream.consumer.trial.sample import Sample, read_sample
-from billstream.consumer.trial.toml_value import array, quoted
+from billstream.consumer.trial.toml_value import quoted
+from billstream.consumer.trial.totals import is_cost_name, kinds_of_records, total_column
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST_NAME = 40
-_CURRENCIES = {"€": "EUR", "£": "GBP", "₹": "INR"}
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """The proposed profile and its basis."""
-
-    name: str
-    sample: Sample
-    guesses: tuple[Guess, ...]
-    forms: tuple[str, ...]
-    doubtful_forms: tuple[str, ...]
-    numbers: Numbers
-    nulls: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    fitting: tuple[str, ...]
-
-    def toml(self) -> str:
-        """Return the text of the profile's file."""
-        parts = [self._head(), self._match(), self._values(), self._columns(), self._rest()]
-        return "\n".join(line for part in parts for line in part) + "\n"
-
-    def _head(self) -> Iterator[str]:
-        yield f"# Proposed from {quoted(self.sample.path.name)}, from {self.sample.rows:,} of its rows."
-        yield "# Check it, correct it, and save it as *.toml in the folder that BILLSTREAM_PROFILES_DIR names;"
-        yield "# `billstream profile test FILE` then shows how it reads a file. CHECK marks what was only guessed."
-        if self.fitting:
-            yield f"# {', '.join(self.fitting)} fits this header already; a profile of your own takes precedence."
-        yield f"name = {quoted(self.name)}"
-        yield f"title = {quoted(f'files such as {self.sample.path.name}')}"
-
-    def _match(self) -> Iterator[str]:
-        needs = [TIME, *(guess.column for guess in self.guesses if guess.column in NUMBERS)]
-        yield "\n[match]"
-        yield f"needs = {array(needs)}"
-        yield "# Header names that distinguish such files from others; remove those that may be missing."
-        yield f"one_of = [{array(dict.fromkeys(self._named(guess) for guess in self.guesses))}]"
-
-    def _values(self) -> Iterator[str]:
-        yield "\n[values]"
-        yield f"nulls = {array(self.nulls)}  # cells that mean no value, beside the empty cell"
-        if self.doubtful_forms:
-            yield f"# CHECK: the sample's dates fit {' and '.join(self.doubtful_forms)}. Keep the right one:"
-            yield "# with both, a file whose dates fit both is refused."
-        yield f"times = {array(self.forms or ('iso',))}"
-        yield '# time_zone = "UTC"  # of times without an offset'
-        if self.numbers.symbols:
-            yield f"symbols = {array(self.numbers.symbols)}"
-        if self.numbers.doubtful:
-            yield "# CHECK: the sample's numbers do not show whether the decimal point is a comma or a point."
-        if self.numbers.thousands:
-            yield f"thousands = {quoted(self.numbers.thousands)}"
-        if self.numbers.decimal_point != ".":
-            yield f"decimal_point = {quoted(self.numbers.decimal_point)}"
-
-    def _columns(self) -> Iterator[str]:
-        yield "\n[columns]"
-        for guess in self.guesses:
-            required = ", required = true" if guess.column == TIME else ""
-            doubt = f"  # CHECK: {guess.doubt}" if guess.doubt else ""
-            tags = f", prefixed = {array(self.prefixes)}" if guess.column == "tags" and self.prefixes else ""
-            yield f"{guess.column} = {{ from = {array([self._named(guess)])}{tags}{required} }}{doubt}"
-        if self.prefixes and not any(guess.column == "tags" for guess in self.guesses):
-            yield f"tags = {{ prefixed = {array(self.prefixes)} }}"
-        yield from self._constants({guess.column for guess in self.guesses})
-
-    def _constants(self, there: set[str]) -> Iterator[str]:
-        if there.isdisjoint(NUMBERS):
-            yield '# CHECK: no cost was found. billed_cost = { from = ["…"] }'
-        elif "billing_currency" not in there and not there.isdisjoint(NUMBERS[:-1]):
-            codes = [_CURRENCIES.get(symbol, "USD") for symbol in self.numbers.symbols]
-            yield f"# billing_currency = {{ constant = {quoted((codes or ['USD'])[0])} }}  # no column names a currency"
-        if "consumed_quantity" in there and "consumed_unit" not in there:
-            yield '# consumed_unit = { constant = "Credits" }  # no column names a unit'
-
-    def _rest(self) -> Iterator[str]:
-        used = {guess.position for guess in self.guesses}
-        left = [
-            name
-            for position, name in enumerate(self.sample.header)
-            if position not in used and not _begins(name, self.prefixes)
-        ]
-        if left:
-            yield "\n# Not mapped; the cells of these columns stay in `rescued`, as JSON:"
-            yield from (f"#   {quoted(name)}" for name in left)
-
-    def _named(self, guess: Guess) -> str:
-        return self.sample.header[guess.position]
+_LABELS = ("Currency", "Billing currency", "Currency code", "Invoice currency", "Währung", "Devise", "Moneda", "币种")
+_SHOWN = 4
 
 
 def propose(bench: Bench, path: Path, name: str | None) -> str:
@@ -122,23 +39,35 @@ def propose(bench: Bench, path: Path, name: str | None) -> str:
     empty = {column.position for column in columns if not column.cells}
     kinds = kinds_of(times.keys() | (set() if sample.rows else empty), numbers.read.keys() | empty)
     prefixes = _prefixes(sample.header, bench.profiles)
-    tags = {position for position, name in enumerate(sample.header) if _begins(name, prefixes)}
-    found = guesses(sample.header, bench.profiles.profiles, bench.types, kinds, tags)
-    found = _with_time(_with_number(found, columns, numbers, times), columns, times)
+    tags = {position for position, name in enumerate(sample.header) if begins(name, prefixes)}
+    total = total_column(sample, columns, numbers, times.keys())
+    # Neither a total nor the parts that are added up in its place are costs of their own.
+    summed = {total.position, *total.parts} if total else set[int]()
+    found = guesses(sample.header, bench.profiles.profiles, bench.types, kinds, tags | summed)
+    if not total:
+        found = _with_number(found, columns, numbers, times)
+    found = _with_time(found, columns, times)
     order = list(bench.types)
     found.sort(key=lambda guess: order.index(guess.column))
     timely = [guess.position for guess in found if bench.types[guess.column] == TIME_TYPE]
     forms = [times[position].forms for position in timely if position in times]
-    return Proposal(
+    days = [times[guess.position].forms for guess in found if guess.column == TIME and guess.position in times]
+    return Draft(
         name=chosen,
         sample=sample,
-        guesses=tuple(_doubted(bench, guess, columns, times, numbers) for guess in found),
+        guesses=tuple(
+            _doubted(bench, _rivalled(guess, found, columns, numbers), columns, times, numbers) for guess in found
+        ),
         forms=tuple(dict.fromkeys(form for each in forms for form in each)),
         doubtful_forms=next((each for each in forms if len(each) > 1), ()),
         numbers=numbers,
         nulls=tuple(sorted({null for column in columns for null in column.nulls})),
         prefixes=prefixes,
         fitting=tuple(binding.profile.name for binding in bench.profiles.fitting(sample.header, str(path))),
+        kinds=tuple(kinds_of_records(sample, columns, numbers)),
+        total=total,
+        monthly=any(form in MONTHS for form in (*days, ())[0]) and all(g.column != "charge_period_end" for g in found),
+        currency_label=_currency_label(sample),
     ).toml()
 
 
@@ -183,6 +112,33 @@ def _with_time(found: list[Guess], columns: Sequence[Column], times: dict[int, T
     return [*found, Guess(TIME, named, "no column holds times; name the one that does")]
 
 
+def _rivalled(guess: Guess, found: Sequence[Guess], columns: Sequence[Column], numbers: Numbers) -> Guess:
+    """Return the guess with a doubt where other columns may as well be meant, or its texts are not FOCUS's."""
+    doubt = None
+    if guess.column == "billed_cost":
+        taken = {one.position for one in found}
+        others = [c.name for c in columns if c.position in numbers.read.keys() - taken and is_cost_name(c.name)]
+        doubt = f"or is it {' or '.join(map(quoted, others[:_SHOWN]))}?" if others else None
+    elif guess.column in NUMBERS[1:-1] and normalised(columns[guess.position].name) != normalised(guess.column):
+        doubt = "only because other vendors name it so"
+    elif guess.column == "charge_category":
+        unknown = {cell for cell in columns[guess.position].cells if cell.strip().casefold() not in CATEGORIES}
+        doubt = f"add `map`: {quoted(min(unknown))} is no category of FOCUS" if unknown else None
+    if doubt is None:
+        return guess
+    return Guess(guess.column, guess.position, f"{guess.doubt}; {doubt}" if guess.doubt else doubt)
+
+
+def _currency_label(sample: Sample) -> str | None:
+    """Return the label above the header beside which a currency stands, if there is one."""
+    labels = (
+        label
+        for label in _LABELS
+        if (texts := beside([label], sample.preamble, sample.delimiter or ",")) and currency_of(texts[0])
+    )
+    return next(labels, None)
+
+
 def _firsts(columns: Sequence[Column]) -> Iterator[Column]:
     """Yield the first of columns with equal names: a profile cannot name another one."""
     seen: set[str] = set()
@@ -206,8 +162,4 @@ def _doubted(bench: Bench, guess: Guess, columns: Sequence[Column], times: dict[
 def _prefixes(header: Sequence[str], profiles: ProfileRegistry) -> tuple[str, ...]:
     """Return the prefixes of tag names that other profiles know."""
     known = {p: None for one in profiles.profiles for source in one.columns.values() for p in source.prefixed}
-    return tuple(prefix for prefix in known if any(_begins(name, (prefix,)) for name in header))
-
-
-def _begins(name: str, prefixes: Sequence[str]) -> bool:
-    return any(name.casefold().startswith(prefix.casefold()) and len(name) > len(prefix) for prefix in prefixes)
+    return tuple(prefix for prefix in known if any(begins(name, (prefix,)) for name in header))

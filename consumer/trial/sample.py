@@ -12,7 +12,7 @@ import duckdb
 
 from billstream.common.errors import Poison
 from billstream.consumer.decode import PlainText, open_tabular
-from billstream.consumer.decode.header import Header, later_headers, read_header
+from billstream.consumer.decode.header import PREAMBLE_LINES, Header, by_shape, later_headers, read_header
 from billstream.consumer.decode.scan import Scan
 from billstream.consumer.profiles import Profile, ProfileRegistry
 from billstream.consumer.trial.bench import Bench
@@ -32,6 +32,7 @@ class Sample:
     delimiter: str
     rows: int
     engine: duckdb.DuckDBPyConnection
+    preamble: tuple[str, ...] = ()
 
     def cells(self) -> list[list[str]]:
         """Return, by position, the cells of each column that are not empty."""
@@ -68,7 +69,13 @@ def read_sample(bench: Bench, path: Path) -> Sample:
     finally:
         engine.execute("SET preserve_insertion_order = false")
     found = engine.execute("SELECT count(*) FROM sample").fetchone()
-    return Sample(path, header, tabular.delimiter, int(found[0]) if found else 0, engine)
+    above = tuple(_lines_above(text.path, tabular.first_line)) if text.parquet is None else ()
+    return Sample(path, header, tabular.delimiter, int(found[0]) if found else 0, engine, above)
+
+
+def _lines_above(path: Path, line: int) -> list[str]:
+    with path.open(encoding="utf-8-sig") as stream:
+        return [text.rstrip("\r\n") for text in islice(stream, min(line - 1, PREAMBLE_LINES))]
 
 
 def _anything(header: tuple[str, ...]) -> Profile:
@@ -84,11 +91,13 @@ def _anything(header: tuple[str, ...]) -> Profile:
 
 
 def _header(text: PlainText) -> tuple[str, ...]:
-    """Return the first line that has as many cells as most lines: titles above it have fewer."""
-    found = list(islice(headers(text.path), _LINES))
+    """Return the header, found by its shape; else the first line that has as many cells as most lines."""
+    found = list(islice(headers(text.path), PREAMBLE_LINES))
     if not found:
         raise Poison("The file has no header.")
-    counts = Counter(len(header.names) for header in found)
+    if shaped := by_shape(found):
+        return shaped.names
+    counts = Counter(len(header.names) for header in found[:_LINES])
     usual = max(counts, key=lambda width: (width > 1, counts[width], width))
     return next(header.names for header in found if len(header.names) == usual)
 

@@ -14,14 +14,15 @@ from billstream.consumer.commit.ledger import no_row_fits
 from billstream.consumer.decide.states import State
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
 from billstream.consumer.decode.compression import HEAD_BYTES, packing
+from billstream.consumer.decode.header import by_shape
 from billstream.consumer.decode.staged import NO_CURRENCY
-from billstream.consumer.layouts.layout import ManifestOf, PartOf
+from billstream.consumer.layouts.layout import ManifestOf, RunOf
 from billstream.consumer.profiles.origin import Origin
 from billstream.consumer.s3.fetch import uncounted
 from billstream.consumer.trial.bench import Bench
 from billstream.consumer.trial.examples import Feeding, feedings, rescued
 from billstream.consumer.trial.fitting import Fit, fits_of
-from billstream.consumer.trial.loading import load_manifest
+from billstream.consumer.trial.loading import load_manifest, manifest_beside
 from billstream.consumer.trial.sample import headers
 
 _NOTHING = StagedLoad()
@@ -91,9 +92,13 @@ def try_file(bench: Bench, path: Path, key: str) -> Trial:
     trial = replace(trial, layout=role.layout.name, delivery=f"{place.prefix}{place.period}")
     if isinstance(role, ManifestOf):
         return _delivered(trial, bench)
-    trial = _tried(trial, bench, Origin.of(key, place.export))
-    # Whatever a part contains: it is its manifest that has it loaded, and that may tell what it is.
-    return replace(trial, refusal=None, state=State.AWAITING_MANIFEST) if isinstance(role, PartOf) else trial
+    if isinstance(role, RunOf):
+        return _tried(trial, bench, Origin.of(key, place.export))
+    # A part alone is never loaded; its manifest, if it is there, tells what it contains.
+    manifest = manifest_beside(bench, path, key)
+    told = (manifest.dataset, manifest.data_version) if manifest else (None, None)
+    trial = _tried(trial, bench, Origin.of(key, place.export, *told))
+    return replace(trial, refusal=None, state=State.AWAITING_MANIFEST)
 
 
 def _delivered(trial: Trial, bench: Bench) -> Trial:
@@ -145,8 +150,11 @@ def _likely_header(text: PlainText) -> tuple[str, ...]:
     """Return the likely header of a file that no profile fits."""
     if text.parquet is not None:
         return text.parquet.names
+    lines = list(headers(text.path))
+    if shaped := by_shape(lines):
+        return shaped.names
     # A line of one cell is a title, or text that is no table.
-    return next((header.names for header in headers(text.path) if len(header.names) > 1), ())
+    return next((header.names for header in lines if len(header.names) > 1), ())
 
 
 def _decoded(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:

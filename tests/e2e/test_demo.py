@@ -120,6 +120,11 @@ def test_the_demo_tells_the_truth_whatever_is_set_around_it_and_ends_with_ctrl_c
     assert "The totals match what was written into the files, to the last decimal." in said
     assert "The aggregates match the rows, to the last decimal." in said
     assert (demo.data / "insights" / "dashboard.html").as_uri() in said
+    assert "The dashboard says what is not in its numbers." in said
+    assert "not in these numbers 1 file is in quarantine; nothing of it counts." in said
+    page = (demo.data / "insights" / "dashboard.html").read_text("utf-8")
+    assert '<h2 id="omissions">Not in these numbers</h2>' in page
+    assert "charges-copy.csv" in page
     assert f"BILLSTREAM_HOME={demo.data} billstream sql" in said
     assert f"export AWS_REGION={REGION}" in said
     assert demo.others()

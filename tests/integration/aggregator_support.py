@@ -138,8 +138,9 @@ def commit_load(
         if path:
             con.execute("CALL ducklake_add_data_files('lake', 'charges', ?, allow_missing => true)", [path])
         if scope:
-            days = [row.charge_period_start.astimezone(UTC).date() for row in rows] or [None]
-            Line(scope, "loaded", load_id, replaces, len(rows), at=at, days=(min(days), max(days))).store(con)  # type: ignore[type-var, arg-type]
+            days = sorted(row.charge_period_start.astimezone(UTC).date() for row in rows)
+            extent = (days[0], days[-1]) if days else None
+            Line(scope, "loaded", load_id, replaces, len(rows), at=at, days=extent).store(con)
 
     return lake.commit(write, claims=[], author="test", message=f"load {load_id}")
 

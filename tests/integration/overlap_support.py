@@ -58,14 +58,15 @@ def azure(*costs: tuple[str, int], subscription: str = "s1") -> str:
     return AZURE + "".join(f"{subscription},03/{day:02}/2026,VM,m1,Usage,24,{cost},EUR\n" for cost, day in costs)
 
 
-LEGACY = cur(("100", 1), ("-5", 2), ("-10", 3), ("0.0000001", 4), ("20", 1))  # 105.0000001 in all
+LEGACY = (("100", 1), ("-5", 2), ("-10", 3), ("0.0000001", 4), ("20", 1))  # 105.0000001 in all
 
 
 @dataclass
 class Bills:
-    """A bucket of exports, and a consumer of it."""
+    """A bucket of exports of one account, and a consumer of it. `account` is its short form; a lake may have many."""
 
     house: House
+    account: str
     bucket: FakeBucket = field(init=False)
     intake: Intake = field(init=False)
 
@@ -111,12 +112,15 @@ class Bills:
     # -- what is in the lake -----------------------------------------------------------------------------
 
     def total(self, metric: str = "billed_cost") -> Decimal | None:
-        """What counts, of all currencies: each test has one."""
-        return self.house.lake.rows(f"SELECT sum({metric}) FROM charges")[0][0]  # type: ignore[no-any-return]
+        """What counts of the bucket's charges, of all currencies: each test has one."""
+        sql = f"SELECT sum({metric}) FROM charges WHERE load_id IN (SELECT load_id FROM ledger WHERE bucket = ?)"
+        return self.house.lake.rows(sql, [self.bucket.name])[0][0]  # type: ignore[no-any-return]
 
     def aside(self) -> int:
-        return int(self.house.lake.rows("SELECT count(*) FROM set_aside_charges")[0][0])
+        sql = "SELECT count(*) FROM set_aside_charges WHERE load_id IN (SELECT load_id FROM ledger WHERE bucket = ?)"
+        return int(self.house.lake.rows(sql, [self.bucket.name])[0][0])
 
     def overlaps(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.house.lake.query("FROM export_overlaps").to_pylist()
+        sql = "FROM export_overlaps WHERE billing_account_id = ? AND metric = 'billed_cost'"
+        found: list[dict[str, Any]] = self.house.lake.query(sql, [self.account]).to_pylist()
         return found

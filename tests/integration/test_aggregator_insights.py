@@ -1,14 +1,16 @@
 """What the insights say of a real lake, against sums made by hand."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from billstream.aggregator.insights.costs import Costs, Covered
 from billstream.aggregator.insights.read import read_insights
-from billstream.aggregator.insights.values import Costs, DayAmount, Insights, Meter, Period, Ranking
+from billstream.aggregator.insights.values import DayAmount, Insights, Meter, Period, Ranking
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.aggregator.verify import verify
 from billstream.common.lake import Lake
@@ -37,7 +39,7 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 def insights_of(lake: Lake) -> Insights:
     report = refresh_once(lake, now=NOW)
     version = lake.snapshot_id()
-    return read_insights(lake, report.watermark, version=version, snapshot_id=report.snapshot_id)
+    return read_insights(lake, report.watermark, version=version, snapshot_id=report.snapshot_id, today=TODAY.date())
 
 
 def usd(day: int, billed: Decimal | None = TEN, *, month: int = 3, service: str | None = "chat") -> Row:
@@ -52,26 +54,26 @@ def test_an_empty_lake_says_so(lake: Lake) -> None:
     insights = insights_of(lake)
     assert insights.first_charge_day is None
     assert insights.charge_rows == 0
-    assert insights.periods == {}
+    assert not insights.sources
+    assert not insights.omissions
     assert not insights.currencies
     assert not insights.meters
     assert not insights.consumption
     assert insights.freshness.newest_file is None
 
 
-def test_the_last_charge_day_is_today_and_short_months_are_whole(lake: Lake) -> None:
-    rows = [usd(30), usd(1), usd(28, month=2), usd(1, month=2), usd(31, month=1)]
-    commit_load(lake, "a", rows)
+def test_a_short_month_before_is_whole(lake: Lake) -> None:
+    rows = [usd(30), usd(1), usd(28, month=2), usd(1, month=2), usd(30, month=1)]
+    commit_load(lake, "a", rows, scope="s3://billing/a.csv")
     insights = insights_of(lake)
     assert insights.last_charge_day == date(2025, 3, 30)
-    assert insights.periods["same_days_last_month"] == Period(first_day=date(2025, 2, 1), last_day=date(2025, 2, 28))
-    assert insights.meters[0].amounts == {
-        "all_time": Decimal(50),
-        "month_to_date": Decimal(20),
-        "same_days_last_month": Decimal(20),
-        "last_30_days": Decimal(20),
-        "previous_30_days": Decimal(30),
-    }
+    (meter,) = insights.meters
+    assert meter.amounts == {"all_time": Decimal(50), "month_to_date": Decimal(20), "last_30_days": Decimal(20)}
+    month, window = meter.comparisons["month"], meter.comparisons["thirty_days"]
+    assert month.before_days == Period(first_day=date(2025, 2, 1), last_day=date(2025, 2, 28))
+    assert (month.amount, month.before, month.change) == (Decimal(20), Decimal(20), Decimal(0))
+    assert window.before_days == Period(first_day=date(2025, 1, 30), last_day=date(2025, 2, 28))
+    assert (window.amount, window.before) == (Decimal(20), Decimal(30))
 
 
 def test_costs_are_kept_apart_by_currency_and_exact(lake: Lake) -> None:
@@ -80,15 +82,32 @@ def test_costs_are_kept_apart_by_currency_and_exact(lake: Lake) -> None:
     only_list = Row(TODAY, "EUR", list_cost=Decimal(100))
     commit_load(lake, "a", [both, both, only_list, usd(30, Decimal(99999999999999999999))])
     euro, dollar = insights_of(lake).currencies
+    two_of_three = Decimal("0.666667")
     assert euro.costs["all_time"] == Costs(
         billed_cost=2 * tiny,
         effective_cost=Decimal(4),
         list_cost=Decimal(106),
-        savings=Decimal(2),  # the charge without an effective cost is in no saving
         charge_rows=3,
+        covered={
+            "billed_cost": Covered(charge_rows=2, share=two_of_three, billed_cost=2 * tiny),
+            "effective_cost": Covered(charge_rows=2, share=two_of_three, billed_cost=2 * tiny),
+            "list_cost": Covered(charge_rows=3, share=Decimal(1), billed_cost=2 * tiny),
+        },
     )
     assert dollar.costs["all_time"].billed_cost == Decimal(99999999999999999999)
-    assert dollar.costs["all_time"].savings is None
+
+
+def test_savings_need_to_know_usage_from_purchases(lake: Lake) -> None:
+    both = Row(TODAY, "EUR", effective_cost=Decimal(2), list_cost=Decimal(3))
+    loss = replace(both, charge_category="Usage", effective_cost=Decimal(5))
+    commit_load(lake, "a", [both, loss])
+    (euro,) = insights_of(lake).currencies
+    told = euro.savings.periods["all_time"]
+    assert (told.total, told.other, told.usage_rows) == (Decimal(-2), Decimal(-2), 1)  # a loss is not cut to zero
+    assert [(lack.lacks, lack.counted) for lack in euro.savings.not_told] == [
+        (("charge_category", "contracted_cost"), False),
+        (("contracted_cost",), True),
+    ]
 
 
 def test_missing_days_are_told_as_spans(lake: Lake) -> None:
@@ -105,7 +124,7 @@ def test_the_trend_has_the_days_that_have_amounts(lake: Lake) -> None:
     (meter,) = insights_of(lake).meters
     assert meter.daily == (
         DayAmount(day=date(2025, 3, 28), amount=Decimal(20)),
-        DayAmount(day=date(2025, 3, 30), amount=Decimal(-1)),
+        DayAmount(day=date(2025, 3, 30), amount=Decimal(-1), state="filling"),
     )
     assert meter.amounts["all_time"] == Decimal(29)
 
@@ -113,7 +132,8 @@ def test_the_trend_has_the_days_that_have_amounts(lake: Lake) -> None:
 def test_the_ten_largest_names_and_all_others_make_up_the_whole(lake: Lake) -> None:
     rows = [usd(30, Decimal(number), service=f"service-{number:02}") for number in range(1, 14)]
     before = usd(5, Decimal(26), month=2, service="service-13")
-    commit_load(lake, "a", [*rows, before, usd(29, Decimal(9), service=None), usd(5, TEN, month=2, service="gone")])
+    more = [before, usd(29, Decimal(9), service=None), usd(5, TEN, month=2, service="gone"), usd(30, None, month=1)]
+    commit_load(lake, "a", [*rows, *more], scope="s3://billing/a.csv")
     ranking = ranking_of(insights_of(lake).meters[0], "service")
     assert [entry.name for entry in ranking.entries[:6]] == [
         "service-13",
@@ -133,7 +153,8 @@ def test_the_ten_largest_names_and_all_others_make_up_the_whole(lake: Lake) -> N
 
 
 def test_shares_of_nothing_or_less_are_unknown(lake: Lake) -> None:
-    commit_load(lake, "a", [usd(30, Decimal(-5)), usd(30, Decimal(2), service="other")])
+    rows = [usd(30, Decimal(-5)), usd(30, Decimal(2), service="other"), usd(28, TEN, month=2)]
+    commit_load(lake, "a", rows, scope="s3://billing/a.csv")
     ranking = ranking_of(insights_of(lake).meters[0], "service")
     assert [(entry.name, entry.share) for entry in ranking.entries] == [("other", None), ("chat", None)]
 
@@ -141,7 +162,8 @@ def test_shares_of_nothing_or_less_are_unknown(lake: Lake) -> None:
 def test_credits_without_money_are_a_meter_of_their_own(lake: Lake) -> None:
     used = Row(TODAY, x_user_id="ada", service_name="chat", consumed_quantity=Decimal("1.5"), consumed_unit="Credits")
     paid = Row(TODAY, "USD", billed_cost=TEN, consumed_quantity=Decimal(7), consumed_unit="Tokens")
-    commit_load(lake, "a", [used, used, paid])
+    before = [replace(row, charge_period_start=TODAY.replace(month=2, day=28)) for row in (used, paid)]
+    commit_load(lake, "a", [used, used, paid, *before], scope="s3://billing/a.csv")
     insights = insights_of(lake)
     assert [(meter.kind, meter.currency, meter.unit) for meter in insights.meters] == [
         ("cost", "USD", None),
@@ -151,9 +173,11 @@ def test_credits_without_money_are_a_meter_of_their_own(lake: Lake) -> None:
     assert credits_meter.amounts["month_to_date"] == Decimal(3)
     assert ranking_of(credits_meter, "user").entries[0].amount == Decimal(3)
     assert [(entry.unit, entry.amounts["all_time"], entry.charge_rows) for entry in insights.consumption] == [
-        ("Credits", Decimal(3), 2),
-        ("Tokens", Decimal(7), 1),
+        ("Credits", Decimal("4.5"), 3),
+        ("Tokens", Decimal(14), 2),
     ]
+    compared = insights.consumption[0].comparisons["month"]
+    assert (compared.amount, compared.before, compared.change) == (Decimal(3), Decimal("1.5"), Decimal(1))
 
 
 def test_costs_without_a_currency_are_visible_too(lake: Lake) -> None:
@@ -172,6 +196,7 @@ def test_an_impossible_day_does_not_become_today(lake: Lake, moment: str) -> Non
     insights = insights_of(lake)
     assert insights.last_charge_day == TODAY.date()
     assert (insights.charge_rows, insights.misdated_rows) == (1, 1)
+    assert [omission.kind for omission in insights.omissions] == ["misdated_charges"]
     assert verify(lake) == []
 
 
@@ -234,6 +259,9 @@ def test_insights_speak_of_one_snapshot(lake: Lake) -> None:
     commit_load(lake, "a", [usd(1)], scope="s3://billing/a.csv")
     report = refresh_once(lake, now=NOW)
     commit_load(lake, "b", [usd(2)], scope="s3://billing/b.csv")
-    insights = read_insights(lake, report.watermark, version=lake.snapshot_id(), snapshot_id=report.snapshot_id)
+    version = lake.snapshot_id()
+    insights = read_insights(
+        lake, report.watermark, version=version, snapshot_id=report.snapshot_id, today=TODAY.date()
+    )
     assert insights.charge_rows == insights.freshness.loads == 1
     assert insights.snapshot_id == report.snapshot_id

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -101,6 +101,18 @@ def test_a_new_ledger_line_alone_is_published(lake: Lake, settings: Settings) ->
     said = json.loads(published(settings)[JSON_NAME])
     assert said["freshness"]["quarantined_files"] == 1
     assert said["snapshot_id"] == report.snapshot_id > said["watermark_snapshot_id"]
+
+
+def test_a_new_day_alone_is_published(lake: Lake, settings: Settings) -> None:
+    now = [NOW]
+    publisher = publish.Publisher(lake, clock=lambda: now[0])
+    target = folder.FolderTarget(settings.insights)
+    report = refresh_once(lake, now=NOW)
+    assert publisher.publish(target, report)
+    assert not publisher.publish(target, report)
+    now[0] += timedelta(days=1)
+    assert publisher.publish(target, report)
+    assert json.loads(published(settings)[JSON_NAME])["today"] == "2025-07-02"
 
 
 def test_another_lake_of_the_same_age_is_published(lake: Lake, settings: Settings, tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """A lake that the version before has made opens, is brought up to date, keeps its rows, and verifies."""
 
+import re
+from datetime import date
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
 
-from billstream.aggregator.refresh import refresh_once
-from billstream.common.lake import Claim, Lake, ProcessedKey, migrations
+from billstream.common.lake import Claim, Lake, ProcessedKey, connection, migrations
 from billstream.common.lake.guard import scope_id
 from billstream.common.settings import Settings
 from tests.e2e.commands import Billstream
@@ -52,10 +54,35 @@ def load(lake: Lake, first: int, count: int) -> None:
     lake.commit(write, claims=[Claim(key, None) for key in keys], author="before", message="test")
 
 
+def aggregate(lake: Lake) -> None:
+    """Commit aggregates and their watermark as the version before has them."""
+
+    def write(con: "duckdb.DuckDBPyConnection") -> None:
+        for table in ("daily_costs", "user_costs", "service_costs", "region_costs"):
+            con.execute(
+                f"INSERT INTO {table} BY NAME SELECT charge_period_start::DATE AS charge_day, billing_currency, "
+                "count(*) AS charge_rows, sum(billed_cost) AS billed_cost, count(*) AS billed_rows, "
+                "0 AS effective_rows, 0 AS list_rows, NULL AS savings, 0 AS savings_rows, "
+                "MAP([], []) AS consumed_quantity, MAP([], []) AS consumed_rows FROM charges GROUP BY ALL"
+            )
+        mark = "INSERT INTO watermark VALUES ('aggregates', $1, NULL, 'refresh', NULL, 0, 0, 4, now())"
+        con.execute(mark, [lake.snapshot_id()])
+
+    lake.commit(write, claims=[], author="before", message="test")
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     catalog = SecretStr(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
     return Settings(home=tmp_path, catalog=catalog, threads=2)
+
+
+def options_of_then(con: "duckdb.DuckDBPyConnection") -> None:
+    """Set the options of the tables that there were."""
+    there = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    options = (files("billstream.common.lake") / "sql" / "options.sql").read_text()
+    for option in re.findall(r"^CALL .*table_name => '(?:{})'\);".format("|".join(there)), options, re.MULTILINE):
+        con.execute(option)
 
 
 @pytest.fixture
@@ -64,11 +91,10 @@ def old_lake(settings: Settings) -> Settings:
     known = migrations.migrations()[:VERSION_BEFORE]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrations, "migrations", lambda: known)
-        # The options are of this version, and name tables that the version before did not have.
-        patch.setattr("billstream.common.lake.connection.apply_options", lambda _: None)
+        patch.setattr(connection, "apply_options", options_of_then)
         with Lake.open(settings, create=True) as lake:
             load(lake, 0, FILES)
-            refresh_once(lake)
+            aggregate(lake)
             load(lake, FILES, 1)
             assert "settled_at" in lake.columns("ledger")
             assert lake.rows("SELECT max(version) FROM schema_version") == [(VERSION_BEFORE,)]
@@ -87,9 +113,12 @@ def test_a_lake_of_the_version_before_is_migrated_and_verifies(old_lake: Setting
     billstream.run("verify")
     billstream.run("status")
     expected = sum((Decimal(n) + Decimal("0.5") for n in range(FILES + 1)), Decimal(0))
-    assert billstream.totals("charges") == billstream.totals("daily_costs") == {"USD": expected}
+    for table in ("daily_costs", "cost_cells"):
+        assert billstream.totals("charges") == billstream.totals(table) == {"USD": expected}
     with Lake.open(old_lake) as lake:
-        assert lake.rows("SELECT kind, rows_inserted FROM watermark") == [("refresh", 1)]
+        assert lake.rows("SELECT kind, rows_inserted FROM watermark") == [("rebuild", FILES + 1)]
         assert lake.rows("SELECT count(*), count(DISTINCT processed_at) FROM active_loads") == [(FILES + 1, 1)]
+        covered = "SELECT export, count(DISTINCT load_id), sum(billed_cost), min(days) FROM load_coverage GROUP BY ALL"
+        assert lake.rows(covered) == [("s3://billing/#", FILES + 1, expected, [date(2026, 3, 1)])]
         newest = scope_id(f"s3://billing/{FILES}.csv")
         assert lake.processed_keys([newest])[newest].entry_id == entry(FILES)

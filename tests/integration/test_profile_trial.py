@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -362,3 +363,61 @@ def test_whatever_the_header_a_proposal_loads_the_file_that_it_is_made_from(
     assert trial.profile == "proposed", trial.refusal
     assert trial.refusal is None
     assert (trial.load.rows_loaded, trial.load.rows_rejected) == (2, 0), trial.load.rejected
+
+
+PROPOSALS = {
+    "records that are totals": (
+        "month,kind,cost\n2026-08,a,1.5\n2026-08,b,2\n2026-08,total,3.5\n",
+        {"records": {"leave_out": [{"from": ["kind"], "is": ["total"]}]}},
+        "3.5",
+    ),
+    "a total over its parts": (
+        "date,team,net,tax,total\n2026-08-01,a,1.00,0.19,1.19\n2026-08-02,b,2.00,0.38,2.38\n",
+        {"columns": {"billed_cost": {"sum": ["net", "tax"]}}},
+        "3.57",
+    ),
+    "a column for each service": (
+        "Day,S3 ($),EC2 ($),RDS ($),Total costs ($)\n2026-08-01,1,2,3.5,6.5\n2026-08-02,1,0.5,,1.5\n",
+        {"unpivot": {"keep": ["Day", "Total costs ($)"], "name": "column_name", "value": "column_cell"}},
+        "8",
+    ),
+    "months, and a currency in the name": (
+        "month,cost_eur\n2026-08,1.5\n2026-09,2\n",
+        {
+            "columns": {
+                "charge_period_end": {"from": ["month"], "part": "end"},
+                "billed_cost": {"from": ["cost_{currency}"]},
+                "billing_currency": {"of_name": ["cost_{currency}"]},
+            }
+        },
+        "3.5",
+    ),
+    "a currency above the header": (
+        "Invoice number,17,\nCurrency,EUR,\n\nWhen,Amount,Note\n2026-08-01,1.5,a\n2026-08-02,2,b\n",
+        {"columns": {"billing_currency": {"preamble": ["Currency"]}}},
+        "3.5",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "words", "billed"), PROPOSALS.values(), ids=PROPOSALS)
+def test_a_proposal_counts_nothing_twice_and_knows_the_currency(
+    bench: Bench, tmp_path: Path, content: str, words: dict[str, Any], billed: str
+) -> None:
+    text, trial = proposed_and_tried(bench, tmp_path, written(tmp_path, content))
+    told = tomllib.loads(text)
+    for table, entries in words.items():
+        assert entries.items() <= told[table].items()
+    assert (trial.fine, sum(total.costs["billed_cost"] or 0 for total in trial.totals)) == (True, Decimal(billed))
+    assert "CHECK" in text.partition("\nname =")[2] or "currency" in str(words)
+
+
+def test_what_a_proposal_is_not_sure_of_is_marked(bench: Bench, tmp_path: Path) -> None:
+    lines = ["2026-08-01,LineItem,1.5,2,Nutzung,7", "2026-08-02,Rounding,1,1.5,Kauf,9"]
+    content = "\n".join(["date,RecordType,cost,other fee,charge_category,total_cost", *lines, ""])
+    text = propose(bench, written(tmp_path, content), None)
+    assert '# CHECK: ["RecordType"] tells kinds of records' in text
+    assert '# [records] only = [{ from = ["RecordType"], is = ["LineItem", "Rounding"] }]' in text
+    assert '# CHECK: or is it "other fee"?' in text
+    assert '["total_cost"] }  # CHECK: only because other vendors name it so' in text
+    assert '# CHECK: add `map`: "Kauf" is no category of FOCUS' in text

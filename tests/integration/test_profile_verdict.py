@@ -81,6 +81,7 @@ def loader(settings: Settings, lake: Lake) -> Intake:
 def test_the_verdict_on_every_kind_of_file_is_that_of_a_load(settings: Settings) -> None:
     bills = settings.home.parent / "bills"
     seen: dict[str, tuple[str, int, int]] = {}
+    profiles: dict[str, str | None] = {}
     with Lake.open(settings, create=True) as lake, workbench(settings) as bench:
         intake = loader(settings, lake)
         for name in FILES:
@@ -94,10 +95,11 @@ def test_the_verdict_on_every_kind_of_file_is_that_of_a_load(settings: Settings)
             ), name
             if state in {"loaded", "delivered"}:
                 assert told[1:] == (loading.rows, loading.rejected), name
-            seen[name] = told
+            seen[name], profiles[name] = told, trial.profile
     assert {state for state, _, _ in seen.values()} == {
         "loaded", "quarantined", "awaiting_manifest", "delivered", "released"
     }  # fmt: skip
+    assert profiles[f"{GOOD}/part_0.csv"] == "azure_amortized", "the manifest beside it tells"
     assert seen["partial.csv"] == ("loaded", 1, 1)
     assert seen["amortised.csv"] == ("loaded", 1, 0)
 

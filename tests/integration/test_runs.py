@@ -174,6 +174,26 @@ def test_the_rows_of_a_run_go_with_its_object_as_the_policy_says(
     assert prove(house.lake, house.settings).findings == ()
 
 
+@pytest.mark.parametrize("late", [1, 2])
+def test_of_two_consumers_with_two_runs_of_one_month_the_newer_one_wins(house: House, late: int) -> None:
+    azure = Azure(house)
+    runs = {1: azure.put(1, "01 1"), 2: azure.put(2, "01 1", "02 5")}
+    rival = house.intake(azure.bucket, lake=house.stack.enter_context(Lake.open(house.settings)), layouts=LAYOUTS)
+    overtaken: list[str] = []
+
+    def overtake(call: str, event: ObjectEvent) -> None:
+        if call == "fetch" and event.key == runs[late].key and not overtaken:
+            overtaken.append("begun")
+            overtaken.extend(labels(rival.process([runs[3 - late]])))
+
+    azure.bucket.before = overtake
+
+    assert azure.process(runs[late]) == ["stale" if late == 1 else "loaded"]
+    assert (overtaken, azure.total()) == (["begun", "loaded"], Decimal(6))
+    assert house.staged_files_left() == set()
+    assert prove(house.lake, house.settings).findings == ()
+
+
 def test_a_lifecycle_rule_takes_no_rows(azure: Azure) -> None:
     azure.process(run := azure.put(1, "01 1"))
     gone = replace(azure.bucket.remove(run.key), kind=EventKind.EXPIRED, event_name="LifecycleExpiration:Delete")

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 from billstream.aggregator.refresh import refresh_once
 from billstream.cli import wiring
 from billstream.cli.status import read_refresh
-from billstream.cli.verify import Verification, mend, prove, repairs
 from billstream.common.lake import Lake
 from billstream.common.lake.datafiles import data_files
 from billstream.common.lake.tables import NEVER_NULL
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
+from billstream.consumer.verify import Proof, Repairs, prove, repair
 from tests.integration.intake_support import House, again, labels
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def values(house: House, table: str, column: str) -> list[Any]:
     return [value for (value,) in house.lake.rows(f"SELECT {column} FROM {table} ORDER BY ALL")]
 
 
-def proven(house: House) -> Verification:
+def proven(house: House) -> Proof:
     return prove(house.lake, wiring.interest(house.settings))
 
 
@@ -95,13 +95,14 @@ def test_events_about_files_of_other_tables(house: House) -> None:
     assert house.lake.rows("SELECT count(*), sum(billed_cost) FROM invoice_details") == [(9, Decimal("133.11"))]
     assert house.lake.rows("SELECT rescued FROM invoice_details WHERE rescued IS NOT NULL") == [('{"x_Note":"note"}',)]
 
-    refresh_once(house.lake)
+    aggregated = house.settings.catalog is None  # once is enough, as it takes longer than all the rest
+    if aggregated:
+        refresh_once(house.lake)
     assert labels(intake.process([again(first)])) == ["duplicate"]
     assert labels(intake.process([bucket.put("periods.csv", PERIODS.format(status="Closed"))])) == ["loaded"]
     assert values(house, "billing_periods", "billing_period_status") == ["Closed", "Closed"]
     behind = read_refresh(house.lake)
-    assert behind is not None
-    assert behind.lag_loads == 0, "the aggregates contain charges only"
+    assert (behind.lag_loads if behind else None) == (0 if aggregated else None), "the aggregates contain charges only"
 
     assert labels(intake.process([bucket.remove("invoices.csv")])) == ["removed"]
     assert values(house, "invoice_details", "invoice_id") == []
@@ -132,8 +133,8 @@ def test_the_proof_covers_other_tables_and_compares_invoices(house: House, tmp_p
         path.write_text(text)
         deliver(house, path)
     sound = proven(house)
-    assert (sound.findings, sound.proof.unhashed, sound.proof.rows) == ((), 0, 19)
-    told = sound.proof.invoices
+    assert (sound.findings, sound.unhashed, sound.rows) == ((), 0, 19), "differences of invoices are none of the lake"
+    told = sound.invoices
     # Of nine lines, one is of a retracted invoice and one of an invoice without charges here: five invoices are left.
     assert (told.compared, told.matched, told.rounded, told.differing) == (5, 1, 1, 3)
     assert {d.invoice_id: (d.invoiced, d.charged, d.open, d.only_tax) for d in told.differences} == {
@@ -142,26 +143,25 @@ def test_the_proof_covers_other_tables_and_compares_invoices(house: House, tmp_p
         "wrong": (Decimal("4.5"), Decimal(4), False, False),
     }
     assert "invoice wrong of Acme bills 4.5 USD, its charges (1) add up to 4 USD." in [d.text for d in told.differences]
-    assert sound.agrees, "a difference between files of a vendor is no fault of the lake"
 
-    meddle(house, "DELETE FROM billing_periods WHERE billing_period_status = 'Open'")
-    meddle(house, "UPDATE invoice_details SET billed_cost = 1 WHERE invoice_id = 'wrong'")
-    unknown = "SELECT * REPLACE ('unknown' AS load_id) FROM billing_periods LIMIT 1"
-    meddle(house, f"INSERT INTO billing_periods {unknown}")
-    damaged = proven(house)
-    assert sorted(finding.problem.partition(".")[0] for finding in damaged.findings) == [
-        "billing_periods holds 1 row of a load that the ledger does not know (unknown)",
-        "billing_periods holds 1 row, the ledger says 2",
-        "the values of its rows are not those that were loaded",
-    ]
+    (file,) = data_files(house.lake, "billing_periods")
     if house.settings.catalog is None:
-        lost = next(file for file in data_files(house.lake, "billing_periods") if file.since)
-        Path(lost.path).unlink()
-        assert f"the data file {lost.path} of billing_periods cannot be read" in " ".join(
-            finding.problem for finding in proven(house).findings
-        )
+        Path(file.path).unlink()
+        expected = ["its 2 rows cannot be read", f"the data file {file.path.partition('.')[0]}"]
+    else:
+        unknown = "SELECT * REPLACE ('unknown' AS load_id) FROM billing_periods LIMIT 1"
+        meddle(house, f"INSERT INTO billing_periods {unknown}")
+        meddle(house, "DELETE FROM billing_periods WHERE billing_period_status = 'Open'")
+        meddle(house, "UPDATE invoice_details SET billed_cost = 1 WHERE invoice_id = 'wrong'")
+        expected = [
+            "billing_periods holds 1 row of a load that the ledger does not know (unknown)",
+            "billing_periods holds 1 row, the ledger says 2",
+            "the values of its rows are not those that were loaded",
+        ]
+    damaged = proven(house).findings
+    assert sorted(finding.problem.partition(".")[0] for finding in damaged) == expected
     backfill = wiring.operator_backfill(house.settings, house.lake, Stop(), role="verify")
-    mended = mend(proven(house), repairs(house.lake, backfill, "verify@test"), lambda: proven(house))
-    assert mended.findings == ()
+    repairs = Repairs(house.lake, backfill, "verify@test", lambda _: None)
+    assert repair(damaged, repairs, lambda: proven(house).findings) == ()
     assert values(house, "billing_periods", "billing_period_status") == ["Closed", "Open"]
-    assert mended.proof.invoices == told
+    assert house.lake.rows("SELECT sum(billed_cost) FROM invoice_details") == [(Decimal("133.11"),)]

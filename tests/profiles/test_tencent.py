@@ -130,7 +130,7 @@ def cells(charge: Charge) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("names", [ENGLISH, CHINESE], ids=["english", "chinese"])
-@pytest.mark.parametrize("seed", SEEDS[:2])
+@pytest.mark.parametrize("seed", SEEDS[:1])
 def test_a_file_is_read_as_the_charges_that_it_was_written_from(read: Reader, names: dict[str, str], seed: int) -> None:
     choose = Random(seed)  # noqa: S311 - the same file every time
     known = charges(choose)

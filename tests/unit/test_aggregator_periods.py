@@ -111,7 +111,7 @@ def test_a_day_is_filling_while_it_is_the_newest_and_lagging_where_a_compared_so
     ],
 )
 def test_the_newest_day_is_complete_only_when_its_loads_were_late(
-    newest: str, late: bool, monthly: bool, complete: str, filling: str | None
+    newest: str, *, late: bool, monthly: bool, complete: str, filling: str | None
 ) -> None:
     row = {
         "provider": "AWS",

@@ -6,7 +6,7 @@ import pytest
 
 from billstream.common.errors import Poison
 from billstream.consumer.decode import header
-from billstream.consumer.decode.header import HEADER_BYTES, MAX_COLUMNS, Header, read_header
+from billstream.consumer.decode.header import HEADER_BYTES, MAX_COLUMNS, Header, by_shape, later_headers, read_header
 
 
 def read(folder: Path, content: bytes) -> Header | None:
@@ -93,3 +93,23 @@ def test_a_header_longer_than_what_is_read_is_never_cut(tmp_path: Path, monkeypa
 def test_a_character_cut_by_the_bound_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(header, "HEADER_BYTES", 10)
     assert read(tmp_path, "a,b\n1,日本語\n".encode()) == Header(",", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        (["day,cost", "2026-01-01,1", "2026-01-02,2"], 1),
+        (["Usage, all accounts, 2026", "", "day,cost", "2026-01-01,1"], 3),
+        (["Usage Data Extract", "", "day,cost,note", "1,2,3", "4,5,6"], 3),
+        (["Invoice number,1,", "Currency,USD,", "a,b,c,d,e", *["1,2,3,4,5"] * 5], 3),
+        (["a,b", "x,y", "a,b,c,d", *["1,2,3,4"] * 8, "Total,,,9"], 3),
+        # A line below which nothing is alike, or that has values, is none.
+        (["day,cost"], None),
+        (["2026-01-01,1", "2026-01-02,2"], None),
+        (["title", "another title"], None),
+    ],
+)
+def test_a_header_is_found_by_its_shape(tmp_path: Path, lines: list[str], line: int | None) -> None:
+    first = read(tmp_path, ("\n".join(lines) + "\n").encode())
+    found = by_shape([*([first] if first else []), *later_headers(tmp_path / "text")])
+    assert (found.line if found else None) == line

@@ -6,7 +6,7 @@ import pytest
 from billstream.common.errors import Poison
 from billstream.common.lake.migrations import apply_migrations
 from billstream.consumer.profiles import ProfileRegistry
-from billstream.consumer.profiles.model import Match
+from billstream.consumer.profiles.model import Match, Profile
 from billstream.consumer.profiles.names import Header
 from billstream.consumer.profiles.origin import Origin
 
@@ -122,3 +122,30 @@ def test_the_name_in_a_reason_is_a_pattern_that_fits_it_alone() -> None:
         pattern = told.removeprefix('"').removesuffix('"').replace('\\"', '"')
         assert Origin.of("k", name).is_like([pattern])
         assert not Origin.of("k", f"{name}b").is_like([pattern])
+
+
+TABLE = {"where": {"charge_category": "Usage"}, "not_zero": "billed_cost", "reason": "no"}
+PROFILE = {
+    "name": "p",
+    "title": "p",
+    "match": {"needs": ["billed_cost"]},
+    "columns": {"billed_cost": "cost", "charge_category": "kind"},
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"where": {}},
+        {"where": {"region_id": "x"}},
+        {"where": {"charge_category' OR 'a": "x"}},
+        {"not_zero": "charge_category"},
+        {"not_zero": "list_cost"},
+        {"reason": ""},
+        {"sql": "true"},
+    ],
+)
+def test_a_contradiction_is_about_columns_that_the_profile_fills(change: dict[str, object]) -> None:
+    assert Profile.model_validate(PROFILE | {"contradictions": [TABLE]}).contradictions
+    with pytest.raises(ValueError, match="contradictions"):
+        Profile.model_validate(PROFILE | {"contradictions": [TABLE | change]})

@@ -8,6 +8,6 @@ WITH lines AS (
 ),
 active AS (
     SELECT count(DISTINCT load_id) AS loads, coalesce(sum(rows_rejected), 0)::BIGINT AS rejected_rows
-    FROM active_loads AT (VERSION => $1)
+    FROM insight_active
 )
 SELECT ledger_lines, file, processed_at, loads, rejected_rows FROM lines CROSS JOIN active

@@ -1,5 +1,5 @@
 -- What the ledger knows to be missing from the charges, or doubtful in them. Grain: kind.
--- Parameters: $1 the snapshot to read, $2 how many names.
+-- Parameter: how many names.
 WITH latest AS (
     SELECT
         CASE state
@@ -12,8 +12,7 @@ WITH latest AS (
         scope,
         1 AS number,
         processed_at
-    FROM latest_entries AT (VERSION => $1)
-    WHERE bucket <> 'export:'
+    FROM insight_latest
 ),
 active AS (
     SELECT
@@ -24,7 +23,7 @@ active AS (
             struct_pack(kind := 'records_left_out', number := records_left_out),
             struct_pack(kind := 'tags_unread', number := tags_unread)
         ]) AS found
-    FROM active_loads AT (VERSION => $1)
+    FROM insight_active
 ),
 listed AS (
     SELECT kind, scope, number, processed_at FROM latest WHERE kind IS NOT NULL
@@ -35,6 +34,6 @@ SELECT
     kind,
     sum(number)::BIGINT AS number,
     count(*) AS files,
-    list_slice(list(scope ORDER BY number DESC, processed_at DESC, scope), 1, $2) AS names
+    list_slice(list(scope ORDER BY number DESC, processed_at DESC, scope), 1, $1) AS names
 FROM listed
 GROUP BY kind

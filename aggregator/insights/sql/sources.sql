@@ -1,5 +1,5 @@
 -- What each provider has delivered in each currency up to today, the one with the most charges first.
--- Grain: currency, provider. Parameters: $1 today, $2 the snapshot in which the ledger is read.
+-- Grain: currency, provider. Parameter: today.
 -- `late`: every active load that covers the newest day (of a monthly source: its month) was made 36 hours or more after its
 -- end, so nothing more is to be expected. The ledger does not know providers: all loads of that day must be late.
 WITH extents AS (
@@ -21,7 +21,7 @@ ends AS (
 ),
 loads AS (
     SELECT first_charge_day, last_charge_day, min(processed_at) AS processed_at
-    FROM active_loads AT (VERSION => $2)
+    FROM insight_active
     WHERE first_charge_day IS NOT NULL
     GROUP BY first_charge_day, last_charge_day
 ),

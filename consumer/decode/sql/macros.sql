@@ -210,9 +210,9 @@ CREATE OR REPLACE TEMP MACRO formatted_time_with_offset(cell, pattern, format) A
 
 -- The start (1) or the end (2) of an interval in ISO 8601, as text: '2026-09-18T00:00:00Z/2026-09-19T00:00:00Z'.
 CREATE OR REPLACE TEMP MACRO interval_part(cell, part) AS
-    CASE WHEN length(cell) > 20 THEN nullif(regexp_extract(
+    nullif(regexp_extract(
         cell, '^\s*([0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*)/([0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*)$', part
-    ), '') END;
+    ), '');
 
 -- Python, and most others, can hold these years only.
 CREATE OR REPLACE TEMP MACRO is_beyond_calendar(moment) AS
