@@ -69,9 +69,10 @@ class Made:
             for name in names:
                 self._add([name], "text")
         # Values of all kinds side by side would contradict one another.
-        contradictory = {column for one in self.profile.contradictions for column in list(one.where)[1:]}
+        columns = {column for one in self.profile.contradictions for column in list(one.where)[1:]}
+        contradictory = {name for column in columns for name in self.profile.columns[column].header_names}
         for column, source in self.profile.columns.items():
-            if column not in contradictory:
+            if not contradictory & set(source.header_names):
                 self._add_source(source, self.types[column])
         self.kinds[EXTRA] = "text"
         self.header = Header(list(self.kinds), bracketed=self.profile.values.bracketed_names)
