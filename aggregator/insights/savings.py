@@ -15,6 +15,8 @@ from billstream.aggregator.insights.periods import in_order
 from billstream.aggregator.insights.ratios import share
 
 NO_CATEGORY = "charge_category"
+NOT_DIVIDED = "negotiated and commitment savings cannot be told apart; they are in the other savings"
+ZERO = "the vendor tells an effective cost of zero beside a billed cost; it is counted as told"
 LETTERS = {"E": "effective_cost", "L": "list_cost", "C": "contracted_cost"}
 
 SAVINGS = Model(__name__, "savings", "currency, period", needs=("cells", "currency_periods"))
@@ -65,12 +67,11 @@ def _not_told(row: Mapping[str, Any]) -> NotTold:
     if not row["category_told"]:
         lacks, counted, reason = (NO_CATEGORY, *lacks), False, "usage cannot be told from purchases, taxes and credits"
     elif lacks == ("contracted_cost",):
-        counted, reason = True, "negotiated and commitment savings cannot be told apart; they are in the other savings"
+        counted, reason = True, f"{NOT_DIVIDED}; {ZERO}" if row["zero"] else NOT_DIVIDED
     elif lacks:
         counted, reason = False, "not told by this vendor"
     else:
-        lacks, counted = ("effective_cost",), True
-        reason = "the vendor tells an effective cost of zero beside a billed cost; it is counted as told"
+        lacks, counted, reason = ("effective_cost",), True, ZERO
     return NotTold(
         provider=row["provider"],
         lacks=lacks,

@@ -59,7 +59,7 @@ def test_what_the_bucket_holds_is_what_charges_and_aggregates_say(aws: AwsEnviro
     in_force = [restated, *files[2:]]
     assert billstream.totals("charges") == expected_totals(in_force)
     assert billstream.sql("SELECT count(*) AS n FROM charges") == [{"n": expected_rows(in_force)}]
-    for table in ("daily_costs", "user_costs", "service_costs", "region_costs"):
+    for table in ("daily_costs", "user_costs", "service_costs", "region_costs", "cost_cells"):
         billstream.run("aggregate", "--once")
         assert billstream.totals(table) == expected_totals(in_force), table
     states = {row["key"]: row["state"] for row in billstream.sql("SELECT key, state FROM latest_entries")}

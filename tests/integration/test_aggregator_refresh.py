@@ -109,7 +109,7 @@ def test_a_refresh_tells_what_it_did(lake: Lake) -> None:
     assert report.changed
     assert mark.snapshot_id == report.snapshot_id == remove + 1
     assert (mark.rows_inserted, mark.rows_deleted, mark.refreshed_at) == (3, 0, NOW)
-    assert mark.groups_touched == 2 + 3 + 2 + 2  # by day; user; service; region
+    assert mark.groups_touched == 2 + 3 + 2 + 2 + 3  # by day; user; service; region; cell
     assert lake.snapshot_id() == remove + 2
 
 

@@ -559,6 +559,30 @@ def test_html_rounds_and_separates() -> None:
     assert "211,197.6" in text
 
 
+def test_a_change_that_rounds_to_nothing_is_none() -> None:
+    small = dollars().comparisons["month"].model_copy(update={"change": Decimal("-0.0004")})
+    meter = dollars().model_copy(update={"comparisons": {"month": small}, "rankings": ()})
+    texts = render(full().model_copy(update={"meters": (meter,), "consumption": ()}))
+    for text in (Page(texts[HTML_NAME]).text, texts[MARKDOWN_NAME]):
+        assert "0.0\N{NARROW NO-BREAK SPACE}%" in text
+        assert f"{MINUS}0.0" not in text
+        assert "▼ 0.0" not in text
+
+
+def test_a_currency_without_charges_in_this_month_is_folded_away() -> None:
+    html = render(full())[HTML_NAME]
+    folded = html[html.index('<details class="past">') : html.index('<section aria-labelledby="meter-1">')]
+    assert "Without charges in June 2025" in folded
+    assert "April 2025, the last month with charges" in folded
+    assert "1,234,567.90" not in folded
+
+
+def test_days_that_may_grow_are_marked() -> None:
+    html = render(full())[HTML_NAME]
+    assert 'class="now filling"><title>2025-06-12: 20.00 (filling)</title>' in html
+    assert 'class="now lagging"><title>2025-06-09: 50.00 (lagging)</title>' in html
+
+
 def test_a_column_that_no_file_has_is_not_shown() -> None:
     text = Page(render(full())[HTML_NAME]).text
     assert "Services" in text

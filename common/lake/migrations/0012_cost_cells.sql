@@ -27,10 +27,10 @@ CREATE TABLE cost_cells (
     effective_rows              BIGINT NOT NULL,
     list_cost                   DECIMAL(38, 18),
     list_rows                   BIGINT NOT NULL,
-    contracted_cost             DECIMAL(38, 18),
-    contracted_rows             BIGINT NOT NULL,
     consumed_quantity           MAP(VARCHAR, DECIMAL(38, 18)) NOT NULL,
-    consumed_rows               MAP(VARCHAR, BIGINT) NOT NULL
+    consumed_rows               MAP(VARCHAR, BIGINT) NOT NULL,
+    contracted_cost             DECIMAL(38, 18),
+    contracted_rows             BIGINT
 );
 
 ALTER TABLE daily_costs DROP COLUMN savings;
