@@ -24,6 +24,7 @@ from billstream.consumer.verify import Check, Cure
 from tests.e2e.commands import Billstream
 from tests.integration.intake_support import House
 from tests.integration.overlap_support import LEGACY, Bills, azure, cur, focus
+from tests.servers.postgres import PostgresServer
 
 _accounts = count(1001)
 
@@ -31,7 +32,11 @@ _accounts = count(1001)
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A lake for all tests of a catalog: each has an account of its own."""
-    catalog = SecretStr(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+    catalog = None
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        server.start()
+        catalog = SecretStr(server.create_database())
     settings = Settings(home=tmp_path_factory.mktemp("lake"), catalog=catalog, threads=2)
     with Lake.open(settings, create=True) as lake:
         made = House(lake, settings)
