@@ -79,6 +79,7 @@ def _attempt(work: Work, context: Context, started: float) -> list[Outcome]:
     if not unit.entries:
         return outcomes
     unit.staged_paths = work.staged.paths
+    unit.covered = {load_id: load.covered for load_id, load in work.staged.loads.items()}
     snapshot = unit.commit(context.lake, context.entries.consumer_id, exports=context.exports)
     if context.breaker:
         context.breaker.record(attempts_of(unit))

@@ -94,7 +94,7 @@ def _quantities(quantities: Sequence[QuantityDifference]) -> str:
 
 def _decision(entry: Restatement) -> str:
     if entry.processed_at is None:
-        return "not in the ledger"
+        return "not in the ledger; set aside or counted again? See billstream exports list"
     again = f", {counted(entry.decisions, 'time')}" if entry.decisions > 1 else ""
     return f"{entry.state} {utc(entry.processed_at)}{again}"
 

@@ -17,6 +17,7 @@ from billstream.common.lake.tables import CHARGES, SET_ASIDE, WITH_ROWS, table_o
 from billstream.consumer.commit.ledger import LedgerEntry, insert_entries
 from billstream.consumer.commit.unreadable import Unreadable, find_unreadable
 from billstream.consumer.decide.states import State
+from billstream.consumer.decode import Covered
 from billstream.consumer.decode.rejects import RejectedRow
 from billstream.consumer.exports.exports import Exports, Plan
 from billstream.consumer.exports.naming import Source, source_of
@@ -36,6 +37,7 @@ class Unit:
         staged_paths: the Parquet files whose rows are added.
         searched: data files in which the replaced loads are looked for row by row; none: DuckLake finds the files.
         unreadable: data files with replaced rows that cannot be read; found by the commit.
+        covered: what the rows of each new load have: accounts, months, days and costs.
         rejected: the records that did not fit, by the entry of their object.
     """
 
@@ -45,6 +47,7 @@ class Unit:
     staged_paths: list[str] = field(default_factory=list)
     searched: list[str] = field(default_factory=list)
     unreadable: tuple[Unreadable, ...] = ()
+    covered: dict[str, Sequence[Covered]] = field(default_factory=dict)
     rejected: list[tuple[LedgerEntry, Sequence[RejectedRow]]] = field(default_factory=list)
 
     def add(self, entry: LedgerEntry, held: ProcessedKey | None, rejected: Sequence[RejectedRow] = ()) -> None:
@@ -114,7 +117,7 @@ class Unit:
 
     def _commit(self, lake: Lake, author: str, message: str, exports: Exports) -> int:
         delivered = [one for one in self.sources(State.UNCHANGED) if one.whole_period]
-        plan = exports.plan(lake, self.sources(State.LOADED), self._staged_charges, self.replaced, delivered)
+        plan = exports.plan(lake, self.sources(State.LOADED), self.covered, self.replaced, delivered)
         if not all(found.obsolete for found in self.unreadable):
             message = f"{message}; {ROWS_LEFT}"
         copied = list[str]()

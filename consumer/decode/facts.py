@@ -1,7 +1,9 @@
-"""The facts of the loads in a staged file: what is read back from it is what a commit adds."""
+"""The facts of the loads in a staged file: counts, totals, days and what they cover, by one look at its rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal, localcontext
+from typing import Any
 
 import duckdb
 
@@ -9,55 +11,76 @@ from billstream.common.lake.catalog import literal
 from billstream.common.lake.tables import CHARGES, table_of
 from billstream.consumer.decode.projection import AFTER_BAD_MARK
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
-from billstream.consumer.decode.staged import COSTS, NO_CURRENCY, StagedLoad
+from billstream.consumer.decode.staged import COSTS, NO_CURRENCY, Covered, StagedLoad
+
+DIGITS = 80
+"""Enough for every sum of DECIMAL(38,18): nothing is rounded."""
+
+_KEYS = ("billing_currency", "provider_name", "billing_account_id", "sub_account_id")
 
 
 def facts_of(
     path: str, columns: Sequence[str], types: Mapping[str, str], engine: duckdb.DuckDBPyConnection, unread: str
 ) -> dict[str, StagedLoad]:
-    """Return counts, totals, days and hash of each load; of marked rows, counts alone.
+    """Return the facts of each load: what is read back from a staged file is what a commit adds.
 
     Args:
         path: the staged file.
         columns: its columns, in the order of its table.
         types: the columns of its table with their DuckDB types.
-        engine: reads the file.
+        engine: reads the file; its errors are DuckDB's.
         unread: the SQL of the number of cells of a row that cannot be read as tags.
     """
-    how = made_by(columns, list(types), table_of(path))
-    hashes, loads = dict[str, int](), dict[str, StagedLoad]()
-    facts = engine.execute(_sql(path, columns, types, unread)).fetchall()
-    for load_id, currency, count, hashed, lost, first, last, *costs in facts:
-        load = loads.get(load_id, StagedLoad(table=table_of(path)))
-        days = [day for day in (load.first_charge_day, load.last_charge_day, first, last) if day is not None]
-        hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
-        known = {f"{cost}_totals": total for cost, total in zip(COSTS, costs, strict=True) if total is not None}
-        loads[load_id] = replace(
-            load,
-            rows_loaded=load.rows_loaded + count,
-            tags_unread=load.tags_unread + lost,
-            rows_hash=f"{how} {hashes[load_id]}",
-            first_charge_day=min(days, default=None),
-            last_charge_day=max(days, default=None),
-            **{name: getattr(load, name) | {currency: total} for name, total in known.items()},
-        )
-    return loads
+    how, hashes, loads = made_by(columns, list(types), table_of(path)), dict[str, int](), dict[str, StagedLoad]()
+    groups: dict[str, dict[tuple[object, ...], Covered]] = {}
+    found = engine.execute(_sql(path, columns, types, unread)).fetchall()
+    with localcontext(prec=DIGITS):
+        for load_id, currency, provider, account, sub_account, month, day, count, hashed, lost, *costs in found:
+            load = loads.get(load_id, StagedLoad(table=table_of(path)))
+            hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
+            loads[load_id] = replace(
+                load,
+                rows_loaded=load.rows_loaded + count,
+                tags_unread=load.tags_unread + lost,
+                rows_hash=f"{how} {hashes[load_id]}",
+                first_charge_day=min(filter(None, (load.first_charge_day, day)), default=None),
+                last_charge_day=max(filter(None, (load.last_charge_day, day)), default=None),
+                **_totals(load, currency or NO_CURRENCY, costs),
+            )
+            if day:  # else marked rows, of which only the number is known, or rows of a table without charges
+                of_load, key = groups.setdefault(load_id, {}), (currency, provider, account, sub_account, month)
+                more = Covered(provider, account, sub_account, month, currency, (day,), count, *costs)
+                of_load[key] = of_load[key].plus(more) if key in of_load else more
+    return {load_id: replace(load, covered=tuple(groups.get(load_id, {}).values())) for load_id, load in loads.items()}
 
 
 def _sql(path: str, columns: Sequence[str], types: Mapping[str, str], unread: str) -> str:
     rows, none = f"read_parquet({literal(path)}, hive_partitioning = false)", ", NULL" * len(COSTS)
-    hashed = f"sum({hash_of_row(columns, types)}), sum({unread})"
+    unknown = ", NULL" * (len(_KEYS) + 2)
+    counts = f"count(*), sum({hash_of_row(columns, types)}), sum({unread})"
     if table_of(path) == CHARGES:
+        keys = ", ".join(name if name in columns else f"NULL::VARCHAR AS {name}" for name in _KEYS)
+        start = "coalesce(billing_period_start, charge_period_start)"
+        month = start if "billing_period_start" in columns else "charge_period_start"
+        days = f"date_trunc('month', {month})::DATE AS month, charge_period_start::DATE AS day"
         sums = ", ".join(f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS)
-        by, currency = "load_id, billing_currency", f"coalesce(billing_currency, {literal(NO_CURRENCY)})"
-        facts = f"{hashed}, min(charge_period_start)::DATE, max(charge_period_start)::DATE, {sums}"
+        facts = f", {keys}, {days}, {counts}, {sums}"
     else:  # only charges have days, and costs that may be added up
-        by, currency, facts = "load_id", "NULL", f"{hashed}, NULL, NULL{none}"
+        facts = f"{unknown}, {counts}{none}"
     # The two halves are told apart by the statistics of the file; a filter of each sum would cost more than the sum.
     # Values of marked rows are not looked at: they may be beyond every sum and every day.
     return (
-        f"SELECT load_id, {currency}, count(*), {facts} FROM {rows} "
-        f"WHERE load_id >= {literal(AFTER_BAD_MARK)} GROUP BY {by} "
-        f"UNION ALL SELECT load_id, NULL, count(*), NULL, 0, NULL, NULL{none} FROM {rows} "
+        f"SELECT load_id{facts} FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} GROUP BY ALL "
+        f"UNION ALL SELECT load_id{unknown}, count(*), NULL, 0{none} FROM {rows} "
         f"WHERE load_id < {literal(AFTER_BAD_MARK)} GROUP BY load_id ORDER BY ALL"
     )
+
+
+def _totals(load: StagedLoad, currency: str, costs: Sequence[Decimal | None]) -> dict[str, Any]:
+    """Return the totals of a load that these costs change."""
+    found = dict[str, Any]()
+    for cost, more in zip(COSTS, costs, strict=True):
+        if more is not None:
+            totals: dict[str, Decimal] = getattr(load, f"{cost}_totals")
+            found[f"{cost}_totals"] = totals | {currency: totals.get(currency, Decimal(0)) + more}
+    return found

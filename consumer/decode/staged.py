@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from billstream.common.lake.tables import CHARGES
 from billstream.consumer.decode.rejects import RejectedRow, Rejects
@@ -15,12 +16,43 @@ NO_CURRENCY = "XXX"
 
 
 @dataclass(frozen=True)
+class Covered:
+    """The rows of a load of one provider, account, sub account, billing month and currency.
+
+    `billing_month` is the first day of the month in which the billing period begins, or else the charge. `days` are
+    those on which charges begin. A cost that no row has is None.
+    """
+
+    provider_name: str | None
+    billing_account_id: str | None
+    sub_account_id: str | None
+    billing_month: date
+    billing_currency: str | None
+    days: tuple[date, ...]
+    charge_rows: int
+    billed_cost: Decimal | None
+    effective_cost: Decimal | None
+    list_cost: Decimal | None
+    contracted_cost: Decimal | None
+
+    def plus(self, other: "Covered") -> "Covered":
+        """Return the rows of both, which have the same keys. The caller's decimal context must hold the sums."""
+        costs = dict[str, Any]()
+        for name in (f"{cost}_cost" for cost in COSTS):
+            both = [cost for cost in (getattr(self, name), getattr(other, name)) if cost is not None]
+            costs[name] = sum(both, Decimal(0)) if both else None
+        rows = self.charge_rows + other.charge_rows
+        return replace(self, days=tuple(sorted({*self.days, *other.days})), charge_rows=rows, **costs)
+
+
+@dataclass(frozen=True)
 class StagedLoad:
     """The result of decoding one file: counts, totals and days of its rows, and the rows that were rejected.
 
     `records_short` of the rejected ones only lack cells at their end; `records_left_out` are no charges by the words of
     the profile: neither loaded nor rejected.
     `tags_unread` counts cells of its rows that should be tags and are none in any spelling; they are in `rescued`.
+    `covered` tells which accounts, months, days and costs its rows have.
     `refused` is why no row of it is loaded, although some can be read. `table` is the table that its rows belong in;
     only charges have totals and days.
     """
@@ -39,6 +71,7 @@ class StagedLoad:
     rows_hash: str | None = None
     first_charge_day: date | None = None
     last_charge_day: date | None = None
+    covered: tuple[Covered, ...] = field(default=(), compare=False)  # the totals and days tell loads apart
     refused: str | None = None
     table: str = CHARGES
 

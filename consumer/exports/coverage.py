@@ -1,4 +1,4 @@
-"""The coverage of loads: which accounts, months, days and costs their rows have. It is read before the transaction."""
+"""The coverage of loads: which accounts, months, days and costs their rows have."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +10,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
 from billstream.common.statements import statement
+from billstream.consumer.decode import Covered
 from billstream.consumer.exports.naming import Source
 
 COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
-_READ = ("load_id", "provider_name", "billing_account_id", "sub_account_id", "billing_currency", *COSTS)
-_READ_TIMES = ("billing_period_start", "charge_period_start")
 
 _BILLING_ACCOUNT = re.compile(r"billingaccounts/([^/]+)")
 _SUB_ACCOUNT = re.compile(r"(?:subscriptions|projects)/([^/]+)")
@@ -91,14 +89,21 @@ def provider_of(provider_name: str | None, names: Mapping[str, str]) -> str | No
     return names.get(stripped.lower(), stripped) or None
 
 
-def staged_rows(lake: Lake, paths: Sequence[str]) -> str:
-    """Return the SQL of the rows of staged files, with the columns that coverage needs: files have only some."""
-    listed = f"[{', '.join(map(literal, paths))}]"
-    there = {name for (name,) in lake.rows(f"SELECT DISTINCT name FROM parquet_schema({listed})")}
-    types = dict.fromkeys(_READ, "VARCHAR") | dict.fromkeys(COSTS, "DECIMAL(38, 18)")
-    types |= dict.fromkeys(_READ_TIMES, "TIMESTAMPTZ")
-    columns = ", ".join(name if name in there else f"NULL::{kind} AS {name}" for name, kind in types.items())
-    return f"(SELECT {columns} FROM read_parquet({listed}, union_by_name = true, hive_partitioning = false))"
+def staged_lines(
+    sources: Iterable[Source], covered: Mapping[str, Sequence[Covered]], names: Mapping[str, str]
+) -> list[Line]:
+    """Return the coverage of staged loads.
+
+    Args:
+        sources: the export of each load.
+        covered: what the rows of each load have.
+        names: spellings of providers.
+    """
+    return [
+        Line(**vars(source), **_named(vars(one), names))
+        for source in sources
+        for one in covered.get(source.load_id, ())
+    ]
 
 
 def table_rows(table: str, load_ids: Iterable[str]) -> str:
@@ -119,7 +124,7 @@ def lines_of(
 
     Args:
         con: the lake's connection; its errors are DuckDB's.
-        rows: the SQL of the rows, see `staged_rows` and `table_rows`.
+        rows: the SQL of the rows, see `table_rows`.
         sources: the export of each load.
         names: spellings of providers.
         set_aside: the rows do not count.

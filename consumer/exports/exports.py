@@ -1,7 +1,7 @@
 """What a process knows of the exports of its lake, and the part of a commit that keeps their coverage true."""
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import duckdb
@@ -10,7 +10,8 @@ from billstream.common.ids import new_id
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.guard import scope_id
-from billstream.consumer.exports.coverage import Cell, Line, insert_lines, lines_of, read_lines, staged_rows
+from billstream.consumer.decode import Covered
+from billstream.consumer.exports.coverage import Cell, Line, insert_lines, read_lines, staged_lines
 from billstream.consumer.exports.moves import Moves, active_lines, apply_moves, moves
 from billstream.consumer.exports.naming import Source
 from billstream.consumer.exports.overlaps import Comparison
@@ -68,7 +69,6 @@ class Exports:
         self._names: dict[str, str] | None = None
         self._version: str | None = None
         self._preferences: list[Preference] | None = None
-        self._staged: tuple[tuple[str, ...], list[Line]] = ((), [])
 
     def forget(self) -> None:
         """Read the preferences again before the next commit: a commit was refused."""
@@ -78,7 +78,7 @@ class Exports:
         self,
         lake: Lake,
         sources: Sequence[Source],
-        staged_paths: Sequence[str],
+        covered: Mapping[str, Sequence[Covered]],
         replaced: Sequence[str],
         kept: Sequence[Source] = (),
     ) -> Plan:
@@ -87,18 +87,18 @@ class Exports:
         Args:
             lake: no transaction is open.
             sources: the exports of the new loads.
-            staged_paths: the files with their rows.
+            covered: what the rows of each new load have.
             replaced: the loads whose rows are deleted.
             kept: the exports of loads that stay as they are in a new delivery.
 
         Raises:
             Retryable, DataDamaged: the lake does not answer, or cannot be read.
         """
-        if not (staged_paths or replaced or kept):
+        if not (sources or replaced or kept):
             return Plan()
         anew = self._preferences is None
         preferences = self._read_preferences(lake) if self._preferences is None else self._preferences
-        lines = self._lines(lake, sources, staged_paths)
+        lines = staged_lines(sources, covered, self.names(lake))
         adopted = self._adopted(lake, kept)
         cells: set[Cell] = set()
         if preferences:
@@ -124,17 +124,6 @@ class Exports:
         self._version = held.entry_id if held else None
         self._preferences = read_preferences(lake) if held else []
         return self._preferences
-
-    def _lines(self, lake: Lake, sources: Sequence[Source], staged_paths: Sequence[str]) -> list[Line]:
-        if not staged_paths:
-            return []
-        paths = tuple(staged_paths)
-        if self._staged[0] != paths:  # else an attempt before has read them
-            by_load = {source.load_id: source for source in sources}
-            with reading(lake):
-                self._staged = paths, lines_of(lake.engine, staged_rows(lake, paths), by_load, self.names(lake))
-        loads = {source.load_id for source in sources}
-        return [line for line in self._staged[1] if line.load_id in loads]
 
     def _adopted(self, lake: Lake, kept: Sequence[Source]) -> list[Line]:
         """Return the lines of loads that were in another export, as lines of the one that has them now."""

@@ -20,9 +20,11 @@ from billstream.common.settings import Settings
 from billstream.consumer.exports.deciding import prefer, settle, undo
 from billstream.consumer.exports.preferences import OPERATOR, Preference
 from billstream.consumer.exports.rules import apply_rules
+from billstream.consumer.verify import Check, Cure
 from tests.e2e.commands import Billstream
 from tests.integration.intake_support import House
 from tests.integration.overlap_support import LEGACY, Bills, azure, cur, focus
+from tests.servers.postgres import PostgresServer
 
 _accounts = count(1001)
 
@@ -30,7 +32,11 @@ _accounts = count(1001)
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A lake for all tests of a catalog: each has an account of its own."""
-    catalog = SecretStr(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+    catalog = None
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        server.start()
+        catalog = SecretStr(server.create_database())
     settings = Settings(home=tmp_path_factory.mktemp("lake"), catalog=catalog, threads=2)
     with Lake.open(settings, create=True) as lake:
         made = House(lake, settings)
@@ -197,3 +203,20 @@ def test_the_commands_list_prefer_and_undo(house: House, bills: Bills) -> None:
     assert bills.total() == Decimal(115)
     billstream.run("exports", "undo")
     assert bills.total() == Decimal(215)
+
+
+@on_sqlite
+def test_verify_finds_and_repairs_rows_that_are_not_where_preferences_want_them(house: House, bills: Bills) -> None:
+    member = {"payer": bills.account, "account": f"2{bills.account}"}
+    bills.put("c/2026/03/a.csv", cur(("100", 1), **member))
+    bills.put("f/2026/03/a.csv", focus(("115", 1), **member))
+    chosen = prefer(house.lake, preference(bills.export("f/#focus")), author="test").preferences[0]
+    with Lake.open(house.settings) as other:  # as if a process had died that no commit could follow
+        undone = f"UPDATE export_preferences SET undone_at = now() WHERE preference_id = '{chosen.preference_id}'"
+        other.commit(lambda con: con.execute(undone), claims=[], author="test", message="test")
+    (finding,) = prove(house.lake, house.settings).findings
+    assert (finding.check, finding.cure) == (Check.CHARGES, Cure.SETTLE)
+    assert "billstream exports apply" in finding.problem
+    Billstream(house.settings.home, {}).run("verify", "--repair")
+    assert (bills.total(), bills.aside()) == (Decimal(215), 0)
+    assert proven(house)
