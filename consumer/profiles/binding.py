@@ -218,6 +218,7 @@ def bind(profile: Profile, header: Sequence[str], key: Origin | str = "") -> Bin
     values = {column: value for column, value in found.items() if value is not None}
     if any(column not in values for column in profile.match.needs):
         return None
+    values = _with_ends_of_starts(values)
     columns = tuple(zip(unpivoted, without_currencies([header[position] for position in unpivoted]), strict=True))
     costs = frozenset(c.position for column, v in values.items() if column.endswith("_cost") for c in cells_of(v))
     # A total that stays beside unpivoted columns is no cost itself, and its name tells their currency.
@@ -227,6 +228,17 @@ def bind(profile: Profile, header: Sequence[str], key: Origin | str = "") -> Bin
     values = _with_told(values, {**defaults, **told})
     doubt = doubt_of_names(profile, names, costs) or doubt_of_columns(profile.name, [header[p] for p in unpivoted])
     return Binding(profile, tuple(header), values, told, doubt, only, leave_out, columns)
+
+
+def _with_ends_of_starts(values: dict[str, Value]) -> dict[str, Value]:
+    """Return `values`, in which a charge ends with a period only if it starts with it: a day is not its month."""
+    end = values.get("charge_period_end", Constant(""))
+    starts = {cell.position for cell in cells_of(values.get("charge_period_start", end))}
+    cells = tuple(cell for cell in cells_of(end) if cell.part != "end" or cell.position in starts)
+    if len(cells) == len(tuple(cells_of(end))):
+        return values
+    others = {column: value for column, value in values.items() if column != "charge_period_end"}
+    return {**others, "charge_period_end": First(cells)} if cells else others
 
 
 def _with_told(values: dict[str, Value], told: Mapping[str, Told]) -> dict[str, Value]:
