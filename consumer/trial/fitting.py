@@ -111,5 +111,8 @@ def _is_own(profiles: ProfileRegistry, binding: Binding) -> bool:
 
 def _known(profile: Profile, header: Sequence[str]) -> int:
     """Return how many columns the header could fill; 0 for a profile that refuses files."""
+    # Any column is one to unpivot: only those that stay tell that the table is of this kind.
+    if profile.unpivot and not any(name in profile.names_in(header) for name in profile.unpivot.keep):
+        return 0
     columns = tuple(name for name, source in profile.columns.items() if source.constant is None)
     return len(columns) - len(profile.missing(header, columns))
