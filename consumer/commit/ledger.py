@@ -166,10 +166,15 @@ _PART_OF_DELIVERY = "It is a part of a delivery, which stays as a whole."
 
 
 def no_row_fits(load: StagedLoad) -> str | None:
-    """Return why a load is refused: no row fits, or too few do; None if rows fit, or if the file has no rows at all."""
+    """Return why a load is refused: no row fits, or too few do; None if rows fit, or if the file has no records."""
     remedy = _PAD if load.rows_rejected and load.records_short >= _NEARLY_ALL * load.rows_rejected else ""
     if load.refused:
         return f"{load.refused}{remedy}"
+    if load.records_left_out and not (load.rows_loaded or load.rows_rejected):
+        return (
+            f"By the words of its profile, no record of the file is a charge (left out: {load.records_left_out:,}). If "
+            "some are, say which in a profile of your own: `only` and `leave_out` in [records]."
+        )
     if not load.rows_rejected or load.rows_loaded:
         return None
     first = load.rejected[0]

@@ -260,3 +260,17 @@ def test_a_refused_file_is_loaded_once_its_profile_says_what_its_total_is(
     assert [entry["records_left_out"] for entry in house.ledger(bucket)] == [0, 1]
     assert house.totals(bucket) == {None: Decimal(120)}
     assert house.staged_files_left() == set()
+
+
+def test_a_file_of_which_every_record_is_left_out_is_quarantined(house: House) -> None:
+    """A bill of which nothing counts is a doubt about the words of its profile, not a month without charges."""
+    bucket = house.bucket()
+    header = "InvoiceID,PayerAccountId,LinkedAccountId,RecordType,UsageStartDate,UnBlendedCost\n"
+    total = "Estimated,1,,InvoiceTotal,,5\n"
+    only_totals, empty = bucket.put("totals.csv", header + total), bucket.put("empty.csv", header)
+    told, nothing = house.intake(bucket).process([only_totals, empty])
+    assert told.label == "quarantined"
+    assert (told.reason or "").startswith(
+        "By the words of its profile, no record of the file is a charge (left out: 1)"
+    )
+    assert nothing.label == "loaded"
