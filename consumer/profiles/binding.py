@@ -235,16 +235,15 @@ def _with_ends_of_starts(values: dict[str, Value]) -> dict[str, Value]:
     end = values.get("charge_period_end", Constant(""))
     starts = {cell.position for cell in cells_of(values.get("charge_period_start", end))}
     cells = tuple(cell for cell in cells_of(end) if cell.part != "end" or cell.position in starts)
-    if len(cells) == len(tuple(cells_of(end))):
-        return values
-    others = {column: value for column, value in values.items() if column != "charge_period_end"}
-    return {**others, "charge_period_end": First(cells)} if cells else others
+    if len(cells) < len(tuple(cells_of(end))):
+        values = {column: First(cells) if value is end else value for column, value in values.items()}
+    return {column: value for column, value in values.items() if value != First(())}
 
 
 def _with_told(values: dict[str, Value], told: Mapping[str, Told]) -> dict[str, Value]:
     """Return `values`, in which a column without a cell has what was told of it."""
-    constants = {column: Constant(one.text) for column, one in told.items()}
-    return {**values, **{c: v for c, v in constants.items() if isinstance(values.get(c, v), Constant)}}
+    empty = [column for column in told if isinstance(values.get(column, Constant("")), Constant)]
+    return {**values, **{column: Constant(told[column].text) for column in empty}}
 
 
 def _tests(conditions: Sequence[Condition], names: Header) -> tuple[Test, ...]:
@@ -267,9 +266,8 @@ def _bound(source: Source, header: Header) -> Value | None:
         return Tags(position, columns) if columns or position is not None else None
     if source.names:
         position = header.position(source.names)
-        return (
-            Cell(position, key=source.key, part=source.part, pattern=source.pattern) if position is not None else None
-        )
+        cut = Cell(position or 0, key=source.key, part=source.part, pattern=source.pattern)
+        return cut if position is not None else None
     if source.by:
         by = header.position(source.by)
         otherwise = _whole_sum(source.otherwise, header) if isinstance(source.otherwise, tuple) else None
@@ -293,12 +291,10 @@ def _whole_sum(operands: Sequence[Operand], header: Header) -> Sum | None:
 def _cells(operands: Sequence[Operand], header: Header) -> tuple[Cell, ...]:
     found = []
     for operand in operands:
-        position, unless = header.position(operand.names), header.position(operand.unless)
-        where = header.position(operand.where)
+        position, unless, where = (header.position(names) for names in (operand.names, operand.unless, operand.where))
         # Without the cell that may rule another out, nobody knows whether that counts.
         known = (unless is not None or not operand.unless) and (where is not None or not operand.where)
         if position is not None and known:
-            mapping = tuple((operand.mapping or {}).items())
-            cut = (operand.key, operand.part, operand.pattern, mapping, where)
+            cut = (operand.key, operand.part, operand.pattern, tuple((operand.mapping or {}).items()), where)
             found.append(Cell(position, operand.amounts, operand.negative, unless, *cut))
     return tuple(found)
