@@ -49,6 +49,13 @@ def lacks(profile: Profile, header: Sequence[str], key: Origin | str) -> list[st
         found.append(f"the header has no {_closest(match.one_of, names)}")
     found += [f"it is not for headers with {name!r}" for name in match.none if name in names]
     found += [_not_of_it(match, origin_of(key))] if not match.fits_origin(origin_of(key)) else []
+    found += [
+        f"no column {' or '.join(map(repr, entry.names))} to tell charges from other records"
+        for entry in profile.records.only
+        if profile.cells_in(header).position(entry.names) is None
+    ]
+    if profile.unpivot and not profile.unpivot.positions(header):
+        found.append(f"no column {' or '.join(map(repr, profile.unpivot.keep))} beside others that become records")
     if not found and bind(profile, header, key) is None:
         found.append("the header has a part only of what it computes with")
     return found
