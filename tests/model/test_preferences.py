@@ -82,10 +82,10 @@ def drills() -> list[tuple[Act, ...]]:
     ]
     races = [(put("b", 2, 200), choose("b")), (choose("a"), put("b", 2, 200)), (put("a", 2, 21), put("b", 2, 200))]
     races += [(remove("a", 1), put("b", 2, 200)), (take_back(), put("b", 2, 200)), (choose("b"), remove("b", 1))]
-    for first in ((), (choose("a"),)):
-        for act, other in races:
-            raced = Act(act.what, act.export, act.day, act.cost, meanwhile=other)
-            found.append((*BOTH, *first, raced, put("c", 1, 1000)))
+    cases = [((choose("a"),), race) for race in races] + [((), race) for race in races[:2]]
+    for first, (act, other) in cases:
+        raced = Act(act.what, act.export, act.day, act.cost, meanwhile=other)
+        found.append((*BOTH, *first, raced, put("c", 1, 1000)))
     return found
 
 
@@ -242,11 +242,11 @@ def estate(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         yield made
 
 
-@pytest.mark.parametrize("estate", ["sqlite", "postgres"], indirect=True)
+@pytest.mark.parametrize("estate", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True)
 def test_every_death_and_every_race_ends_with_what_the_model_says(
     estate: Estate, request: pytest.FixtureRequest
 ) -> None:
-    chosen = drills() if "sqlite" in request.node.name else drills()[-12:]
+    chosen = drills() if "sqlite" in request.node.name else drills()[-8:]
     for acts in chosen:
         estate.play(acts)
     estate.check_whole()
