@@ -15,6 +15,8 @@ Contoso, USD, every day from 1 October to 17 November: a usage charge of billed 
 Fabrikam, EUR, 3 to 5 September: a usage charge of billed 7, and no other cost
 Nippon, JPY, 22 November: a usage charge of billed 1234.5
 Simple, GBP, 10 November: a purchase of 1000, and usage of list 1500 that it covers, effective 1000
+Simple, CHF, 10 November: usage of list 100, effective 60; and the recurring fee of its commitment, as in AWS'
+  own report: a purchase of 90, whose effective cost is the 30 that was not used
 """
 
 import csv
@@ -23,7 +25,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,11 +36,12 @@ from billstream.aggregator.pages.render import MARKDOWN_NAME, render
 from billstream.aggregator.refresh import refresh_once
 from billstream.aggregator.values import plain
 from billstream.aggregator.verify import verify
+from tests.e2e.commands import REPOSITORY
 from tests.integration.aggregator_support import Line, Row, commit_load, new_lake, settle
 
 TODAY = date(2026, 11, 24)
 LOADED = datetime(2026, 11, 24, 6, tzinfo=UTC)
-SAMPLE = Path("/work/shared/data/focus_official_sample/FOCUS-1.0/focus_sample.csv")
+SAMPLE = REPOSITORY.parent / "shared" / "data" / "focus_official_sample" / "FOCUS-1.0" / "focus_sample.csv"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -104,6 +106,14 @@ def simple() -> list[Row]:
     return [bought, used]
 
 
+def recurring_fee() -> list[Row]:
+    fee = Row(
+        november(10), "CHF", provider_name="Simple", charge_category="Purchase", commitment_discount_status="Unused"
+    )
+    used = usage("Simple", "CHF", november(10), commitment_discount_status="Used", **costs("0", "60", "100", "100"))
+    return [replace(fee, **costs("90", "30", "0")), used]
+
+
 def official_sample() -> list[Row]:
     """The rows of the FOCUS Foundation's sample, under a currency of their own."""
 
@@ -137,6 +147,7 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Insights]:
     fabrikam = every_day(usage("Fabrikam", "EUR", november(1), **costs("7")), date(2026, 9, 5), first=date(2026, 9, 3))
     nippon = [usage("Nippon", "JPY", november(22), **costs("1234.5"))]
     loads = {"aws": aws(), "contoso": contoso, "fabrikam": fabrikam, "nippon": nippon, "simple": simple()}
+    loads["fee"] = recurring_fee()
     if SAMPLE.exists():
         loads["sample"] = official_sample()
     with new_lake(tmp_path_factory.mktemp("headlines")) as lake:
@@ -243,6 +254,12 @@ def test_a_purchase_is_not_saved_money(insights: Insights) -> None:
     assert currency(insights, "GBP").savings.periods["all_time"].total == 500
 
 
+def test_what_a_recurring_fee_leaves_unused_is_a_loss(insights: Insights) -> None:
+    """100 - 60 - 30 = 10 are saved, not 40."""
+    saved = currency(insights, "CHF").savings.periods["all_time"]
+    assert exact(saved.total, saved.unused, saved.list_cost, saved.effective_cost) == ["10", "30", "100", "60"]
+
+
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the real files are not on this machine")
 def test_savings_of_the_official_sample(insights: Insights) -> None:
     """Usage: list 20.6203386184 + 0.1426790222 + 1.97651418586 + 0.26507392473 = 23.0046 (rounded), effective 16 + 0 +
@@ -298,9 +315,9 @@ def test_the_unfinished_day_is_in_the_totals_and_marked(insights: Insights) -> N
 
 
 def test_the_clock_ends_the_periods(insights: Insights, markdown: str) -> None:
-    """USD 31 * 2 + 46 = 108 charges, EUR 3, JPY 1, GBP 2, without the one of 2027."""
+    """USD 31 * 2 + 46 = 108 charges, EUR 3, JPY 1, GBP 2, CHF 2, without the one of 2027."""
     assert (insights.today, insights.last_charge_day) == (TODAY, date(2026, 11, 23))
-    assert insights.charge_rows - len(official_sample() if SAMPLE.exists() else ()) == 114
+    assert insights.charge_rows - len(official_sample() if SAMPLE.exists() else ()) == 116
     (ahead,) = insights.future
     assert exact(ahead.provider, ahead.currency, ahead.charge_rows, ahead.billed_cost) == ["AWS", "USD", 1, "500"]
     assert ahead.first_day == ahead.last_day == date(2027, 1, 1)
@@ -316,7 +333,7 @@ def test_a_currency_without_charges_shows_its_own_last_month(insights: Insights,
     assert found.comparisons == {}
     assert "Without charges in November 2026:" in markdown
     assert "| **EUR** | Billed cost | 1 to 5 Sep 2026 | 21.00 | 21.00 |" in markdown
-    assert [entry.currency for entry in insights.meters if entry.current] == ["USD", "GBP", "JPY"]
+    assert [entry.currency for entry in insights.meters if entry.current] == ["USD", "CHF", "GBP", "JPY"]
 
 
 def test_yen_have_no_decimals(markdown: str) -> None:
@@ -324,7 +341,7 @@ def test_yen_have_no_decimals(markdown: str) -> None:
 
 
 def test_the_banner_names_what_is_not_in_the_numbers(insights: Insights, markdown: str) -> None:
-    """Three sources are more than three days behind: Contoso, Fabrikam and Simple."""
+    """Four sources are more than three days behind: Contoso, Fabrikam, and Simple in both of its currencies."""
     told = {omission.kind: (omission.count, omission.names) for omission in insights.omissions}
     assert told == {
         "quarantined_files": (1, ("s3://billing/broken.csv",)),
@@ -333,7 +350,7 @@ def test_the_banner_names_what_is_not_in_the_numbers(insights: Insights, markdow
         "awaiting_manifest": (1, ("s3://billing/part-1.csv",)),
         "missing_files": (1, ("s3://billing/gone.csv",)),
         "lagging_sources": (
-            3,
+            4,
             ("Contoso: ends 17 Nov 2026", "Fabrikam: ends 5 Sep 2026", "Simple: ends 10 Nov 2026"),
         ),
         "future_charges": (1, ("AWS: up to 1 Jan 2027",)),

@@ -11,7 +11,8 @@ WITH usage AS (
         contains(costs_told, 'E') AND contains(costs_told, 'L') AS paired,
         contains(costs_told, 'E') AND contains(costs_told, 'L') AND contains(costs_told, 'C') AS divided
     FROM insight_cells
-    WHERE charge_category = 'Usage' AND NOT correction
+    -- AWS' own report puts what a commitment leaves unused on the line of its recurring fee, which is a purchase.
+    WHERE (charge_category = 'Usage' OR commitment IS NOT DISTINCT FROM 'Unused') AND NOT correction
 )
 SELECT
     u.currency,
