@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         description="Comma-separated names of the export layouts in use, `all`, or `none`; the parts of such an "
         "export are loaded when its manifest reports the delivery as complete. Example: `aws_cur`.",
     )
-    exports_rules: Path | None = Field(
+    exports_rules: Folder | None = Field(
         None,
         description="TOML file of rules about which of several exports of one account counts. Example: `exports.toml`.",
     )

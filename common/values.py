@@ -99,7 +99,7 @@ def _memory(value: str) -> str:
 def _no_url(value: object) -> object:
     # As a path it would be a folder with the name of the scheme, such as `s3:`.
     if isinstance(value, str) and _URL.match(value):
-        raise ValueError("must be a folder of this host, not a URL")
+        raise ValueError("must be a folder or file of this host, not a URL")
     return value
 
 
@@ -131,7 +131,7 @@ Memory = Annotated[str, AfterValidator(_memory)]
 """A setting for DuckDB's memory, as DuckDB reads it: `512MB`."""
 
 Folder = Annotated[Path, BeforeValidator(_no_url)]
-"""A setting that names a folder of this host."""
+"""A setting that names a folder, or a file, of this host."""
 
 DataPath = Annotated[str, AfterValidator(folder_or_s3)]
 """A setting that names a folder of this host or an S3 prefix."""

@@ -184,7 +184,7 @@ def test_a_data_path_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize("name", ["HOME", "INSIGHTS_DIR", "SPOOL_DIR", "PROFILES_DIR", "EXPORTS_DIR"])
 def test_a_folder_is_no_url(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"BILLSTREAM_{name}", "s3://lake/folder")
-    with pytest.raises(Misconfigured, match=f"BILLSTREAM_{name}: must be a folder of this host, not a URL"):
+    with pytest.raises(Misconfigured, match=f"BILLSTREAM_{name}: must be a folder or file of this host, not a URL"):
         Settings.from_environment()
 
 
