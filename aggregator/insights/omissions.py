@@ -51,12 +51,12 @@ _OF_LEDGER: dict[OmissionKind, _Kind] = {
     ),
     "tags_unread": _Kind(
         "cell",
-        "no tags in any known spelling, and in no column but rescued",
+        "not read as tags, and kept in the column rescued alone",
         _query("active_loads", "tags_unread > 0"),
     ),
     "records_left_out": _Kind(
         "record",
-        "no charges by the rules of the profile, such as subtotals",
+        "left out by the rules of the profile, as subtotals are",
         _query("active_loads", "records_left_out > 0"),
     ),
 }

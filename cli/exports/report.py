@@ -52,7 +52,8 @@ def _facts(one: Export) -> None:
     add_row(rows, "  charge days", f"{one.first_day} to {one.last_day}")
     aside = f", {one.rows_set_aside:,} set aside" if one.rows_set_aside else ""
     add_row(rows, "  rows", f"{one.rows:,} in {counted(one.loads, 'load')}{aside}")
-    billed = [f"{decimal_text(amount)} {currency}" for currency, amount in one.billed.items()]
+    names = {"XXX": "without a currency"}  # ISO 4217's code for it
+    billed = [f"{decimal_text(amount)} {names.get(currency, currency)}" for currency, amount in one.billed.items()]
     add_row(rows, "  billed", ", ".join(billed) or "no billed cost counts")
     if one.overlaps_with:
         add_row(rows, "  overlaps with", ", ".join(one.overlaps_with))
