@@ -37,7 +37,11 @@ def comparison_of(row: Mapping[str, Any], window: Window) -> Comparison:
 
 def comparisons_of(rows: Iterable[Mapping[str, Any]], windows: Windows) -> dict[ComparisonName, Comparison]:
     """Return the comparisons of one owner, in the order in which they are declared."""
-    found = {row["comparison"]: comparison_of(row, windows[row["comparison"]]) for row in rows}
+    found = {
+        row["comparison"]: comparison_of(row, windows[row["comparison"]])
+        for row in rows
+        if row["comparison"] in windows
+    }
     return {name: found[name] for name in get_args(ComparisonName) if name in found}
 
 

@@ -15,6 +15,8 @@ from billstream.aggregator.insights.sources import state_of
 from billstream.aggregator.insights.values import DayAmount, Meter, Ranked, Ranking
 
 TOP = 10
+ALONE = "alone"
+"""Stands where a comparison has its name, for the days of rankings that have no days before them to compare with."""
 DIMENSIONS = ("service", "user", "region", "service_tier", "resource_type")
 
 
@@ -39,16 +41,31 @@ def _windows(reading: Reading) -> dict[int, Windows]:
     }
 
 
-def _compared_from(reading: Reading) -> date | None:
-    """The first day that any comparison needs; None without one: then no day is chosen."""
-    windows = [window for named in _windows(reading).values() for window in named.values()]
-    return min((window.before.first_day for window in windows), default=None)
+def _window_lists(reading: Reading) -> list[list[object]]:
+    """The lists of `windows`; a meter whose 30 days cannot be compared has the last 30 days of all its sources."""
+    windows = _windows(reading)
+    lists = window_lists(windows.items())
+    for row in reading.rows(METER_LIST):
+        if "thirty_days" in windows.get(row["meter"], {}):
+            continue
+        days = _periods_of(reading, row)["last_30_days"]
+        for source in reading.by_currency[row["currency"]].sources:
+            alone = (row["meter"], ALONE, source.provider, days.first_day, days.last_day, None, None)
+            for values, value in zip(lists, alone, strict=True):
+                values.append(value)
+    return lists
+
+
+def _chosen_from(reading: Reading) -> date | None:
+    """The first day that any comparison or ranking needs; None without one: then no day is chosen."""
+    windows = [window.before.first_day for named in _windows(reading).values() for window in named.values()]
+    return min(windows + [periods["last_30_days"].first_day for periods in _periods(reading).values()], default=None)
 
 
 def _rankings_given(reading: Reading) -> list[object]:
     windows = _windows(reading).items()
     whole = [meter for meter, named in windows if "thirty_days" in named and not named["thirty_days"].left_out]
-    return [TOP, reading.version, _compared_from(reading), whole]
+    return [TOP, reading.version, _chosen_from(reading), whole]
 
 
 METER_LIST = Model(__name__, "meters", "meter", needs=("days",))
@@ -63,13 +80,13 @@ PARTS = Model(
     "parts",
     "meter, provider, service, user, region, charge_day",
     needs=("meters",),
-    given=lambda reading: [reading.version, _compared_from(reading)],
+    given=lambda reading: [reading.version, _chosen_from(reading)],
 )
 WINDOWS = Model(
     __name__,
     "windows",
     "meter, comparison, provider",
-    given=lambda reading: window_lists(_windows(reading).items()),
+    given=_window_lists,
 )
 COMPARED = Model(__name__, "compared", "meter, comparison", needs=("parts", "windows"))
 RANKINGS = Model(

@@ -124,7 +124,10 @@ class Ranked(Value):
 
 
 class Ranking(Value):
-    """The names with the largest amounts, and the sum of all others, over the compared 30 days and sources."""
+    """The names with the largest amounts, and the sum of all others, over the compared 30 days and sources.
+
+    Where 30 days cannot be compared, over the last 30 days of all sources, without amounts before.
+    """
 
     dimension: Dimension
     entries: tuple[Ranked, ...]

@@ -152,6 +152,16 @@ def test_the_ten_largest_names_and_all_others_make_up_the_whole(lake: Lake) -> N
     assert sum((entry.share or Decimal(0)) for entry in (*ranking.entries, ranking.others)) == 1
 
 
+def test_a_first_month_has_its_largest_names_without_a_comparison(lake: Lake) -> None:
+    commit_load(lake, "a", [usd(30), usd(29, Decimal(30), service="search")], scope="s3://billing/a.csv")
+    (meter,) = insights_of(lake).meters
+    assert meter.comparisons == {}
+    entries = ranking_of(meter, "service").entries
+    assert [(entry.name, entry.amount) for entry in entries] == [("search", Decimal(30)), ("chat", TEN)]
+    assert {entry.previous for entry in entries} == {None}
+    assert ranking_of(meter, "region").entries[0].amount == Decimal(40)
+
+
 def test_shares_of_nothing_or_less_are_unknown(lake: Lake) -> None:
     rows = [usd(30, Decimal(-5)), usd(30, Decimal(2), service="other"), usd(28, TEN, month=2)]
     commit_load(lake, "a", rows, scope="s3://billing/a.csv")

@@ -1,17 +1,18 @@
--- The names with the largest amounts in the compared 30 days, and one row for all others together.
+-- The names with the largest amounts in the compared 30 days, or in the last 30 where none can be compared, and one row for all
+-- others together.
 -- Grain: meter, dimension, place (1 and up; the others come last). Parameters: $1 how many names, $2 the snapshot to read,
 -- $3 a day, $4 the meters whose comparison leaves out no source.
 -- Tiers and resource types are not in the cells, so their days before are compared for the meters of $4 only.
 WITH days AS (
     SELECT DISTINCT meter, first_day, last_day, first_before, last_before
     FROM insight_windows
-    WHERE comparison = 'thirty_days'
+    WHERE comparison IN ('thirty_days', 'alone')
 ),
 cells AS (
     SELECT p.meter, service, user, region, charge_day, first_day, last_day, last_before, first_before, amount
     FROM insight_parts AS p
     JOIN insight_windows AS w ON w.meter = p.meter AND w.provider IS NOT DISTINCT FROM p.provider
-    WHERE comparison = 'thirty_days'
+    WHERE comparison IN ('thirty_days', 'alone')
 ),
 services AS (
     SELECT

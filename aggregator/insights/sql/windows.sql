@@ -1,4 +1,4 @@
--- The days that each comparison sets against each other, for each source that it compares.
+-- The days that each comparison sets against each other, for each source that it compares. `alone` has no days before.
 -- Grain: meter, comparison, provider. Parameters, as lists: $1 meters, $2 comparisons, $3 providers, $4 first days,
 -- $5 last days, $6 first days before, $7 last days before.
 SELECT
