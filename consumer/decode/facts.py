@@ -83,7 +83,7 @@ def _sql(path: str, columns: Sequence[str], types: Mapping[str, str], unread: st
 
 
 def _day(moment: str) -> str:
-    """Return a moment's day in UTC, as Python's ordinal. A cast to DATE asks for time zones: it takes six times as long."""
+    """Return a moment's day in UTC, as Python's ordinal. A cast to DATE asks for time zones: six times the time."""
     return f"(epoch_us({moment}) + {_FIRST_DAY}) // 86400000000 + 1"
 
 
