@@ -13,6 +13,7 @@ from billstream.consumer.decode.values import (
     TIME_TYPE,
     amounts,
     coalesce,
+    entries,
     is_due,
     is_interval,
     is_one_cell,
@@ -90,7 +91,7 @@ class Projection:
     def time_cells(self) -> list[str]:
         """The texts that are read as times."""
         values = (value for column, value in self.binding.values.items() if self.types[column] == TIME_TYPE)
-        return [text_of(cell) for value in values for cell in cells_of(value)]
+        return [text_of(cell, of_file=True) for value in values for cell in cells_of(value)]
 
     def with_operands(self, records: str) -> str:
         """Return the cells of `records`, numbers as plain text, the numbers of expressions, and the maps of cells.
@@ -100,7 +101,10 @@ class Projection:
         values = self.binding.profile.values
         texts = [f"{plain_number(f'c{position}', values)} AS t{position}" for position in self._decorated]
         numbered = [f"{self._number(cell)} AS {operand(cell)}" for cell in self._operands]
-        for columns in (texts, numbered, Rescue(self.binding, self.types).maps()):
+        parts = (cell for value in self.binding.values.values() for cell in cells_of(value))
+        keyed = dict.fromkeys(cell.position for cell in parts if cell.key is not None)
+        maps = [f"tags_of(c{position}) AS {entries(position)}" for position in keyed]
+        for columns in (texts, numbered, [*Rescue(self.binding, self.types).maps(), *maps]):
             records = f"(SELECT *, {', '.join(columns)} FROM {records})" if columns else records
         return records
 

@@ -38,13 +38,20 @@ _DAY_OR_CLOCK = re.compile(r"%-?[djHIz]")
 # -- one cell ----------------------------------------------------------------------------------------------
 
 
-def text_of(cell: Cell) -> str:
-    """Return the text that a value takes from its cell; NULL where that has no such part."""
+def entries(position: int) -> str:
+    """Return the name of the column that has the entries of a cell that is a map."""
+    return f"k{position}"
+
+
+def text_of(cell: Cell, *, of_file: bool = False) -> str:
+    """Return the text that a value takes from its cell; NULL where that has no such part.
+
+    `of_file` is for records as they are read, without the columns that `Projection.with_operands` adds.
+    """
     text = f"c{cell.position}"
     if cell.key is not None:
-        quoted = cell.key.replace("\\", "\\\\").replace('"', '\\"')
-        path = f'$."{quoted}"'
-        text = f"entry_of({text}, {literal(cell.key)}, {literal(path)})"
+        of_map = f"tags_of({text})" if of_file else entries(cell.position)
+        text = f"nullif({of_map}[{literal(cell.key)}], '')"
     if cell.pattern is not None:
         text = f"nullif(regexp_extract({text}, {literal(cell.pattern)}, 1), '')"
     if cell.mapping:

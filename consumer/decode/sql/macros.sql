@@ -348,11 +348,6 @@ CREATE OR REPLACE TEMP MACRO tags_of(cell) AS
         )
         ELSE tags_of_text(cell) END;
 
--- The text of one entry of a map: of a JSON object, or of tags in any other spelling. NULL without it, or where it is empty.
-CREATE OR REPLACE TEMP MACRO entry_of(cell, name, path) AS
-    nullif(CASE WHEN starts_with(trim(cell), '{') AND json_valid(cell) THEN json_extract_string(cell, path)
-        ELSE tags_of(cell)[name] END, '');
-
 -- Tags that columns have each a name for; an empty cell is no tag.
 CREATE OR REPLACE TEMP MACRO tags_of_columns(entries) AS
     map_from_entries(list_filter(entries, lambda entry: entry.value IS NOT NULL));
