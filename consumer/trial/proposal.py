@@ -161,5 +161,8 @@ def _doubted(bench: Bench, guess: Guess, columns: Sequence[Column], times: dict[
 
 def _prefixes(header: Sequence[str], profiles: ProfileRegistry) -> tuple[str, ...]:
     """Return the prefixes of tag names that other profiles know."""
-    known = {p: None for one in profiles.profiles for source in one.columns.values() for p in source.prefixed}
-    return tuple(prefix for prefix in known if any(begins(name, (prefix,)) for name in header))
+    known: dict[str, str] = {}  # they are compared in any case
+    for source in (source for one in profiles.profiles for source in one.columns.values()):
+        for prefix in source.prefixed:
+            known.setdefault(prefix.casefold(), prefix)
+    return tuple(prefix for prefix in known.values() if any(begins(name, (prefix,)) for name in header))

@@ -329,7 +329,7 @@ HEADERS = st.lists(
     min_size=2,
     max_size=6,
     unique_by=normalised,
-)
+).filter(lambda names: all(any(map(str.isalpha, name)) for name in names))  # others may be taken for a record
 DATES = st.sampled_from(
     [
         ("2026-01-31", "2026-02-01"),
