@@ -160,7 +160,8 @@ def _likely_header(text: PlainText) -> tuple[str, ...]:
 def _decoded(trial: Trial, bench: Bench, tabular: Tabular) -> Trial:
     # The same staging as in a load, so the forecast is what a load does; only the commit is missing.
     staging = Staging(bench.lake)
-    staged = staging.stage([tabular], "trial")
+    # A name of its own: DuckDB remembers what a path held, and takes a file that is written twice at once for the same.
+    staged = staging.stage([tabular], new_id())
     load = staged.loads.get(tabular.load_id, _NOTHING)
     poison = (
         staged.poisoned.get(tabular.load_id)
