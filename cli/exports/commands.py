@@ -49,8 +49,7 @@ def list_command(*, as_json: AsJson = False) -> None:
     "prefer",
     epilog=examples(
         "billstream exports prefer export://billing/new/cur",
-        "billstream exports prefer export://billing/fx/focus --provider AWS --since 2026-03",
-        "billstream exports prefer --reset",
+        "billstream exports prefer export://billing/focus --since 2026-03",
     ),
 )
 def prefer_command(
@@ -58,10 +57,16 @@ def prefer_command(
         str | None, typer.Argument(metavar="SCOPE", help="Name of the export, e.g. export://billing/new/cur.")
     ] = None,
     *,
-    provider: Annotated[str | None, typer.Option(help="Only charges of this provider, e.g. AWS.")] = None,
-    account: Annotated[str | None, typer.Option(help="Only this billing account, e.g. 123456789012.")] = None,
-    since: Annotated[str | None, typer.Option(metavar=_MONTH, help="First billing month, e.g. 2026-03.")] = None,
-    until: Annotated[str | None, typer.Option(metavar=_MONTH, help="Last billing month, e.g. 2026-12.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only charges of this provider, e.g. AWS. Default: all.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Only this billing account, e.g. 123456789012. Default: all.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar=_MONTH, help="First billing month, e.g. 2026-03. Default: all.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar=_MONTH, help="Last billing month, e.g. 2026-12. Default: all.")
+    ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Undo all decisions of operators.")] = False,
 ) -> None:
     """Let one export count instead of others.
@@ -101,7 +106,7 @@ def prefer_command(
 @app.command("undo", epilog=examples("billstream exports undo", "billstream exports undo 01a224a3713f"))
 def undo_command(
     preference: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Beginning of the preference's id. Default: the newest.")
+        str | None, typer.Argument(metavar="ID", help="Beginning of its id, e.g. 01a224e6. Default: the newest.")
     ] = None,
 ) -> None:
     """Undo a preference; its rows count again.
