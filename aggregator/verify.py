@@ -121,7 +121,8 @@ def _compare(
 ) -> Iterator[tuple[Group, list[Measures], list[Measures]]]:
     """Each group that differs: its key, the rows that only the table has, and those that only the charges give."""
     day, *columns = rollup.keys
-    text = statement(__name__, check.sql, table=rollup.table, day=day, columns=", ".join(columns))
+    charges = statement(__name__, "verify_charges")
+    text = statement(__name__, check.sql, table=rollup.table, day=day, columns=", ".join(columns), charges=charges)
     width = len(rollup.keys)
     # As tuples, not through Arrow: a charge day may be infinite, which Arrow cannot convert.
     rows = lake.rows(text, [charges_at, table_at, MOST_DIFFERENCES])

@@ -7,17 +7,7 @@ WITH stored AS (
     FROM {table} AT (VERSION => $2)
 ),
 read AS (
-    SELECT * REPLACE (
-            CASE
-                WHEN provider_name IS NOT NULL THEN provider_name
-                WHEN service_provider_name IS NOT NULL THEN service_provider_name
-                WHEN invoice_issuer_name IS NOT NULL THEN invoice_issuer_name
-                ELSE publisher_name
-            END AS provider_name
-        ),
-        if(billed_cost IS NULL, '', 'B') || if(effective_cost IS NULL, '', 'E') || if(list_cost IS NULL, '', 'L')
-            || if(contracted_cost IS NULL, '', 'C') AS costs_told
-    FROM charges AT (VERSION => $1)
+    {charges}
 ),
 recomputed AS (
     SELECT
