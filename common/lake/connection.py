@@ -203,7 +203,7 @@ class LakeConnection:
             with self._transaction():
                 applied = apply_migrations(self._con, version)
             if applied:  # DuckLake accepts options of committed tables only
-                # In one transaction: fifteen commits of their own took longer than all scripts together.
+                # In one transaction: a commit for each took longer than all the scripts together.
                 with self._transaction():
                     apply_options(self._con)
         check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
