@@ -42,9 +42,7 @@ Rollups = tuple[Rollup, ...]
 
 def without_tags(rollups: Rollups) -> Rollups:
     """Return the same tables without the dimension `tags`: without tag keys it is NULL, and nothing need be read."""
-    return tuple(
-        Rollup(rollup.table, tuple(name for name in rollup.dimensions if name != TAGS)) for rollup in rollups
-    )
+    return tuple(Rollup(rollup.table, tuple(name for name in rollup.dimensions if name != TAGS)) for rollup in rollups)
 
 
 ROLLUPS: Rollups = (

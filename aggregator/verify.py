@@ -71,7 +71,7 @@ class _Proof:
     table_at: int
 
     def compare(self, rollup: Rollup, check: _Check) -> Iterator[tuple[Group, list[Measures], list[Measures]]]:
-        """Yield each group that differs: its key, the rows that only the table has, those that only the charges give."""
+        """Yield each group that differs: its key, the rows that only one side has: the table, the charges."""
         day, *columns = rollup.keys
         charges, given = self._charges(rollup)
         text = statement(__name__, check.sql, table=rollup.table, day=day, columns=", ".join(columns), charges=charges)

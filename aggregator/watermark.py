@@ -10,14 +10,14 @@ from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.datafiles import ROWS_LEFT
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
-from billstream.common.tag_keys import TagKeys
+from billstream.common.tag_keys import NO_TAG_KEYS, TagKeys
 
 SCOPE_ID = scope_id("billstream:aggregates")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watermark:
-    """The snapshot whose charges the aggregates hold, the tag keys that they tell, and the result of the newest refresh."""
+    """The snapshot and the tag keys of the aggregates, and the result of the newest refresh."""
 
     snapshot_id: int
     previous_snapshot_id: int | None
@@ -27,7 +27,7 @@ class Watermark:
     rows_deleted: int
     groups_touched: int
     refreshed_at: datetime
-    tag_keys: TagKeys = TagKeys()
+    tag_keys: TagKeys = NO_TAG_KEYS
 
     def store(self, con: duckdb.DuckDBPyConnection) -> None:
         """Replace the stored watermark, inside the open transaction."""
@@ -94,7 +94,7 @@ class Position:
     @property
     def tag_keys(self) -> TagKeys:
         """The tag keys that the aggregates tell."""
-        return self.watermark.tag_keys if self.watermark else TagKeys()
+        return self.watermark.tag_keys if self.watermark else NO_TAG_KEYS
 
     def claim(self) -> Claim:
         """Return the claim of the next commit. The lake refuses it when another refresh has committed since."""

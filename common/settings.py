@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from billstream.common.errors import Misconfigured
-from billstream.common.tag_keys import TagKeys, TagKeysSetting
+from billstream.common.tag_keys import NO_TAG_KEYS, TagKeysSetting
 from billstream.common.values import AnyCase, Bytes, DataPath, Folder, LogLevel, Memory, Readers, Seconds, WholeSeconds
 from billstream.common.variables import explanation
 
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
         15.0, gt=0, description="Seconds between two refreshes of aggregates and insights. Example: `300`."
     )
     tag_keys: Annotated[TagKeysSetting, NoDecode] = Field(
-        TagKeys(),
+        NO_TAG_KEYS,
         description="Comma-separated tag keys that costs are told by, in any case; `name=key` reads another key where "
         "the ones before have no value, and a change recomputes the aggregates. Example: `team,team=cost-centre,env`.",
     )

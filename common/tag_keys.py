@@ -7,7 +7,6 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-
 MOST_NAMES = 10
 """Each name may multiply the groups of the finest aggregate by its values."""
 MOST_KEYS = 50
@@ -42,7 +41,7 @@ class TagKeys:
 
     @classmethod
     def parse(cls, text: str) -> "TagKeys":
-        """Read `name` or `name=key`, separated by commas. A name that is repeated has several keys, the first one first.
+        """Read `name` or `name=key`, separated by commas. A repeated name has several keys, the first one first.
 
         `team,team=cost-centre` is the tag `team` or, where a charge has none, the tag `cost-centre`. Names and keys are
         the same in upper and lower case.
@@ -56,7 +55,7 @@ class TagKeys:
             key = key if equals else name
             if not _NAME.fullmatch(name):
                 raise ValueError(
-                    f"must have names of 1 to {LONGEST_NAME} letters, digits, spaces and . : / @ + - _, as name or name=key"
+                    f"must have names of 1 to {LONGEST_NAME} letters, digits, spaces and .:/@+-_, as name or name=key"
                 )
             if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
                 raise ValueError(f"must have keys of 1 to {LONGEST_KEY} printable characters")
@@ -66,6 +65,9 @@ class TagKeys:
         if len(found) > MOST_NAMES or sum(len(keys) for _, keys in found.values()) > MOST_KEYS:
             raise ValueError(f"must have at most {MOST_NAMES} names and {MOST_KEYS} keys")
         return cls(tuple(TagKey(name, tuple(keys)) for name, keys in found.values()))
+
+
+NO_TAG_KEYS = TagKeys()
 
 
 def _entries(text: str) -> Iterable[str]:

@@ -7,7 +7,7 @@ from billstream.aggregator.fold.tags import tagged_changes
 from billstream.aggregator.rollups import DAY_AND_CURRENCY, PROVIDER_NAMES, Rollup, Rollups
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
-from billstream.common.tag_keys import TagKeys
+from billstream.common.tag_keys import NO_TAG_KEYS, TagKeys
 
 LOAD_KEYS = ("load_id", "billing_currency")
 """The grain of `changed_loads`, which is summed in the same pass."""
@@ -30,7 +30,7 @@ class Span:
         return self.after is not None and self.after >= self.upto
 
 
-def read_delta(lake: Lake, rollups: Rollups, span: Span, tag_keys: TagKeys = TagKeys()) -> int:  # noqa: B008 - frozen
+def read_delta(lake: Lake, rollups: Rollups, span: Span, tag_keys: TagKeys = NO_TAG_KEYS) -> int:
     """Make the temporary table `delta` of the span.
 
     Args:

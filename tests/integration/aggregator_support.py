@@ -265,7 +265,9 @@ def _group(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def modelled(rows: Iterable[Row], table: str, grains: Grains = GRAINS, keys: Keys = MappingProxyType({})) -> dict[Group, dict[str, Any]]:
+def modelled(
+    rows: Iterable[Row], table: str, grains: Grains = GRAINS, keys: Keys = MappingProxyType({})
+) -> dict[Group, dict[str, Any]]:
     """What an aggregate table must hold of these charges."""
     groups: dict[Group, list[Row]] = {}
     for row in rows:

@@ -60,7 +60,7 @@ rows = st.builds(
     tags=st.none()
     | st.dictionaries(
         few(["team", "Team", "TEAM", "cost-centre", "ENV", "Ärger", "other"]),
-        few(["", "a", "b", 'it\'s "\\\x01\n{a}%', "é" * 300, "null"]),
+        few(["", "a", "b", "it's \"\\\x01\n{a}%", "é" * 300, "null"]),
         max_size=4,
     ),
 )
