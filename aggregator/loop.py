@@ -34,7 +34,7 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     while True:
         try:
             lake.reconnect_if_lost()
-            publisher.publish(target, refresh_once(lake))
+            publisher.publish(target, refresh_once(lake, tag_keys=settings.tag_keys))
         except Retryable as error:
             log.warning("refresh_postponed", seconds=settings.aggregate_seconds, reason=str(error))
         # After a failure the wait is the same: conflicts with other writers were already retried inside the round.

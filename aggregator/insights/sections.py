@@ -9,5 +9,16 @@ from billstream.aggregator.insights.omissions import OMISSIONS
 from billstream.aggregator.insights.restated import RESTATEMENTS
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
+from billstream.aggregator.insights.tags import TAGS
 
-SECTIONS: tuple[Section, ...] = (OMISSIONS, METERS, CURRENCIES, SOURCES, CONSUMPTION, CHANGES, RESTATEMENTS, FRESHNESS)
+SECTIONS: tuple[Section, ...] = (
+    OMISSIONS,
+    METERS,
+    TAGS,
+    CURRENCIES,
+    SOURCES,
+    CONSUMPTION,
+    CHANGES,
+    RESTATEMENTS,
+    FRESHNESS,
+)

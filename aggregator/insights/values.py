@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
+from billstream.aggregator.insights.tagged import TaggedCosts
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
@@ -248,6 +249,7 @@ class Insights(Value):
     sources: tuple[Source, ...]
     currencies: tuple[Currency, ...]
     meters: tuple[Meter, ...]
+    tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]
     changes: Changes
     restatements: Annotated[Restatements, Field(description="Of the seven days before the refresh, without new files.")]
