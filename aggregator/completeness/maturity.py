@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 DEFAULT_MATURITY = 2
@@ -148,5 +149,5 @@ def habit_of(curves: Sequence[Curve]) -> Habit:
 
 def _usual_step(curves: Sequence[Curve]) -> int:
     """The longest step between neighbouring days that has occurred twice; 1 for a source of every day."""
-    steps = [(later.day - earlier.day).days for earlier, later in zip(curves, curves[1:], strict=False)]
+    steps = [(later.day - earlier.day).days for earlier, later in pairwise(curves)]
     return max((step for step in steps if steps.count(step) > 1), default=1)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
-from billstream.aggregator.completeness.maturity import MEDIAN_SHARE, ONE_DAY, Curve, Habit
+from billstream.aggregator.completeness.maturity import FEWEST_SETTLED, MEDIAN_SHARE, ONE_DAY, WORST_SHARE, Curve, Habit
 from billstream.aggregator.completeness.values import ArrivalState, DayArrival, MonthArrival, MonthState, Stale
 
 DAYS_TOLD = 14
@@ -135,13 +135,13 @@ def basis_of(habit: Habit) -> str:
     number = len(habit.settled)
     if not habit.learned:
         return (
-            f"{number} of 5 days have settled since {habit.watched_since:%Y-%m-%d}: the maturity is the default, and the "
-            "last complete day comes from the times of the loads."
+            f"{number} of {FEWEST_SETTLED} days have settled since {habit.watched_since:%Y-%m-%d}: the maturity is the "
+            "default, and the last complete day comes from the times of the loads."
         )
     return (
         f"Learned from {number} settled days, {habit.settled[0]:%Y-%m-%d} to {habit.settled[-1]:%Y-%m-%d}: "
-        f"{habit.maturity_days} days after its end, half of them had {MEDIAN_SHARE:.0%} of the final usage, and nine "
-        "tenths had 90%."
+        f"at the age of {habit.maturity_days} half of them had {MEDIAN_SHARE:.0%} of the final usage, and nine tenths had "
+        f"{WORST_SHARE:.0%}."
     )
 
 

@@ -27,8 +27,9 @@ class DayArrival(Value):
 class MonthArrival(Value):
     """One month of a source.
 
-    `open`: it is not over. `closed`: its issuer says so in the Billing Period dataset; where there is no such word, five
-    days are over since its end and its usage has not changed by 0.1 % or more in the last five. `closing`: any other.
+    `open`: it is not over. `closed`: its issuer says so in the Billing Period dataset; where there is no such word,
+    five days are over since its end and its usage has not changed by 0.1 % or more in the last five. `closing`: any
+    other.
     """
 
     month: Annotated[date, Field(description="Its first day.")]

@@ -87,11 +87,12 @@ def _statuses(reading: Reading) -> Mapping[str | None, dict[date, str]]:
         named[row["provider"]].add(row["issuer"])
     found: dict[str | None, dict[date, str]] = {}
     for provider in {source.provider for source in reading.sources}:
-        for issuer in sorted(named.get(provider) or {(provider or "").strip().lower()}):
+        for issuer in sorted(named[provider] | {(provider or "").strip().lower()}):
             for month, status in listed.get(issuer, {}).items():
                 # Of several issuers one may still change its charges.
                 months = found.setdefault(provider, {})
-                months[month] = status if months.get(month, status) == "closed" else months[month]
+                if months.get(month, "closed") == "closed":
+                    months[month] = status
     return found
 
 

@@ -66,7 +66,14 @@ _OF_LEDGER: dict[OmissionKind, _Kind] = {
 
 def read_omissions(reading: Reading) -> tuple[Omission, ...]:
     """Return every kind of omission that there is, the gravest first; empty when everything known is counted."""
-    found = [*_overlaps(reading), *_files(reading), *_stale(reading), *_lagging(reading), *_missing_days(reading), *_dated_wrong(reading)]
+    found = [
+        *_overlaps(reading),
+        *_files(reading),
+        *_stale(reading),
+        *_lagging(reading),
+        *_missing_days(reading),
+        *_dated_wrong(reading),
+    ]
     order = get_args(OmissionKind)
     return tuple(sorted(found, key=lambda omission: order.index(omission.kind)))
 
@@ -108,14 +115,14 @@ def _stale(reading: Reading) -> Iterator[Omission]:
         yield Omission(
             kind="stale_sources",
             count=len(stale),
-            sentence=f"{counted(len(stale), 'source')} {are(len(stale))} silent for longer than usual; a missing export "
-            "looks like a saving.",
+            sentence=f"{counted(len(stale), 'source')} {are(len(stale))} silent for longer than usual; a missing "
+            "export looks like a saving.",
             names=_few(
                 f"{provider_in_words(source.provider)}: no new day for {told.silent_days} days, usual are "
                 f"{told.usual_days}; ends {day_in_words(told.newest_day)}"
                 for source, told in stale
             ),
-            command='billstream sql "SELECT provider_name, max(seen_at), max(charge_day) FROM day_arrivals GROUP BY ALL"',
+            command='billstream sql "SELECT provider_name, max(seen_at), max(charge_day) FROM day_arrivals GROUP BY 1"',
         )
 
 
