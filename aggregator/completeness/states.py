@@ -140,8 +140,8 @@ def basis_of(habit: Habit) -> str:
         )
     return (
         f"Learned from {number} settled days, {habit.settled[0]:%Y-%m-%d} to {habit.settled[-1]:%Y-%m-%d}: "
-        f"at the age of {habit.maturity_days} half of them had {MEDIAN_SHARE:.0%} of the final usage, and nine tenths had "
-        f"{WORST_SHARE:.0%}."
+        f"at the age of {habit.maturity_days} half of them had {MEDIAN_SHARE:.0%} of the final usage, and "
+        f"nine tenths had {WORST_SHARE:.0%}."
     )
 
 
