@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import duckdb
 import structlog
 
+from billstream.aggregator.completeness import arrivals
 from billstream.aggregator.fold.changes import Span, read_delta
 from billstream.aggregator.fold.groups import MiscountedError, drop_folded, fold, write_folded
 from billstream.aggregator.rollups import ROLLUPS, Rollups, without_tags
@@ -120,6 +121,8 @@ def _refresh(
     # After a rebuild the delta holds all charges, which is the truth about changed loads only the first time.
     def write(con: duckdb.DuckDBPyConnection) -> None:
         write_folded(con, folded, loads_known=reason in {None, FIRST})
+        if any(rollup.table == "cost_cells" for rollup in rollups):
+            arrivals.store(con, now)
         watermark.store(con)
 
     message = f"{watermark.kind} to snapshot {watermark.snapshot_id}"

@@ -1,6 +1,7 @@
 """The sections of the insights, in the order of the pages."""
 
 from billstream.aggregator.insights.changes import CHANGES
+from billstream.aggregator.insights.completeness_section import COMPLETENESS
 from billstream.aggregator.insights.consumption import CONSUMPTION
 from billstream.aggregator.insights.currencies import CURRENCIES
 from billstream.aggregator.insights.freshness import FRESHNESS
@@ -17,6 +18,7 @@ SECTIONS: tuple[Section, ...] = (
     TAGS,
     CURRENCIES,
     SOURCES,
+    COMPLETENESS,
     CONSUMPTION,
     CHANGES,
     RESTATEMENTS,

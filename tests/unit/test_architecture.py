@@ -33,6 +33,7 @@ OWNER_OF_TABLE = {
     "service_costs": "aggregator",
     "region_costs": "aggregator",
     "cost_cells": "aggregator",
+    "day_arrivals": "aggregator",
     "changed_loads": "aggregator",
     "watermark": "aggregator",
     "schema_version": "common",
