@@ -34,6 +34,9 @@ OWNER_OF_TABLE = {
     "region_costs": "aggregator",
     "cost_cells": "aggregator",
     "changed_loads": "aggregator",
+    "anomalies": "aggregator",
+    "anomaly_days": "aggregator",
+    "anomaly_series": "aggregator",
     "watermark": "aggregator",
     "schema_version": "common",
 }
