@@ -61,7 +61,7 @@ def before(values: Floats, at: Ints, width: int) -> Floats:
 
 
 def fit(window: Floats) -> Baseline:
-    """Return the baseline of windows (series × days, oldest first, whole weeks; NaN for days without history)."""
+    """Return the baseline of windows (series by days, oldest first, whole weeks; NaN for days without history)."""
     rows, width = window.shape
     weeks = window.reshape(rows, width // WEEK, WEEK)
     whole = median(window)
