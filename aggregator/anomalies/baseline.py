@@ -28,12 +28,13 @@ class Baseline:
 
     def expected(self, ahead: int) -> Floats:
         """Return the expected amount of the day that lies `ahead` days after the first one behind the window."""
-        return np.asarray(self.weekday[:, ahead % WEEK])
+        found: Floats = self.weekday[:, ahead % WEEK]
+        return found
 
     def scale(self, ahead: int, thresholds: Thresholds) -> Floats:
         """Return the usual error of that day, in money; never zero."""
         share = np.maximum(self.relative, thresholds.smallest_scale)
-        return np.maximum(share * np.maximum(self.expected(ahead), 0), TINY)
+        return np.asarray(np.maximum(share * np.maximum(self.expected(ahead), 0), TINY))
 
 
 def median(values: Floats) -> Floats:

@@ -95,7 +95,8 @@ def merge(
         incidents: the incidents so far.
         findings: what a step of the detector found.
         accepted: the levels that it accepted.
-        judged: the last judged day of each series: an incident whose last day lies longer ago than `GAP_DAYS` has ended.
+        judged: the last judged day of each series: an incident whose last day lies more than `GAP_DAYS` before has
+            ended.
         detected_on: the day of the step.
     """
     by_series: dict[tuple[SeriesKey, Direction], list[Incident]] = {}
@@ -147,8 +148,8 @@ def restate(
 ) -> list[Incident]:
     """Return the incidents with the amounts that their days have now.
 
-    An incident without any day that is still out of the ordinary is withdrawn: a restatement took its cause away. When the
-    cause comes back, it is open again. What a person decided stays.
+    An incident without any day that is still out of the ordinary is withdrawn: a restatement took its cause away. When
+    the cause comes back, it is open again. What a person decided stays.
     """
     result = []
     for incident in incidents:

@@ -12,10 +12,10 @@ DAYS = WEEK * WEEKS
 
 
 def raised_levels(window: Floats, thresholds: Thresholds) -> tuple[Bools, Floats, Floats]:
-    """Test the last week of each window (series × DAYS, oldest first) against the weeks before.
+    """Test the last week of each window (series by DAYS, oldest first) against the weeks before.
 
-    A level is raised when the last week lies above the median of six weeks by score, share and floor; nearly every day of
-    it lies above its own weekday's median; and it lies above the three weeks before at their usual growth, too.
+    A level is raised when the last week lies above the median of six weeks by score, share and floor; nearly every day
+    of it lies above its own weekday's median; and it lies above the three weeks before at their usual growth, too.
 
     Returns:
         Which series are raised; the expected amount of the last day; and the usual weekly change, for a day.

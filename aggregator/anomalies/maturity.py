@@ -14,12 +14,12 @@ def learned_maturity(ratios: Floats) -> int:
     """Return the age in days from which a source's days are complete.
 
     Args:
-        ratios: amount seen at an age (columns, from age 0) over the final amount, for settled days (rows); NaN where the
-            day was not seen at that age or has no final amount.
+        ratios: amount seen at an age (columns, from age 0) over the final amount, for settled days (rows); NaN where
+            the day was not seen at that age or has no final amount.
 
     Returns:
-        The smallest age at which the median has 97 % and the worst tenth 90 % of the final amount; the number of columns
-        where no age has; `DEFAULT_AGE` where fewer than five days are settled.
+        The smallest age at which the median has 97 % and the worst tenth 90 % of the final amount; the number of
+        columns where no age has; `DEFAULT_AGE` where fewer than five days are settled.
     """
     settled = ratios[~np.isnan(ratios).all(axis=1)]
     if len(settled) < ENOUGH_DAYS:

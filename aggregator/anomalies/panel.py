@@ -72,5 +72,7 @@ def read_panel(lake: Lake, version: int, first_day: date, last_day: date) -> Pan
     where = [rows.setdefault(SeriesKey(*parts), len(rows)) for parts in zip(*columns, strict=True)]
     amounts = np.zeros((len(rows), (last_day - first_day).days + 1))
     days = np.array(found.column("day_index").to_pylist(), dtype=np.int64)
-    np.add.at(amounts, (np.array(where, dtype=np.int64), days), found.column("amount").to_pylist())
+    np.add.at(
+        amounts, (np.array(where, dtype=np.int64), days), np.array(found.column("amount").to_pylist(), dtype=np.float64)
+    )
     return Panel(tuple(rows), first_day, amounts)

@@ -1,7 +1,7 @@
 """The month-end forecast of one group of usage, and the recurring charges that are added to it.
 
-The rest of the month is weekday medians of six weeks times the level of the last week; while an incident is open it is the
-last complete week once more, which follows a new level at once. The interval holds the share `LEVEL` of the errors that
+The rest of the month is weekday medians of six weeks times the level of the last week; while an incident is open it is
+the last complete week once more, which follows a new level at once. The interval holds the share `LEVEL` of the errors that
 the same method made from earlier origins over as many days.
 """
 
@@ -28,7 +28,7 @@ WIDER = 1.0  # what the errors' quantile is multiplied with
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """The expected total of a month, in units of the currency. `low` and `high` are None where `why_no_interval` says why."""
+    """The expected total of a month, in units of the currency. Without an interval, `why_no_interval` says why."""
 
     so_far: float
     """Sum of the month's complete days."""
@@ -145,8 +145,8 @@ def _interval(
 def recurring_to_come(charges: Sequence[tuple[date, float]], last_day: date, month: date) -> float:
     """Return the charges that are expected on the days of a month after `last_day`.
 
-    A charge recurs when the same day of the month has one in each of the two months before; it counts as it was last. All
-    charges that do not recur count as nothing: a purchase is never extrapolated.
+    A charge recurs when the same day of the month has one in each of the two months before; it counts as it was last.
+    All charges that do not recur count as nothing: a purchase is never extrapolated.
 
     Args:
         charges: day and amount of charges other than usage, summed by day, for one group and one kind.

@@ -1,8 +1,8 @@
 """Score anomalies and forecasts on labelled series: `make insight-score DATA=folder [OUT=folder]`.
 
 Runs the detector and the forecast of the product morning by morning, each with what was visible then, and writes
-alerts-page.csv, alerts-all.csv and forecasts.csv. The folder holds series.csv, vintages.csv and months.csv; where events.csv
-and a score.py are there too, their tables are printed, generated (`syn-`) and real (`real-`) series apart.
+alerts-page.csv, alerts-all.csv and forecasts.csv. The folder holds series.csv, vintages.csv and months.csv; where
+events.csv and a score.py are there too, their tables are printed, generated (`syn-`) and real (`real-`) series apart.
 """
 
 import argparse
@@ -124,10 +124,16 @@ def part(folder: Path, target: Path, prefix: str) -> bool:
     return found
 
 
+def say(line: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def tables(data: Path, out: Path) -> None:
     """Print the tables of score.py, where it and the labels are there."""
     if not (SCORE.exists() and (data / "events.csv").exists()):
-        print("No tables: score.py or events.csv is not there.")
+        say("No tables: score.py or events.csv is not there.")
         return
     with tempfile.TemporaryDirectory() as scratch:
         for prefix in ("syn-", "real-"):
@@ -137,7 +143,7 @@ def tables(data: Path, out: Path) -> None:
             part(out, said, prefix)
             for name in ("alerts-page", "alerts-all", "forecasts"):
                 option = "--forecasts" if name == "forecasts" else "--alerts"
-                print(f"== {prefix} {name}", flush=True)
+                say(f"== {prefix} {name}")
                 subprocess.run(
                     [sys.executable, str(SCORE), "--truth", str(truth), option, str(said / f"{name}.csv")],
                     check=True,
@@ -161,7 +167,7 @@ def main() -> None:
     with (options.data / "months.csv").open(newline="") as file:
         rows = forecasts(every, found_in, list(csv.DictReader(file)))
     write(out / "forecasts.csv", ["series_id", "month", "asof_day", "forecast", "low", "high"], rows)
-    print(f"Wrote alerts-page.csv, alerts-all.csv and forecasts.csv to {out}")
+    say(f"Wrote alerts-page.csv, alerts-all.csv and forecasts.csv to {out}")
     tables(options.data, out)
 
 
