@@ -1,8 +1,8 @@
 """The month-end forecast of one group of usage, and the recurring charges that are added to it.
 
 The rest of the month is weekday medians of six weeks times the level of the last week; while an incident is open it is
-the last complete week once more, which follows a new level at once. The interval holds the share `LEVEL` of the errors that
-the same method made from earlier origins over as many days.
+the last complete week once more, which follows a new level at once. The interval holds the share `LEVEL` of the errors
+that the same method made from earlier origins over as many days.
 """
 
 from collections.abc import Sequence
