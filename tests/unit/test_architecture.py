@@ -35,6 +35,9 @@ OWNER_OF_TABLE = {
     "cost_cells": "aggregator",
     "day_arrivals": "aggregator",
     "changed_loads": "aggregator",
+    "anomalies": "aggregator",
+    "anomaly_days": "aggregator",
+    "anomaly_series": "aggregator",
     "watermark": "aggregator",
     "schema_version": "common",
 }
