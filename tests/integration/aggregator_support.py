@@ -52,6 +52,10 @@ class Row:
     charge_class: str | None = None
     commitment_discount_status: str | None = None
     pricing_category: str | None = None
+    resource_id: str | None = None
+    sku_id: str | None = None
+    pricing_quantity: Decimal | None = None
+    pricing_unit: str | None = None
 
 
 def settings_in(folder: Path) -> Settings:

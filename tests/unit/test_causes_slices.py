@@ -40,25 +40,19 @@ def exact(cases: Iterable[Case]) -> float:
 def made_case(chance: random.Random) -> Case:
     """A company of some services: one slice of it grows by a fifth of the whole or more, all else by noise."""
     users, regions = [f"user {n}" for n in range(12)], ["east", "west", "north"]
-    cells = [
-        [f"service {s}", chance.choice(regions), chance.choice(users), f"{s}-{r}", math.exp(chance.gauss(2, 1))]
-        for s in range(6)
-        for r in range(12)
+    names = [
+        (f"service {s}", chance.choice(regions), chance.choice(users), f"{s}-{r}") for s in range(6) for r in range(12)
     ]
+    sizes = [math.exp(chance.gauss(2, 1)) for _ in names]
     dims = chance.choice([("service",), ("region",), ("user",), ("resource",), ("service", "region")])
-    picked = chance.choice(cells)
-    culprit = {name: str(picked[DIMENSIONS.index(name)]) for name in dims}
-    of_it = [all(cell[DIMENSIONS.index(name)] == value for name, value in culprit.items()) for cell in cells]
-    whole = sum(float(cell[4]) for cell in cells)
-    part = sum(float(cell[4]) for cell, one in zip(cells, of_it, strict=True) if one)
-    factor = 1 + max(0.2 * whole / part, 0.5) * chance.uniform(1, 2)
+    picked = chance.choice(names)
+    culprit = {name: picked[DIMENSIONS.index(name)] for name in dims}
+    of_it = [all(values[DIMENSIONS.index(name)] == value for name, value in culprit.items()) for values in names]
+    part = sum(size for size, one in zip(sizes, of_it, strict=True) if one)
+    factor = 1 + max(0.2 * sum(sizes) / part, 0.5) * chance.uniform(1, 2)
     made = [
-        Cell(
-            tuple(str(value) for value in cell[:4]),
-            float(cell[4]),
-            float(cell[4]) * math.exp(chance.gauss(0, 0.05)) * (factor if one else 1),
-        )
-        for cell, one in zip(cells, of_it, strict=True)
+        Cell(values, size, size * math.exp(chance.gauss(0, 0.05)) * (factor if one else 1))
+        for values, size, one in zip(names, sizes, of_it, strict=True)
     ]
     return made, culprit
 
