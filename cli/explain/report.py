@@ -18,7 +18,7 @@ def tell(found: Explanation, *, rows: bool, as_json: bool) -> None:
     if found.before.days != found.after.days:
         say(f"The amounts before are over {counted(found.after.days, 'day')}, as those after are.")
     if not found.currencies:
-        say("No charges in either period. See which days the lake has: billstream status")
+        say("No charges of these in either period.")
     for one in found.currencies:
         _currency(one, scaled=found.before.days != found.after.days, rows=rows)
 
