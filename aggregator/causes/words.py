@@ -35,8 +35,9 @@ def amount_in_words(value: Decimal, currency: str | None) -> str:
 
 
 def percent_in_words(ratio: Decimal, *, signed: bool = False) -> str:
-    """Return a ratio as a whole percentage."""
-    return f"{ratio * 100:{'+' if signed else ''},.0f} %"
+    """Return a ratio as a whole percentage; below 1 % with one decimal."""
+    decimals = 0 if abs(ratio) >= Decimal("0.01") or not ratio else 1
+    return f"{ratio * 100:{'+' if signed else ''},.{decimals}f} %"
 
 
 def day_in_words(day: date, beside: date) -> str:

@@ -43,12 +43,14 @@ def explain(  # noqa: PLR0913 - its options
     to: Annotated[str, typer.Option("--to", metavar=DAYS, help="Days after, UTC, e.g. 2026-10-08..2026-10-14.")],
     provider: Annotated[str | None, typer.Option(help="Only this provider, e.g. AWS. Default: all.")] = None,
     account: Annotated[
-        str | None, typer.Option(help="Only this sub account, or billing account, e.g. 123456789012. Default: all.")
+        str | None,
+        typer.Option(help="Only this sub account, or billing account, e.g. 123456789012. Default: all."),
     ] = None,
     service: Annotated[str | None, typer.Option(help="Only this service, e.g. AmazonEC2. Default: all.")] = None,
     currency: Annotated[str | None, typer.Option(help="Only this currency, e.g. USD. Default: each apart.")] = None,
     cost: Annotated[
-        Cost, typer.Option(help="Cost to compare, e.g. billed_cost. Without an effective cost, the billed one counts.")
+        Cost,
+        typer.Option(metavar="COST", help="effective_cost, billed_cost, list_cost, contracted_cost; e.g. list_cost."),
     ] = Cost.EFFECTIVE_COST,
     limit: Annotated[int, typer.Option(min=1, help="Movers shown per currency, the largest first, e.g. 20.")] = 10,
     rows: Annotated[bool, typer.Option("--rows", help="Show the SQL that returns the charges.")] = False,
@@ -58,7 +60,7 @@ def explain(  # noqa: PLR0913 - its options
 
     Compares the usage by provider, account and service, and names the part behind each change, with price and quantity
     apart. Purchases, tax, credits and corrections are lines of their own. Periods of different lengths are compared by
-    the day.
+    the day. A charge without an effective cost counts with its billed cost.
     """
     before, after = _days("--from", from_), _days("--to", to)
     fixed = {"provider": provider, "account": account, "service": service, "currency": currency}

@@ -15,6 +15,7 @@ from billstream.aggregator.causes.values import Cause, Part, PriceVolume
 from billstream.aggregator.causes.words import (
     amount_in_words,
     between_sentence,
+    percent_in_words,
     reason_in_words,
     since_sentence,
     subject_in_words,
@@ -87,6 +88,11 @@ def test_the_command_offers_every_cost() -> None:
 )
 def test_amounts_in_words(value: str, text: str) -> None:
     assert amount_in_words(Decimal(value), "USD") == text
+
+
+def test_small_percentages_have_a_decimal() -> None:
+    ratios = [Decimal("0.0024"), Decimal("-0.5"), Decimal("12.345"), Decimal(0)]
+    assert [percent_in_words(one, signed=True) for one in ratios] == ["+0.2 %", "-50 %", "+1,234 %", "+0 %"]
 
 
 def cause(*where: tuple[str, str | None], share: str = "0.92", explains: bool = True, new: date | None = None) -> Cause:
