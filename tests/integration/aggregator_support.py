@@ -55,6 +55,10 @@ class Row:
     commitment_discount_status: str | None = None
     pricing_category: str | None = None
     tags: Mapping[str, str] | None = None
+    resource_id: str | None = None
+    sku_id: str | None = None
+    pricing_quantity: Decimal | None = None
+    pricing_unit: str | None = None
 
 
 def settings_in(folder: Path) -> Settings:
