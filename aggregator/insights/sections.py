@@ -1,5 +1,6 @@
 """The sections of the insights, in the order of the pages."""
 
+from billstream.aggregator.budgets.section import BUDGETS
 from billstream.aggregator.insights.changes import CHANGES
 from billstream.aggregator.insights.consumption import CONSUMPTION
 from billstream.aggregator.insights.currencies import CURRENCIES
@@ -10,4 +11,14 @@ from billstream.aggregator.insights.restated import RESTATEMENTS
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
 
-SECTIONS: tuple[Section, ...] = (OMISSIONS, METERS, CURRENCIES, SOURCES, CONSUMPTION, CHANGES, RESTATEMENTS, FRESHNESS)
+SECTIONS: tuple[Section, ...] = (
+    OMISSIONS,
+    METERS,
+    CURRENCIES,
+    BUDGETS,
+    SOURCES,
+    CONSUMPTION,
+    CHANGES,
+    RESTATEMENTS,
+    FRESHNESS,
+)

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
@@ -247,6 +248,7 @@ class Insights(Value):
     future: tuple[FutureCharges, ...]
     sources: tuple[Source, ...]
     currencies: tuple[Currency, ...]
+    budgets: tuple[BudgetPeriod, ...] = ()
     meters: tuple[Meter, ...]
     consumption: tuple[Consumption, ...]
     changes: Changes
