@@ -84,7 +84,7 @@ def evaluate(
     return Evaluation(budget, period, amount, actual, max(days, default=None), told, verdicts)
 
 
-def _verdict(  # noqa: PLR0913, PLR0917 - the values that a rule is decided by
+def _verdict(
     alert: Alert,
     budget: Budget,
     period: Period,

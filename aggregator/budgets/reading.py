@@ -82,7 +82,7 @@ def _place(content: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[str, ..
     place: list[str] = []
     here: Any = content
     for part in loc:
-        if isinstance(here, dict) and part in here or isinstance(here, list) and isinstance(part, int):
+        if (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int)):
             here = here[part]  # type: ignore[index]
         elif part != loc[-1] or not isinstance(here, dict):
             continue

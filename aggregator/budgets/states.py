@@ -1,4 +1,4 @@
-"""The states of a budget's rules: ok, firing, acknowledged, resolved. Transitions are pure; one alert per rule and period."""
+"""The states of a budget's rules: ok, firing, acknowledged, resolved; one alert per rule and period. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

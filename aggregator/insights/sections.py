@@ -10,12 +10,14 @@ from billstream.aggregator.insights.omissions import OMISSIONS
 from billstream.aggregator.insights.restated import RESTATEMENTS
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
+from billstream.aggregator.kpis.figures import KPIS
 
 SECTIONS: tuple[Section, ...] = (
     OMISSIONS,
     METERS,
     CURRENCIES,
     BUDGETS,
+    KPIS,
     SOURCES,
     CONSUMPTION,
     CHANGES,

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
+from billstream.aggregator.kpis.values import Kpi
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
@@ -249,6 +250,7 @@ class Insights(Value):
     sources: tuple[Source, ...]
     currencies: tuple[Currency, ...]
     budgets: tuple[BudgetPeriod, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
     meters: tuple[Meter, ...]
     consumption: tuple[Consumption, ...]
     changes: Changes

@@ -1,8 +1,8 @@
 """Budgets of one lake: what they count, their states over restatements, and the pages. Expected values are by hand.
 
-November 2026, AWS in EUR: usage of effective 10 and billed 11 on the 1st and the 2nd; tax of 5 on the 2nd; a credit of -3;
-usage of 7 of an unnamed category on the 3rd. Contoso in EUR: usage on the 2nd of billed 20, and no effective cost. AWS in
-USD: 1000.
+November 2026, AWS in EUR: usage of effective 10 and billed 11 on the 1st and the 2nd; tax of 5 on the 2nd; a credit of
+-3; a charge of 7 without a category on the 3rd. Contoso in EUR: usage on the 2nd of billed 20, and no effective cost.
+AWS in USD: 1000.
 """
 
 import json

@@ -134,9 +134,9 @@ def test_two_alerts_of_one_kind_and_part_are_refused() -> None:
 def test_tags_without_configured_keys_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "budgets.toml"
     path.write_text(GOOD)
-    with pytest.raises(Misconfigured, match="line 8 .* none is configured"):
+    with pytest.raises(Misconfigured, match=r"line 8 .* none is configured"):
         read_budgets(path)
-    with pytest.raises(Misconfigured, match="cannot|No such file"):
+    with pytest.raises(Misconfigured, match="No such file"):
         read_budgets(tmp_path / "absent.toml")
 
 
