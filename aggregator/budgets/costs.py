@@ -24,7 +24,8 @@ def read_daily(lake: Lake, budget: Budget, first_day: date, last_day: date) -> d
 
 def tags_condition(budget: Budget, place: int) -> tuple[str, list[object]]:
     """Return the SQL condition on `cost_cells.tags`, a JSON object, and its parameters from `$place` on."""
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[object] = []
     for key, wanted in budget.tags.items():
         parts.append(f"list_contains(${place}::VARCHAR[], (tags::JSON::MAP(VARCHAR, VARCHAR))[${place + 1}])")
         values += [list(wanted), key]

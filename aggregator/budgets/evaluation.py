@@ -78,7 +78,7 @@ def evaluate(
     amount = amount_of(budget, period)
     over = today > period.last_day
     told = None if over else forecast
-    verdicts = ()
+    verdicts: tuple[Verdict, ...] = ()
     if amount is not None:
         verdicts = tuple(_verdict(alert, budget, period, amount, actual, told, today) for alert in budget.alerts)
     return Evaluation(budget, period, amount, actual, max(days, default=None), told, verdicts)

@@ -121,7 +121,7 @@ FIGURES = (
 )
 
 SAVED: Mapping[KpiName, str] = {
-    "effective_savings_rate": "(list_cost - effective_cost - effective_cost of unused commitments) / list_cost, of usage",
+    "effective_savings_rate": "(list_cost - effective_cost - that of unused commitments) / list_cost, of usage",
     "negotiated_savings": "list_cost - contracted_cost, of usage",
     "commitment_savings": "contracted_cost - effective_cost of usage that a commitment covers, less effective_cost of "
     "unused commitments",

@@ -34,7 +34,7 @@ COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 def charge(category: str, *costs: str | None, **more: str) -> Row:
     values = {name: None if cost is None else Decimal(cost) for name, cost in zip(COSTS, costs, strict=False)}
     row = Row(datetime(2026, 11, 2, tzinfo=UTC), "USD", provider_name="AWS", charge_category=category)
-    return replace(row, **values, **more)
+    return replace(row, **values, **more)  # type: ignore[arg-type]
 
 
 def usage(family: str, pricing: str, *costs: str | None, **more: str) -> Row:
@@ -139,9 +139,10 @@ def test_what_a_vendor_does_not_tell_is_said_and_never_zero(insights: Insights) 
     assert lacks == {("list_cost",), ("pricing_category",)}
     assert told(insights, "commitment_coverage", "EUR").covered == 0
     (lack,) = kpi(insights, "commitment_utilisation", "GBP").not_told
-    assert (lack.provider, lack.lacks, lack.charge_rows, lack.billed_cost) == ("Zero", ("effective_cost",), 1, 5)
+    assert (lack.provider, lack.lacks, lack.billed_cost) == ("Zero", ("effective_cost",), Decimal(5))
     used = told(insights, "commitment_utilisation", "GBP")
-    assert (used.value, used.covered) == (None, 0)
+    assert used.value is None
+    assert used.covered == 0
 
 
 def test_both_pages_show_them(insights: Insights) -> None:
