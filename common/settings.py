@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         None,
         description="TOML file of rules about which of several exports of one account counts. Example: `exports.toml`.",
     )
+    budgets: Folder | None = Field(
+        None, description="TOML file of budgets, their alerts, and unit metrics. Example: `budgets.toml`."
+    )
 
     queue_url: str | None = Field(
         None,

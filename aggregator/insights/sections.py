@@ -1,5 +1,6 @@
 """The sections of the insights, in the order of the pages."""
 
+from billstream.aggregator.budgets.section import BUDGETS
 from billstream.aggregator.insights.changes import CHANGES
 from billstream.aggregator.insights.completeness_section import COMPLETENESS
 from billstream.aggregator.insights.consumption import CONSUMPTION
@@ -11,12 +12,15 @@ from billstream.aggregator.insights.restated import RESTATEMENTS
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
 from billstream.aggregator.insights.tags import TAGS
+from billstream.aggregator.kpis.figures import KPIS
 
 SECTIONS: tuple[Section, ...] = (
     OMISSIONS,
     METERS,
     TAGS,
     CURRENCIES,
+    BUDGETS,
+    KPIS,
     SOURCES,
     COMPLETENESS,
     CONSUMPTION,

@@ -5,9 +5,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.completeness.values import Completeness
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
 from billstream.aggregator.insights.tagged import TaggedCosts
+from billstream.aggregator.kpis.values import Kpi
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
@@ -252,6 +254,8 @@ class Insights(Value):
     sources: tuple[Source, ...]
     completeness: tuple[Completeness, ...]
     currencies: tuple[Currency, ...]
+    budgets: tuple[BudgetPeriod, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
     meters: tuple[Meter, ...]
     tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]
