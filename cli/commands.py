@@ -30,6 +30,7 @@ COMMANDS = {
     "quarantine": ("quarantine", "List and reload what could not be loaded."),
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
+    "alerts": ("alerts", "List, test and send alerts."),
     "profile": ("profiles", "List, test and propose file profiles."),
     "demo": ("demo.commands", "Show billstream at work on an emulated AWS."),
 }

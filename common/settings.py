@@ -104,6 +104,11 @@ class Settings(BaseSettings):
         None,
         description="TOML file of rules about which of several exports of one account counts. Example: `exports.toml`.",
     )
+    alerts: Folder | None = Field(
+        None,
+        description="TOML file of the sinks that alerts are sent to; without one there are no alerts. Example: "
+        "`alerts.toml`.",
+    )
 
     queue_url: str | None = Field(
         None,
