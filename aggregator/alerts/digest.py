@@ -96,8 +96,9 @@ def facts_of(insights: Insights) -> Facts:
             before = f"{money(month.before, meter.currency)} in the days before"
             now = f"{money(month.amount, meter.currency)} {currency_label(meter.currency)}"
             changes.append(f"{meter.measure.replace('_', ' ')}: {now}, {percent_change(month.change)} from {before}")
-    if insights.restatements.groups:
-        changes.append(f"{counted(len(insights.restatements.groups), 'group')} of earlier costs restated in 7 days")
+    restated = sum(one.groups_changed for one in insights.restatements.totals if one.kind == "restated")
+    if restated:
+        changes.append(f"{counted(restated, 'earlier cost')} restated in the last 7 days")
     return Facts(headline="; ".join(months), changes=changes, doubts=[one.sentence for one in insights.omissions])
 
 

@@ -60,7 +60,7 @@ def sent(ends: Sequence[End]) -> None:
     for end in failed:
         say(f"{end.attempt.sink}: {end.error}", style="yellow")
     if failed:
-        raise typer.Exit(ExitCode.RETRYABLE)
+        raise typer.Exit(ExitCode.TRY_AGAIN)
 
 
 def _trouble(row: dict[str, Any], *, known: bool) -> str:
