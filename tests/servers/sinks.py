@@ -28,8 +28,8 @@ class Received:
 class HttpSink:
     """Answers each request by the first of `answers` that is left, then by 200.
 
-    An answer is a status, or `hang` (no answer), `cut` (dies in the middle of the headers), `half` (a success whose body
-    breaks off), `drip` (a byte now and then, for ever), or `redirect` (to another path).
+    An answer is a status, or `hang` (no answer), `cut` (dies in the middle of the headers), `half` (a success whose
+    body breaks off), `drip` (a byte now and then, for ever), or `redirect` (to another path).
     """
 
     url: str
@@ -129,7 +129,7 @@ class _Smtp(socketserver.StreamRequestHandler):
                 if sink.refuse:
                     self._say(f"{sink.refuse} refused")
                     continue
-                sink.mails.append(message_from_bytes(content, policy=policy.default))  # type: ignore[arg-type]
+                sink.mails.append(message_from_bytes(content, policy=policy.default))
             self._say("221 bye" if word == b"QUIT" else "250 fine")
             if word == b"QUIT":
                 return
