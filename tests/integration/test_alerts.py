@@ -64,7 +64,7 @@ def sinks(folder: Path, text: str) -> tuple[Sink, ...]:
     return read_sinks(folder / "alerts.toml")
 
 
-def alert(key: str = "a", **more: Any) -> Alert:
+def alert(key: str = "a", **more: Any) -> Alert:  # noqa: ANN401 - any field of an alert
     return Alert(
         kind="anomaly", dedupe_key=key, title=f"Title {key}", text="Text", payload={"n": Decimal("1.10")}, **more
     )
