@@ -108,6 +108,11 @@ class Settings(BaseSettings):
     budgets: Folder | None = Field(
         None, description="TOML file of budgets, their alerts, and unit metrics. Example: `budgets.toml`."
     )
+    alerts: Folder | None = Field(
+        None,
+        description="TOML file of the sinks that alerts are sent to; without one there are no alerts. Example: "
+        "`alerts.toml`.",
+    )
 
     queue_url: str | None = Field(
         None,
