@@ -1,4 +1,4 @@
-"""The interactive part of the dashboard: its cells as compact JSON, its scripts, and the policy that allows only these."""
+"""The interactive part of the dashboard: its cells as compact JSON, its scripts, and the policy that allows them."""
 
 import base64
 import hashlib
@@ -47,7 +47,7 @@ def explorer_of(cube: Cube | None) -> Explorer | None:
 
 
 def _bounded(cube: Cube) -> str:
-    """The JSON, in at most `MOST_BYTES`: the earlier days go first, then the earlier months; the page says from when."""
+    """The JSON, in at most `MOST_BYTES`: the earlier days go first, then the earlier months."""
     days = sorted({cell.period for cell in cube.cells if cell.grain == "day"})
     months = sorted({cell.period for cell in cube.cells if cell.grain == "month"})
     while True:
