@@ -1,5 +1,5 @@
 -- The billed and effective cost of the cells of the interactive page, bounded by $5 and $6 combinations of names.
--- Grain: grain (day or month), period, currency, provider, account, service, region, user, category, folded.
+-- Grain: grain, period, currency, provider, account, service, region, user, category, folded. grain: day or month.
 -- Parameters: $1 the snapshot to read, $2 the first month, $3 the first day, $4 the last day, $5 the combinations that keep all
 -- their names, $6 those of a currency, provider, account and service that keep these; of days, a quarter of each.
 -- folded: 0 all names are kept; 1 region and user are folded; 2 account and service too. Category is never folded.
@@ -26,7 +26,7 @@ full_names AS (
             ORDER BY sum(abs(coalesce(billed, effective, 0))) DESC, currency, provider, account, service, region, user
         ) AS full_place
     FROM cells
-    GROUP BY ALL
+    GROUP BY currency, provider, account, service, region, user
 ),
 services AS (
     SELECT
@@ -35,7 +35,7 @@ services AS (
             ORDER BY sum(abs(coalesce(billed, effective, 0))) DESC, currency, provider, account, service
         ) AS service_place
     FROM cells
-    GROUP BY ALL
+    GROUP BY currency, provider, account, service
 ),
 placed AS (
     SELECT c.*, full_place, service_place
