@@ -4,6 +4,7 @@ from billstream.aggregator.budgets.section import BUDGETS
 from billstream.aggregator.insights.changes import CHANGES
 from billstream.aggregator.insights.completeness_section import COMPLETENESS
 from billstream.aggregator.insights.consumption import CONSUMPTION
+from billstream.aggregator.insights.cube import CUBE
 from billstream.aggregator.insights.currencies import CURRENCIES
 from billstream.aggregator.insights.freshness import FRESHNESS
 from billstream.aggregator.insights.meters import METERS
@@ -17,6 +18,7 @@ from billstream.aggregator.kpis.figures import KPIS
 SECTIONS: tuple[Section, ...] = (
     OMISSIONS,
     METERS,
+    CUBE,
     TAGS,
     CURRENCIES,
     BUDGETS,

@@ -233,6 +233,32 @@ class Freshness(Value):
     ledger_lines: int
 
 
+class CubeCell(Value):
+    """The costs of one month or day and one combination of names.
+
+    `folded`: 0, a name that is None is not told; 1, region and user are of many; 2, account and service too.
+    """
+
+    grain: Literal["month", "day"]
+    period: date
+    currency: str | None
+    provider: str | None
+    account: str | None
+    service: str | None
+    region: str | None
+    user: str | None
+    category: str | None
+    folded: Literal[0, 1, 2]
+    billed_cost: Exact | None
+    effective_cost: Exact | None
+
+
+class Cube(Value):
+    """The cells of the interactive page; months and days each hold all costs of their time."""
+
+    cells: tuple[CubeCell, ...]
+
+
 class Insights(Value):
     """All insights of the lake at one snapshot."""
 
@@ -262,3 +288,4 @@ class Insights(Value):
     changes: Changes
     restatements: Annotated[Restatements, Field(description="Of the seven days before the refresh, without new files.")]
     freshness: Freshness
+    cube: Annotated[Cube | None, Field(exclude=True)] = None
