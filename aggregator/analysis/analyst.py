@@ -140,7 +140,7 @@ class Analyst:
         sources = {(source.currency, source.provider): source for source in reading.sources}
         found = detect(lake, version, reading.watermark.snapshot_id, sources, today, self._limits)
         forecasts = forecasts_of(found, read_others(lake, version, today), sources, today)
-        evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(lake, sources, today))
+        evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(lake, found, sources, today))
         states = transition(evaluations, read_states(lake), now)
         alerts = alerts_of(found, sources, reading.habits, states.notices, today) if self._sinks else []
         same = _same(forecasts, read_forecasts(lake, version))

@@ -172,7 +172,7 @@ class BudgetForecast:
 
 
 def budget_forecasts(
-    lake: Lake, sources: Mapping[SourceKey, Source], today: date
+    lake: Lake, detection: Detection, sources: Mapping[SourceKey, Source], today: date
 ) -> Callable[[Budget, Period], ForBudget | None]:
     """Return the function that forecasts a budget in a period that ends with the month of `today`; else None."""
 
@@ -190,7 +190,9 @@ def budget_forecasts(
         there, to_come = others_of([charges], end, today)
         before = sum(float(a) for d, a in usage.items() if period.first_day <= d < today.replace(day=1))
         before += sum(amount for day, amount in charges if period.first_day <= day < today.replace(day=1))
-        made = forecast_month(history, end, today, seen=later, recurring=to_come)
+        apart = sum(away for key, away in _open_days(detection).items() if _may_have(budget, key))
+        incident = apart > LARGE_PART * float(np.abs(history[-7:]).mean())
+        made = forecast_month(history, end, today, seen=later, incident=incident, recurring=to_come)
         past = there + before
         return BudgetForecast(
             cents(made.expected + past),
@@ -200,6 +202,13 @@ def budget_forecasts(
         )
 
     return forecast
+
+
+def _may_have(budget: Budget, key: SeriesKey) -> bool:
+    """Return whether a budget counts a series, so far as the series tells."""
+    told = {"provider_name": key.provider, "service_name": key.service, "x_user_id": key.user}
+    named = {column: wanted for column, wanted in budget.where.items() if column in told}
+    return key.currency == budget.currency and all(told[column] in wanted for column, wanted in named.items())
 
 
 def _counts(budget: Budget, source: Source) -> bool:

@@ -11,9 +11,13 @@ from billstream.aggregator.causes.words import name_in_words, since_sentence
 from billstream.aggregator.insights.models import Model, Reading
 from billstream.aggregator.insights.ratios import share
 from billstream.aggregator.insights.section import Section
+from billstream.common.errors import WrongUsage
+from billstream.common.lake import Lake
+from billstream.common.statements import statement
 
 TOLD_DAYS = 35
 MOST_ANOMALIES = 100
+FOR_EVER = 1_000_000
 
 INCIDENTS = Model(
     __name__,
@@ -26,6 +30,34 @@ INCIDENTS = Model(
 def read_anomalies(reading: Reading) -> tuple[Anomaly, ...]:
     """Return the anomalies: open ones first, then by tier and impact."""
     return tuple(anomaly_of(row) for row in reading.rows(INCIDENTS))
+
+
+def list_anomalies(lake: Lake, today: date, *, every: bool = False, most: int = MOST_ANOMALIES) -> list[Anomaly]:
+    """Return the anomalies of the newest snapshot in the same order; `every`: also those that ended long ago.
+
+    Raises:
+        Retryable, Fatal: see `common.lake.failures`.
+    """
+    days = FOR_EVER if every else TOLD_DAYS
+    rows = lake.query(statement(__name__, "incidents"), [lake.snapshot_id(), today, days, most]).to_pylist()
+    return [anomaly_of(row) for row in rows]
+
+
+def find_anomaly(lake: Lake, begins: str) -> Anomaly:
+    """Return the anomaly whose id begins so.
+
+    Raises:
+        WrongUsage: there is none, or more than one.
+        Retryable, Fatal: see `common.lake.failures`.
+    """
+    every = list_anomalies(lake, date.max, every=True, most=1_000_000)
+    found = [one for one in every if begins and one.id.startswith(begins.lower())]
+    if len(found) != 1:
+        raise WrongUsage(
+            f"There is {'more than one' if found else 'no'} anomaly whose id begins with {begins!r}. billstream "
+            "anomalies list --all shows the ids."
+        )
+    return found[0]
 
 
 def anomaly_of(row: Mapping[str, Any]) -> Anomaly:
