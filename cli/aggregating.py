@@ -38,7 +38,7 @@ def aggregate(
             follow(lake, settings, stop)
             return
         refreshed = refresh_once(lake, tag_keys=settings.tag_keys)
-        Analyst(lake, settings, read_sinks(settings.alerts)).analyse()
+        Analyst(lake, settings, read_sinks(settings.alerts)).analyse_all()
         publish(lake, settings, refreshed)
         report.refresh(out, refreshed, settings)
 
@@ -53,6 +53,6 @@ def rebuild_command() -> None:
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
         rebuilt = rebuild(lake, tag_keys=settings.tag_keys)
-        Analyst(lake, settings, read_sinks(settings.alerts)).analyse()
+        Analyst(lake, settings, read_sinks(settings.alerts)).analyse_all()
         publish(lake, settings, rebuilt)
     report.refresh(out, rebuilt, settings)

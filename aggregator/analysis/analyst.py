@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 NAMES = ("month", "scope", "currency", "provider", "account", "service")
 """What identifies a forecast."""
 
+MOST_IN_A_ROW = 20
+
 
 @dataclass(frozen=True)
 class Results:
@@ -88,6 +90,19 @@ class Analyst:
         """
         return redo_on_conflict(lambda: self._attempt(now or datetime.now(UTC)))
 
+    def analyse_all(self, *, now: datetime | None = None) -> int:
+        """Analyse until nothing is left to do: causes are computed a few at a time, and alerts wait for a quiet look.
+
+        Returns:
+            The number of analyses that wrote something.
+
+        Raises:
+            Retryable, Fatal: as `analyse`.
+        """
+        return next(
+            number for number in range(MOST_IN_A_ROW + 1) if number == MOST_IN_A_ROW or not self.analyse(now=now)
+        )
+
     def _attempt(self, now: datetime) -> bool:
         started, today = time.monotonic(), now.astimezone(UTC).date()
         # The claims first: a snapshot read after them has what their owners committed.
@@ -101,14 +116,15 @@ class Analyst:
             return False
         reading = Reading(self._lake, watermark, version, version, RecentRestatements(self._lake), today)
         with failpoint("analyse"):
-            found = self._results(reading, now)
+            found = self._results(reading, stored, now)
         mark = Analysis(
             analysis_id=claims[0].new.entry_id,
+            snapshot_id=version,
             watermark_snapshot_id=watermark.snapshot_id,
             refreshed_at=watermark.refreshed_at,
             today=today,
             configuration=self._configuration,
-            unexplained=found.detection.unexplained,
+            pending=bool(found.detection.unexplained) or not found.detection.at_rest,
             analysed_at=now,
         )
 
@@ -128,17 +144,17 @@ class Analyst:
             snapshot=mark.watermark_snapshot_id,
             series=len(found.detection.panel.keys),
             incidents_changed=len(found.detection.changed),
-            unexplained=mark.unexplained,
+            unexplained=found.detection.unexplained,
             budgets=len(found.evaluations),
             seconds=round(time.monotonic() - started, 3),
         )
         return True
 
-    def _results(self, reading: Reading, now: datetime) -> Results:
+    def _results(self, reading: Reading, stored: Analysis | None, now: datetime) -> Results:
         lake, version, today = self._lake, reading.version, reading.today
         reading.run(BASE)
         sources = {(source.currency, source.provider): source for source in reading.sources}
-        found = detect(lake, version, reading.watermark.snapshot_id, sources, today, self._limits)
+        found = detect(reading, sources, self._limits, since=stored.snapshot_id if stored else None)
         forecasts = forecasts_of(found, read_others(lake, version, today), sources, today)
         evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(lake, found, sources, today))
         states = transition(evaluations, read_states(lake), now)

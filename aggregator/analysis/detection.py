@@ -1,30 +1,28 @@
 """Find the incidents of a snapshot: read what was known, judge what has become complete, sum the amounts exactly."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import duckdb
-import numpy as np
 
-from billstream.aggregator.anomalies.detector import Detector
-from billstream.aggregator.anomalies.incidents import Incident, merge, restate
+from billstream.aggregator.analysis.judging import MOVED_SHARE, Sources, changed_series, replayed
+from billstream.aggregator.anomalies.incidents import Incident
 from billstream.aggregator.anomalies.panel import Panel, SeriesKey, read_panel
 from billstream.aggregator.anomalies.store import (
-    judged_days,
+    forget_incidents,
     read_incidents,
     read_judged,
-    resume,
     store_incidents,
     store_judged,
 )
 from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.aggregator.causes.explain import explain_series
 from billstream.aggregator.causes.values import Change
-from billstream.aggregator.completeness.maturity import SourceKey
 from billstream.aggregator.forecasting.values import cents
-from billstream.aggregator.insights.values import Source
+from billstream.aggregator.insights.models import Reading
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
@@ -69,76 +67,91 @@ class Detection:
     amounts: Mapping[str, Amounts]
     changed: tuple[Incident, ...]
     new_amounts: tuple[str, ...]
+    forgotten: tuple[str, ...]
+    """Ids of incidents that were found and taken back on one day, so that nobody was told."""
     judged: Mapping[SeriesKey, date] | None
     """The last judged days; None when they are as stored."""
     unexplained: int
     withdrawn: tuple[Incident, ...]
     """Those that this analysis withdraws."""
+    at_rest: bool
+    """False while days are arriving or changing that were judged before: what was found may not last."""
 
     def store(self, con: duckdb.DuckDBPyConnection) -> None:
         """Write what has changed, inside the open transaction."""
+        forget_incidents(con, self.forgotten)
         store_incidents(con, self.changed)
         if self.judged is not None:
             store_judged(con, self.judged)
-        if self.new_amounts:
-            found = [self.amounts[name] for name in self.new_amounts]
-            columns: list[list[object]] = [
-                [one.actual for one in found],
-                [one.expected for one in found],
-                [one.snapshot_id for one in found],
-                [one.change for one in found],
-            ]
-            names = list(self.new_amounts)
-            con.execute("DELETE FROM anomaly_amounts WHERE anomaly_id IN (SELECT unnest(?::VARCHAR[]))", [names])
+        names = list(self.new_amounts)
+        gone = [*names, *self.forgotten]
+        if gone:
+            con.execute("DELETE FROM anomaly_amounts WHERE anomaly_id IN (SELECT unnest(?::VARCHAR[]))", [gone])
+        if names:
+            found = [astuple(self.amounts[name]) for name in names]
+            columns = [list(column) for column in zip(*found, strict=True)]
             con.execute(statement(__name__, "store_changes"), [names, *columns])
 
 
-def detect(
-    lake: Lake, version: int, snapshot_id: int, sources: Mapping[SourceKey, Source], today: date, limits: Thresholds
-) -> Detection:
-    """Judge the days that have become complete, and rises of those that may still grow.
+def detect(reading: Reading, sources: Sources, limits: Thresholds, *, since: int | None) -> Detection:
+    """Judge the days that have become complete, rises of those that may still grow, and days that have changed.
 
     Args:
-        lake: nothing is written to it.
-        version: the snapshot whose aggregates are read.
-        snapshot_id: the snapshot whose charges they hold.
+        reading: nothing is written to its lake.
         sources: the sources by currency and provider; those without daily charges are not judged.
-        today: the UTC day of the clock.
         limits: when a day is out of the ordinary.
+        since: the snapshot that the last analysis has read; None: there was none.
 
     Raises:
         Retryable, Fatal: see `common.lake.failures`.
     """
+    lake, version, today = reading.lake, reading.version, reading.today
     panel = _daily(read_panel(lake, version, today - timedelta(PANEL_DAYS), today), sources)
-    before, judged = read_incidents(lake, version), read_judged(lake, version)
-    stored = {row.pop("anomaly_id"): Amounts(**row) for row in _stored(lake, version)}
-    incidents = _merged(panel, before, judged, sources, today, limits)
+    judged = read_judged(lake, version)
+    moved = changed_series(lake, panel, judged, since, version)
+    before = read_incidents(lake, version)
+    incidents, days = replayed(panel, before, judged, moved, sources, today, limits)
     earlier = {one.incident_id: one for one in before}
-    changed = tuple(one for one in incidents[0] if earlier.get(one.incident_id) != one)
-    told = [one for one in incidents[0] if (today - one.last_day).days <= TOLD_DAYS or one.state == "open"]
+    told_to_none = _told_to_none(lake, version, incidents, today)
+    kept = [one for one in incidents if one.incident_id not in told_to_none]
+    changed = tuple(one for one in kept if earlier.get(one.incident_id) != one)
+    told = [one for one in kept if (today - one.last_day).days <= TOLD_DAYS or one.state == "open"]
+    stored = {row.pop("anomaly_id"): Amounts(**row) for row in _stored(lake, version)}
+    snapshot_id = reading.watermark.snapshot_id
     amounts = _amounts(lake, version, snapshot_id, told, stored, {one.incident_id for one in changed})
     left = _explain(lake, snapshot_id, told, amounts)
     return Detection(
         panel=panel,
-        incidents=tuple(incidents[0]),
+        incidents=tuple(kept),
         amounts=amounts,
         changed=changed,
         new_amounts=tuple(name for name, one in amounts.items() if stored.get(name) != one),
-        judged=incidents[1] if incidents[1] != judged else None,
+        forgotten=tuple(name for name in told_to_none if name in earlier),
+        judged=days if days != judged else None,
         unexplained=left,
-        withdrawn=tuple(
-            one
-            for one in changed
-            if one.state == "withdrawn" and one.incident_id in earlier and earlier[one.incident_id].state == "open"
-        ),
+        withdrawn=tuple(one for one in changed if _is_withdrawn_now(one, earlier.get(one.incident_id))),
+        at_rest=since is not None and len(moved) <= MOVED_SHARE * len(panel.keys),
     )
 
 
-def _stored(lake: Lake, version: int) -> list[dict[str, object]]:
+def _is_withdrawn_now(one: Incident, before: Incident | None) -> bool:
+    return one.state == "withdrawn" and before is not None and before.state == "open"
+
+
+def _told_to_none(lake: Lake, version: int, incidents: Sequence[Incident], today: date) -> set[str]:
+    """Return the ids of incidents that were found today, taken back today, and told to nobody."""
+    passing = {one.incident_id for one in incidents if one.state == "withdrawn" and one.detected_on == today}
+    if not passing:
+        return passing
+    rows = lake.rows(statement(__name__, "alerted"), [version, list(passing)])
+    return passing - {name for (name,) in rows}
+
+
+def _stored(lake: Lake, version: int) -> list[dict[str, Any]]:
     return lake.query(statement(__name__, "stored_changes"), [version]).to_pylist()
 
 
-def _daily(panel: Panel, sources: Mapping[SourceKey, Source]) -> Panel:
+def _daily(panel: Panel, sources: Sources) -> Panel:
     """Return the series of sources that have daily charges and a complete day."""
     kept = [
         row
@@ -146,35 +159,6 @@ def _daily(panel: Panel, sources: Mapping[SourceKey, Source]) -> Panel:
         if (source := sources.get((key.currency, key.provider))) and not source.monthly and source.last_complete_day
     ]
     return Panel(tuple(panel.keys[row] for row in kept), panel.first_day, panel.amounts[kept])
-
-
-def _merged(
-    panel: Panel,
-    before: Sequence[Incident],
-    judged: Mapping[SeriesKey, date],
-    sources: Mapping[SourceKey, Source],
-    today: date,
-    limits: Thresholds,
-) -> tuple[list[Incident], Mapping[SeriesKey, date]]:
-    """Return the incidents after this step of the detector, and the last judged days."""
-    rows = {key: row for row, key in enumerate(panel.keys)}
-    old = {(one.series, day.day): day.actual for one in before for day in one.days}
-
-    def amount(series: SeriesKey, day: date) -> float:
-        at, row = panel.index(day), rows.get(series)
-        if not 0 <= at < panel.days:
-            return old[series, day]
-        return float(panel.amounts[row, at]) if row is not None else 0.0
-
-    known = restate(before, amount, limits)
-    if not panel.keys:
-        return known, judged
-    detector = Detector(panel, resume(panel, known, judged), limits)
-    ends = [sources[key.currency, key.provider].last_complete_day for key in panel.keys]
-    complete = np.array([panel.index(end) if end else -1 for end in ends], dtype=np.int64)
-    found = detector.step(np.maximum(np.minimum(complete, panel.days - 1), detector.state.judged), panel.days - 1)
-    days = {**judged, **judged_days(panel, detector.state)}
-    return merge(known, found.findings, found.accepted, judged=days, detected_on=today), days
 
 
 def _amounts(

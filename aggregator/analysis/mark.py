@@ -1,6 +1,6 @@
 """The mark of the newest analysis, and the claim of each commit that writes what an analysis writes."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
 import duckdb
@@ -18,30 +18,23 @@ class Analysis:
     """What was analysed. With the same aggregates, day and configuration another analysis would find the same."""
 
     analysis_id: str
+    snapshot_id: int
     watermark_snapshot_id: int
     refreshed_at: datetime
     today: date
     configuration: str
-    unexplained: int
+    pending: bool
     analysed_at: datetime
 
     def is_of(self, watermark_snapshot_id: int, refreshed_at: datetime, today: date, configuration: str) -> bool:
         """Return whether it is one of these aggregates, this day and this configuration, with nothing left to do."""
-        wanted = (watermark_snapshot_id, refreshed_at, today, configuration, 0)
-        return wanted == (
-            self.watermark_snapshot_id,
-            self.refreshed_at,
-            self.today,
-            self.configuration,
-            self.unexplained,
-        )
+        wanted = (watermark_snapshot_id, refreshed_at, today, configuration)
+        held = (self.watermark_snapshot_id, self.refreshed_at, self.today, self.configuration)
+        return wanted == held and not self.pending
 
     def store(self, con: duckdb.DuckDBPyConnection) -> None:
         """Replace the stored one, inside the open transaction."""
-        values = [self.analysis_id, self.watermark_snapshot_id, self.refreshed_at, self.today]
-        con.execute(
-            statement(__name__, "replace_analysis"), [*values, self.configuration, self.unexplained, self.analysed_at]
-        )
+        con.execute(statement(__name__, "replace_analysis"), list(astuple(self)))
 
 
 def read_analysis(lake: Lake, version: int) -> Analysis | None:

@@ -26,9 +26,12 @@ def alerts_of(
     budgets: Sequence[Notice],
     today: date,
 ) -> list[Alert]:
-    """Return everything that is to be told; the outbox leaves out what a sink has already."""
+    """Return everything that is to be told; the outbox leaves out what a sink has already.
+
+    While the history is not at rest nobody is told of anomalies: the next analysis finds what has lasted.
+    """
     return [
-        *_anomalies(detection, today),
+        *(_anomalies(detection, today) if detection.at_rest else ()),
         *_withdrawn(detection, today),
         *_stale(sources, habits, today),
         *_budgets(budgets),

@@ -38,11 +38,17 @@ def store_incidents(con: duckdb.DuckDBPyConnection, incidents: Iterable[Incident
     if not changed:
         return
     names = [one.incident_id for one in changed]
-    for table in ("anomalies", "anomaly_days"):
-        con.execute(f"DELETE FROM {table} WHERE anomaly_id IN (SELECT unnest(?::VARCHAR[]))", [names])
+    forget_incidents(con, names)
     con.execute(statement(__name__, "insert_incidents"), [names, *_columns(changed)])
     days = [(one.incident_id, *astuple(day)) for one in changed for day in one.days]
     con.execute(statement(__name__, "insert_days"), [list(column) for column in zip(*days, strict=True)])
+
+
+def forget_incidents(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    """Remove incidents and their days by their ids, inside the open transaction."""
+    if names:
+        for table in ("anomalies", "anomaly_days"):
+            con.execute(f"DELETE FROM {table} WHERE anomaly_id IN (SELECT unnest(?::VARCHAR[]))", [list(names)])
 
 
 def _columns(incidents: Sequence[Incident]) -> list[list[object]]:

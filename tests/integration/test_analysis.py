@@ -13,6 +13,7 @@ from billstream.aggregator.alerts.config import read_sinks
 from billstream.aggregator.analysis.analyst import Analyst
 from billstream.aggregator.analysis.decisions import decide_anomaly
 from billstream.aggregator.anomalies.store import read_incidents
+from billstream.aggregator.anomalies.values import Anomaly
 from billstream.aggregator.insights.anomalies_section import list_anomalies
 from billstream.aggregator.insights.values import Insights
 from billstream.aggregator.publish import Publisher
@@ -21,7 +22,7 @@ from billstream.aggregator.targets.folder import FolderTarget
 from billstream.common.errors import WrongUsage
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
-from tests.integration.aggregator_support import commit_load, meddle, new_lake
+from tests.integration.aggregator_support import Row, commit_load, meddle, new_lake
 from tests.integration.analysis_support import NOW, TODAY, charge, company
 
 SPIKE = TODAY - timedelta(5)
@@ -41,9 +42,13 @@ class House:
     lake: Lake
     settings: Settings
 
-    def round(self, now: datetime = NOW) -> bool:
+    def round(self, now: datetime = NOW) -> int:
+        """Refresh, and analyse until nothing is left to do. Returns the number of analyses that wrote something."""
         refresh_once(self.lake, now=now)
-        return Analyst(self.lake, self.settings, read_sinks(self.settings.alerts)).analyse(now=now)
+        return self.analyst().analyse_all(now=now)
+
+    def analyst(self) -> Analyst:
+        return Analyst(self.lake, self.settings, read_sinks(self.settings.alerts))
 
     def anomalies(self, **asked: Any) -> list[Any]:  # noqa: ANN401 - options of the function
         return list_anomalies(self.lake, TODAY, **asked)
@@ -137,11 +142,15 @@ def test_a_restatement_withdraws_an_anomaly_and_its_return_opens_it_again(house:
 
 def test_alerts_are_queued_once_in_the_commit_of_what_they_tell(house: House) -> None:
     a_spike_and_a_new_service(house)
-    before = house.lake.snapshot_id()
     refresh_once(house.lake, now=NOW)
     refreshed = house.lake.snapshot_id()
-    assert house.round()
-    assert house.lake.snapshot_id() == refreshed + 1 > before  # one commit has all of it
+    # All that is loaded has changed: what is found is written, and who is on call sleeps until it lasts.
+    assert house.analyst().analyse(now=NOW)
+    assert house.lake.snapshot_id() == refreshed + 1
+    assert {row["kind"] for row in alerts(house)} == {"budget"}
+    assert house.analyst().analyse(now=NOW)
+    assert house.lake.snapshot_id() == refreshed + 2  # one commit has all of it
+    assert not house.analyst().analyse(now=NOW)
     queued = alerts(house)
     assert sorted(row["kind"] for row in queued) == ["anomaly", "budget", "budget", "budget"]
     house.round(NOW + timedelta(minutes=1))
@@ -157,7 +166,7 @@ def alerts(house: House) -> list[dict[str, Any]]:
 def test_a_decision_stays_over_refreshes_and_nothing_more_is_told(house: House) -> None:
     a_spike_and_a_new_service(house)
     refresh_once(house.lake, now=NOW)
-    Analyst(house.lake, house.settings).analyse(now=NOW)
+    Analyst(house.lake, house.settings).analyse_all(now=NOW)
     (spike, _) = house.anomalies()
     decide_anomaly(house.lake, spike.id[:6], "acknowledged", reason="load test", by="ops")
     mark = house.insights().analysis_id
@@ -211,3 +220,26 @@ def test_an_empty_lake_has_nothing_to_analyse(house: House) -> None:
     insights = house.insights()
     assert (insights.anomalies, insights.forecast) == ((), ())
     assert read_incidents(house.lake, house.lake.snapshot_id()) == []
+
+
+def test_history_that_arrives_in_any_order_gives_what_it_gives_at_once(house: House, tmp_path: Path) -> None:
+    rows = [*company(YESTERDAY, spiky), charge(GPU_DAY, "prod", "GPU", Decimal("88.5"))]
+    parts: list[list[Row]] = [[], [], []]
+    for row in rows:
+        day = row.charge_period_start.toordinal()
+        parts[0 if day > TODAY.toordinal() - 20 else 1 + day % 2].append(row)
+    for number, part in enumerate(parts):
+        commit_load(house.lake, f"part{number}", part, scope=f"s3://b/{number}.csv", at=NOW)
+        house.round(NOW + timedelta(minutes=number))
+        assert {row["kind"] for row in alerts(house)} <= {"budget", "anomaly"}
+    with new_lake(tmp_path / "other") as lake:
+        other = House(lake, house.settings)
+        commit_load(lake, "all", rows, scope="s3://b/all.csv", at=NOW)
+        other.round()
+        wanted = [told_of(one) for one in other.anomalies(every=True)]
+    assert [told_of(one) for one in house.anomalies(every=True)] == wanted
+    assert {row["dedupe_key"].split(":")[1] for row in alerts(house) if row["kind"] == "anomaly"} == {wanted[0][0]}
+
+
+def told_of(one: Anomaly) -> tuple[object, ...]:
+    return one.id, one.kind, one.tier, one.state, one.first_day, one.last_day, one.actual, one.expected

@@ -3,11 +3,12 @@
 -- Grain: one row.
 CREATE TABLE analysis (
     analysis_id            VARCHAR NOT NULL,
+    snapshot_id            BIGINT NOT NULL,
     watermark_snapshot_id  BIGINT NOT NULL,
     refreshed_at           TIMESTAMPTZ NOT NULL,
     today                  DATE NOT NULL,
     configuration          VARCHAR NOT NULL,
-    unexplained            BIGINT NOT NULL,
+    pending                BOOLEAN NOT NULL,
     analysed_at            TIMESTAMPTZ NOT NULL
 );
 
@@ -42,11 +43,12 @@ CREATE TABLE month_forecasts (
 
 COMMENT ON TABLE analysis IS 'One row: the newest analysis, which finds anomalies, forecasts the month, evaluates budgets and queues alerts.';
 COMMENT ON COLUMN analysis.analysis_id IS 'Id that changes with every commit that writes anomalies, forecasts or states of budgets.';
+COMMENT ON COLUMN analysis.snapshot_id IS 'Snapshot that was read.';
 COMMENT ON COLUMN analysis.watermark_snapshot_id IS 'Snapshot of the aggregates that were analysed.';
 COMMENT ON COLUMN analysis.refreshed_at IS 'Time of the refresh that wrote these aggregates.';
 COMMENT ON COLUMN analysis.today IS 'UTC day of the analysis.';
 COMMENT ON COLUMN analysis.configuration IS 'Hash of the thresholds, budgets and sinks that it used; others analyse anew.';
-COMMENT ON COLUMN analysis.unexplained IS 'Recent anomalies whose cause is still to be computed.';
+COMMENT ON COLUMN analysis.pending IS 'Another analysis is to follow: causes are still to be computed, or alerts wait until the history is at rest.';
 COMMENT ON COLUMN analysis.analysed_at IS 'Time of the analysis.';
 COMMENT ON TABLE anomaly_amounts IS 'Exact amounts of incidents, and why they differ from what was expected.';
 COMMENT ON COLUMN anomaly_amounts.anomaly_id IS 'Incident: anomalies.anomaly_id.';
