@@ -8,7 +8,7 @@ import numpy as np
 
 from billstream.aggregator.anomalies.detector import Detector
 from billstream.aggregator.anomalies.incidents import Incident, merge, restate
-from billstream.aggregator.anomalies.panel import Ints, Panel, SeriesKey, read_panel
+from billstream.aggregator.anomalies.panel import Bools, Floats, Ints, Panel, SeriesKey, read_panel
 from billstream.aggregator.anomalies.store import judged_days, resume
 from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.aggregator.completeness.maturity import SourceKey
@@ -47,8 +47,18 @@ def changed_series(
         return set()
     ends = np.array([panel.index(judged[key]) if key in judged else -1 for key in panel.keys])
     away = np.abs(panel.amounts - old)
-    moved = (away > CHANGED_MONEY) & (away > CHANGED_SHARE * np.abs(old)) & (np.arange(panel.days) <= ends[:, None])
+    moved = (away > CHANGED_MONEY) & (away > CHANGED_SHARE * np.abs(old))
+    moved |= _silent(panel, old) != _silent(panel, panel.amounts)
+    moved &= np.arange(panel.days) <= ends[:, None]
     return {panel.keys[row] for row in np.flatnonzero(moved.any(axis=1))}
+
+
+def _silent(panel: Panel, amounts: Floats) -> Bools:
+    """Return for each series the days on which its account has nothing: they decide what is new and what is gone."""
+    sources = panel.sources()
+    totals = np.zeros((int(sources.max(initial=0)) + 1, panel.days))
+    np.add.at(totals, sources, np.abs(amounts))
+    return np.asarray(totals[sources] == 0)
 
 
 def replayed(
