@@ -21,6 +21,7 @@ from billstream.aggregator.anomalies.store import (
 from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.aggregator.causes.explain import explain_series
 from billstream.aggregator.causes.values import Change
+from billstream.aggregator.causes.words import Course
 from billstream.aggregator.forecasting.values import cents
 from billstream.aggregator.insights.models import Reading
 from billstream.common.lake import Lake
@@ -207,7 +208,7 @@ def _explain(lake: Lake, snapshot_id: int, told: Sequence[Incident], amounts: di
             frozenset(day.day for day in one.days),
             frozenset(one.first_day - timedelta(number) for number in range(1, BASELINE_DAYS + 1)),
             expected=found.expected,
-            open_=one.state == "open",
+            course=Course(open=(one.state == "open"), new=(one.kind == "new")),
             version=snapshot_id,
         )
         amounts[one.incident_id] = replace(found, change=change.model_dump_json())
