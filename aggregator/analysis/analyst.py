@@ -153,7 +153,7 @@ class Analyst:
         )
         self._held = Held(mark.analysis_id, found.detection.known, found.forecasts)
         log.info(
-            "analysed",
+            "aggregates_analysed",
             snapshot=mark.watermark_snapshot_id,
             series=len(found.detection.panel.keys),
             incidents_changed=len(found.detection.changed),
