@@ -71,7 +71,8 @@ def ack(
 ) -> None:
     """Acknowledge an anomaly.
 
-    Nobody is alerted of it any more. It stays in the insights with its reason. Refreshes, rebuilds and restatements do not take the decision back.
+    Nobody is alerted of it any more. It stays in the insights with its reason. Refreshes, rebuilds and restatements do
+    not take the decision back.
     """
     _decide(anomaly, "expected" if expected else "acknowledged", reason)
 
