@@ -1,6 +1,8 @@
 """The sections of the insights, in the order of the pages."""
 
+from billstream.aggregator.budgets.section import BUDGETS
 from billstream.aggregator.insights.changes import CHANGES
+from billstream.aggregator.insights.completeness_section import COMPLETENESS
 from billstream.aggregator.insights.consumption import CONSUMPTION
 from billstream.aggregator.insights.cube import CUBE
 from billstream.aggregator.insights.currencies import CURRENCIES
@@ -10,13 +12,19 @@ from billstream.aggregator.insights.omissions import OMISSIONS
 from billstream.aggregator.insights.restated import RESTATEMENTS
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
+from billstream.aggregator.insights.tags import TAGS
+from billstream.aggregator.kpis.figures import KPIS
 
 SECTIONS: tuple[Section, ...] = (
     OMISSIONS,
     METERS,
     CUBE,
+    TAGS,
     CURRENCIES,
+    BUDGETS,
+    KPIS,
     SOURCES,
+    COMPLETENESS,
     CONSUMPTION,
     CHANGES,
     RESTATEMENTS,

@@ -5,7 +5,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from billstream.aggregator.budgets.values import BudgetPeriod
+from billstream.aggregator.completeness.values import Completeness
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
+from billstream.aggregator.insights.tagged import TaggedCosts
+from billstream.aggregator.kpis.values import Kpi
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
@@ -20,6 +24,7 @@ OmissionKind = Literal[
     "rejected_records",
     "awaiting_manifest",
     "missing_files",
+    "stale_sources",
     "lagging_sources",
     "missing_days",
     "future_charges",
@@ -40,8 +45,9 @@ class Period(Value):
 class Source(Value):
     """The charges of one provider in one currency, and the days that they cover.
 
-    A day is complete when the source has a later one up to today, or when every load that covers it was made 36 hours
-    or more after its end.
+    A day is complete when it was older than the learned maturity of the source when that was last heard; see
+    `completeness`. While that is not known: when the source has a later day up to today, or when every load that covers
+    it was made 36 hours or more after its end.
     """
 
     provider: Annotated[str | None, Field(description="None: the charges that name none.")]
@@ -87,7 +93,7 @@ class Currency(Value):
 class DayAmount(Value):
     """The amount of one day, and whether it may still grow.
 
-    `filling`: the newest day of a source, which is not complete. `lagging`: a compared source ends before it.
+    `filling`: a day of a source after its last complete one. `lagging`: a compared source ends before it.
     """
 
     day: date
@@ -272,8 +278,12 @@ class Insights(Value):
     omissions: tuple[Omission, ...]
     future: tuple[FutureCharges, ...]
     sources: tuple[Source, ...]
+    completeness: tuple[Completeness, ...]
     currencies: tuple[Currency, ...]
+    budgets: tuple[BudgetPeriod, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
     meters: tuple[Meter, ...]
+    tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]
     changes: Changes
     restatements: Annotated[Restatements, Field(description="Of the seven days before the refresh, without new files.")]
