@@ -12,10 +12,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from billstream.aggregator.alerts.digest import DIGEST_NAME
 from billstream.aggregator.pages.render import HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
 from billstream.common.errors import Fatal
 
-DIGEST_NAME = "digest.md"
 TYPES = {
     HTML_NAME: "text/html; charset=utf-8",
     JSON_NAME: "application/json",
