@@ -8,6 +8,7 @@ from pydantic import Field
 from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.completeness.values import Completeness
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
+from billstream.aggregator.insights.cubed import Cube
 from billstream.aggregator.insights.tagged import TaggedCosts
 from billstream.aggregator.kpis.values import Kpi
 from billstream.aggregator.restatements.values import Restatements
@@ -231,32 +232,6 @@ class Freshness(Value):
     quarantined_files: int
     files_by_state: Annotated[dict[str, int], Field(description="Files by the newest state in the ledger.")]
     ledger_lines: int
-
-
-class CubeCell(Value):
-    """The costs of one month or day and one combination of names.
-
-    `folded`: 0, a name that is None is not told; 1, region and user are of many; 2, account and service too.
-    """
-
-    grain: Literal["month", "day"]
-    period: date
-    currency: str | None
-    provider: str | None
-    account: str | None
-    service: str | None
-    region: str | None
-    user: str | None
-    category: str | None
-    folded: Literal[0, 1, 2]
-    billed_cost: Exact | None
-    effective_cost: Exact | None
-
-
-class Cube(Value):
-    """The cells of the interactive page; months and days each hold all costs of their time."""
-
-    cells: tuple[CubeCell, ...]
 
 
 class Insights(Value):

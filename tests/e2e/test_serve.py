@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from billstream.aggregator.insights.values import Cube
 from billstream.aggregator.pages.render import HTML_NAME, render
 from tests.e2e.commands import Billstream
 from tests.unit.test_aggregator_pages import full
-from tests.unit.test_explorer import cell
+from tests.unit.test_explorer import cell, cube
 
 TOKEN = "the-token-of-this-test"
 
@@ -42,7 +41,7 @@ class Site:
 def publish(home: Path) -> Path:
     folder = home / "insights"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in render(full().model_copy(update={"cube": Cube(cells=(cell(),))})).items():
+    for name, text in render(full().model_copy(update={"cube": cube(cell())})).items():
         (folder / name).write_text(text)
     (folder / "digest.md").write_text("# Digest\n")
     (folder / "other.txt").write_text("not published")
