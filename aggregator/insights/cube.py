@@ -11,9 +11,9 @@ from billstream.aggregator.insights.section import Section
 
 MONTHS = 26
 """Two times twelve whole months, and up to two that are not whole: today's, and one that still grows."""
-MOST_COMBINATIONS = 400
+MOST_COMBINATIONS = 300
 """Combinations of currency, provider, account, service, region and user that keep all names, by amount."""
-MOST_SERVICES = 200
+MOST_SERVICES = 150
 """Combinations of currency, provider, account and service that keep these names; of all others, the account and service
 are folded. Together with the months and days they keep the page under 1.5 MB."""
 MOST_VALUES = 120

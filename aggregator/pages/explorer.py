@@ -22,7 +22,7 @@ NEVER_FOLDED = 3
 FOLDED_NAME = 0
 """Index of the names of a dimension that stands for many names; the page says so."""
 GRAINS: tuple[Grain, ...] = ("day", "month")
-MOST_BYTES = 1_000_000
+MOST_BYTES = 1_150_000
 FEWEST_DAYS = 31
 
 

@@ -57,7 +57,7 @@ def test_the_policy_allows_the_scripts_of_the_page_and_names_end_no_element() ->
 
 def test_the_cells_are_bounded_and_the_newest_stay() -> None:
     days = tuple(
-        cell(grain="day", period=date(2025, 3, 1) + timedelta(days=day), service=f"service {place}")
+        cell(grain="day", period=date(2025, 3, 1) + timedelta(days=day), service=f"service {place} é")
         for day in range(90)
         for place in range(400)
     )
@@ -67,6 +67,8 @@ def test_the_cells_are_bounded_and_the_newest_stay() -> None:
     told = json.loads(found.data)
     assert told["periods"]["day"][-1] == "2025-05-29"
     assert told["from"]["day"] == told["periods"]["day"][0] > "2025-03-13"
+    page = render(full().model_copy(update={"cube": cube(*days)}))[HTML_NAME]
+    assert len(page.encode()) < 1_500_000
 
 
 def test_a_currency_has_its_days_and_decimals_and_each_tag_key_its_cells() -> None:
