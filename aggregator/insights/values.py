@@ -9,6 +9,7 @@ from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.completeness.values import Completeness
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
 from billstream.aggregator.insights.cubed import Cube
+from billstream.aggregator.insights.moved import Months, Movers
 from billstream.aggregator.insights.tagged import TaggedCosts
 from billstream.aggregator.kpis.values import Kpi
 from billstream.aggregator.restatements.values import Restatements
@@ -16,7 +17,7 @@ from billstream.aggregator.values import Exact, Value
 
 SCHEMA_VERSION: Final = 3
 
-Dimension = Literal["service", "user", "region", "service_tier", "resource_type"]
+Dimension = Literal["provider", "account", "service", "region", "user", "service_tier", "resource_type"]
 ComparisonName = Literal["month", "thirty_days"]
 OmissionKind = Literal[
     "overlaps",
@@ -258,6 +259,8 @@ class Insights(Value):
     budgets: tuple[BudgetPeriod, ...] = ()
     kpis: tuple[Kpi, ...] = ()
     meters: tuple[Meter, ...]
+    movers: tuple[Movers, ...] = ()
+    months: tuple[Months, ...] = ()
     tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]
     changes: Changes
