@@ -293,13 +293,12 @@ def test_what_moved_most_comes_first_and_the_others_are_one_sum(lake: Lake) -> N
     ]
     commit_load(lake, "a", [*rows, *every_day])
     (movers,) = insights_of(lake).movers
-    assert [(one.service, one.change) for one in movers.entries[:4]] == [
-        ("down", -299), ("up", 99), ("new", 50), ("small 8", 8),
-    ]  # fmt: skip
+    found = [(one.service, int(one.change)) for one in movers.entries[:4]]
+    assert found == [("down", -299), ("up", 99), ("new", 50), ("small 8", 8)]
     assert (movers.entries[0].provider, movers.entries[0].account) == ("AWS", "a")
     assert movers.entries[2].relative is None
     assert len(movers.entries) == 10
-    assert (movers.others_count, movers.others_change) == (1, 1)
+    assert (movers.others_count, int(movers.others_change)) == (1, 1)
     (months,) = insights_of(lake).months
     assert sum(one.amount for one in months.months) == sum(row.billed_cost or 0 for row in (*rows, *every_day))
     assert months.months[-1].month == date(2025, 3, 1)
