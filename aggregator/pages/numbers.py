@@ -18,7 +18,7 @@ COMPACT = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "G"), (Decimal(10) ** 6,
 
 def money(value: Decimal | None, currency: str | None = None) -> str:
     """Return an amount rounded to the smallest unit of its currency; a smaller amount, to two significant digits."""
-    return NOTHING if value is None else _signed(f"{_rounded(value, _decimals(currency)):,f}")
+    return NOTHING if value is None else _signed(f"{_rounded(value, decimals_of(currency)):,f}")
 
 
 def quantity(value: Decimal | None) -> str:
@@ -70,7 +70,8 @@ def compact(value: Decimal) -> str:
     return _signed(f"{value.normalize():f}")
 
 
-def _decimals(currency: str | None) -> int:
+def decimals_of(currency: str | None) -> int:
+    """Return the number of decimals of a currency's smallest unit."""
     return next((decimals for decimals, codes in OTHER_DECIMALS.items() if currency in codes.split()), DECIMALS)
 
 
