@@ -26,7 +26,7 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack demo test lint docs lock bench clean
+.PHONY: help setup setup-dev setup-localstack demo test lint docs lock bench insight-score clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ docs: setup-dev ## Build the documentation into build/docs; a broken link is an 
 
 bench: setup-dev ## Run the benchmarks
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
+
+insight-score: setup-dev ## Score anomalies and forecasts: DATA=folder of labelled series [OUT=folder]
+	@test -n "$(DATA)" || { echo "insight-score: name a folder with series.csv, vintages.csv and months.csv: DATA=folder"; exit 2; }
+	@$(BIN)/python -m tests.benchmarks.insight_score "$(DATA)" $(if $(OUT),"$(OUT)")
 
 lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upgrade moves every pin
 	@echo "==> locks"

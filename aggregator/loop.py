@@ -4,6 +4,7 @@ from typing import Protocol
 
 import structlog
 
+from billstream.aggregator.alerts.round import Alerts
 from billstream.aggregator.publish import Publisher
 from billstream.aggregator.refresh import refresh_once
 from billstream.aggregator.targets.folder import FolderTarget
@@ -31,10 +32,12 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
         Fatal: to continue would be wrong.
     """
     publisher, target = Publisher(lake), FolderTarget(settings.insights, settings.insights_readers)
+    alerts = Alerts(lake, settings)
     while True:
         try:
             lake.reconnect_if_lost()
-            publisher.publish(target, refresh_once(lake))
+            publisher.publish(target, refresh_once(lake, tag_keys=settings.tag_keys))
+            alerts.go_round(target.digest())
         except Retryable as error:
             log.warning("refresh_postponed", seconds=settings.aggregate_seconds, reason=str(error))
         # After a failure the wait is the same: conflicts with other writers were already retried inside the round.

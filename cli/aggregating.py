@@ -35,7 +35,7 @@ def aggregate(
             opening.say_started("aggregator", settings, lake)
             follow(lake, settings, stop)
             return
-        refreshed = refresh_once(lake)
+        refreshed = refresh_once(lake, tag_keys=settings.tag_keys)
         publish(lake, settings, refreshed)
         report.refresh(out, refreshed, settings)
 
@@ -49,6 +49,6 @@ def rebuild_command() -> None:
     """
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
-        rebuilt = rebuild(lake)
+        rebuilt = rebuild(lake, tag_keys=settings.tag_keys)
         publish(lake, settings, rebuilt)
     report.refresh(out, rebuilt, settings)

@@ -30,7 +30,9 @@ COMMANDS = {
     "quarantine": ("quarantine", "List and reload what could not be loaded."),
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
+    "explain": ("explain", "Show why the costs of two periods differ."),
     "budgets": ("budgets", "Check budgets and show what they have used."),
+    "alerts": ("alerts", "List, test and send alerts."),
     "profile": ("profiles", "List, test and propose file profiles."),
     "demo": ("demo.commands", "Show billstream at work on an emulated AWS."),
 }

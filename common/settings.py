@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from billstream.common.errors import Misconfigured
+from billstream.common.tag_keys import NO_TAG_KEYS, TagKeysSetting
 from billstream.common.values import AnyCase, Bytes, DataPath, Folder, LogLevel, Memory, Readers, Seconds, WholeSeconds
 from billstream.common.variables import explanation
 
@@ -107,6 +108,11 @@ class Settings(BaseSettings):
     budgets: Folder | None = Field(
         None, description="TOML file of budgets, their alerts, and unit metrics. Example: `budgets.toml`."
     )
+    alerts: Folder | None = Field(
+        None,
+        description="TOML file of the sinks that alerts are sent to; without one there are no alerts. Example: "
+        "`alerts.toml`.",
+    )
 
     queue_url: str | None = Field(
         None,
@@ -160,10 +166,7 @@ class Settings(BaseSettings):
     )
 
     poll_seconds: WholeSeconds = Field(
-        5,
-        ge=0,
-        le=20,
-        description="Seconds that one receive waits for messages, at most 20. Example: `20`.",
+        5, ge=0, le=20, description="Seconds that one receive waits for messages, at most 20. Example: `20`."
     )
     batch_files: int = Field(
         200, ge=1, le=5000, description="Files after which a micro-batch is committed. Example: `50`."
@@ -202,6 +205,11 @@ class Settings(BaseSettings):
     )
     aggregate_seconds: Seconds = Field(
         15.0, gt=0, description="Seconds between two refreshes of aggregates and insights. Example: `300`."
+    )
+    tag_keys: Annotated[TagKeysSetting, NoDecode] = Field(
+        NO_TAG_KEYS,
+        description="Comma-separated tag keys that costs are told by, in any case; `name=key` reads another key where "
+        "the ones before have no value, and a change recomputes the aggregates. Example: `team,team=cost-centre,env`.",
     )
 
     memory_limit: Memory = Field(

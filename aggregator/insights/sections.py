@@ -2,7 +2,9 @@
 
 from billstream.aggregator.budgets.section import BUDGETS
 from billstream.aggregator.insights.changes import CHANGES
+from billstream.aggregator.insights.completeness_section import COMPLETENESS
 from billstream.aggregator.insights.consumption import CONSUMPTION
+from billstream.aggregator.insights.cube import CUBE
 from billstream.aggregator.insights.currencies import CURRENCIES
 from billstream.aggregator.insights.freshness import FRESHNESS
 from billstream.aggregator.insights.meters import METERS
@@ -10,15 +12,19 @@ from billstream.aggregator.insights.omissions import OMISSIONS
 from billstream.aggregator.insights.restated import RESTATEMENTS
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
+from billstream.aggregator.insights.tags import TAGS
 from billstream.aggregator.kpis.figures import KPIS
 
 SECTIONS: tuple[Section, ...] = (
     OMISSIONS,
     METERS,
+    CUBE,
+    TAGS,
     CURRENCIES,
     BUDGETS,
     KPIS,
     SOURCES,
+    COMPLETENESS,
     CONSUMPTION,
     CHANGES,
     RESTATEMENTS,

@@ -6,7 +6,9 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from billstream.aggregator.budgets.values import BudgetPeriod
+from billstream.aggregator.completeness.values import Completeness
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
+from billstream.aggregator.insights.tagged import TaggedCosts
 from billstream.aggregator.kpis.values import Kpi
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
@@ -22,6 +24,7 @@ OmissionKind = Literal[
     "rejected_records",
     "awaiting_manifest",
     "missing_files",
+    "stale_sources",
     "lagging_sources",
     "missing_days",
     "future_charges",
@@ -42,8 +45,9 @@ class Period(Value):
 class Source(Value):
     """The charges of one provider in one currency, and the days that they cover.
 
-    A day is complete when the source has a later one up to today, or when every load that covers it was made 36 hours
-    or more after its end.
+    A day is complete when it was older than the learned maturity of the source when that was last heard; see
+    `completeness`. While that is not known: when the source has a later day up to today, or when every load that covers
+    it was made 36 hours or more after its end.
     """
 
     provider: Annotated[str | None, Field(description="None: the charges that name none.")]
@@ -89,7 +93,7 @@ class Currency(Value):
 class DayAmount(Value):
     """The amount of one day, and whether it may still grow.
 
-    `filling`: the newest day of a source, which is not complete. `lagging`: a compared source ends before it.
+    `filling`: a day of a source after its last complete one. `lagging`: a compared source ends before it.
     """
 
     day: date
@@ -229,6 +233,32 @@ class Freshness(Value):
     ledger_lines: int
 
 
+class CubeCell(Value):
+    """The costs of one month or day and one combination of names.
+
+    `folded`: 0, a name that is None is not told; 1, region and user are of many; 2, account and service too.
+    """
+
+    grain: Literal["month", "day"]
+    period: date
+    currency: str | None
+    provider: str | None
+    account: str | None
+    service: str | None
+    region: str | None
+    user: str | None
+    category: str | None
+    folded: Literal[0, 1, 2]
+    billed_cost: Exact | None
+    effective_cost: Exact | None
+
+
+class Cube(Value):
+    """The cells of the interactive page; months and days each hold all costs of their time."""
+
+    cells: tuple[CubeCell, ...]
+
+
 class Insights(Value):
     """All insights of the lake at one snapshot."""
 
@@ -248,11 +278,14 @@ class Insights(Value):
     omissions: tuple[Omission, ...]
     future: tuple[FutureCharges, ...]
     sources: tuple[Source, ...]
+    completeness: tuple[Completeness, ...]
     currencies: tuple[Currency, ...]
     budgets: tuple[BudgetPeriod, ...] = ()
     kpis: tuple[Kpi, ...] = ()
     meters: tuple[Meter, ...]
+    tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]
     changes: Changes
     restatements: Annotated[Restatements, Field(description="Of the seven days before the refresh, without new files.")]
     freshness: Freshness
+    cube: Annotated[Cube | None, Field(exclude=True)] = None

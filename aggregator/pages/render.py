@@ -10,7 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sections import SECTIONS
 from billstream.aggregator.insights.values import Insights
-from billstream.aggregator.pages import charts, numbers, restated, text, view
+from billstream.aggregator.pages import charts, explorer, numbers, restated, text, view
 
 JSON_NAME = "insights.json"
 SCHEMA_NAME = "insights.schema.json"
@@ -38,6 +38,7 @@ def render(insights: Insights, sections: Sequence[Section] = SECTIONS) -> dict[s
         "meters": view.meter_views(insights),
         "periods": view.PERIODS,
         "parts_of_savings": view.PARTS_OF_SAVINGS,
+        "explorer": explorer.explorer_of(insights.cube),
         "sections": [(section, getattr(insights, section.name)) for section in sections],
     }
     return {

@@ -25,7 +25,16 @@ TABLES = ("charges", "billing_periods", "invoice_details", "ledger", "rejected_r
 EXPORTS = ("load_coverage", "export_preferences", "set_aside_charges", "provider_names")
 TWO_EXPORTS = "../exports.md#two-exports-of-the-same-account"
 AS_CHARGES = "Columns are those of charges."
-AGGREGATES = ("daily_costs", "user_costs", "service_costs", "region_costs", "cost_cells", "changed_loads", "watermark")
+AGGREGATES = (
+    "daily_costs",
+    "user_costs",
+    "service_costs",
+    "region_costs",
+    "cost_cells",
+    "day_arrivals",
+    "changed_loads",
+    "watermark",
+)
 BUDGETS = ("budget_periods", "budget_states", "unit_metrics")
 
 

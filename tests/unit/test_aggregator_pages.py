@@ -15,6 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from billstream.aggregator.completeness.values import Completeness, DayArrival, MonthArrival, SilentAccount, Stale
 from billstream.aggregator.insights.costs import Costs, Covered, NotTold, Savings, SavingsAmounts
 from billstream.aggregator.insights.periods import periods_between
 from billstream.aggregator.insights.ratios import change
@@ -127,6 +128,30 @@ def sources() -> tuple[Source, ...]:
             charge_rows=33,
         ),
     )
+
+
+def completeness() -> tuple[Completeness, ...]:
+    filling = DayArrival(day=LAST, state="filling", share=Decimal("0.45"))
+    whole = Completeness(
+        provider=HOSTILE,
+        currency="USD",
+        learned=True,
+        maturity_days=1,
+        shares=(Decimal("0.45"), Decimal("0.98")),
+        settled_days=28,
+        watched_since=FIRST,
+        heard_on=LAST,
+        last_complete_day=LAST - timedelta(days=1),
+        stale=Stale(newest_day=LAST, silent_days=4, usual_days=2),
+        silent_accounts=(SilentAccount(account=HOSTILE, newest_day=FIRST),),
+        silent_account_count=1,
+        days=(DayArrival(day=LAST - timedelta(days=1), state="restated", share=None), filling),
+        months=(MonthArrival(month=LAST.replace(day=1), state="open", told_by="arrivals"),),
+        basis="Learned from 28 settled days.",
+    )
+    unknown = {"provider": None, "currency": None, "learned": False, "watched_since": None, "heard_on": None}
+    nothing = {"shares": (), "settled_days": 0, "last_complete_day": None, "stale": None, "days": (), "months": ()}
+    return whole, whole.model_copy(update=unknown | nothing)
 
 
 def savings() -> Savings:
@@ -341,6 +366,7 @@ def full() -> Insights:
             ),
         ),
         sources=sources(),
+        completeness=completeness(),
         currencies=(
             Currency(
                 currency="USD",
@@ -420,6 +446,7 @@ def empty() -> Insights:
         omissions=(),
         future=(),
         sources=(),
+        completeness=(),
         currencies=(),
         meters=(),
         consumption=(),

@@ -12,6 +12,8 @@ CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'user_costs');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'service_costs');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'region_costs');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'cost_cells');
+-- Most refreshes change a few days.
+CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'day_arrivals');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'budget_periods');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'budget_states');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'changed_loads');
@@ -19,3 +21,5 @@ CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'watermark');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'load_coverage');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'export_preferences');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'set_aside_charges');
+CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'alerts');
+CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'alert_deliveries');

@@ -1,0 +1,82 @@
+"""The baseline: what a day of each series usually costs, and how far it usually lies from that.
+
+Same-weekday medians of the last eight weeks, times the level of the last seven days; the scale is the median absolute
+error of the same prediction for the days of the window (MAD, 1.4826 for a normal distribution), or its far tail.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from billstream.aggregator.anomalies.panel import Floats, Ints
+from billstream.aggregator.anomalies.thresholds import Thresholds
+
+WEEK = 7
+MAD_TO_SIGMA = 1.4826
+ENOUGH = 21  # days that weekdays can be told apart from
+TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The usual amounts of the days after a window, for some series."""
+
+    weekday: Floats
+    """Expected amount of each series (rows) for the days 0 to 6 after the window (columns)."""
+    relative: Floats
+    """Usual error of each series, as a share of the expected amount."""
+
+    def expected(self, ahead: int) -> Floats:
+        """Return the expected amount of the day that lies `ahead` days after the first one behind the window."""
+        found: Floats = self.weekday[:, ahead % WEEK]
+        return found
+
+    def scale(self, ahead: int, thresholds: Thresholds) -> Floats:
+        """Return the usual error of that day, in money; never zero."""
+        share = np.maximum(self.relative, thresholds.smallest_scale)
+        return np.asarray(np.maximum(share * np.maximum(self.expected(ahead), 0), TINY))
+
+
+def median(values: Floats) -> Floats:
+    """Return the median along the last axis without the NaN; NaN where there is no value. Faster than nanmedian."""
+    ordered = np.sort(values, axis=-1)  # NaN last
+    count = np.sum(~np.isnan(values), axis=-1, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=-1)
+    high = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[-1] - 1), axis=-1)
+    return np.asarray(np.where(count > 0, (low + high) / 2, np.nan)[..., 0])
+
+
+def quantile(values: Floats, share: float) -> Floats:
+    """Return a quantile along the last axis without the NaN, as the nearest value below; NaN where there is none."""
+    ordered = np.sort(values, axis=-1)
+    count = np.sum(~np.isnan(values), axis=-1, keepdims=True)
+    at = np.maximum(np.floor(share * (count - 1)).astype(np.int64), 0)
+    return np.asarray(np.where(count > 0, np.take_along_axis(ordered, at, axis=-1), np.nan)[..., 0])
+
+
+def before(values: Floats, at: Ints, width: int) -> Floats:
+    """Return the `width` days before column `at` of each row, oldest first; NaN before the first column."""
+    columns = at[:, None] + np.arange(-width, 0)[None, :]
+    found = np.take_along_axis(values, np.clip(columns, 0, values.shape[1] - 1), axis=1)
+    return np.asarray(np.where(columns >= 0, found, np.nan))
+
+
+def fit(window: Floats) -> Baseline:
+    """Return the baseline of windows (series by days, oldest first, whole weeks; NaN for days without history)."""
+    rows, width = window.shape
+    weeks = window.reshape(rows, width // WEEK, WEEK)
+    whole = median(window)
+    weekday = median(weeks.transpose(0, 2, 1))
+    weekday = np.where(np.isnan(weekday), whole[:, None], weekday)
+    usual = np.tile(weekday, (1, width // WEEK))
+    ratio = np.where(usual > TINY, window / np.maximum(usual, TINY), np.where(np.isnan(window), np.nan, 1.0))
+    levels = median(np.lib.stride_tricks.sliding_window_view(ratio, WEEK, axis=1))
+    predicted = usual[:, WEEK:] * levels[:, :-1]
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(window[:, WEEK:] - predicted) / np.maximum(predicted, TINY)
+    typical = np.fmax(MAD_TO_SIGMA * median(errors), quantile(errors, 0.95) / 2.2)
+    enough = np.sum(~np.isnan(window), axis=1) >= ENOUGH
+    around = MAD_TO_SIGMA * median(np.abs(window - whole[:, None])) / np.maximum(whole, TINY)
+    relative = np.where(enough, typical, np.fmax(around, 0.25))
+    expected = np.where(enough[:, None], weekday * levels[:, -1:], whole[:, None])
+    return Baseline(np.nan_to_num(expected), np.nan_to_num(relative, nan=0.25))

@@ -1,0 +1,39 @@
+"""The weekly level test: small lasting rises, such as a price or a leak, that no single day shows."""
+
+import numpy as np
+
+from billstream.aggregator.anomalies.baseline import MAD_TO_SIGMA, TINY, WEEK, median
+from billstream.aggregator.anomalies.panel import Bools, Floats
+from billstream.aggregator.anomalies.thresholds import Thresholds
+
+WEEKS = 7
+DAYS = WEEK * WEEKS
+"""Days that the test reads: the last week and six weeks before."""
+
+
+def raised_levels(window: Floats, thresholds: Thresholds) -> tuple[Bools, Floats, Floats]:
+    """Test the last week of each window (series by DAYS, oldest first) against the weeks before.
+
+    A level is raised when the last week lies above the median of six weeks by score, share and floor; nearly every day
+    of it lies above its own weekday's median; and it lies above the three weeks before at their usual growth, too.
+
+    Returns:
+        Which series are raised; the expected amount of the last day; and the usual weekly change, for a day.
+    """
+    limits = thresholds
+    days = window.reshape(len(window), WEEKS, WEEK)[:, ::-1]  # newest week first; days of a week in their order
+    usual = median(days[:, 1:].transpose(0, 2, 1))
+    days = np.where(np.isnan(days), usual[:, None, :], days)
+    weeks = days.sum(axis=2)
+    base = median(weeks[:, 1:])
+    changes = np.abs(weeks[:, 1:-1] - weeks[:, 2:])
+    scale = np.maximum(np.maximum(MAD_TO_SIGMA * median(changes), 0.015 * base), TINY)
+    above = weeks[:, 0] - base
+    raised = above > np.maximum(
+        np.maximum(limits.weekly_score * scale, limits.weekly_share * base), limits.weekly_floor
+    )
+    each = np.sum(days[:, 0] > usual * (1 + limits.weekly_each), axis=1)
+    growth = np.clip(median(weeks[:, 1:-1] / np.maximum(weeks[:, 2:], TINY)), 0.5, 2.0)
+    recent = median(weeks[:, 1:4]) * growth**2  # the middle of the three weeks lies two weeks back
+    raised &= (each >= limits.weekly_days) & (weeks[:, 0] > recent * (1 + limits.weekly_share))
+    return np.asarray(raised), np.asarray(usual[:, -1]), np.asarray(scale / WEEK)

@@ -1,0 +1,107 @@
+"""Incidents in the lake, and the state of the detector that follows from them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+import duckdb
+import numpy as np
+
+from billstream.aggregator.anomalies.incidents import Incident, IncidentDay
+from billstream.aggregator.anomalies.panel import Panel, SeriesKey
+from billstream.aggregator.anomalies.state import NONE, State
+from billstream.common.lake import Lake
+from billstream.common.statements import statement
+
+
+def read_incidents(lake: Lake, version: int) -> list[Incident]:
+    """Return every incident of snapshot `version`, by first day. Raises what `Lake.query` raises."""
+    days: dict[str, list[IncidentDay]] = {}
+    for row in lake.query(statement(__name__, "days"), [version]).to_pylist():
+        days.setdefault(row.pop("anomaly_id"), []).append(IncidentDay(**row))
+    found = []
+    for row in lake.query(statement(__name__, "incidents"), [version]).to_pylist():
+        key = SeriesKey(*(row.pop(name) for name in ("currency", "provider", "account", "service", "user_id")))
+        found.append(Incident(series=key, days=tuple(days[row.pop("anomaly_id")]), **row))
+    return found
+
+
+def read_judged(lake: Lake, version: int) -> dict[SeriesKey, date]:
+    """Return the last judged day of each series at snapshot `version`. Raises what `Lake.query` raises."""
+    rows = lake.rows(statement(__name__, "judged"), [version])
+    return {SeriesKey(*row[:-1]): row[-1] for row in rows}
+
+
+def store_incidents(con: duckdb.DuckDBPyConnection, incidents: Iterable[Incident]) -> None:
+    """Replace these incidents and their days, inside the open transaction. All others stay."""
+    for one in incidents:
+        name = one.incident_id
+        con.execute("DELETE FROM anomalies WHERE anomaly_id = ?", [name])
+        con.execute("DELETE FROM anomaly_days WHERE anomaly_id = ?", [name])
+        k = one.series
+        parts: list[object] = [name, k.currency, k.provider, k.account, k.service, k.user, one.kind, one.tier]
+        parts += [one.direction, one.first_day, one.last_day, one.detected_on]
+        parts += [one.state, one.reason, one.by, one.accepted_on, one.factor]
+        con.execute(f"INSERT INTO anomalies VALUES ({', '.join('?' * len(parts))})", parts)
+        con.executemany(
+            "INSERT INTO anomaly_days VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [[name, d.day, d.actual, d.expected, d.scale, d.kind, d.tier, d.masked, d.complete] for d in one.days],
+        )
+
+
+def store_judged(con: duckdb.DuckDBPyConnection, judged: Mapping[SeriesKey, date]) -> None:
+    """Replace the last judged days of all series, inside the open transaction."""
+    con.execute("DELETE FROM anomaly_series")
+    columns = [[getattr(k, name) for k in judged] for name in ("currency", "provider", "account", "service", "user")]
+    con.execute(statement(__name__, "store_judged"), [*columns, list(judged.values())])
+
+
+def judged_days(panel: Panel, state: State) -> dict[SeriesKey, date]:
+    """Return the last judged day of each series that has been judged."""
+    return {key: panel.day(at) for key, at in zip(panel.keys, state.judged.tolist(), strict=True) if at != NONE}
+
+
+def resume(panel: Panel, incidents: Iterable[Incident], judged: Mapping[SeriesKey, date]) -> State:
+    """Return the state of the detector after these incidents: masks of what is not accepted, and accepted levels.
+
+    Withdrawn incidents mask nothing. Days before the panel's first are left out.
+    """
+    state = State.of(panel)
+    rows = {key: row for row, key in enumerate(panel.keys)}
+    any_amount = panel.amounts != 0
+    state.started[:] = np.where(any_amount.any(axis=1), any_amount.argmax(axis=1), NONE)
+    for key, day in judged.items():
+        if key in rows:
+            state.judged[rows[key]] = min(max(panel.index(day), NONE), panel.days - 1)
+    state.started[state.started > state.judged] = NONE
+    for incident in sorted(incidents, key=lambda one: one.accepted_on or one.last_day):
+        if incident.series in rows and incident.state != "withdrawn":
+            _apply(panel, state, rows[incident.series], incident)
+    return state
+
+
+def _apply(panel: Panel, state: State, row: int, incident: Incident) -> None:
+    accepted = incident.accepted_on
+    masked = [day for day in incident.days if day.masked and 0 <= panel.index(day.day) <= state.judged[row]]
+    run: list[int] = []
+    for day in masked:
+        at = panel.index(day.day)
+        run = [*run, at] if run and run[-1] == at - 1 else [at]
+        if accepted is None or day.day > accepted:
+            state.masks[row, at] = day.expected
+        elif day.day == accepted:
+            _accept(panel, state, row, run, incident.factor)
+            run = []
+        else:
+            state.masks[row, at] = day.expected
+    if incident.kind == "new" and 0 <= panel.index(incident.first_day) <= state.judged[row]:
+        state.started[row] = max(int(state.started[row]), panel.index(incident.first_day))
+    if run and run[-1] == state.judged[row]:
+        state.run_first[row], state.run_way[row] = run[0], 1 if incident.direction == "up" else -1
+
+
+def _accept(panel: Panel, state: State, row: int, run: list[int], factor: float | None) -> None:
+    state.masks[row, run] = np.nan
+    if factor is not None:
+        state.factors[row, : run[0]] *= factor
+    else:
+        state.started[row] = run[0] if panel.amounts[row, run].any() else NONE
