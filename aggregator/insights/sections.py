@@ -14,6 +14,7 @@ from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
 from billstream.aggregator.insights.tags import TAGS
 from billstream.aggregator.kpis.figures import KPIS
+from billstream.aggregator.kpis.unit_costs import UNIT_COSTS
 
 SECTIONS: tuple[Section, ...] = (
     OMISSIONS,
@@ -23,6 +24,7 @@ SECTIONS: tuple[Section, ...] = (
     CURRENCIES,
     BUDGETS,
     KPIS,
+    UNIT_COSTS,
     SOURCES,
     COMPLETENESS,
     CONSUMPTION,

@@ -9,7 +9,7 @@ from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.completeness.values import Completeness
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
 from billstream.aggregator.insights.tagged import TaggedCosts
-from billstream.aggregator.kpis.values import Kpi
+from billstream.aggregator.kpis.values import Kpi, UnitCosts
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
@@ -282,6 +282,7 @@ class Insights(Value):
     currencies: tuple[Currency, ...]
     budgets: tuple[BudgetPeriod, ...] = ()
     kpis: tuple[Kpi, ...] = ()
+    unit_costs: tuple[UnitCosts, ...] = ()
     meters: tuple[Meter, ...]
     tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]

@@ -1,4 +1,4 @@
--- Charges that lack what a KPI needs. Grain: currency, provider. Parameters: $1 the snapshot to read, $2 today.
+-- Charges that lack what a KPI needs. Grain: currency, provider, lacks. Parameters: $1 the snapshot to read, $2 today.
 WITH cells AS (
     SELECT
         *,
