@@ -31,6 +31,7 @@ COMMANDS = {
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
     "explain": ("explain", "Show why the costs of two periods differ."),
+    "anomalies": ("anomalies", "List anomalies, and say what they are."),
     "budgets": ("budgets", "Check budgets and show what they have used."),
     "alerts": ("alerts", "List, test and send alerts."),
     "profile": ("profiles", "List, test and propose file profiles."),

@@ -1,11 +1,13 @@
 """The sections of the insights, in the order of the pages."""
 
 from billstream.aggregator.budgets.section import BUDGETS
+from billstream.aggregator.insights.anomalies_section import ANOMALIES
 from billstream.aggregator.insights.changes import CHANGES
 from billstream.aggregator.insights.completeness_section import COMPLETENESS
 from billstream.aggregator.insights.consumption import CONSUMPTION
 from billstream.aggregator.insights.cube import CUBE
 from billstream.aggregator.insights.currencies import CURRENCIES
+from billstream.aggregator.insights.forecast_section import FORECAST
 from billstream.aggregator.insights.freshness import FRESHNESS
 from billstream.aggregator.insights.meters import METERS
 from billstream.aggregator.insights.omissions import OMISSIONS
@@ -19,6 +21,8 @@ from billstream.aggregator.kpis.unit_costs import UNIT_COSTS
 SECTIONS: tuple[Section, ...] = (
     OMISSIONS,
     METERS,
+    FORECAST,
+    ANOMALIES,
     CUBE,
     TAGS,
     CURRENCIES,
