@@ -24,12 +24,13 @@ from billstream.aggregator.analysis.notices import alerts_of
 from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.aggregator.budgets.evaluation import Evaluation
 from billstream.aggregator.budgets.model import Budget
-from billstream.aggregator.budgets.reading import read_budgets
+from billstream.aggregator.budgets.reading import BudgetFile, read_budgets
 from billstream.aggregator.budgets.states import Transition, transition
 from billstream.aggregator.budgets.store import evaluate_all, read_states
 from billstream.aggregator.budgets.store import store as store_budgets
 from billstream.aggregator.forecasting.values import MonthForecast
 from billstream.aggregator.insights.models import BASE, Reading
+from billstream.aggregator.kpis.metric_days import MetricDay, evaluate_metrics, store_metrics
 from billstream.aggregator.restatements.recent import RecentRestatements
 from billstream.aggregator.watermark import read_watermark
 from billstream.common.failpoints import failpoint
@@ -54,11 +55,12 @@ class Results:
     """None: they are as stored."""
     evaluations: list[Evaluation]
     states: Transition
+    metric_days: list[MetricDay]
     alerts: list[Alert]
 
 
 class Analyst:
-    """Analyses one lake. The file of budgets is read once.
+    """Analyses one lake. The file of budgets is read once, the quantities of its metrics whenever they change.
 
     Raises:
         Misconfigured: the file of budgets is not valid; the text names file and line.
@@ -70,9 +72,14 @@ class Analyst:
         limits = settings.anomaly_limits
         self._limits = Thresholds(score=limits.score, share=limits.share, floor=limits.floor)
         keys = [key.name for key in settings.tag_keys.names]
-        self._budgets: tuple[Budget, ...] = read_budgets(settings.budgets, keys).budgets if settings.budgets else ()
-        used = (self._limits, self._budgets, sinks)
-        self._configuration = hashlib.sha256(repr(used).encode()).hexdigest()[:16]
+        file = read_budgets(settings.budgets, keys) if settings.budgets else BudgetFile()
+        self._budgets: tuple[Budget, ...] = file.budgets
+        self._metrics = file.metrics
+
+    @property
+    def _configuration(self) -> str:
+        used = (self._limits, self._budgets, self._sinks, [(table.metric, table.digest) for table in self._metrics])
+        return hashlib.sha256(repr(used).encode()).hexdigest()[:16]
 
     def analyse(self, *, now: datetime | None = None) -> bool:
         """Analyse the aggregates, unless the stored analysis is of these, of this day and this configuration.
@@ -88,6 +95,7 @@ class Analyst:
                 reply was lost and the next analysis finds out.
             Fatal: see `common.lake.failures`.
         """
+        self._metrics = tuple(table.reread() for table in self._metrics)
         return redo_on_conflict(lambda: self._attempt(now or datetime.now(UTC)))
 
     def analyse_all(self, *, now: datetime | None = None) -> int:
@@ -133,6 +141,7 @@ class Analyst:
             if found.forecasts is not None:
                 store_forecasts(con, found.forecasts)
             store_budgets(con, found.evaluations, found.states, now)
+            store_metrics(con, found.metric_days)
             enqueue(con, found.alerts, self._sinks, now=now)
             mark.store(con)
 
@@ -160,7 +169,8 @@ class Analyst:
         states = transition(evaluations, read_states(lake), now)
         alerts = alerts_of(found, sources, reading.habits, states.notices, today) if self._sinks else []
         same = _same(forecasts, read_forecasts(lake, version))
-        return Results(found, None if same else forecasts, evaluations, states, alerts)
+        metric_days = evaluate_metrics(lake, self._metrics, today)
+        return Results(found, None if same else forecasts, evaluations, states, metric_days, alerts)
 
 
 def _same(made: tuple[MonthForecast, ...], stored: list[dict[str, object]]) -> bool:

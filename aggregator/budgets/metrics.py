@@ -1,6 +1,7 @@
 """Metrics: quantities of the business by day, such as orders, from CSV files that the file of budgets names."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
+
+import structlog
 
 from billstream.aggregator.budgets.model import Categories, Counted, Word
 
@@ -20,6 +23,8 @@ _LARGEST = Decimal(10) ** 20
 Quantities = Mapping[tuple[str, date], Decimal]
 """The quantity of each unit and day."""
 
+log = structlog.get_logger(__name__)
+
 
 class Metric(Counted):
     """A quantity of the business, and the costs that it is set against. `file` is relative to the file of budgets."""
@@ -30,26 +35,59 @@ class Metric(Counted):
 
 @dataclass(frozen=True)
 class MetricTable:
-    """A metric with its quantities."""
+    """A metric with its quantities, the file that they are of, and a digest of its content."""
 
     metric: Metric
+    path: Path
     quantities: Quantities
+    digest: str
+
+    @classmethod
+    def read(cls, metric: Metric, path: Path) -> "MetricTable":
+        """Read the quantities of a metric.
+
+        Raises:
+            ValueError: the file cannot be read, or a line is not valid; the text names the file and the line.
+        """
+        content = _content(path)
+        return cls(metric, path, read_quantities(path, content), hashlib.sha256(content).hexdigest())
+
+    def reread(self) -> "MetricTable":
+        """Return the metric with the quantities that its file has now; as it is while the file is not valid.
+
+        Files of quantities grow each day, and whoever reads one may meet it half written.
+        """
+        try:
+            content = _content(self.path)
+            if hashlib.sha256(content).hexdigest() == self.digest:
+                return self
+            return self.read(self.metric, self.path)
+        except ValueError as error:
+            log.warning("metric_not_read", metric=self.metric.name, reason=str(error))
+            return self
 
 
-def read_quantities(path: Path) -> Quantities:
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LONGEST_FILE + 1)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > LONGEST_FILE:
+        raise ValueError(f"{path} has more than {LONGEST_FILE:,} bytes")
+    return content
+
+
+def read_quantities(path: Path, content: bytes) -> Quantities:
     """Return the quantities of a CSV file with the columns day, unit and quantity, in any order.
 
     Raises:
-        ValueError: the file cannot be read, or a line is not valid; the text names the file and the line.
+        ValueError: a line is not valid; the text names the file and the line.
     """
     try:
-        if path.stat().st_size > LONGEST_FILE:
-            raise ValueError(f"{path} has more than {LONGEST_FILE:,} bytes")
-        text = path.read_text("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8") from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     found: dict[tuple[str, date], Decimal] = {}
     for line, unit, day, quantity in _lines(path, text):
         if (unit, day) in found:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from billstream.aggregator.budgets.metrics import Metric, MetricTable, read_quantities
+from billstream.aggregator.budgets.metrics import Metric, MetricTable
 from billstream.aggregator.budgets.model import TAGS, Budget, Counted
 from billstream.common.errors import Misconfigured
 from billstream.common.toml_lines import line_of
@@ -95,7 +95,7 @@ def _metrics(path: Path, text: str, found: _File) -> tuple[MetricTable, ...]:
     tables = []
     for number, metric in enumerate(found.metric):
         try:
-            tables.append(MetricTable(metric, read_quantities(path.parent / metric.file)))
+            tables.append(MetricTable.read(metric, path.parent / metric.file))
         except ValueError as error:
             raise invalid(path, str(error), text, ("metric", str(number), "file")) from error
     return tuple(tables)

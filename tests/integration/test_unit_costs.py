@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -161,8 +162,9 @@ def test_metrics_beside_the_costs_of_the_same_days(lake: Lake) -> None:
         ("orders", date(2020, 1, 1)): Decimal(1),
         ("users", date(2026, 11, 5)): Decimal(0),
     }
-    assert written(lake, [MetricTable(orders, quantities)]) > 0
-    assert written(lake, [MetricTable(orders, quantities)]) == 0
+    path = Path("orders.csv")
+    assert written(lake, [MetricTable(orders, path, quantities, "")]) > 0
+    assert written(lake, [MetricTable(orders, path, quantities, "")]) == 0
     insights = read(lake)
     shop, users = of(insights, "USD").metrics
     november, october = shop.months
@@ -174,7 +176,9 @@ def test_metrics_beside_the_costs_of_the_same_days(lake: Lake) -> None:
     assert [users.months[0].quantity, users.months[0].unit_cost] == amounts(0, None)
 
     # Another quantity of the last day: nothing before it is written again.
-    assert written(lake, [MetricTable(orders, {**quantities, ("orders", date(2026, 11, 30)): Decimal(2)})]) == 2
+    assert (
+        written(lake, [MetricTable(orders, path, {**quantities, ("orders", date(2026, 11, 30)): Decimal(2)}, "")]) == 2
+    )
 
     pages = render(insights)
     assert "| p1 | AWS | EC2 | Hours | 60.00 | 2.000 | 3.000 | +50.0" in pages[MARKDOWN_NAME]
