@@ -11,7 +11,7 @@ import structlog
 from billstream.aggregator.alerts.config import Sink
 from billstream.aggregator.alerts.outbox import enqueue, outbox_claim
 from billstream.aggregator.alerts.values import Alert
-from billstream.aggregator.analysis.detection import Detection, detect
+from billstream.aggregator.analysis.detection import Detection, Known, detect
 from billstream.aggregator.analysis.forecasts import (
     budget_forecasts,
     forecasts_of,
@@ -51,12 +51,24 @@ class Results:
     """Everything that one analysis writes."""
 
     detection: Detection
-    forecasts: tuple[MonthForecast, ...] | None
-    """None: they are as stored."""
+    forecasts: tuple[MonthForecast, ...]
+    forecasts_moved: bool
+    """False: they are as stored."""
     evaluations: list[Evaluation]
     states: Transition
     metric_days: list[MetricDay]
     alerts: list[Alert]
+    has_file: bool
+    """False: there is no file of budgets, and there was none."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an analysis has written, so that the next one need not read it."""
+
+    analysis_id: str
+    known: Known
+    forecasts: tuple[MonthForecast, ...]
 
 
 class Analyst:
@@ -75,6 +87,7 @@ class Analyst:
         file = read_budgets(settings.budgets, keys) if settings.budgets else BudgetFile()
         self._budgets: tuple[Budget, ...] = file.budgets
         self._metrics = file.metrics
+        self._held: Held | None = None
 
     @property
     def _configuration(self) -> str:
@@ -138,18 +151,20 @@ class Analyst:
 
         def write(con: duckdb.DuckDBPyConnection) -> None:
             found.detection.store(con)
-            if found.forecasts is not None:
+            if found.forecasts_moved:
                 store_forecasts(con, found.forecasts)
-            store_budgets(con, found.evaluations, found.states, now)
-            store_metrics(con, found.metric_days)
+            if found.has_file:
+                store_budgets(con, found.evaluations, found.states, now)
+                store_metrics(con, found.metric_days)
             enqueue(con, found.alerts, self._sinks, now=now)
             mark.store(con)
 
         self._lake.commit(
             write, claims=claims, author="aggregator", message=f"analysis of snapshot {mark.watermark_snapshot_id}"
         )
+        self._held = Held(mark.analysis_id, found.detection.known, found.forecasts)
         log.info(
-            "analysed",
+            "aggregates_analysed",
             snapshot=mark.watermark_snapshot_id,
             series=len(found.detection.panel.keys),
             incidents_changed=len(found.detection.changed),
@@ -163,14 +178,19 @@ class Analyst:
         lake, version, today = self._lake, reading.version, reading.today
         reading.run(BASE)
         sources = {(source.currency, source.provider): source for source in reading.sources}
-        found = detect(reading, sources, self._limits, since=stored.snapshot_id if stored else None)
+        held = self._held if stored and self._held and self._held.analysis_id == stored.analysis_id else None
+        known = held.known if held else Known.read(lake, version)
+        found = detect(reading, known, sources, self._limits, since=stored.snapshot_id if stored else None)
         forecasts = forecasts_of(found, read_others(lake, version, today), sources, today)
         evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(lake, found, sources, today))
-        states = transition(evaluations, read_states(lake), now)
+        # The first analysis after the file is gone still writes: what was in it is no longer there.
+        without_file = not self._budgets and not self._metrics
+        idle = without_file and stored is not None and stored.configuration == self._configuration
+        states = Transition((), ()) if idle else transition(evaluations, read_states(lake), now)
         alerts = alerts_of(found, sources, reading.habits, states.notices, today) if self._sinks else []
-        same = _same(forecasts, read_forecasts(lake, version))
         metric_days = evaluate_metrics(lake, self._metrics, today)
-        return Results(found, None if same else forecasts, evaluations, states, metric_days, alerts)
+        moved = forecasts != held.forecasts if held else not _same(forecasts, read_forecasts(lake, version))
+        return Results(found, forecasts, moved, evaluations, states, metric_days, alerts, has_file=not idle)
 
 
 def _same(made: tuple[MonthForecast, ...], stored: list[dict[str, object]]) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 import duckdb
 
@@ -21,6 +20,7 @@ from billstream.aggregator.anomalies.store import (
 from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.aggregator.causes.explain import explain_series
 from billstream.aggregator.causes.values import Change
+from billstream.aggregator.causes.words import Course
 from billstream.aggregator.forecasting.values import cents
 from billstream.aggregator.insights.models import Reading
 from billstream.common.lake import Lake
@@ -33,7 +33,8 @@ TOLD_DAYS = 35
 """Incidents that ended longer ago are neither explained nor shown."""
 
 MOST_EXPLAINED = 10
-"""Incidents that are explained in one analysis; the next one goes on."""
+MOST_RENEWED = 2
+"""Incidents that are explained in one analysis for the first time, and once more; the next one goes on."""
 
 BASELINE_DAYS = 28
 
@@ -59,6 +60,22 @@ class Amounts:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the last analysis has written: every incident, the amounts of those that were told, the judged days."""
+
+    incidents: tuple[Incident, ...]
+    amounts: Mapping[str, Amounts]
+    judged: Mapping[SeriesKey, date]
+
+    @classmethod
+    def read(cls, lake: Lake, version: int) -> "Known":
+        """Read it from snapshot `version`. Raises what `Lake.query` raises."""
+        stored = lake.query(statement(__name__, "stored_changes"), [version]).to_pylist()
+        amounts = {row.pop("anomaly_id"): Amounts(**row) for row in stored}
+        return cls(tuple(read_incidents(lake, version)), amounts, read_judged(lake, version))
+
+
+@dataclass(frozen=True)
 class Detection:
     """The incidents of a snapshot, and what of it is to be written."""
 
@@ -69,8 +86,9 @@ class Detection:
     new_amounts: tuple[str, ...]
     forgotten: tuple[str, ...]
     """Ids of incidents that were found and taken back on one day, so that nobody was told."""
-    judged: Mapping[SeriesKey, date] | None
-    """The last judged days; None when they are as stored."""
+    known: Known
+    """What is known once all of it is written."""
+    judged_more: bool
     unexplained: int
     withdrawn: tuple[Incident, ...]
     """Those that this analysis withdraws."""
@@ -81,8 +99,8 @@ class Detection:
         """Write what has changed, inside the open transaction."""
         forget_incidents(con, self.forgotten)
         store_incidents(con, self.changed)
-        if self.judged is not None:
-            store_judged(con, self.judged)
+        if self.judged_more:
+            store_judged(con, self.known.judged)
         names = list(self.new_amounts)
         gone = [*names, *self.forgotten]
         if gone:
@@ -93,11 +111,12 @@ class Detection:
             con.execute(statement(__name__, "store_changes"), [names, *columns])
 
 
-def detect(reading: Reading, sources: Sources, limits: Thresholds, *, since: int | None) -> Detection:
+def detect(reading: Reading, known: Known, sources: Sources, limits: Thresholds, *, since: int | None) -> Detection:
     """Judge the days that have become complete, rises of those that may still grow, and days that have changed.
 
     Args:
         reading: nothing is written to its lake.
+        known: what the last analysis has written.
         sources: the sources by currency and provider; those without daily charges are not judged.
         limits: when a day is out of the ordinary.
         since: the snapshot that the last analysis has read; None: there was none.
@@ -107,27 +126,24 @@ def detect(reading: Reading, sources: Sources, limits: Thresholds, *, since: int
     """
     lake, version, today = reading.lake, reading.version, reading.today
     panel = _daily(read_panel(lake, version, today - timedelta(PANEL_DAYS), today), sources)
-    judged = read_judged(lake, version)
-    moved = changed_series(lake, panel, judged, since, version)
-    before = read_incidents(lake, version)
-    incidents, days = replayed(panel, before, judged, moved, sources, today, limits)
-    earlier = {one.incident_id: one for one in before}
+    moved = changed_series(lake, panel, known.judged, since, version)
+    incidents, days = replayed(panel, known.incidents, known.judged, moved, sources, today, limits)
+    earlier = {one.incident_id: one for one in known.incidents}
     told_to_none = _told_to_none(lake, version, incidents, today)
     kept = [one for one in incidents if one.incident_id not in told_to_none]
     changed = tuple(one for one in kept if earlier.get(one.incident_id) != one)
     told = [one for one in kept if (today - one.last_day).days <= TOLD_DAYS or one.state == "open"]
-    stored = {row.pop("anomaly_id"): Amounts(**row) for row in _stored(lake, version)}
-    snapshot_id = reading.watermark.snapshot_id
-    amounts = _amounts(lake, version, snapshot_id, told, stored, {one.incident_id for one in changed})
-    left = _explain(lake, snapshot_id, told, amounts)
+    amounts, renewed = _amounts(reading, told, known.amounts, {one.incident_id for one in changed})
+    left = _explain(reading, told, amounts, renewed)
     return Detection(
         panel=panel,
         incidents=tuple(kept),
         amounts=amounts,
         changed=changed,
-        new_amounts=tuple(name for name, one in amounts.items() if stored.get(name) != one),
+        new_amounts=tuple(name for name, one in amounts.items() if known.amounts.get(name) != one),
         forgotten=tuple(name for name in told_to_none if name in earlier),
-        judged=days if days != judged else None,
+        known=Known(tuple(kept), {**known.amounts, **amounts}, days),
+        judged_more=days != known.judged,
         unexplained=left,
         withdrawn=tuple(one for one in changed if _is_withdrawn_now(one, earlier.get(one.incident_id))),
         at_rest=since is not None and len(moved) <= MOVED_SHARE * len(panel.keys),
@@ -147,10 +163,6 @@ def _told_to_none(lake: Lake, version: int, incidents: Sequence[Incident], today
     return passing - {name for (name,) in rows}
 
 
-def _stored(lake: Lake, version: int) -> list[dict[str, Any]]:
-    return lake.query(statement(__name__, "stored_changes"), [version]).to_pylist()
-
-
 def _daily(panel: Panel, sources: Sources) -> Panel:
     """Return the series of sources that have daily charges and a complete day."""
     kept = [
@@ -162,24 +174,25 @@ def _daily(panel: Panel, sources: Sources) -> Panel:
 
 
 def _amounts(
-    lake: Lake,
-    version: int,
-    snapshot_id: int,
-    told: Sequence[Incident],
-    stored: Mapping[str, Amounts],
-    changed: set[str],
-) -> dict[str, Amounts]:
-    """Return the amounts of the told incidents. An explanation stays while its incident has the same amounts."""
+    reading: Reading, told: Sequence[Incident], stored: Mapping[str, Amounts], changed: set[str]
+) -> tuple[dict[str, Amounts], dict[str, Amounts]]:
+    """Return the amounts of the told incidents, and those that take their place once they are explained.
+
+    An explanation and its amounts belong together: both stay until there is a new explanation.
+    """
     wanted = [one for one in told if one.incident_id in changed or one.incident_id not in stored]
-    exact = _exact(lake, version, wanted)
+    exact = _exact(reading.lake, reading.version, wanted)
     found = {one.incident_id: stored[one.incident_id] for one in told if one.incident_id in stored}
+    renewed: dict[str, Amounts] = {}
     for one in wanted:
-        name = one.incident_id
-        actual, expected = exact.get(name, Decimal(0)), cents(one.expected)
-        same = name in found and (found[name].actual, found[name].expected) == (actual, expected)
-        if not same:
-            found[name] = Amounts(actual, expected, snapshot_id, None)
-    return found
+        name, snapshot_id = one.incident_id, reading.watermark.snapshot_id
+        now = Amounts(exact.get(name, Decimal(0)), cents(one.expected), snapshot_id, None)
+        held = found.get(name)
+        if held is None or held.change is None or one.state == "withdrawn":
+            found[name] = now
+        elif (held.actual, held.expected) != (now.actual, now.expected):
+            renewed[name] = now
+    return found, renewed
 
 
 def _exact(lake: Lake, version: int, incidents: Sequence[Incident]) -> dict[str, Decimal]:
@@ -194,21 +207,27 @@ def _exact(lake: Lake, version: int, incidents: Sequence[Incident]) -> dict[str,
     return dict(rows)
 
 
-def _explain(lake: Lake, snapshot_id: int, told: Sequence[Incident], amounts: dict[str, Amounts]) -> int:
-    """Explain the largest incidents that have no explanation, in `amounts`. Returns how many are left."""
-    open_ones = [one for one in told if one.state != "withdrawn" and amounts[one.incident_id].change is None]
-    open_ones.sort(key=lambda one: (one.tier != "page", -abs(amounts[one.incident_id].impact)))
-    for one in open_ones[:MOST_EXPLAINED]:
-        found = amounts[one.incident_id]
-        key = one.series
-        change = explain_series(
-            lake,
-            {name: getattr(key, name) for name in ("currency", "provider", "account", "service", "user")},
-            frozenset(day.day for day in one.days),
-            frozenset(one.first_day - timedelta(number) for number in range(1, BASELINE_DAYS + 1)),
-            expected=found.expected,
-            open_=one.state == "open",
-            version=snapshot_id,
-        )
-        amounts[one.incident_id] = replace(found, change=change.model_dump_json())
-    return max(0, len(open_ones) - MOST_EXPLAINED)
+def _explain(
+    reading: Reading, told: Sequence[Incident], amounts: dict[str, Amounts], renewed: Mapping[str, Amounts]
+) -> int:
+    """Explain the largest incidents that need it, in `amounts`. Returns how many are left."""
+    by_size = sorted(told, key=lambda one: (one.tier != "page", -abs(amounts[one.incident_id].impact)))
+    first = [one for one in by_size if one.state != "withdrawn" and amounts[one.incident_id].change is None]
+    again = [one for one in by_size if one.incident_id in renewed]
+    for one in [*first[:MOST_EXPLAINED], *again[:MOST_RENEWED]]:
+        name = one.incident_id
+        amounts[name] = _explained(reading, one, renewed.get(name, amounts[name]))
+    return max(0, len(first) - MOST_EXPLAINED) + max(0, len(again) - MOST_RENEWED)
+
+
+def _explained(reading: Reading, one: Incident, found: Amounts) -> Amounts:
+    change = explain_series(
+        reading.lake,
+        {name: getattr(one.series, name) for name in ("currency", "provider", "account", "service", "user")},
+        frozenset(day.day for day in one.days),
+        frozenset(one.first_day - timedelta(number) for number in range(1, BASELINE_DAYS + 1)),
+        expected=found.expected,
+        course=Course(open=one.state == "open", new=one.kind == "new"),
+        version=found.snapshot_id,
+    )
+    return replace(found, change=change.model_dump_json())

@@ -6,15 +6,17 @@ from datetime import date
 
 import numpy as np
 
+from billstream.aggregator.anomalies.baseline import TINY
 from billstream.aggregator.anomalies.detector import Detector
 from billstream.aggregator.anomalies.incidents import Incident, merge, restate
-from billstream.aggregator.anomalies.panel import Bools, Floats, Ints, Panel, SeriesKey, read_panel
+from billstream.aggregator.anomalies.panel import Bools, Floats, Ints, Panel, SeriesKey
 from billstream.aggregator.anomalies.store import judged_days, resume
 from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.aggregator.completeness.maturity import SourceKey
 from billstream.aggregator.insights.values import Source
 from billstream.aggregator.watermark import read_history
 from billstream.common.lake import Lake
+from billstream.common.statements import statement
 
 Sources = Mapping[SourceKey, Source]
 
@@ -38,16 +40,18 @@ def changed_series(
     """
     if since is None or read_history(lake, since, version).missing:
         return set(judged)
-    last_day = panel.day(panel.days - 1)
-    was = read_panel(lake, since, panel.first_day, last_day)
-    rows = {key: row for row, key in enumerate(was.keys)}
-    nothing = np.zeros(panel.days)
-    old = np.array([was.amounts[rows[key]] if key in rows else nothing for key in panel.keys])
-    if not old.size:
-        return set()
-    ends = np.array([panel.index(judged[key]) if key in judged else -1 for key in panel.keys])
-    away = np.abs(panel.amounts - old)
-    moved = (away > CHANGED_MONEY) & (away > CHANGED_SHARE * np.abs(old))
+    rows = {key: row for row, key in enumerate(panel.keys)}
+    old = panel.amounts.copy()
+    for *parts, day, away in lake.rows(
+        statement(__name__, "moved"), [version, since, panel.first_day, panel.day(panel.days - 1)]
+    ):
+        row = rows.get(SeriesKey(*parts))
+        if row is not None:
+            old[row, day] -= away
+    old[np.abs(old) < TINY] = 0.0
+    ends = np.array([panel.index(judged[key]) if key in judged else -1 for key in panel.keys], dtype=np.int64)
+    distance = np.abs(panel.amounts - old)
+    moved = (distance > CHANGED_MONEY) & (distance > CHANGED_SHARE * np.abs(old))
     moved |= _silent(panel, old) != _silent(panel, panel.amounts)
     moved &= np.arange(panel.days) <= ends[:, None]
     return {panel.keys[row] for row in np.flatnonzero(moved.any(axis=1))}

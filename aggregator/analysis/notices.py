@@ -7,7 +7,7 @@ from billstream.aggregator.alerts.values import Alert, Kind
 from billstream.aggregator.analysis.detection import TOLD_DAYS, Amounts, Detection
 from billstream.aggregator.anomalies.incidents import Incident
 from billstream.aggregator.budgets.states import Notice
-from billstream.aggregator.causes.words import amount_in_words, name_in_words, since_sentence
+from billstream.aggregator.causes.words import Course, amount_in_words, name_in_words, since_sentence
 from billstream.aggregator.completeness.maturity import Habit, SourceKey
 from billstream.aggregator.completeness.states import stale_of
 from billstream.aggregator.insights.values import Source
@@ -48,7 +48,7 @@ def sentence_of(incident: Incident, amounts: Amounts) -> str:
         days=[day.day for day in incident.days],
         expected=amounts.expected,
         actual=amounts.actual,
-        open_=incident.state == "open",
+        course=Course(open=(incident.state == "open"), new=(incident.kind == "new")),
         reason="",
     )
 

@@ -67,12 +67,9 @@ def read_panel(lake: Lake, version: int, first_day: date, last_day: date) -> Pan
         Retryable, Fatal: see `common.lake.failures`.
     """
     found = lake.query(statement(__name__, "panel"), [version, first_day, last_day])
-    columns = [found.column(name).to_pylist() for name in ("currency", "provider", "account", "service", "user")]
-    rows: dict[SeriesKey, int] = {}
-    where = [rows.setdefault(SeriesKey(*parts), len(rows)) for parts in zip(*columns, strict=True)]
-    amounts = np.zeros((len(rows), (last_day - first_day).days + 1))
-    days = np.array(found.column("day_index").to_pylist(), dtype=np.int64)
-    np.add.at(
-        amounts, (np.array(where, dtype=np.int64), days), np.array(found.column("amount").to_pylist(), dtype=np.float64)
-    )
-    return Panel(tuple(rows), first_day, amounts)
+    parts = [found.column(name).to_pylist() for name in ("currency", "provider", "account", "service", "user")]
+    amounts = np.zeros((found.num_rows, (last_day - first_day).days + 1))
+    days, told = found.column("days").combine_chunks(), found.column("amounts").combine_chunks()
+    rows = np.repeat(np.arange(found.num_rows), np.asarray(days.value_lengths()))
+    amounts[rows, np.asarray(days.flatten())] = np.asarray(told.flatten())
+    return Panel(tuple(SeriesKey(*names) for names in zip(*parts, strict=True)), first_day, amounts)

@@ -7,7 +7,7 @@ from typing import Any
 
 from billstream.aggregator.anomalies.values import Anomaly
 from billstream.aggregator.causes.values import Change
-from billstream.aggregator.causes.words import name_in_words, since_sentence
+from billstream.aggregator.causes.words import Course, name_in_words, since_sentence
 from billstream.aggregator.insights.models import Model, Reading
 from billstream.aggregator.insights.ratios import share
 from billstream.aggregator.insights.section import Section
@@ -87,7 +87,7 @@ def _sentence(values: Mapping[str, Any], days: list[date]) -> str:
         days=days,
         expected=values["expected"],
         actual=values["actual"],
-        open_=values["state"] == "open",
+        course=Course(open=(values["state"] == "open"), new=(values["kind"] == "new")),
         reason="",
     )
 

@@ -271,10 +271,7 @@ class Insights(Value):
     ]
     refreshed_at: datetime
     today: Annotated[date, Field(description="The UTC day of the clock; every period ends with it or before.")]
-    analysis_id: Annotated[
-        str | None,
-        Field(description="Id of the analysis that anomalies, forecast and budgets are of."),
-    ] = None
+    analysis_id: Annotated[str | None, Field(description="Of anomalies, forecast and budgets.")] = None
     charge_rows: Annotated[int, Field(description="Charges in the numbers: neither misdated nor after today.")]
     misdated_rows: Annotated[
         int, Field(description="Charges dated before 1900 or after 2999; no other number includes them.")
@@ -287,10 +284,7 @@ class Insights(Value):
     completeness: tuple[Completeness, ...]
     currencies: tuple[Currency, ...]
     forecast: Annotated[tuple[MonthForecast, ...], Field(description="Of the month of today.")] = ()
-    anomalies: Annotated[
-        tuple[Anomaly, ...],
-        Field(description="Open, or of the last 35 days, the gravest first; 100 at most."),
-    ] = ()
+    anomalies: Annotated[tuple[Anomaly, ...], Field(description="Open, or of the last 35 days; 100 at most.")] = ()
     budgets: tuple[BudgetPeriod, ...] = ()
     kpis: tuple[Kpi, ...] = ()
     unit_costs: tuple[UnitCosts, ...] = ()

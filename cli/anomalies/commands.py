@@ -20,7 +20,7 @@ LONGEST_REASON = 500
 
 @app.callback()
 def anomalies() -> None:
-    """List anomalies of cost, and say what they are.
+    """List anomalies, and say what they are.
 
     The aggregator finds them: days on which the usage of an account and a service costs much more, or less, than is
     usual for it.
@@ -51,7 +51,7 @@ def show(
     rows: Annotated[bool, typer.Option("--rows", help="Print only the SQL that returns its charges.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show an anomaly: its cause, its amounts, and its charges.
+    """Show an anomaly, its cause and its charges.
 
     The SQL of --rows returns exactly the charges of its days, each with its file: give it to billstream sql.
     """
@@ -68,9 +68,10 @@ def ack(
     reason: Annotated[str, typer.Option(help="Why, for those who read it later, e.g. planned.")],
     expected: Annotated[bool, typer.Option("--expected", help="Say that it is as it should be, not a fault.")] = False,
 ) -> None:
-    """Acknowledge an anomaly: nobody is alerted of it any more.
+    """Acknowledge an anomaly.
 
-    It stays in the insights with its reason. Refreshes, rebuilds and restatements do not take the decision back.
+    Nobody is alerted of it any more. It stays in the insights with its reason. Refreshes, rebuilds and restatements do
+    not take the decision back.
     """
     _decide(anomaly, "expected" if expected else "acknowledged", reason)
 

@@ -22,7 +22,7 @@ LONGEST_REASON = 500
 
 @app.callback()
 def budgets() -> None:
-    """Check and list budgets, and acknowledge their alerts.
+    """Check and list budgets; acknowledge alerts.
 
     Budgets are a TOML file of yours, which BILLSTREAM_BUDGETS names.
     """
@@ -32,12 +32,13 @@ def budgets() -> None:
 def check(
     *,
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="TOML file. Default: that of BILLSTREAM_BUDGETS.")
+        Path | None,
+        typer.Argument(metavar="FILE", help="TOML file, e.g. budgets.toml. Default: that of BILLSTREAM_BUDGETS."),
     ] = None,
     file_only: Annotated[bool, typer.Option("--file-only", help="Check the file; read no lake.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the file of budgets, and show what they have used.
+    """Check the file of budgets and what they have used.
 
     A mistake is named with its line. Then each budget is set against the costs in the lake; nothing is written and
     nobody is alerted.
@@ -58,7 +59,7 @@ def check(
 
 @app.command("list", epilog=examples("billstream budgets list", "billstream budgets list --json"))
 def list_command(*, as_json: AsJson = False) -> None:
-    """List budgets with their amounts, forecasts and states.
+    """List budgets with amounts, forecasts and states.
 
     They are as the aggregator has evaluated them last, each in its newest two periods. The state of a rule is ok,
     firing, acknowledged or resolved.
@@ -69,7 +70,7 @@ def list_command(*, as_json: AsJson = False) -> None:
     report.listed(found, as_json=as_json)
 
 
-@app.command("ack", epilog=examples('billstream budgets ack ml-platform --rule actual:0.8 --reason "one-off training"'))
+@app.command("ack", epilog=examples("billstream budgets ack ml-platform --rule actual:0.8 --reason planned"))
 def ack(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the budget, e.g. ml-platform.")],
     *,
