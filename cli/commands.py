@@ -33,7 +33,7 @@ COMMANDS = {
     "changes": ("changes", "Show which costs changed, and by which file."),
     "explain": ("explain", "Show why the costs of two periods differ."),
     "anomalies": ("anomalies", "List anomalies, and say what they are."),
-    "budgets": ("budgets", "Check budgets and show what they have used."),
+    "budgets": ("budgets", "Check and list budgets; acknowledge alerts."),
     "alerts": ("alerts", "List, test and send alerts."),
     "profile": ("profiles", "List, test and propose file profiles."),
     "demo": ("demo.commands", "Show billstream at work on an emulated AWS."),

@@ -24,12 +24,13 @@ from billstream.aggregator.analysis.notices import alerts_of
 from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.aggregator.budgets.evaluation import Evaluation
 from billstream.aggregator.budgets.model import Budget
-from billstream.aggregator.budgets.reading import read_budgets
+from billstream.aggregator.budgets.reading import BudgetFile, read_budgets
 from billstream.aggregator.budgets.states import Transition, transition
 from billstream.aggregator.budgets.store import evaluate_all, read_states
 from billstream.aggregator.budgets.store import store as store_budgets
 from billstream.aggregator.forecasting.values import MonthForecast
 from billstream.aggregator.insights.models import BASE, Reading
+from billstream.aggregator.kpis.metric_days import MetricDay, evaluate_metrics, store_metrics
 from billstream.aggregator.restatements.recent import RecentRestatements
 from billstream.aggregator.watermark import read_watermark
 from billstream.common.failpoints import failpoint
@@ -55,7 +56,10 @@ class Results:
     """False: they are as stored."""
     evaluations: list[Evaluation]
     states: Transition
+    metric_days: list[MetricDay]
     alerts: list[Alert]
+    has_file: bool
+    """False: there is no file of budgets, and there was none."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Held:
 
 
 class Analyst:
-    """Analyses one lake. The file of budgets is read once.
+    """Analyses one lake. The file of budgets is read once, the quantities of its metrics whenever they change.
 
     Raises:
         Misconfigured: the file of budgets is not valid; the text names file and line.
@@ -80,10 +84,15 @@ class Analyst:
         limits = settings.anomaly_limits
         self._limits = Thresholds(score=limits.score, share=limits.share, floor=limits.floor)
         keys = [key.name for key in settings.tag_keys.names]
-        self._budgets: tuple[Budget, ...] = read_budgets(settings.budgets, keys).budgets if settings.budgets else ()
-        used = (self._limits, self._budgets, sinks)
+        file = read_budgets(settings.budgets, keys) if settings.budgets else BudgetFile()
+        self._budgets: tuple[Budget, ...] = file.budgets
+        self._metrics = file.metrics
         self._held: Held | None = None
-        self._configuration = hashlib.sha256(repr(used).encode()).hexdigest()[:16]
+
+    @property
+    def _configuration(self) -> str:
+        used = (self._limits, self._budgets, self._sinks, [(table.metric, table.digest) for table in self._metrics])
+        return hashlib.sha256(repr(used).encode()).hexdigest()[:16]
 
     def analyse(self, *, now: datetime | None = None) -> bool:
         """Analyse the aggregates, unless the stored analysis is of these, of this day and this configuration.
@@ -99,6 +108,7 @@ class Analyst:
                 reply was lost and the next analysis finds out.
             Fatal: see `common.lake.failures`.
         """
+        self._metrics = tuple(table.reread() for table in self._metrics)
         return redo_on_conflict(lambda: self._attempt(now or datetime.now(UTC)))
 
     def analyse_all(self, *, now: datetime | None = None) -> int:
@@ -143,8 +153,9 @@ class Analyst:
             found.detection.store(con)
             if found.forecasts_moved:
                 store_forecasts(con, found.forecasts)
-            if found.evaluations or found.states.states:
+            if found.has_file:
                 store_budgets(con, found.evaluations, found.states, now)
+                store_metrics(con, found.metric_days)
             enqueue(con, found.alerts, self._sinks, now=now)
             mark.store(con)
 
@@ -172,11 +183,14 @@ class Analyst:
         found = detect(reading, known, sources, self._limits, since=stored.snapshot_id if stored else None)
         forecasts = forecasts_of(found, read_others(lake, version, today), sources, today)
         evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(lake, found, sources, today))
-        idle = not self._budgets and stored and stored.configuration == self._configuration
+        # The first analysis after the file is gone still writes: what was in it is no longer there.
+        without_file = not self._budgets and not self._metrics
+        idle = without_file and stored is not None and stored.configuration == self._configuration
         states = Transition((), ()) if idle else transition(evaluations, read_states(lake), now)
         alerts = alerts_of(found, sources, reading.habits, states.notices, today) if self._sinks else []
+        metric_days = evaluate_metrics(lake, self._metrics, today)
         moved = forecasts != held.forecasts if held else not _same(forecasts, read_forecasts(lake, version))
-        return Results(found, forecasts, moved, evaluations, states, alerts)
+        return Results(found, forecasts, moved, evaluations, states, metric_days, alerts, has_file=not idle)
 
 
 def _same(made: tuple[MonthForecast, ...], stored: list[dict[str, object]]) -> bool:

@@ -18,6 +18,7 @@ from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
 from billstream.aggregator.insights.tags import TAGS
 from billstream.aggregator.kpis.figures import KPIS
+from billstream.aggregator.kpis.unit_costs import UNIT_COSTS
 
 SECTIONS: tuple[Section, ...] = (
     # What not to trust comes before the numbers.
@@ -33,6 +34,7 @@ SECTIONS: tuple[Section, ...] = (
     MONTHS,
     CURRENCIES,
     KPIS,
+    UNIT_COSTS,
     CONSUMPTION,
     # Where the numbers come from, and what of them has changed.
     SOURCES,

@@ -13,7 +13,7 @@ from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
 from billstream.aggregator.insights.cubed import Cube
 from billstream.aggregator.insights.moved import Months, Movers
 from billstream.aggregator.insights.tagged import TaggedCosts
-from billstream.aggregator.kpis.values import Kpi
+from billstream.aggregator.kpis.values import Kpi, UnitCosts
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
@@ -263,6 +263,7 @@ class Insights(Value):
     anomalies: Annotated[tuple[Anomaly, ...], Field(description="Open, or of the last 35 days; 100 at most.")] = ()
     budgets: tuple[BudgetPeriod, ...] = ()
     kpis: tuple[Kpi, ...] = ()
+    unit_costs: tuple[UnitCosts, ...] = ()
     meters: tuple[Meter, ...]
     movers: tuple[Movers, ...] = ()
     months: tuple[Months, ...] = ()

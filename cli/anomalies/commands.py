@@ -1,6 +1,5 @@
 """`billstream anomalies …`, every command thin."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from billstream.aggregator.analysis.decisions import Decision, decide_anomaly
 from billstream.aggregator.insights.anomalies_section import find_anomaly, list_anomalies
 from billstream.cli import opening
 from billstream.cli.anomalies import report
-from billstream.cli.terminal import AsJson, examples
+from billstream.cli.terminal import AsJson, examples, person
 from billstream.common.errors import WrongUsage
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -95,12 +94,5 @@ def _decide(anomaly: str, decision: Decision, reason: str) -> None:
         raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} characters; nothing was changed.")
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
-        decided = decide_anomaly(lake, anomaly, decision, reason=reason.strip(), by=_person())
+        decided = decide_anomaly(lake, anomaly, decision, reason=reason.strip(), by=person())
     report.decided(decided)
-
-
-def _person() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # an account without a name, as containers have
-        return "unknown"

@@ -16,6 +16,7 @@ MAY_COMMIT = {
     "consumer/commit/unit.py",
     "consumer/exports/deciding.py",  # which exports count; it decides nothing about an object
     "aggregator/refresh.py",
+    "aggregator/analysis/acknowledging.py",  # what a person says of a budget
     "aggregator/analysis/analyst.py",
     "aggregator/analysis/decisions.py",  # what a person says of an anomaly
     "aggregator/alerts/outbox.py",

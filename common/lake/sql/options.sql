@@ -16,6 +16,7 @@ CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'cost_cells');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'day_arrivals');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'budget_periods');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'budget_states');
+CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'unit_metrics');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'changed_loads');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'watermark');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'load_coverage');
