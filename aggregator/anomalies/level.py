@@ -1,5 +1,7 @@
 """The weekly level test: small lasting rises, such as a price or a leak, that no single day shows."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from billstream.aggregator.anomalies.baseline import MAD_TO_SIGMA, TINY, WEEK, median
@@ -11,14 +13,28 @@ DAYS = WEEK * WEEKS
 """Days that the test reads: the last week and six weeks before."""
 
 
-def raised_levels(window: Floats, thresholds: Thresholds) -> tuple[Bools, Floats, Floats]:
+@dataclass(frozen=True)
+class Levels:
+    """The result of the test, by series (rows) and day of the last week (columns)."""
+
+    raised: Bools
+    """Which series are raised."""
+    days: Bools
+    """Which days of the last week lie above their weekday's median."""
+    usual: Floats
+    """The weekday's median of each of these days."""
+    scale: Floats
+    """The usual weekly change, for a day."""
+    share: Floats
+    """How far the last week lies above the usual one, as a share."""
+
+
+def raised_levels(window: Floats, told: Floats, thresholds: Thresholds) -> Levels:
     """Test the last week of each window (series by DAYS, oldest first) against the weeks before.
 
     A level is raised when the last week lies above the median of six weeks by score, share and floor; nearly every day
-    of it lies above its own weekday's median; and it lies above the three weeks before at their usual growth, too.
-
-    Returns:
-        Which series are raised; the expected amount of the last day; and the usual weekly change, for a day.
+    of it lies above its own weekday's median; and it lies above the three weeks before at their usual growth, and
+    above the week that was told last (`told`: its sum, NaN without), too.
     """
     limits = thresholds
     days = window.reshape(len(window), WEEKS, WEEK)[:, ::-1]  # newest week first; days of a week in their order
@@ -32,8 +48,9 @@ def raised_levels(window: Floats, thresholds: Thresholds) -> tuple[Bools, Floats
     raised = above > np.maximum(
         np.maximum(limits.weekly_score * scale, limits.weekly_share * base), limits.weekly_floor
     )
-    each = np.sum(days[:, 0] > usual * (1 + limits.weekly_each), axis=1)
+    each = days[:, 0] > usual * (1 + limits.weekly_each)
     growth = np.clip(median(weeks[:, 1:-1] / np.maximum(weeks[:, 2:], TINY)), 0.5, 2.0)
     recent = median(weeks[:, 1:4]) * growth**2  # the middle of the three weeks lies two weeks back
-    raised &= (each >= limits.weekly_days) & (weeks[:, 0] > recent * (1 + limits.weekly_share))
-    return np.asarray(raised), np.asarray(usual[:, -1]), np.asarray(scale / WEEK)
+    least = np.fmax(recent, told) * (1 + limits.weekly_share)
+    raised &= (each.sum(axis=1) >= limits.weekly_days) & (weeks[:, 0] > least)
+    return Levels(raised, each, usual, scale / WEEK, above / np.maximum(base, TINY))

@@ -38,5 +38,7 @@ class Thresholds:
     """Level test: days of the last week that lie above their own weekday's median."""
     weekly_each: float = 0.06
     """Level test: how far each of these days lies above, as a share."""
+    page_share: float = 0.25
+    """Level test: a week so far above the usual one, as a share, is of the `page` tier."""
     quiet_dates: frozenset[tuple[int, int]] = frozenset({(12, 24), (12, 25), (12, 26), (12, 31), (1, 1)})
     """Month and day of public holidays: a fall on them is expected."""
