@@ -40,16 +40,20 @@ class Baseline:
     lasting: Floats
     """The same at the level of the whole window: what a series comes back to after a rise or a fall."""
     relative: Floats
-    """Usual error of each series, as a share of the expected amount."""
+    """Usual error of each series, as a share of the expected amount: the typical one, or its far tail."""
+    typical: Floats
+    """The typical error alone."""
 
-    def distance(self, amounts: Floats, ahead: int, smallest_scale: float) -> "Distance":
+    def distance(self, amounts: Floats, before: Floats, ahead: int, smallest_scale: float) -> "Distance":
         """Return how far amounts lie from what is usual `ahead` days after the first day behind the window.
 
-        Usual is everything between the level of the last week and that of the whole window, so the way back after a
-        rise or a fall is usual. A fall is as far as the rise that undoes it: to a third is as far as to three times.
+        Usual is everything between the level of the last week, that of the whole window, and the latter before levels
+        were accepted lately (`before`: as a factor): so the way back after a rise or a fall is usual. A fall is as far
+        as the rise that undoes it: to a third is as far as to three times.
         """
         expected, lasting = self.weekday[:, ahead % WEEK], self.lasting[:, ahead % WEEK]
-        near = np.clip(amounts, np.minimum(expected, lasting), np.maximum(expected, lasting))
+        levels = np.array([expected, lasting, lasting * before])
+        near = np.clip(amounts, levels.min(axis=0), levels.max(axis=0))
         share = np.maximum(self.relative, smallest_scale)
         away = np.abs(amounts - near)
         of = np.maximum(np.where(amounts < near, amounts, near), TINY)
@@ -93,10 +97,12 @@ def fit(window: Floats) -> Baseline:
     predicted = usual[:, WEEK:] * levels[:, :-1]
     with np.errstate(invalid="ignore"):
         errors = np.abs(window[:, WEEK:] - predicted) / np.maximum(predicted, TINY)
-    typical = np.fmax(MAD_TO_SIGMA * median(errors), quantile(errors, 0.95) / 2.2)
+    typical = MAD_TO_SIGMA * median(errors)
     enough = np.sum(~np.isnan(window), axis=1) >= ENOUGH
     around = MAD_TO_SIGMA * median(np.abs(window - whole[:, None])) / np.maximum(whole, TINY)
-    relative = np.where(enough, typical, np.fmax(around, 0.25))
+    relative = np.where(enough, np.fmax(typical, quantile(errors, 0.95) / 2.2), np.fmax(around, 0.25))
     expected = np.where(enough[:, None], weekday * levels[:, -1:], whole[:, None])
     lasting = np.where(enough[:, None], weekday, whole[:, None])
-    return Baseline(np.nan_to_num(expected), np.nan_to_num(lasting), np.nan_to_num(relative, nan=0.25))
+    return Baseline(
+        np.nan_to_num(expected), np.nan_to_num(lasting), np.nan_to_num(relative, nan=0.25), np.nan_to_num(typical)
+    )

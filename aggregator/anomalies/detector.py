@@ -6,7 +6,7 @@ import numpy as np
 
 from billstream.aggregator.anomalies import level
 from billstream.aggregator.anomalies.baseline import WEEK, Distance, fit
-from billstream.aggregator.anomalies.panel import Bools, Ints, Panel
+from billstream.aggregator.anomalies.panel import Bools, Floats, Ints, Panel
 from billstream.aggregator.anomalies.state import (
     NONE,
     Accepted,
@@ -69,8 +69,9 @@ class Detector:
             return
         window = state.history(self.panel, self._unknown, rows, at, limits.window)
         amounts = self.panel.amounts[rows, at]
-        far = fit(window).distance(amounts, 0, limits.smallest_scale)
-        hit = self._apart(far)
+        base = fit(window)
+        far = base.distance(amounts, state.before(rows, at), 0, limits.smallest_scale)
+        hit = self._apart(amounts, far)
         hit &= (amounts > far.near) | ~np.isnan(self._unknown[rows, at])  # no falls on holidays and of silent sources
         way = np.where(hit, np.sign(amounts - far.near), 0).astype(np.int64)
         expected, scale = far.expected, far.scale
@@ -78,7 +79,7 @@ class Detector:
         for i in np.flatnonzero(hit):
             self._tell(int(rows[i]), int(at[i]), (float(expected[i]), float(scale[i])), result)
         long = ~hit & (at - state.started[rows] >= limits.window - 7)
-        self._level(rows[long], at[long], result)
+        self._level(rows[long], at[long], base.typical[long], result)
 
     def _tell(self, row: int, at: int, usual: tuple[float, float], result: Judged) -> None:
         first, silent = int(self.state.run_first[row]), self.thresholds.silent
@@ -86,7 +87,7 @@ class Detector:
         kind: Kind = "spike" if self.state.run_way[row] > 0 else "gone" if gone else "drop"
         result.findings.append(self._finding(row, at, kind, usual))
 
-    def _level(self, rows: Ints, at: Ints, result: Judged) -> None:
+    def _level(self, rows: Ints, at: Ints, noise: Floats, result: Judged) -> None:
         if not rows.size:
             return
         state, limits = self.state, self.thresholds
@@ -95,7 +96,7 @@ class Detector:
         recent = (ended != NONE) & (at - ended < level.DAYS)
         week = state.history(self.panel, self._unknown, rows, np.where(recent, ended, at) + 1, level.WEEK)
         told = np.where(recent, np.nansum(week, axis=1), np.nan)
-        found = level.raised_levels(window, told, limits)
+        found = level.raised_levels(window, noise, told, limits)
         for i in np.flatnonzero(found.raised):
             columns = at[i] + np.arange(1 - level.WEEK, 1)
             untold = found.days[i] & (columns > ended[i]) & np.isnan(state.masks[rows[i], columns])
@@ -128,12 +129,13 @@ class Detector:
         if not rows.size:
             return
         base = fit(self.state.history(self.panel, self._unknown, rows, at, self.thresholds.window))
+        before = self.state.before(rows, at)
         for ahead in range(min(int(seen - at.min()) + 1, WEEK)):
             columns = at + ahead
             inside = columns <= seen
             amounts = np.where(inside, self.panel.amounts[rows, np.minimum(columns, seen)], 0)
-            far = base.distance(amounts, ahead, self.thresholds.smallest_scale)
-            hit = inside & (amounts > far.near) & self._apart(far)
+            far = base.distance(amounts, before, ahead, self.thresholds.smallest_scale)
+            hit = inside & (amounts > far.near) & self._apart(amounts, far)
             for i in np.flatnonzero(hit):
                 usual = (float(far.expected[i]), float(far.scale[i]))
                 result.findings.append(self._finding(int(rows[i]), int(columns[i]), "spike", usual, complete=False))
@@ -144,10 +146,10 @@ class Detector:
         since_start = np.where(started - self._sources[rows] < self.thresholds.history, self.thresholds.history, 0)
         return np.asarray((started != NONE) & (at - started >= np.maximum(since_start, self.thresholds.young)))
 
-    def _apart(self, far: Distance) -> Bools:
+    def _apart(self, amounts: Floats, far: Distance) -> Bools:
         limits = self.thresholds
         enough = (far.away > limits.floor) & (far.away > limits.share * np.abs(far.near))
-        return np.asarray(enough & (far.score > limits.score))
+        return np.asarray(enough & (far.score > np.where(amounts < far.near, limits.fall_score, limits.score)))
 
     def _finding(
         self, row: int, at: int, kind: Kind, usual: tuple[float, float], *, page: bool = True, complete: bool = True

@@ -14,6 +14,7 @@ Direction = Literal["up", "down"]
 Kind = Literal["spike", "drop", "level", "new", "gone"]
 Tier = Literal["page", "notice"]
 RESTART_ABOVE, RESTART_BELOW = 8.0, 0.02  # a level so far from the usual one has no history in common with it
+LATELY = 28  # days in which the way back from an accepted level is usual
 RUN_GAP = 2  # one usual day between two findings does not end a run
 NONE = -1
 """No column yet."""
@@ -96,6 +97,10 @@ class State:
         columns = at[:, None] + np.arange(-width, 0)[None, :]
         started = self.started[rows][:, None]
         return np.asarray(np.where((columns >= started) & (started >= 0), found, np.nan))
+
+    def before(self, rows: Ints, at: Ints) -> Floats:
+        """Return what undoes the levels that were accepted in the last weeks before a column, as a factor."""
+        return np.asarray(1 / self.factors[rows, np.maximum(at - LATELY, 0)])
 
     def begin(self, panel: Panel, rows: Ints, at: Ints, sources: Ints, limits: Thresholds) -> Bools:
         """Start the history of series that have an amount for the first time, or again after a long silence.

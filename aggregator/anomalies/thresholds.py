@@ -12,6 +12,8 @@ class Thresholds:
 
     score: float = 5.0
     """Distance from the expected amount, in scales of the usual error. It is the `page` tier."""
+    fall_score: float = 6.0
+    """The same for falls."""
     share: float = 0.25
     """Distance from the expected amount, as a share of it."""
     floor: float = 5.0
@@ -38,6 +40,8 @@ class Thresholds:
     """Level test: days of the last week that lie above their own weekday's median."""
     weekly_each: float = 0.06
     """Level test: how far each of these days lies above, as a share."""
+    weekly_noise: float = 0.4
+    """Level test: the usual weekly change is at least so much of the usual error of a day."""
     page_share: float = 0.25
     """Level test: a week so far above the usual one, as a share, is of the `page` tier."""
     quiet_dates: frozenset[tuple[int, int]] = frozenset({(12, 24), (12, 25), (12, 26), (12, 31), (1, 1)})
