@@ -71,7 +71,7 @@ class Detector:
         amounts = self.panel.amounts[rows, at]
         base = fit(window)
         far = base.distance(amounts, state.before(rows, at), 0, limits.smallest_scale)
-        hit = self._apart(amounts, far)
+        hit = self._apart(far)
         hit &= (amounts > far.near) | ~np.isnan(self._unknown[rows, at])  # no falls on holidays and of silent sources
         way = np.where(hit, np.sign(amounts - far.near), 0).astype(np.int64)
         expected, scale = far.expected, far.scale
@@ -135,7 +135,7 @@ class Detector:
             inside = columns <= seen
             amounts = np.where(inside, self.panel.amounts[rows, np.minimum(columns, seen)], 0)
             far = base.distance(amounts, before, ahead, self.thresholds.smallest_scale)
-            hit = inside & (amounts > far.near) & self._apart(amounts, far)
+            hit = inside & (amounts > far.near) & self._apart(far)
             for i in np.flatnonzero(hit):
                 usual = (float(far.expected[i]), float(far.scale[i]))
                 result.findings.append(self._finding(int(rows[i]), int(columns[i]), "spike", usual, complete=False))
@@ -146,10 +146,10 @@ class Detector:
         since_start = np.where(started - self._sources[rows] < self.thresholds.history, self.thresholds.history, 0)
         return np.asarray((started != NONE) & (at - started >= np.maximum(since_start, self.thresholds.young)))
 
-    def _apart(self, amounts: Floats, far: Distance) -> Bools:
+    def _apart(self, far: Distance) -> Bools:
         limits = self.thresholds
         enough = (far.away > limits.floor) & (far.away > limits.share * np.abs(far.near))
-        return np.asarray(enough & (far.score > np.where(amounts < far.near, limits.fall_score, limits.score)))
+        return np.asarray(enough & (far.score > limits.score))
 
     def _finding(
         self, row: int, at: int, kind: Kind, usual: tuple[float, float], *, page: bool = True, complete: bool = True

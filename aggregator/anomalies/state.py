@@ -105,8 +105,8 @@ class State:
     def begin(self, panel: Panel, rows: Ints, at: Ints, sources: Ints, limits: Thresholds) -> Bools:
         """Start the history of series that have an amount for the first time, or again after a long silence.
 
-        The first days of a source (`sources`: its first column, by series) are no news of its services. Returns which of
-        the series are new.
+        The first days of a source (`sources`: its first column, by series) are no news of its services. Returns which
+        of the series are new.
         """
         amounts = panel.amounts[rows, at]
         silent = (self.started[rows] != NONE) & (at - self.started[rows] >= limits.history)
