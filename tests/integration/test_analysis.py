@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from billstream.aggregator.alerts.config import read_sinks
 from billstream.aggregator.analysis.analyst import Analyst
@@ -124,6 +125,20 @@ def test_a_round_finds_a_spike_and_a_new_service_and_nothing_else(house: House) 
     rebuild(house.lake, now=NOW + timedelta(minutes=1))
     assert house.round(NOW + timedelta(minutes=1))
     assert house.anomalies() == [spike, new]
+
+
+def test_a_round_on_postgresql_finds_the_same(tmp_path: Path, postgres_url: str) -> None:
+    settings = Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=2)
+    with Lake.open(settings, create=True) as lake:
+        house = House(lake, settings)
+        a_spike_and_a_new_service(house)
+        assert house.round()
+        spike, new = house.anomalies()
+        assert (spike.kind, new.kind) == ("spike", "new")
+        assert sum(row["amount"] for row in lake.query(spike.change.rows.sql).to_pylist()) == spike.actual
+        decide_anomaly(lake, spike.id, "expected", reason="it's \x00 fine", by="ops")
+        assert not house.round()
+        assert house.anomalies()[1].reason == "it's \x00 fine"
 
 
 def test_a_restatement_withdraws_an_anomaly_and_its_return_opens_it_again(house: House) -> None:
