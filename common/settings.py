@@ -4,7 +4,6 @@ The documented table of settings is generated from this class (`billstream setti
 the two.
 """
 
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -13,35 +12,14 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from billstream.common.anomaly_limits import AnomalyLimits, AnomalyLimitsSetting
 from billstream.common.errors import Misconfigured
+from billstream.common.policies import DuplicatePolicy, LogFormat, RemovalPolicy
 from billstream.common.tag_keys import NO_TAG_KEYS, TagKeysSetting
 from billstream.common.values import AnyCase, Bytes, DataPath, Folder, LogLevel, Memory, Readers, Seconds, WholeSeconds
 from billstream.common.variables import explanation
 
 MEBIBYTE = 1024 * 1024
-
-
-class RemovalPolicy(StrEnum):
-    """Policy for the rows of an object that is removed from the bucket."""
-
-    RETRACT = "retract"
-    KEEP = "keep"
-
-
-class DuplicatePolicy(StrEnum):
-    """Policy for an object whose content is already active under another key."""
-
-    WARN = "warn"
-    SKIP = "skip"
-    LOAD = "load"
-
-
-class LogFormat(StrEnum):
-    """Format of the log events on standard error."""
-
-    AUTO = "auto"
-    JSON = "json"
-    CONSOLE = "console"
 
 
 class Settings(BaseSettings):
@@ -210,6 +188,11 @@ class Settings(BaseSettings):
         NO_TAG_KEYS,
         description="Comma-separated tag keys that costs are told by, in any case; `name=key` reads another key where "
         "the ones before have no value, and a change recomputes the aggregates. Example: `team,team=cost-centre,env`.",
+    )
+    anomaly_limits: Annotated[AnomalyLimitsSetting, NoDecode] = Field(
+        AnomalyLimits(),
+        description="Distance from the expected cost from which a day is an anomaly, all three together: `score`, in "
+        "usual distances, `share` of the expected cost, and `floor`, money a day. Example: `share=0.4,floor=20`.",
     )
 
     memory_limit: Memory = Field(

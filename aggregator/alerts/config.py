@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from billstream.aggregator.alerts.hours import QuietHours, Schedule
 from billstream.aggregator.alerts.limits import DEFAULT, Limit
-from billstream.aggregator.alerts.values import KINDS, Kind, Undelivered
+from billstream.aggregator.alerts.values import USUAL_KINDS, Kind, Undelivered
 from billstream.common.errors import Misconfigured
 from billstream.common.masking import keep_secret
 
@@ -29,7 +29,7 @@ class _Place(BaseModel):
 
     at_most: str = DEFAULT
     quiet: list[str] = Field([], max_length=20)
-    kinds: list[Kind] = list(KINDS)
+    kinds: list[Kind] = list(USUAL_KINDS)
     digest: str | None = None
 
     @field_validator("at_most")

@@ -83,13 +83,16 @@ def facts_of(insights: Insights) -> Facts:
     """Return the facts that insights have."""
     if not insights.currencies:
         return Facts(headline="There is no data yet.", doubts=[one.sentence for one in insights.omissions])
-    months, changes = [], []
+    months: list[str] = []
+    changes = [one.sentence for one in insights.anomalies if one.state == "open"]
     for one in insights.currencies:
         costs = one.costs["month_to_date"]
         effective = costs.effective_cost is not None
         amount = money(costs.effective_cost if effective else costs.billed_cost, one.currency)
         name = "effective" if effective else "billed"
-        months.append(f"{amount} {currency_label(one.currency)} {name} ({month_label(one, insights.today)})")
+        forecast = next((f for f in insights.forecast if f.scope == "currency" and f.currency == one.currency), None)
+        ahead = f", the month about {money(forecast.expected, one.currency)}" if forecast else ""
+        months.append(f"{amount} {currency_label(one.currency)} {name} ({month_label(one, insights.today)}){ahead}")
     for meter in insights.meters:
         month = meter.comparisons.get("month")
         if meter.kind == "cost" and month and month.change:
@@ -99,7 +102,23 @@ def facts_of(insights: Insights) -> Facts:
     restated = sum(one.groups_changed for one in insights.restatements.totals if one.kind == "restated")
     if restated:
         changes.append(f"{counted(restated, 'earlier cost')} restated in the last 7 days")
-    return Facts(headline="; ".join(months), changes=changes, doubts=[one.sentence for one in insights.omissions])
+    return Facts(
+        headline="; ".join(months),
+        changes=changes,
+        budgets=_budgets(insights),
+        doubts=[one.sentence for one in insights.omissions],
+    )
+
+
+def _budgets(insights: Insights) -> list[str]:
+    """Return the budgets of current periods that fire: over their amount, or expected to be."""
+    return [
+        f"{entry.budget}: {rule.sentence}"
+        for entry in insights.budgets
+        if entry.last_day >= insights.today
+        for rule in entry.rules
+        if rule.state == "firing"
+    ]
 
 
 def _first(texts: Sequence[str], most: int) -> list[str]:

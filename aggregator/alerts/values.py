@@ -11,8 +11,12 @@ from billstream.aggregator.pages.text import visible
 from billstream.common.errors import Retryable
 from billstream.common.masking import masked
 
-Kind = Literal["anomaly", "budget", "stale_source", "restatement", "digest"]
+Kind = Literal["anomaly", "notice", "budget", "stale_source", "restatement", "digest"]
+"""An anomaly is worth an interruption, a notice worth a look."""
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
+USUAL_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "notice")
+"""The kinds of a sink that names none."""
 
 LONGEST_TITLE = 150
 LONGEST_TEXT = 2800

@@ -1,6 +1,7 @@
 """Incidents in the lake, and the state of the detector that follows from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import date
 
 import duckdb
@@ -8,7 +9,8 @@ import numpy as np
 
 from billstream.aggregator.anomalies.incidents import Incident, IncidentDay
 from billstream.aggregator.anomalies.panel import Panel, SeriesKey
-from billstream.aggregator.anomalies.state import NONE, State
+from billstream.aggregator.anomalies.state import NONE, State, source_starts
+from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
@@ -33,19 +35,29 @@ def read_judged(lake: Lake, version: int) -> dict[SeriesKey, date]:
 
 def store_incidents(con: duckdb.DuckDBPyConnection, incidents: Iterable[Incident]) -> None:
     """Replace these incidents and their days, inside the open transaction. All others stay."""
-    for one in incidents:
-        name = one.incident_id
-        con.execute("DELETE FROM anomalies WHERE anomaly_id = ?", [name])
-        con.execute("DELETE FROM anomaly_days WHERE anomaly_id = ?", [name])
-        k = one.series
-        parts: list[object] = [name, k.currency, k.provider, k.account, k.service, k.user, one.kind, one.tier]
-        parts += [one.direction, one.first_day, one.last_day, one.detected_on]
-        parts += [one.state, one.reason, one.by, one.accepted_on, one.factor]
-        con.execute(f"INSERT INTO anomalies VALUES ({', '.join('?' * len(parts))})", parts)
-        con.executemany(
-            "INSERT INTO anomaly_days VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [[name, d.day, d.actual, d.expected, d.scale, d.kind, d.tier, d.masked, d.complete] for d in one.days],
-        )
+    changed = list(incidents)
+    if not changed:
+        return
+    names = [one.incident_id for one in changed]
+    forget_incidents(con, names)
+    con.execute(statement(__name__, "insert_incidents"), [names, *_columns(changed)])
+    days = [(one.incident_id, *astuple(day)) for one in changed for day in one.days]
+    con.execute(statement(__name__, "insert_days"), [list(column) for column in zip(*days, strict=True)])
+
+
+def forget_incidents(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    """Remove incidents and their days by their ids, inside the open transaction."""
+    if names:
+        for table in ("anomalies", "anomaly_days"):
+            con.execute(f"DELETE FROM {table} WHERE anomaly_id IN (SELECT unnest(?::VARCHAR[]))", [list(names)])
+
+
+def _columns(incidents: Sequence[Incident]) -> list[list[object]]:
+    """Return the columns of `anomalies` after the first, each as a list."""
+    of_series = ("currency", "provider", "account", "service", "user")
+    of_incident = ("kind", "tier", "direction", "first_day", "last_day", "detected_on", "state", "reason", "by")
+    columns = [[getattr(one.series, name) for one in incidents] for name in of_series]
+    return columns + [[getattr(one, name) for one in incidents] for name in (*of_incident, "accepted_on", "factor")]
 
 
 def store_judged(con: duckdb.DuckDBPyConnection, judged: Mapping[SeriesKey, date]) -> None:
@@ -60,48 +72,42 @@ def judged_days(panel: Panel, state: State) -> dict[SeriesKey, date]:
     return {key: panel.day(at) for key, at in zip(panel.keys, state.judged.tolist(), strict=True) if at != NONE}
 
 
-def resume(panel: Panel, incidents: Iterable[Incident], judged: Mapping[SeriesKey, date]) -> State:
-    """Return the state of the detector after these incidents: masks of what is not accepted, and accepted levels.
+def resume(
+    panel: Panel,
+    incidents: Iterable[Incident],
+    judged: Mapping[SeriesKey, date],
+    thresholds: Thresholds | None = None,
+) -> State:
+    """Return the state of the detector after these incidents, as if it had judged the panel itself.
 
     Withdrawn incidents mask nothing. Days before the panel's first are left out.
     """
-    state = State.of(panel)
+    state, limits, sources = State.of(panel), thresholds or Thresholds(), source_starts(panel)
     rows = {key: row for row, key in enumerate(panel.keys)}
-    any_amount = panel.amounts != 0
-    state.started[:] = np.where(any_amount.any(axis=1), any_amount.argmax(axis=1), NONE)
     for key, day in judged.items():
         if key in rows:
             state.judged[rows[key]] = min(max(panel.index(day), NONE), panel.days - 1)
-    state.started[state.started > state.judged] = NONE
-    for incident in sorted(incidents, key=lambda one: one.accepted_on or one.last_day):
+    days: dict[int, list[tuple[int, Incident, IncidentDay]]] = {}
+    for incident in incidents:
         if incident.series in rows and incident.state != "withdrawn":
-            _apply(panel, state, rows[incident.series], incident)
+            for day in incident.days:
+                days.setdefault(panel.index(day.day), []).append((rows[incident.series], incident, day))
+    for column in range(int(state.judged.max(initial=NONE)) + 1):
+        known = np.flatnonzero(state.judged >= column)
+        state.begin(panel, known, np.full(len(known), column), sources, limits)
+        for row, incident, day in days.get(column, ()):
+            if column <= state.judged[row]:
+                _apply(panel, state, row, incident, day)
     return state
 
 
-def _apply(panel: Panel, state: State, row: int, incident: Incident) -> None:
-    accepted = incident.accepted_on
-    masked = [day for day in incident.days if day.masked and 0 <= panel.index(day.day) <= state.judged[row]]
-    run: list[int] = []
-    for day in masked:
-        at = panel.index(day.day)
-        run = [*run, at] if run and run[-1] == at - 1 else [at]
-        if accepted is None or day.day > accepted:
-            state.masks[row, at] = day.expected
-        elif day.day == accepted:
-            _accept(panel, state, row, run, incident.factor)
-            run = []
-        else:
-            state.masks[row, at] = day.expected
-    if incident.kind == "new" and 0 <= panel.index(incident.first_day) <= state.judged[row]:
-        state.started[row] = max(int(state.started[row]), panel.index(incident.first_day))
-    if run and run[-1] == state.judged[row]:
-        state.run_first[row], state.run_way[row] = run[0], 1 if incident.direction == "up" else -1
-
-
-def _accept(panel: Panel, state: State, row: int, run: list[int], factor: float | None) -> None:
-    state.masks[row, run] = np.nan
-    if factor is not None:
-        state.factors[row, : run[0]] *= factor
-    else:
-        state.started[row] = run[0] if panel.amounts[row, run].any() else NONE
+def _apply(panel: Panel, state: State, row: int, incident: Incident, day: IncidentDay) -> None:
+    column = panel.index(day.day)
+    if day.kind == "level":
+        state.leveled[row] = column
+    if not day.masked:
+        return
+    way = 1 if incident.direction == "up" else -1
+    state.mark(np.array([row]), np.array([column]), np.array([way]), np.array([day.expected]))
+    if day.day == incident.accepted_on:
+        state.accept(panel, row, incident.factor)

@@ -1,32 +1,32 @@
-"""The costs that a budget counts, by day, from the aggregate `cost_cells`."""
+"""The costs that a budget or a metric counts, by day, from the aggregate `cost_cells`."""
 
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from billstream.aggregator.budgets.model import COLUMNS, Budget
+from billstream.aggregator.budgets.model import COLUMNS, Counted
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
 
-def read_daily(lake: Lake, budget: Budget, first_day: date, last_day: date) -> dict[date, Decimal]:
+def read_daily(lake: Lake, counted: Counted, first_day: date, last_day: date) -> dict[date, Decimal]:
     """Return the exact cost of each day that has any, from the first day to the last.
 
     Raises:
         Retryable, Fatal: see `common.lake.failures`.
     """
-    wanted = [_listed(budget.where.get(column)) for column in COLUMNS]
-    given = [budget.currency, budget.cost, list(budget.categories), first_day, last_day, *wanted]
-    tagged, values = tags_condition(budget, len(given) + 1)
+    wanted = [_listed(counted.where.get(column)) for column in COLUMNS]
+    given = [counted.currency, counted.cost, list(counted.categories), first_day, last_day, *wanted]
+    tagged, values = tags_condition(counted, len(given) + 1)
     rows = lake.rows(statement(__name__, "daily", tagged=tagged), [*given, *values])
     return dict(rows)
 
 
-def tags_condition(budget: Budget, place: int) -> tuple[str, list[object]]:
+def tags_condition(counted: Counted, place: int) -> tuple[str, list[object]]:
     """Return the SQL condition on `cost_cells.tags`, a JSON object, and its parameters from `$place` on."""
     parts: list[str] = []
     values: list[object] = []
-    for key, wanted in budget.tags.items():
+    for key, wanted in counted.tags.items():
         parts.append(f"list_contains(${place}::VARCHAR[], (tags::JSON::MAP(VARCHAR, VARCHAR))[${place + 1}])")
         values += [list(wanted), key]
         place += 2

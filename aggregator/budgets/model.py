@@ -41,6 +41,7 @@ Amount = Annotated[
 ]
 Word = Annotated[str, Field(min_length=1, max_length=1000)]
 Words = Annotated[tuple[Word, ...], Field(min_length=1, max_length=MOST_VALUES)]
+Categories = Annotated[tuple[Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"], ...], Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^\w[\w .-]{0,98}\w$")]
 
 
@@ -69,30 +70,14 @@ class Alert(_Written):
         return f"{self.of}:{self.at.normalize():f}"
 
 
-class Budget(_Written):
-    """One budget. Amounts are in its currency alone: costs in other currencies are never added or converted."""
+class Counted(_Written):
+    """The costs that a budget or a metric counts, in its currency alone: others are never added or converted."""
 
     name: Name
-    owner: Annotated[str, Field(max_length=200)] = ""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     cost: Literal["effective_cost", "billed_cost"] = "effective_cost"
-    categories: Annotated[
-        tuple[Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"], ...], Field(min_length=1)
-    ] = ("Usage", "Purchase", "Adjustment")
-    period: Literal["month", "quarter", "year"] | tuple[date, date] = "month"
-    amount: Amount | None = None
-    amounts: Annotated[dict[str, Amount], Field(max_length=240)] = Field(default_factory=dict)
+    categories: Categories
     where: dict[str, Words | dict[str, Words]] = Field(default_factory=dict)
-    alerts: Annotated[tuple[Alert, ...], Field(max_length=MOST_ALERTS)] = ()
-    send: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
-
-    @field_validator("amounts")
-    @classmethod
-    def _months(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
-        for month in value:
-            if not _MONTH.fullmatch(month):
-                raise ValueError(f"{month[:20]!r} is no month such as 2026-12")
-        return value
 
     @field_validator("where")
     @classmethod
@@ -102,6 +87,32 @@ class Budget(_Written):
                 raise ValueError(f"there is no column {column[:50]!r}; the columns are {', '.join((*COLUMNS, TAGS))}")
             if isinstance(wanted, dict) is not (column == TAGS):
                 raise ValueError(f"{column} must be {'a table of lists' if column == TAGS else 'a list'} of texts")
+        return value
+
+    @property
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """The wanted values of each tag key."""
+        found = self.where.get(TAGS, {})
+        return found if isinstance(found, dict) else {}
+
+
+class Budget(Counted):
+    """One budget: what its costs may be in each period."""
+
+    owner: Annotated[str, Field(max_length=200)] = ""
+    categories: Categories = ("Usage", "Purchase", "Adjustment")
+    period: Literal["month", "quarter", "year"] | tuple[date, date] = "month"
+    amount: Amount | None = None
+    amounts: Annotated[dict[str, Amount], Field(max_length=240)] = Field(default_factory=dict)
+    alerts: Annotated[tuple[Alert, ...], Field(max_length=MOST_ALERTS)] = ()
+    send: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+
+    @field_validator("amounts")
+    @classmethod
+    def _months(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
+        for month in value:
+            if not _MONTH.fullmatch(month):
+                raise ValueError(f"{month[:20]!r} is no month such as 2026-12")
         return value
 
     @field_validator("alerts")
@@ -121,9 +132,3 @@ class Budget(_Written):
         if isinstance(self.period, tuple) and self.period[0] > self.period[1]:
             raise ValueError("its period ends before it begins")
         return self
-
-    @property
-    def tags(self) -> dict[str, tuple[str, ...]]:
-        """The wanted values of each tag key."""
-        found = self.where.get(TAGS, {})
-        return found if isinstance(found, dict) else {}

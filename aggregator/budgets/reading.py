@@ -9,40 +9,42 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from billstream.aggregator.budgets.model import TAGS, Budget
+from billstream.aggregator.budgets.metrics import Metric, MetricTable
+from billstream.aggregator.budgets.model import TAGS, Budget, Counted
 from billstream.common.errors import Misconfigured
 from billstream.common.toml_lines import line_of
 
 LONGEST_FILE = 1_000_000  # bytes
 MOST_BUDGETS = 1000
+MOST_METRICS = 50
 
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     budget: tuple[Budget, ...] = Field((), max_length=MOST_BUDGETS)
-    metrics: str | None = Field(None, min_length=1, max_length=1000)
+    metric: tuple[Metric, ...] = Field((), max_length=MOST_METRICS)
     sink: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class BudgetFile:
-    """The content of the file: the budgets in their order, and the file of unit metrics, if it names one.
+    """The content of the file: budgets and metrics in their order.
 
     `sinks` are the tables `[sink.<name>]` as they are written; whoever sends alerts checks them.
     """
 
     budgets: tuple[Budget, ...] = ()
-    metrics: Path | None = None
+    metrics: tuple[MetricTable, ...] = ()
     sinks: tuple[str, ...] = ()
 
 
 def read_budgets(path: Path, tag_keys: Collection[str] = ()) -> BudgetFile:
-    """Return the budgets of a file.
+    """Return the budgets of a file, and its metrics with their quantities.
 
     Args:
         path: the file.
-        tag_keys: the tag keys that costs are told by; a budget may filter by no others.
+        tag_keys: the tag keys that costs are told by; there is no filter by others.
 
     Raises:
         Misconfigured: the file cannot be read, or is not valid; the text names the file, the line and the reason.
@@ -62,8 +64,7 @@ def read_budgets(path: Path, tag_keys: Collection[str] = ()) -> BudgetFile:
         place = _place(content, first["loc"])
         raise invalid(path, first["msg"].removeprefix("Value error, "), text, place) from error
     _check_together(path, text, found, tag_keys)
-    metrics = path.parent / found.metrics if found.metrics else None
-    return BudgetFile(found.budget, metrics, tuple(found.sink))
+    return BudgetFile(found.budget, _metrics(path, text, found), tuple(found.sink))
 
 
 def invalid(path: Path, why: str, text: str = "", place: tuple[str, ...] = ()) -> Misconfigured:
@@ -90,20 +91,32 @@ def _place(content: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[str, ..
     return tuple(place)
 
 
+def _metrics(path: Path, text: str, found: _File) -> tuple[MetricTable, ...]:
+    tables = []
+    for number, metric in enumerate(found.metric):
+        try:
+            tables.append(MetricTable.read(metric, path.parent / metric.file))
+        except ValueError as error:
+            raise invalid(path, str(error), text, ("metric", str(number), "file")) from error
+    return tuple(tables)
+
+
 def _check_together(path: Path, text: str, found: _File, tag_keys: Collection[str]) -> None:
-    """Check what one budget alone cannot tell: that names differ, and that tag keys and sinks exist."""
-    known = {key.lower() for key in tag_keys}
-    names: set[str] = set()
+    """Check what one entry alone cannot tell: that names differ, and that tag keys and sinks exist."""
+    kinds: tuple[tuple[str, tuple[Counted, ...]], ...] = (("budget", found.budget), ("metric", found.metric))
+    for kind, entries in kinds:
+        names: set[str] = set()
+        for number, entry in enumerate(entries):
+            place = (kind, str(number))
+            if entry.name in names:
+                raise invalid(path, f"two {kind}s are named {entry.name!r}", text, (*place, "name"))
+            names.add(entry.name)
+            for key in entry.tags:
+                if key not in tag_keys:
+                    given = f"they are {', '.join(sorted(tag_keys))}" if tag_keys else "none is configured"
+                    why = f"costs are not told by the tag {key[:50]!r}: of the tag keys in the settings, {given}"
+                    raise invalid(path, why, text, (*place, "where", TAGS, key))
     for number, budget in enumerate(found.budget):
-        place = ("budget", str(number))
-        if budget.name in names:
-            raise invalid(path, f"two budgets are named {budget.name!r}", text, (*place, "name"))
-        names.add(budget.name)
-        for key in budget.tags:
-            if key.lower() not in known:
-                given = f"they are {', '.join(sorted(tag_keys))}" if tag_keys else "none is configured"
-                why = f"costs are not told by the tag {key[:50]!r}: of the tag keys in the settings, {given}"
-                raise invalid(path, why, text, (*place, "where", TAGS, key))
         for sink in budget.send:
             if sink not in found.sink:
-                raise invalid(path, f"there is no table [sink.{sink}]", text, (*place, "send"))
+                raise invalid(path, f"there is no table [sink.{sink}]", text, ("budget", str(number), "send"))

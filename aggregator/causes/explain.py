@@ -21,6 +21,7 @@ from billstream.aggregator.causes.values import (
     Rows,
 )
 from billstream.aggregator.causes.words import (
+    Course,
     between_sentence,
     reason_in_words,
     since_sentence,
@@ -39,7 +40,7 @@ def explain_series(
     baseline: frozenset[date],
     *,
     expected: Decimal | None = None,
-    open_: bool = False,
+    course: Course = Course(),  # noqa: B008 - frozen
     version: int | None = None,
 ) -> Change:
     """Return why the usage of a series differs on some days from its baseline.
@@ -51,7 +52,7 @@ def explain_series(
         days: the days of the anomaly, at least one.
         baseline: the days that they are compared with, such as the same weekdays of the weeks before.
         expected: the amount that was expected of `days` together; default: the mean of the baseline.
-        open_: True while the anomaly goes on, for its sentence.
+        course: whether the anomaly goes on, and begins a series; for its sentence.
         version: the snapshot to read; default: the newest.
 
     Raises:
@@ -69,7 +70,7 @@ def explain_series(
         days=sorted(days),
         expected=made.expected,
         actual=made.after,
-        open_=open_,
+        course=course,
         reason=_reason(made, currency, max(days)),
     )
     return made.model_copy(update={"sentence": sentence})

@@ -1,14 +1,27 @@
 """Sentences about changes and their causes. Names in them are others': whoever shows a sentence escapes it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from billstream.aggregator.causes.values import Cause, Part, PriceVolume
 
+
+@dataclass(frozen=True)
+class Course:
+    """How an anomaly goes. `open`: it goes on. `new`: its series begins; False: a series that usually costs nothing."""
+
+    open: bool = False
+    new: bool = True
+
+
 LONGEST_NAME = 80
 MOST_UNTOLD = Decimal("0.1")
 """Price and quantity are named when all other parts of a change together are at most this part of it."""
+
+LEAST_TOLD = Decimal("0.0001")
+"""A price or quantity that made less of a change is told as none: unit prices of vendors are rounded."""
 
 JOINED = {"region": "in", "user": "of", "account": "of", "category": "of", "sku": "of", "provider": "from"}
 """The word before a dimension that follows another one."""
@@ -63,7 +76,7 @@ def since_sentence(
     days: Sequence[date],
     expected: Decimal,
     actual: Decimal,
-    open_: bool,
+    course: Course,
     reason: str,
 ) -> str:
     """Return the sentence of an anomaly: amounts a day, since when, how much in all, and why.
@@ -74,20 +87,21 @@ def since_sentence(
         days: those of the anomaly, in order.
         expected: what was expected of all these days together.
         actual: what came.
-        open_: True while it goes on.
+        course: whether it goes on, and begins a series.
         reason: from `reason_in_words`.
     """
     each = len(days)
     first, last = days[0], days[-1]
-    when = (
-        f"since {day_in_words(first, last)}" if open_ else f"from {day_in_words(first, last)} to {last.day} {last:%b}"
-    )
-    when = when if open_ or each > 1 else f"on {day_in_words(first, last)}"
-    money, so_far = amount_in_words(actual / each, currency), " so far" if open_ else ""
+    begun = day_in_words(first, last)
+    when = f"since {begun}" if course.open else f"from {begun} to {last.day} {last:%b}"
+    when = when if course.open or each > 1 else f"on {begun}"
+    money, so_far = amount_in_words(actual / each, currency), " so far" if course.open else ""
     whole = f"{amount_in_words(actual - expected, currency)}{so_far}"
     if not expected:
-        begun = f"{subject} is new {when} with about {money} a day ({whole})"
-        return f"{begun}{reason}."
+        what = f"{subject} is new {when} with about {money} a day ({whole})"
+        if not course.new:
+            what = f"{subject} cost about {money} a day {when} ({whole}), where nothing is usual"
+        return f"{what}{reason}."
     verb = "rose" if actual > expected else "fell"
     relative = percent_in_words((actual - expected) / abs(expected), signed=True)
     before = amount_in_words(expected / each, None)
@@ -158,5 +172,6 @@ def _price_and_volume(parts: PriceVolume, change: Decimal, currency: str | None)
     told = parts.price or parts.quantity
     if not told or abs(parts.begun) + abs(parts.untold) > MOST_UNTOLD * abs(change):
         return ""
-    signed = (f"{'+' if one > 0 else ''}{amount_in_words(one, currency)}" for one in (parts.price, parts.quantity))
+    told_apart = (one if abs(one) >= LEAST_TOLD * abs(change) else Decimal(0) for one in (parts.price, parts.quantity))
+    signed = (f"{'+' if one > 0 else ''}{amount_in_words(one, currency)}" for one in told_apart)
     return "price {}, quantity {}".format(*signed)

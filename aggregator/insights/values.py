@@ -5,17 +5,19 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from billstream.aggregator.anomalies.values import Anomaly
 from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.completeness.values import Completeness
+from billstream.aggregator.forecasting.values import MonthForecast
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
 from billstream.aggregator.insights.cubed import Cube
 from billstream.aggregator.insights.moved import Months, Movers
 from billstream.aggregator.insights.tagged import TaggedCosts
-from billstream.aggregator.kpis.values import Kpi
+from billstream.aggregator.kpis.values import Kpi, UnitCosts
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 Dimension = Literal["provider", "account", "service", "region", "user", "service_tier", "resource_type"]
 ComparisonName = Literal["month", "thirty_days"]
@@ -238,13 +240,14 @@ class Freshness(Value):
 class Insights(Value):
     """All insights of the lake at one snapshot."""
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     snapshot_id: Annotated[int, Field(description="The snapshot of the lake that all numbers describe.")]
     watermark_snapshot_id: Annotated[
         int, Field(description="The snapshot of the newest refresh; snapshot_id has the same charges.")
     ]
     refreshed_at: datetime
     today: Annotated[date, Field(description="The UTC day of the clock; every period ends with it or before.")]
+    analysis_id: Annotated[str | None, Field(description="Of anomalies, forecast and budgets.")] = None
     charge_rows: Annotated[int, Field(description="Charges in the numbers: neither misdated nor after today.")]
     misdated_rows: Annotated[
         int, Field(description="Charges dated before 1900 or after 2999; no other number includes them.")
@@ -256,8 +259,11 @@ class Insights(Value):
     sources: tuple[Source, ...]
     completeness: tuple[Completeness, ...]
     currencies: tuple[Currency, ...]
+    forecast: Annotated[tuple[MonthForecast, ...], Field(description="Of the month of today.")] = ()
+    anomalies: Annotated[tuple[Anomaly, ...], Field(description="Open, or of the last 35 days; 100 at most.")] = ()
     budgets: tuple[BudgetPeriod, ...] = ()
     kpis: tuple[Kpi, ...] = ()
+    unit_costs: tuple[UnitCosts, ...] = ()
     meters: tuple[Meter, ...]
     movers: tuple[Movers, ...] = ()
     months: tuple[Months, ...] = ()

@@ -1,5 +1,6 @@
-"""KPIs and unit prices as values of `insights.json`."""
+"""KPIs and unit costs as values of `insights.json`."""
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -48,22 +49,18 @@ class Kpi(Value):
     not_told: tuple[NotTold, ...]
 
 
-class UnitPrice(Value):
-    """The effective cost of one unit that is consumed, and why the cost changed: by its price, or by the quantity.
+class UnitCost(Value):
+    """The cost of one unit of a SKU in the compared days, and why its cost changed: by the price, or by the quantity.
 
-    By consumed unit within one service and provider, or by a unit of the file of unit metrics over all usage of the
-    currency; then provider and service are None. price_effect + volume_effect = cost - cost_before.
+    price_effect + volume_effect = cost - cost_before, to the last digit. None: not told, or not in that period.
     """
 
-    kind: Literal["consumed", "metric"]
-    currency: str | None
     provider: str | None
     service: str | None
-    unit: str
-    days: Annotated[str, Field(description="The days, in ISO 8601: first/last.")]
-    days_before: str | None
-    cost: Exact
-    quantity: Exact
+    sku: str
+    unit: Annotated[str, Field(description="Empty: the vendor tells no unit.")]
+    cost: Exact | None
+    quantity: Exact | None
     unit_cost: Annotated[Exact | None, Field(description="cost / quantity; None unless the quantity is positive.")]
     cost_before: Exact | None
     quantity_before: Exact | None
@@ -71,4 +68,69 @@ class UnitPrice(Value):
     change: Annotated[Exact | None, Field(description="Of the unit cost, as a part of the one before.")]
     price_effect: Annotated[Exact | None, Field(description="Change of the unit cost x quantity.")]
     volume_effect: Annotated[Exact | None, Field(description="Change of the quantity x unit cost before.")]
-    covered: Annotated[Exact | None, Field(description="Charges with cost and quantity, as a part of the usage.")]
+
+
+class UnitFormula(Value):
+    """The formulas of unit costs, over usage alone: without corrections and unused commitments."""
+
+    cost: str = "effective_cost; billed_cost where no effective cost is told. A charge without a category is usage"
+    unit_cost: str = "cost / consumed_quantity, within one service, SKU and consumed_unit"
+    unit_price: str = (
+        "cost / pricing_quantity by sku_price_id; by sku_id or sku_meter, and by consumed_quantity, where those are "
+        "not told"
+    )
+    price_effect: str = "(unit price - unit price before) x quantity"
+    volume_effect: str = "(quantity - quantity before) x unit price before"
+    price_change: str = "price_effect / (cost of the same SKUs - price_effect): the change at the quantities of now"
+    other_effect: str = (
+        "change of cost - price_effect - volume_effect: SKUs without a quantity in both periods, and charges without "
+        "SKU or quantity"
+    )
+    metric: str = "cost / quantity of the file of metrics, over the complete days that have both"
+
+
+class MetricMonth(Value):
+    """The cost of one unit of a metric in a month."""
+
+    month: Annotated[date, Field(description="First day of the month.")]
+    last_day: Annotated[date, Field(description="The last complete day that has a cost and a quantity.")]
+    days: Annotated[int, Field(description="Days that have both.")]
+    cost: Exact
+    quantity: Exact
+    unit_cost: Annotated[Exact | None, Field(description="cost / quantity; None unless the quantity is positive.")]
+    change: Annotated[Exact | None, Field(description="Of the unit cost, as a part of that of the month before.")]
+    covered: Annotated[Exact | None, Field(description="cost as a part of the cost of all complete days of the month.")]
+
+
+class MetricCost(Value):
+    """A metric of the file of budgets: the cost of one unit by month, the newest month first."""
+
+    metric: str
+    unit: str
+    months: tuple[MetricMonth, ...]
+
+
+class UnitCosts(Value):
+    """Unit costs of one currency, and what prices and quantities changed between two equal periods of complete days.
+
+    Both periods are equally long. None of the days: no two such periods can be compared.
+    """
+
+    currency: str | None
+    formula: UnitFormula = UnitFormula()
+    first_day: date | None
+    last_day: date | None
+    first_day_before: date | None
+    last_day_before: date | None
+    cost: Annotated[Exact | None, Field(description="Of all usage in the compared days.")]
+    cost_before: Exact | None
+    price_effect: Exact | None
+    volume_effect: Exact | None
+    other_effect: Exact | None
+    price_change: Exact | None
+    priced: Annotated[Exact | None, Field(description="Charges with SKU, quantity and cost, as a part of the usage.")]
+    consumed: Annotated[Exact | None, Field(description="The same for the quantity that is consumed.")]
+    movers: Annotated[tuple[UnitCost, ...], Field(description="By unit price; the largest price effects first.")]
+    largest: Annotated[tuple[UnitCost, ...], Field(description="By consumed unit; the largest costs first.")]
+    metrics: tuple[MetricCost, ...]
+    not_told: tuple[NotTold, ...]

@@ -27,6 +27,15 @@ def quantity(value: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def unit_price(value: Decimal | None) -> str:
+    """Return the cost of one unit with four significant digits, and two decimals at least: most units are cheap."""
+    if value is None:
+        return NOTHING
+    decimals = min(max(DECIMALS, 3 - value.adjusted()), MOST_DECIMALS) if value else DECIMALS
+    with localcontext(prec=80, rounding=ROUND_HALF_EVEN):
+        return _signed(f"{value.quantize(Decimal(1).scaleb(-decimals)):,f}")
+
+
 def difference(value: Decimal | None, currency: str | None = None) -> str:
     """Return an amount like `money`, with its sign."""
     text = money(value, currency)

@@ -106,6 +106,7 @@ def _filters() -> dict[str, Callable[..., object]]:
     return {
         "money": numbers.money,
         "quantity": numbers.quantity,
+        "unit_price": numbers.unit_price,
         "difference": numbers.difference,
         "number": numbers.count,
         "counted": numbers.counted,

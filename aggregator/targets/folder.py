@@ -97,6 +97,7 @@ class FolderTarget:
                 refreshed_at=datetime.fromisoformat(content["refreshed_at"]),
                 ledger_lines=content["freshness"]["ledger_lines"],
                 today=date.fromisoformat(content["today"]),
+                analysis_id=content["analysis_id"],
             )
         except (ValueError, LookupError, TypeError):
             return None

@@ -59,6 +59,8 @@ class Row:
     sku_id: str | None = None
     pricing_quantity: Decimal | None = None
     pricing_unit: str | None = None
+    sku_price_id: str | None = None
+    sku_meter: str | None = None
 
 
 def settings_in(folder: Path) -> Settings:

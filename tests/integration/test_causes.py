@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from billstream.aggregator.causes.charges import Charges, days_between
 from billstream.aggregator.causes.explain import explain_periods, explain_series
 from billstream.aggregator.causes.values import Change
+from billstream.aggregator.causes.words import Course
 from billstream.common.lake import Lake
 from billstream.common.lake.gate import one_select
 from billstream.common.settings import Settings
@@ -114,7 +115,7 @@ def summed(lake: Lake, change: Change) -> tuple[Decimal, int, set[tuple[str, str
 
 
 def test_a_new_resource_is_the_cause(lake: Lake) -> None:
-    change = explain_series(lake, SERIES, DAYS, BASELINE, open_=True)
+    change = explain_series(lake, SERIES, DAYS, BASELINE, course=Course(open=True))
 
     assert change.before == Decimal("52.000000000000000001") * 28 + 3
     assert change.after == Decimal("52.000000000000000001") * 6 + Decimal("206.123456789012345678") * 3 + Decimal("0.5")
@@ -127,7 +128,7 @@ def test_a_new_resource_is_the_cause(lake: Lake) -> None:
 
 
 def test_the_sentence_has_amounts_and_dates_in_one_printable_line(lake: Lake) -> None:
-    sentence = explain_series(lake, SERIES, DAYS, BASELINE, open_=True).sentence
+    sentence = explain_series(lake, SERIES, DAYS, BASELINE, course=Course(open=True)).sentence
     assert "in us-east rose from about 104 to 310 USD a day since 20 Nov (+198 %, 618 USD so far)" in sentence
     assert "100 % of it" not in sentence
     assert "all of it is resource db'; DROP TABLE charges" in sentence

@@ -57,6 +57,7 @@ from billstream.aggregator.restatements.values import (
     Restatements,
     RestatementTotal,
 )
+from tests.unit import told_values
 
 GOLDEN = Path(__file__).parent / "golden"
 FIRST, LAST = date(2025, 3, 1), date(2025, 6, 12)
@@ -409,6 +410,9 @@ def full() -> Insights:
         ),
         sources=sources(),
         completeness=completeness(),
+        anomalies=told_values.anomalies(HOSTILE),
+        forecast=told_values.forecast(HOSTILE),
+        budgets=told_values.budgets(HOSTILE),
         currencies=(
             Currency(
                 currency="USD",

@@ -129,12 +129,13 @@ def test_a_sign_that_turns_is_a_fall() -> None:
     assert {(f.kind, f.direction) for f in findings(amounts)} == {("drop", "down")}
 
 
-def test_a_small_rise_that_stays_is_a_level() -> None:
+@pytest.mark.parametrize(("times", "tier"), [(1.095, "notice"), (1.16, "page")])
+def test_a_small_rise_that_stays_is_told_once_with_the_days_since_it_began(times: float, tier: str) -> None:
     amounts = usual()
-    amounts[75:] *= 1.16
-    found = findings(amounts)
-    assert {(f.kind, f.tier) for f in found} == {("level", "notice")}
-    assert FIRST + timedelta(75) <= found[0].day <= FIRST + timedelta(83)
+    amounts[75:] *= times
+    (incident,) = replay(panel(amounts))
+    assert (incident.kind, incident.tier, incident.first_day) == ("level", tier, FIRST + timedelta(75))
+    assert FIRST + timedelta(79) <= incident.last_day <= FIRST + timedelta(83)
 
 
 def test_a_restatement_withdraws_and_brings_back_under_one_id() -> None:

@@ -16,6 +16,9 @@ MAY_COMMIT = {
     "consumer/commit/unit.py",
     "consumer/exports/deciding.py",  # which exports count; it decides nothing about an object
     "aggregator/refresh.py",
+    "aggregator/analysis/acknowledging.py",  # what a person says of a budget
+    "aggregator/analysis/analyst.py",
+    "aggregator/analysis/decisions.py",  # what a person says of an anomaly
     "aggregator/alerts/outbox.py",
     "common/lake/datafiles.py",  # takes a file out that cannot be read; it decides nothing about an object
 }
@@ -42,6 +45,9 @@ OWNER_OF_TABLE = {
     "anomalies": "aggregator",
     "anomaly_days": "aggregator",
     "anomaly_series": "aggregator",
+    "anomaly_amounts": "aggregator",
+    "month_forecasts": "aggregator",
+    "analysis": "aggregator",
     "watermark": "aggregator",
     "alerts": "aggregator",
     "alert_deliveries": "aggregator",

@@ -149,6 +149,57 @@ def test_values_of_tags_are_bound() -> None:
     assert tags_condition(budget(), 15) == ("true", [])
 
 
+# -- metrics -----------------------------------------------------------------------------------------------
+
+METRIC = """
+[[metric]]
+name = "shop"
+file = "orders.csv"
+currency = "EUR"
+where = { service_name = ["checkout"] }
+"""
+
+
+def test_metrics_are_read_with_their_quantities(tmp_path: Path) -> None:
+    path = tmp_path / "budgets.toml"
+    path.write_text(GOOD + METRIC)
+    csv = 'quantity,Day, unit\r\n"1250.5",2026-12-01,orders\r\n\r\n0,2026-12-01,users\r\n'
+    (tmp_path / "orders.csv").write_text("\ufeff" + csv, "utf-8")
+    (table,) = read_budgets(path, tag_keys=["team"]).metrics
+    assert table.metric.categories == ("Usage",)
+    assert table.quantities == {("orders", FIRST): Decimal("1250.5"), ("users", FIRST): 0}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("day,quantity\n", "orders.csv, line 1: the columns must be day, unit, quantity"),
+        ("", "line 1: the columns must be"),
+        ("day,unit,quantity\n2026-12-01,orders\n", "line 2: it has 2 values, not 3"),
+        ("day,unit,quantity\n2026-12-01,orders,1\n1 Dec,orders,1\n", "line 3: '1 Dec' is no day"),
+        ("day,unit,quantity\n2026-12-01,orders,many\n", "'many' is no number"),
+        ("day,unit,quantity\n2026-12-01,orders,NaN\n", "the quantity must be from 0"),
+        ("day,unit,quantity\n2026-12-01,orders,-1\n", "the quantity must be from 0"),
+        ("day,unit,quantity\n2026-12-01,orders,1e999999999\n", "the quantity must be from 0"),
+        ("day,unit,quantity\n2026-12-01,orders,1e-19\n", "18 decimals at most"),
+        ("day,unit,quantity\n2026-12-01,or\0ders,1\n", "line 2: the unit must have 1 to 100 printable"),
+        ("day,unit,quantity\n2026-12-01,orders,1\n2026-12-01,orders,2\n", "line 3: there is a line of 2026-12-01"),
+        ('day,unit,quantity\n2026-12-01,"ord"ers,2\n', "line 2: "),
+        ("day,unit,quantity\n2026-12-01,ord\udcff,1\n", "is not UTF-8"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_a_mistake_in_a_metric_is_told_with_file_and_line(tmp_path: Path, content: str | None, reason: str) -> None:
+    path = tmp_path / "budgets.toml"
+    path.write_text(METRIC)
+    if content is not None:
+        (tmp_path / "orders.csv").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(Misconfigured) as raised:
+        read_budgets(path)
+    assert f"{path}, line 4 is not valid at metric.0.file: {tmp_path / 'orders.csv'}" in str(raised.value)
+    assert reason in str(raised.value)
+
+
 # -- periods -----------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from billstream.aggregator.causes.price_volume import Sold, price_and_volume, sc
 from billstream.aggregator.causes.rows import literal
 from billstream.aggregator.causes.values import Cause, Part, PriceVolume
 from billstream.aggregator.causes.words import (
+    Course,
     amount_in_words,
     between_sentence,
     percent_in_words,
@@ -134,7 +135,7 @@ def test_the_sentence_of_an_anomaly() -> None:
         days=sorted(days_between(date(2026, 11, 20), date(2026, 11, 22))),
         expected=Decimal(312),
         actual=Decimal(930),
-        open_=True,
+        course=Course(open=True),
         reason=": 92 % of it is resource db-7, new on 20 Nov",
     )
     assert said == (
@@ -158,7 +159,7 @@ def test_sentences_of_anomalies_that_ended(days: int, expected: str, actual: str
         days=[LAST + timedelta(number) for number in range(days)],
         expected=Decimal(expected),
         actual=Decimal(actual),
-        open_=False,
+        course=Course(),
         reason="",
     )
     assert said == text

@@ -32,11 +32,14 @@ CREATE TABLE budget_states (
     reason          VARCHAR
 );
 
--- Grain: unit, day.
+-- Grain: metric, unit, day.
 CREATE TABLE unit_metrics (
+    metric          VARCHAR NOT NULL,
     unit            VARCHAR NOT NULL,
     day             DATE NOT NULL,
-    quantity        DECIMAL(38, 18) NOT NULL
+    currency        VARCHAR NOT NULL,
+    cost            DECIMAL(38, 18),
+    quantity        DECIMAL(38, 18)
 );
 
 COMMENT ON TABLE budget_periods IS 'Budgets of the file that BILLSTREAM_BUDGETS names, each with its newest evaluation in a period.';
@@ -65,7 +68,10 @@ COMMENT ON COLUMN budget_states.sentence IS 'The state in words, with its amount
 COMMENT ON COLUMN budget_states.fired_at IS 'Time when the rule fired first in the period; NULL when it has not.';
 COMMENT ON COLUMN budget_states.acknowledged_by IS 'Who acknowledged it; NULL when nobody has.';
 COMMENT ON COLUMN budget_states.reason IS 'Reason that was given for it.';
-COMMENT ON TABLE unit_metrics IS 'Quantities of the business by day, from the file of unit metrics that the file of budgets names.';
+COMMENT ON TABLE unit_metrics IS 'Metrics of the file that BILLSTREAM_BUDGETS names: quantities of the business by day, beside the costs that they are set against.';
+COMMENT ON COLUMN unit_metrics.metric IS 'Name of the metric.';
 COMMENT ON COLUMN unit_metrics.unit IS 'Unit of the quantity, such as orders.';
 COMMENT ON COLUMN unit_metrics.day IS 'UTC day.';
-COMMENT ON COLUMN unit_metrics.quantity IS 'Quantity of the day.';
+COMMENT ON COLUMN unit_metrics.currency IS 'Currency of the cost; costs in other currencies are not counted.';
+COMMENT ON COLUMN unit_metrics.cost IS 'Exact cost of the charges that the metric counts; NULL without any on that day. Each unit of a metric has the same cost.';
+COMMENT ON COLUMN unit_metrics.quantity IS 'Quantity of the day; NULL when the file has none.';

@@ -28,7 +28,7 @@ CREATE TABLE alert_deliveries (
 COMMENT ON TABLE alerts IS 'Outbox of alerts, written in the commit of what they tell; alert_deliveries says which sink has which.';
 COMMENT ON COLUMN alerts.alert_id IS 'Id of the alert; every attempt to deliver it carries it as its idempotency key.';
 COMMENT ON COLUMN alerts.dedupe_key IS 'Key of what is told; an alert with the same key is never queued twice for one sink.';
-COMMENT ON COLUMN alerts.kind IS 'Kind of alert: anomaly, budget, stale_source, restatement or digest.';
+COMMENT ON COLUMN alerts.kind IS 'Kind of alert: anomaly, notice (an anomaly of the lower tier), budget, stale_source, restatement or digest.';
 COMMENT ON COLUMN alerts.incident IS 'Incident that the alert is about; at_most limits the alerts of one incident. NULL when there is none.';
 COMMENT ON COLUMN alerts.amount IS 'Size of the incident when it was told, in its own currency; NULL where it has none.';
 COMMENT ON COLUMN alerts.title IS 'The alert in one line.';
