@@ -81,6 +81,11 @@ def _from(cube: Cube, first_day: date, first_month: date) -> Cube:
 def _text(cube: Cube) -> str:
     # Each name stands once; a cell has the place of its combination of names, of its period, and its costs.
     names = {dimension: _Names() for dimension in DIMENSIONS}
+    # The page begins with the first currency: the one with the most charges.
+    used = {cell.currency for cell in cube.cells}
+    for span in cube.spans:
+        if span.currency in used:
+            names["currency"].place(span.currency)
     periods: dict[Grain, list[date]] = {
         grain: sorted({cell.period for cell in cube.cells if cell.grain == grain}) for grain in GRAINS
     }

@@ -1,9 +1,7 @@
 """The headline: what a month costs so far, what it will cost, and the budgets, in one sentence for each currency."""
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.insights.values import Insights
@@ -38,16 +36,21 @@ def _sentence(insights: Insights, view: MeterView) -> str:
         start = f"{_named(month.amount, currency)} {WORDS[view.meter.measure]} on {span(month.days)}"
         if month.change is not None:
             start += f" ({percent_change(month.change)} against {span(month.before_days)})"
-    first = (month.days if month else view.meter.periods["month_to_date"]).first_day.replace(day=1)
-    return "; ".join([start, *_forecast(insights, currency, first), *_budgets(insights, currency)]) + "."
+    return "; ".join([start, *_forecast(insights, currency), *_budgets(insights, currency)]) + "."
 
 
-def _forecast(insights: Insights, currency: str | None, month: date) -> list[str]:
-    forecasts: Sequence[Any] = getattr(insights, "forecast", ())
-    for one in forecasts:
-        if (one.scope, one.currency, one.month) == ("currency", currency, month):
-            between = "" if one.low is None else f" (80 %: {money(one.low, currency)} to {money(one.high, currency)})"
-            return [f"{month:%B} is expected to cost {money(one.expected, currency)}{between}"]
+def _forecast(insights: Insights, currency: str | None) -> list[str]:
+    for one in insights.forecast:
+        if one.scope == "currency" and one.currency == currency:
+            between = (
+                ""
+                if one.low is None
+                else f", eight times in ten {money(one.low, currency)} to {money(one.high, currency)}"
+            )
+            # Another cost than the one before it, where charges tell both: see `MonthForecast`.
+            return [
+                f"{one.month:%B} will cost about {money(one.expected, currency)} (effective cost where told{between})"
+            ]
     return []
 
 

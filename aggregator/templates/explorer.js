@@ -42,7 +42,7 @@
   const percent = (part, whole, signed = false) => {
     if (whole <= 0n) return "\u2013";
     const value = Number(part * 1000n / whole) / 10;
-    return `${signed && value > 0 ? "+" : ""}${value.toFixed(1)} %`.replace("-", "\u2212");
+    return `${signed && value > 0 ? "+" : ""}${value.toFixed(1)}\u202f%`.replace("-", "\u2212");
   };
 
   // -- time: a day is its number since 1970, a month its number since the year 0 -----------------------------
@@ -125,10 +125,11 @@
       return { key, name: nameOf(state.by, key), amount, old, change: old === null ? null : amount - old };
     });
     const weight = (entry) => state.order === "change" && compared ? sizeOf(entry.change) : entry.amount;
-    shown.sort((a, b) => weight(a) < weight(b) ? 1 : weight(a) > weight(b) ? -1 : 0);
+    // What is folded has no name of its own, so it is no first.
+    shown.sort((a, b) => !a.key !== !b.key ? (a.key ? -1 : 1) : weight(a) < weight(b) ? 1 : weight(a) > weight(b) ? -1 : 0);
     const currency = nameOf("currency", state.currency);
     at("total").textContent = view.keys.length ? `${money(total)} ${currency}, ${spanText(view.keys)}` + (compared
-      ? `; ${money(total - totalBefore, true)} (${percent(total - totalBefore, totalBefore, true)}) from ${money(totalBefore)}, ${spanText(view.before)}` : "") : "";
+      ? `; ${money(total - totalBefore, true)} (${percent(total - totalBefore, totalBefore, true)}) compared with ${money(totalBefore)}, ${spanText(view.before)}` : "") : "";
     at("note").textContent = view.note
       + (folded ? "Folded: smaller combinations of names are one line; the totals hold them. " : "")
       + (tagged() && Object.keys(state.path).length ? "Tags are told over all providers. " : "")
@@ -191,17 +192,18 @@
     if (labels.length < 2) return;
     const style = getComputedStyle(document.documentElement), color = (name) => style.getPropertyValue(name).trim();
     const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
-    const bars = uPlot.paths.bars({ size: [0.72] });
+    // A year and the year before stand side by side: neither has to be told from the other's colour behind it.
+    const bars = uPlot.paths.bars(old ? { size: [0.38], align: 1 } : { size: [0.72] });
     const some = (keep) => amounts.map((amount, index) => keep(index) ? amount : null);
     chart = new uPlot({
       width: Math.max(200, at("chart").clientWidth), height: 240, legend: { show: false }, cursor: { show: false },
       scales: { x: { time: false, range: [-0.6, labels.length - 0.4] },
         y: { range: (_, low, high) => low < 0 || high > 0 ? [Math.min(0, low * 1.05), Math.max(0, high * 1.05)] : [0, 1] } },
-      axes: [{ ...axis, grid: { show: false }, space: 80, incrs: [1, 2, 3, 7, 14, 30], values: (_, ticks) => ticks.map((tick) => labels[tick]?.slice(0, 10).replace(" so", "") ?? "") },
+      axes: [{ ...axis, grid: { show: false }, size: 28, space: 80, incrs: [1, 2, 3, 7, 14, 30], values: (_, ticks) => ticks.map((tick) => labels[tick]?.slice(0, 10).replace(" so", "") ?? "") },
         { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => Intl.NumberFormat("en", { notation: "compact" }).format(tick)) }],
       series: [{}, { fill: color("--accent"), stroke: color("--accent"), paths: bars, points: { show: false } },
         { fill: color("--card"), stroke: color("--accent"), width: 2, paths: bars, points: { show: false } },
-        { stroke: color("--below"), width: 2, points: { show: true, size: 6 } }],
+        { fill: color("--soft"), stroke: color("--soft"), paths: uPlot.paths.bars({ size: [0.38], align: -1 }), points: { show: false } }],
     }, [labels.map((_, index) => index), some((index) => !unfinished[index]), some((index) => unfinished[index]), old ?? amounts.map(() => null)], at("chart"));
   }
 

@@ -149,7 +149,7 @@ def test_periods_are_compared_over_complete_days_and_whole_months_alone(page: Pa
         choose(page, period=label)
         told = page.locator("#x-total").inner_text()
         assert told.startswith(f"{shown(billed(now))} USD, "), label
-        assert f"from {shown(billed(before))}, " in told, label
+        assert f"compared with {shown(billed(before))}, " in told, label
         change = billed(now, provider="AWS") - billed(before, provider="AWS")
         assert rows(page)[0][3:5] == [
             shown(billed(before, provider="AWS")),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.insights.months import month_after, months_of
 from billstream.aggregator.pages.headline import headlines
+from billstream.aggregator.pages.numbers import money
 from billstream.aggregator.pages.view import meter_views
 from tests.unit.test_aggregator_pages import HOSTILE, full
 
@@ -84,6 +85,8 @@ def test_the_headline_has_the_complete_days_and_the_budgets_of_today() -> None:
     percent = "\N{NARROW NO-BREAK SPACE}%"
     assert first.startswith(f"1,234,567.90 USD billed on 1 to 8 Jun 2025 (+23.5{percent} against 1 to 8 May 2025); ")
     assert f": 120.0{percent} of 100.00 used; budget b: 90.0{percent} of 100.00 used; " in first
+    (month,) = [one for one in insights.forecast if one.scope == "currency" and one.currency == "USD"]
+    assert f"{month.month:%B} will cost about {money(month.expected, 'USD')} (effective cost where told" in first
     assert first.endswith("; 1 more budget.")
     assert "past" not in first
     assert "other" not in first
