@@ -259,3 +259,17 @@ def test_history_that_arrives_in_any_order_gives_what_it_gives_at_once(house: Ho
 
 def told_of(one: Anomaly) -> tuple[object, ...]:
     return one.id, one.kind, one.tier, one.state, one.first_day, one.last_day, one.actual, one.expected
+
+
+def test_a_quarter_has_its_recurring_charges_and_all_its_days(house: House) -> None:
+    (house.settings.home / "budgets.toml").write_text(
+        BUDGETS.replace('amount = "9000"', 'amount = "50000"\nperiod = "quarter"')
+    )
+    fees = [charge(date(2025, month, 25), "prod", "Fee", Decimal(100), charge_category="Purchase") for month in (4, 5)]
+    commit_load(house.lake, "load", [*company(YESTERDAY), *fees], scope="s3://b/costs.csv", at=NOW)
+    house.round()
+    (budget,) = [one for one in house.insights().budgets if one.first_day == date(2025, 4, 1)]
+    usage = [row for row in company(date(2025, 6, 30)) if row.charge_period_start >= datetime(2025, 4, 1, tzinfo=UTC)]
+    true = sum((row.effective_cost or Decimal(0) for row in usage), Decimal(300))
+    assert budget.forecast is not None
+    assert abs(budget.forecast - true) < Decimal("0.01") * true
