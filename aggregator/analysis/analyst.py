@@ -84,7 +84,8 @@ class Analyst:
         limits = settings.anomaly_limits
         self._limits = Thresholds(score=limits.score, share=limits.share, floor=limits.floor)
         keys = [key.name for key in settings.tag_keys.names]
-        file = read_budgets(settings.budgets, keys) if settings.budgets else BudgetFile()
+        names = [sink.name for sink in sinks] or None
+        file = read_budgets(settings.budgets, keys, names) if settings.budgets else BudgetFile()
         self._budgets: tuple[Budget, ...] = file.budgets
         self._metrics = file.metrics
         self._held: Held | None = None

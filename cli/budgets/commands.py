@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from billstream.aggregator.alerts.config import read_sinks
 from billstream.aggregator.analysis.acknowledging import acknowledge_rule
 from billstream.aggregator.budgets.reading import read_budgets
 from billstream.aggregator.budgets.section import list_budgets
@@ -47,7 +48,8 @@ def check(
     path = file or settings.budgets
     if path is None:
         raise WrongUsage("There is no file of budgets to check: name one, or set BILLSTREAM_BUDGETS.")
-    found = read_budgets(path, report.tag_keys(settings))
+    keys = [key.name for key in settings.tag_keys.names]
+    found = read_budgets(path, keys, [sink.name for sink in read_sinks(settings.alerts)] or None)
     if file_only:
         report.checked(path, len(found.budgets), len(found.metrics), as_json=as_json)
         return
