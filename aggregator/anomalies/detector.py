@@ -94,11 +94,11 @@ class Detector:
         window = state.history(self.panel, self._unknown, rows, at + 1, level.DAYS)
         ended = state.leveled[rows]
         recent = (ended != NONE) & (at - ended < level.DAYS)
-        week = state.history(self.panel, self._unknown, rows, np.where(recent, ended, at) + 1, level.WEEK)
+        week = state.history(self.panel, self._unknown, rows, np.where(recent, ended, at) + 1, WEEK)
         told = np.where(recent, np.nansum(week, axis=1), np.nan)
         found = level.raised_levels(window, noise, told, limits)
         for i in np.flatnonzero(found.raised):
-            columns = at[i] + np.arange(1 - level.WEEK, 1)
+            columns = at[i] + np.arange(1 - WEEK, 1)
             untold = found.days[i] & (columns > ended[i]) & np.isnan(state.masks[rows[i], columns])
             page = bool(found.share[i] > limits.page_share)
             for k in np.flatnonzero(untold):
