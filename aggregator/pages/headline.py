@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from billstream.aggregator.budgets.values import BudgetPeriod
+from billstream.aggregator.forecasting.values import MonthForecast
 from billstream.aggregator.insights.values import Insights
+from billstream.aggregator.insights.words import day_in_words
 from billstream.aggregator.pages.numbers import counted, money, percent, percent_change
 from billstream.aggregator.pages.text import shorten, visible
 from billstream.aggregator.pages.view import MeterView, span
@@ -27,31 +29,36 @@ def headlines(insights: Insights, meters: Sequence[MeterView]) -> tuple[str, ...
 
 
 def _sentence(insights: Insights, view: MeterView) -> str:
-    currency, month = view.meter.currency, view.month
-    if month is None:
-        period = view.meter.periods["month_to_date"]
-        amount = view.meter.amounts.get("month_to_date")
-        start = f"{_named(amount, currency)} {WORDS[view.meter.measure]} on {span(period)}, not all of it complete"
+    currency = view.meter.currency
+    forecast = next((one for one in insights.forecast if one.scope == "currency" and one.currency == currency), None)
+    if forecast is None:
+        parts = [_month(view)]
+    elif view.month and money(forecast.so_far, currency) == money(view.month.amount, currency):
+        parts = [f"{_month(view)}, {_ahead(forecast)}"]
     else:
-        start = f"{_named(month.amount, currency)} {WORDS[view.meter.measure]} on {span(month.days)}"
-        if month.change is not None:
-            start += f" ({percent_change(month.change)} against {span(month.before_days)})"
-    return "; ".join([start, *_forecast(insights, currency), *_budgets(insights, currency)]) + "."
+        # Two costs, such as an upfront purchase that is billed at once and borne by the usage of a year.
+        cost = f"{_named(forecast.so_far, currency)} up to {day_in_words(forecast.complete_to)}"
+        parts = [f"{cost}, {_ahead(forecast)}, in effective cost where it is told", _month(view)]
+    return "; ".join([*parts, *_budgets(insights, currency)]) + "."
 
 
-def _forecast(insights: Insights, currency: str | None) -> list[str]:
-    for one in insights.forecast:
-        if one.scope == "currency" and one.currency == currency:
-            between = (
-                ""
-                if one.low is None
-                else f", eight times in ten {money(one.low, currency)} to {money(one.high, currency)}"
-            )
-            # Another cost than the one before it, where charges tell both: see `MonthForecast`.
-            return [
-                f"{one.month:%B} will cost about {money(one.expected, currency)} (effective cost where told{between})"
-            ]
-    return []
+def _month(view: MeterView) -> str:
+    """The month to date of the meter, of complete days alone where there are some."""
+    currency, month, words = view.meter.currency, view.month, WORDS[view.meter.measure]
+    if month is None:
+        amount = view.meter.amounts.get("month_to_date")
+        days = span(view.meter.periods["month_to_date"])
+        return f"{_named(amount, currency)} {words} on {days}, of which no day is complete"
+    told = f"{_named(month.amount, currency)} {words} on {span(month.days)}"
+    if month.change is None:
+        return told
+    return f"{told} ({percent_change(month.change)} against {span(month.before_days)})"
+
+
+def _ahead(forecast: MonthForecast) -> str:
+    low, high, currency = forecast.low, forecast.high, forecast.currency
+    between = "" if low is None else f" (eight times in ten {money(low, currency)} to {money(high, currency)})"
+    return f"about {money(forecast.expected, currency)} by the end of {forecast.month:%B}{between}"
 
 
 def _budgets(insights: Insights, currency: str | None) -> list[str]:

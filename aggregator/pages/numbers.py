@@ -42,6 +42,13 @@ def difference(value: Decimal | None, currency: str | None = None) -> str:
     return f"+{text}" if value is not None and value > 0 else text
 
 
+def effect(value: Decimal | None, currency: str | None = None) -> str:
+    """Return an amount like `difference`; less than the smallest unit is 0: effects are quotients."""
+    if value is not None and abs(value) * 2 < Decimal(1).scaleb(-decimals_of(currency)):
+        value = Decimal(0)
+    return difference(value, currency)
+
+
 def count(value: int) -> str:
     """Return a whole number with thousands separators."""
     return _signed(f"{value:,d}")

@@ -108,6 +108,7 @@ def _filters() -> dict[str, Callable[..., object]]:
         "quantity": numbers.quantity,
         "unit_price": numbers.unit_price,
         "difference": numbers.difference,
+        "effect": numbers.effect,
         "number": numbers.count,
         "counted": numbers.counted,
         "percent": numbers.percent,

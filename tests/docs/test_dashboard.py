@@ -19,7 +19,7 @@ TITLES = {
     "choice": r"<label>(.*?) <",
     "option": r"<option[^>]*>(.*?)</option>",
 }
-LABELS = {"USD", "Day", "Days", "What", "Name", "File", "Files", "Unit", "Month", "Service, account"}
+LABELS = {"USD", "Day", "Days", "What", "Name", "File", "Files", "Unit", "Month", "Service", "Account"}
 """Words that say themselves, and the label of a meter."""
 
 
@@ -32,6 +32,7 @@ def words() -> list[tuple[str, str]]:
     }
     script = re.sub(r"^.*?const PERIODS = \{(.*?)\};.*$", r"\1", page, flags=re.DOTALL)
     found |= {("period", label) for label in re.findall(r': "(.*?)"', script)}
+    found = {(kind, word) for kind, text in found for word in text.split(", ")}
     return sorted((kind, word) for kind, word in found if word not in LABELS and HOSTILE[:10] not in word)
 
 

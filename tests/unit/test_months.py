@@ -83,14 +83,28 @@ def test_the_headline_has_the_complete_days_and_the_budgets_of_today() -> None:
     insights = full().model_copy(update={"budgets": budgets})
     first, *others = headlines(insights, meter_views(insights))
     percent = "\N{NARROW NO-BREAK SPACE}%"
-    assert first.startswith(f"1,234,567.90 USD billed on 1 to 8 Jun 2025 (+23.5{percent} against 1 to 8 May 2025); ")
-    assert f": 120.0{percent} of 100.00 used; budget b: 90.0{percent} of 100.00 used; " in first
     (month,) = [one for one in insights.forecast if one.scope == "currency" and one.currency == "USD"]
-    assert f"{month.month:%B} will cost about {money(month.expected, 'USD')} (effective cost where told" in first
+    ahead = f"about {money(month.expected, 'USD')} by the end of {month.month:%B} (eight times in ten "
+    billed = f"1,234,567.90 USD billed on 1 to 8 Jun 2025 (+23.5{percent} against 1 to 8 May 2025)"
+    assert first.startswith(f"{money(month.so_far, 'USD')} USD up to ")
+    assert f", {ahead}" in first
+    assert f"), in effective cost where it is told; {billed}; budget " in first
+    assert f": 120.0{percent} of 100.00 used; budget b: 90.0{percent} of 100.00 used; " in first
     assert first.endswith("; 1 more budget.")
     assert "past" not in first
     assert "other" not in first
     assert all("\n" not in sentence for sentence in (first, *others))
+
+
+def test_the_headline_tells_one_cost_once() -> None:
+    (month, *_) = [one for one in full().forecast if one.scope == "currency" and one.currency == "USD"]
+    same = month.model_copy(update={"so_far": Decimal("1234567.895"), "low": None, "high": None})
+    insights = full().model_copy(update={"forecast": (same,), "budgets": ()})
+    (first,) = headlines(insights, meter_views(insights))
+    assert first.startswith("1,234,567.90 USD billed on 1 to 8 Jun 2025 (")
+    assert first.endswith(f" May 2025), about {money(month.expected, 'USD')} by the end of {month.month:%B}.")
+    insights = insights.model_copy(update={"forecast": ()})
+    assert headlines(insights, meter_views(insights))[0].endswith(" against 1 to 8 May 2025).")
 
 
 @pytest.mark.parametrize("day", [date(2025, 1, 1), date(2024, 12, 1)])
