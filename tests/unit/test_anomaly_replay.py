@@ -54,9 +54,7 @@ def in_steps(panel: Panel, lengths: list[int]) -> list[Incident]:
         detector = Detector(known, resume(known, incidents, judged))
         result = detector.step(np.full(len(panel.keys), last), last)
         judged = judged_days(known, detector.state)
-        incidents = merge(
-            incidents, result.findings, result.accepted, judged=judged, detected_on=panel.day(panel.days)
-        )
+        incidents = merge(incidents, result.findings, result.accepted, judged=judged, detected_on=panel.day(panel.days))
     return sorted(incidents, key=lambda one: one.incident_id)
 
 
