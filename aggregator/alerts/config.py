@@ -220,5 +220,5 @@ def _line(text: str, name: str | None, field: str | None) -> str:
 def _invalid(path: Path, why: str) -> Misconfigured:
     return Misconfigured(
         f"The sinks of alerts in {path} (BILLSTREAM_ALERTS) are not valid: {why}. No alert was sent; the lake is not "
-        "affected. Repair the file, or unset the variable; docs/alerts.md shows the form."
+        "affected. Repair the file, or unset the variable; docs/budgets-and-alerts.md shows the form."
     )

@@ -183,7 +183,7 @@ class Analyst:
         known = held.known if held else Known.read(lake, version)
         found = detect(reading, known, sources, self._limits, since=stored.snapshot_id if stored else None)
         forecasts = forecasts_of(found, read_others(lake, version, today), sources, today)
-        evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(lake, found, sources, today))
+        evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(found, sources, today))
         # The first analysis after the file is gone still writes: what was in it is no longer there.
         without_file = not self._budgets and not self._metrics
         idle = without_file and stored is not None and stored.configuration == self._configuration

@@ -1,7 +1,7 @@
 """Forecast the month of currencies, providers, accounts and services, and of budgets."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,9 +12,9 @@ import numpy as np
 
 from billstream.aggregator.analysis.detection import Detection
 from billstream.aggregator.anomalies.panel import Floats, Panel, SeriesKey
-from billstream.aggregator.budgets.costs import read_daily
-from billstream.aggregator.budgets.evaluation import Forecast as ForBudget
+from billstream.aggregator.budgets.costs import DailyCosts
 from billstream.aggregator.budgets.model import Budget
+from billstream.aggregator.budgets.store import Forecasts
 from billstream.aggregator.completeness.maturity import SourceKey
 from billstream.aggregator.forecasting.month_end import (
     Forecast,
@@ -38,9 +38,6 @@ LARGE_PART = 0.05
 """Open incidents change the method where they moved at least this share of what a group costs a day."""
 
 RECENT_DAYS = 28
-HISTORY_DAYS = 400
-"""Days of a budget that are read: a period of a year, and what a forecast is made from."""
-
 DEPTH: Mapping[Scope, int] = {"currency": 1, "provider": 2, "account": 3, "service": 4}
 Leaf = tuple[str | None, ...]
 """Currency, provider, account, service; or the first few of them."""
@@ -186,22 +183,19 @@ class BudgetForecast:
     complete_to: date
 
 
-def budget_forecasts(
-    lake: Lake, detection: Detection, sources: Mapping[SourceKey, Source], today: date
-) -> Callable[[Budget, Period], ForBudget | None]:
+def budget_forecasts(detection: Detection, sources: Mapping[SourceKey, Source], today: date) -> Forecasts:
     """Return the function that forecasts a budget in a period that has today; None where no day is complete."""
 
-    def forecast(budget: Budget, period: Period) -> BudgetForecast | None:
+    def forecast(budget: Budget, period: Period, costs: DailyCosts) -> BudgetForecast | None:
         end = complete_to((one for one in sources.values() if _counts(budget, one)), today)
         if end is None or not period.first_day <= today <= period.last_day:
             return None
-        usage = _daily(lake, budget, ("Usage",), today)
+        usage = costs.usage
         history = _line(usage, end)
         if history is None:
             return None
         later = np.array([float(usage.get(end + timedelta(n), 0)) for n in range(1, (today - end).days + 1)])
-        rest = tuple(one for one in budget.categories if one != "Usage")
-        charges = [(day, float(amount)) for day, amount in _daily(lake, budget, rest, today).items()] if rest else []
+        charges = [(day, float(amount)) for day, amount in costs.others.items()]
         span = (period.first_day, period.last_day)
         there, to_come = others_of([charges], end, today, span)
         incident = _goes_on(detection, (key for key in detection.panel.keys if _may_have(budget, key)), history, end)
@@ -226,13 +220,6 @@ def _may_have(budget: Budget, key: SeriesKey) -> bool:
 def _counts(budget: Budget, source: Source) -> bool:
     providers = budget.where.get("provider_name")
     return source.currency == budget.currency and (not providers or source.provider in providers)
-
-
-def _daily(lake: Lake, budget: Budget, categories: Sequence[str], today: date) -> dict[date, Decimal]:
-    kept = tuple(one for one in budget.categories if one in categories)
-    if not kept:
-        return {}
-    return read_daily(lake, budget.model_copy(update={"categories": kept}), today - timedelta(HISTORY_DAYS), today)
 
 
 def _line(daily: Mapping[date, Decimal], end: date) -> Floats | None:
