@@ -187,8 +187,8 @@ def test_metrics_are_read_with_their_quantities(tmp_path: Path) -> None:
 def test_the_files_of_the_documentation_are_valid(tmp_path: Path) -> None:
     shown = blocks(DOCS / "budgets-and-alerts.md")
     path = tmp_path / "budgets.toml"
-    path.write_text("\n".join(block.code for block in shown if block.language == "toml"))
-    (csv,) = (block.code for block in shown if block.language == "csv")
+    path.write_text("\n".join(block.code for block in shown if "[[" in block.code))
+    (csv,) = (block.code for block in shown if block.code.startswith("day,unit,quantity"))
     (tmp_path / "orders.csv").write_text(csv)
     found = read_budgets(path, tag_keys=["team"])
     (budget,), (table,) = found.budgets, found.metrics
