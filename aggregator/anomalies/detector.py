@@ -99,12 +99,16 @@ class Detector:
         found = level.raised_levels(window, noise, told, limits)
         for i in np.flatnonzero(found.raised):
             columns = at[i] + np.arange(1 - WEEK, 1)
-            untold = found.days[i] & (columns > ended[i]) & np.isnan(state.masks[rows[i], columns])
+            # Only days after those that are told: an incident never gets an earlier first day.
+            masked = columns[~np.isnan(state.masks[rows[i], columns])]
+            untold = found.days[i] & (columns > max(ended[i], masked.max(initial=NONE)))
+            if not untold.any():
+                continue
             page = bool(found.share[i] > limits.page_share)
             for k in np.flatnonzero(untold):
                 usual = (float(found.usual[i, k]), float(found.scale[i]))
                 result.findings.append(self._finding(int(rows[i]), int(columns[k]), "level", usual, page=page))
-            state.leveled[rows[i]] = columns[found.days[i]].max()
+            state.leveled[rows[i]] = columns[untold].max()
 
     def _accept(self, rows: Ints, at: Ints, result: Judged) -> None:
         """Take the level of a run of findings as the usual one when it has lasted."""
