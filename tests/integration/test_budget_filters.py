@@ -112,7 +112,7 @@ def test_each_name_and_tag_counts_its_own_costs_alone(lake: Lake, tmp_path: Path
 
 def test_states_and_metrics_are_stored_and_stored_again(lake: Lake) -> None:
     alerts = [{"at": 1, "of": "actual"}]
-    budget = Budget(name="all", owner="Zoë's", currency="EUR", amount=Decimal(1), alerts=alerts)  # type: ignore[arg-type]
+    budget = Budget(name="all", owner="Zoë's", currency="EUR", amount=Decimal(1), alerts=alerts)
     days = [MetricDay("shop", f"o'rders {n}", date(2026, 11, 2), "EUR", Decimal(n), None) for n in range(200)]
 
     def commit(now: datetime, states: Sequence[RuleState], rows: Sequence[MetricDay]) -> list[str]:
