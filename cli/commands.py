@@ -16,6 +16,7 @@ COMMANDS = {
     "init": ("ingesting", "Create the lake, or migrate an older one."),
     "consume": ("ingesting", "Load files as the queue announces them."),
     "aggregate": ("aggregating", "Keep aggregates and insights up to date."),
+    "serve": ("serve", "Show the insights live, to a browser."),
     "rebuild": ("aggregating", "Recompute the aggregates from all charges."),
     "load": ("ingesting", "Load local files."),
     "sql": ("looking", "Query the lake, read-only."),

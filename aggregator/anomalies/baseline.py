@@ -9,12 +9,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from billstream.aggregator.anomalies.panel import Floats, Ints
-from billstream.aggregator.anomalies.thresholds import Thresholds
 
 WEEK = 7
 MAD_TO_SIGMA = 1.4826
 ENOUGH = 21  # days that weekdays can be told apart from
 TINY = 1e-9
+FITFUL, REACH = 0.1, 1.5
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far amounts lie from the usual ones, by series."""
+
+    expected: Floats
+    scale: Floats
+    """Usual error in money; never zero."""
+    near: Floats
+    """The usual amount that is next to the amount."""
+    away: Floats
+    """Distance from it in money."""
+    score: Floats
+    """Distance from it in usual errors."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +38,31 @@ class Baseline:
 
     weekday: Floats
     """Expected amount of each series (rows) for the days 0 to 6 after the window (columns)."""
+    lasting: Floats
+    """The same at the level of the whole window: what a series comes back to after a rise or a fall."""
     relative: Floats
-    """Usual error of each series, as a share of the expected amount."""
+    """Usual error of each series, as a share of the expected amount: the typical one, or its far tail."""
+    typical: Floats
+    """The typical error alone."""
+    reach: Floats
+    """Of fitful series, which cost now something and now nothing: what they may cost. NaN for all others."""
 
-    def expected(self, ahead: int) -> Floats:
-        """Return the expected amount of the day that lies `ahead` days after the first one behind the window."""
-        found: Floats = self.weekday[:, ahead % WEEK]
-        return found
+    def distance(self, amounts: Floats, before: Floats, ahead: int, smallest_scale: float) -> "Distance":
+        """Return how far amounts lie from what is usual `ahead` days after the first day behind the window.
 
-    def scale(self, ahead: int, thresholds: Thresholds) -> Floats:
-        """Return the usual error of that day, in money; never zero."""
-        share = np.maximum(self.relative, thresholds.smallest_scale)
-        return np.asarray(np.maximum(share * np.maximum(self.expected(ahead), 0), TINY))
+        Usual is everything between the level of the last week, that of the whole window, and the latter before levels
+        were accepted lately (`before`: as a factor): so the way back after a rise or a fall is usual. A fall is as far
+        as the rise that undoes it: to a third is as far as to three times. Of a fitful series everything between
+        nothing and its reach is usual.
+        """
+        expected, lasting = self.weekday[:, ahead % WEEK], self.lasting[:, ahead % WEEK]
+        levels = np.array([expected, lasting, lasting * before])
+        lowest = np.where(np.isnan(self.reach), levels.min(axis=0), 0.0)
+        near = np.clip(amounts, lowest, np.fmax(levels.max(axis=0), self.reach))
+        share = np.maximum(self.relative, smallest_scale)
+        away = np.abs(amounts - near)
+        of = np.maximum(np.where(amounts < near, amounts, near), TINY)
+        return Distance(expected, np.maximum(share * np.maximum(expected, 0), TINY), near, away, away / of / share)
 
 
 def median(values: Floats) -> Floats:
@@ -61,6 +89,22 @@ def before(values: Floats, at: Ints, width: int) -> Floats:
     return np.asarray(np.where(columns >= 0, found, np.nan))
 
 
+def reach_of(weeks: Floats) -> Floats:
+    """Return what fitful series may cost on a day: half as much again as the largest day of the window; else NaN.
+
+    A series is fitful when whether it costs anything cannot be told from the weekday, on average of the weekdays in
+    more than one of ten weeks. One that rests on each Sunday is not.
+
+    Args:
+        weeks: series by weeks by days.
+    """
+    with np.errstate(all="ignore"):
+        nothing = (weeks == 0).sum(axis=1) / (~np.isnan(weeks)).sum(axis=1)
+    doubtful = np.nan_to_num(np.minimum(nothing, 1 - nothing)).mean(axis=1)
+    largest = np.fmax.reduce(weeks.reshape(len(weeks), -1), axis=1, initial=0.0)
+    return np.asarray(np.where(doubtful > FITFUL, REACH * largest, np.nan))
+
+
 def fit(window: Floats) -> Baseline:
     """Return the baseline of windows (series by days, oldest first, whole weeks; NaN for days without history)."""
     rows, width = window.shape
@@ -74,9 +118,16 @@ def fit(window: Floats) -> Baseline:
     predicted = usual[:, WEEK:] * levels[:, :-1]
     with np.errstate(invalid="ignore"):
         errors = np.abs(window[:, WEEK:] - predicted) / np.maximum(predicted, TINY)
-    typical = np.fmax(MAD_TO_SIGMA * median(errors), quantile(errors, 0.95) / 2.2)
+    typical = MAD_TO_SIGMA * median(errors)
     enough = np.sum(~np.isnan(window), axis=1) >= ENOUGH
     around = MAD_TO_SIGMA * median(np.abs(window - whole[:, None])) / np.maximum(whole, TINY)
-    relative = np.where(enough, typical, np.fmax(around, 0.25))
+    relative = np.where(enough, np.fmax(typical, quantile(errors, 0.95) / 2.2), np.fmax(around, 0.25))
     expected = np.where(enough[:, None], weekday * levels[:, -1:], whole[:, None])
-    return Baseline(np.nan_to_num(expected), np.nan_to_num(relative, nan=0.25))
+    lasting = np.where(enough[:, None], weekday, whole[:, None])
+    return Baseline(
+        np.nan_to_num(expected),
+        np.nan_to_num(lasting),
+        np.nan_to_num(relative, nan=0.25),
+        np.nan_to_num(typical),
+        reach_of(weeks),
+    )

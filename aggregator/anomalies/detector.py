@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from billstream.aggregator.anomalies import level
-from billstream.aggregator.anomalies.baseline import TINY, fit
+from billstream.aggregator.anomalies.baseline import WEEK, Distance, fit
 from billstream.aggregator.anomalies.panel import Bools, Floats, Ints, Panel
 from billstream.aggregator.anomalies.state import (
     NONE,
@@ -14,13 +14,10 @@ from billstream.aggregator.anomalies.state import (
     Finding,
     Kind,
     State,
-    Tier,
     source_starts,
     unknown_days,
 )
 from billstream.aggregator.anomalies.thresholds import Thresholds
-
-RESTART_ABOVE, RESTART_BELOW = 8.0, 0.02  # a level so far from the usual one has no history in common with it
 
 
 @dataclass(frozen=True)
@@ -60,17 +57,9 @@ class Detector:
 
     def _announce(self, rows: Ints, at: Ints, result: Judged) -> None:
         """Start the history of series that have an amount for the first time, and tell those that are new."""
-        state, limits = self.state, self.thresholds
-        amounts = self.panel.amounts[rows, at]
-        recent = state.history(self.panel, self._unknown, rows, at, limits.history)
-        silent = (state.started[rows] >= 0) & (np.nan_to_num(recent).sum(axis=1) == 0) & (at > state.started[rows])
-        state.started[rows[silent]] = NONE
-        fresh = (state.started[rows] == NONE) & (amounts > 0)
-        known = at - self._sources[rows] >= limits.history  # the first days of a source are no news of its services
-        for i in np.flatnonzero(fresh & known & (amounts >= limits.floor)):
-            result.findings.append(self._finding(rows[i], at[i], "up", "new", 0.0, 0.0))
-        start = fresh & (~known | (amounts >= limits.floor))
-        state.started[rows[start]] = at[start]
+        new = self.state.begin(self.panel, rows, at, self._sources, self.thresholds)
+        for row, column in zip(rows[new], at[new], strict=True):
+            result.findings.append(self._finding(int(row), int(column), "new", (0.0, 0.0)))
 
     def _judge(self, rows: Ints, at: Ints, result: Judged) -> None:
         state, limits = self.state, self.thresholds
@@ -79,58 +68,57 @@ class Detector:
         if not rows.size:
             return
         window = state.history(self.panel, self._unknown, rows, at, limits.window)
-        base = fit(window)
-        expected, scale = base.expected(0), base.scale(0, limits)
         amounts = self.panel.amounts[rows, at]
-        hit = self._apart(amounts, expected, scale)
-        hit &= (amounts > expected) | ~np.isnan(self._unknown[rows, at])  # no falls on holidays and of silent sources
-        way = np.where(hit, np.sign(amounts - expected), 0).astype(np.int64)
-        same = hit & (state.run_first[rows] != NONE) & (state.run_way[rows] == way)
-        state.run_first[rows] = np.where(same, state.run_first[rows], np.where(hit, at, NONE))
-        state.run_way[rows] = way
-        state.masks[rows[hit], at[hit]] = expected[hit]
+        base = fit(window)
+        far = base.distance(amounts, state.before(rows, at), 0, limits.smallest_scale)
+        hit = self._apart(far)
+        hit &= (amounts > far.near) | ~np.isnan(self._unknown[rows, at])  # no falls on holidays and of silent sources
+        way = np.where(hit, np.sign(amounts - far.near), 0).astype(np.int64)
+        expected, scale = far.expected, far.scale
+        state.mark(rows[hit], at[hit], way[hit], expected[hit])
         for i in np.flatnonzero(hit):
-            self._tell(int(rows[i]), int(at[i]), int(way[i]), float(expected[i]), float(scale[i]), result)
-        long = ~hit & (at - state.started[rows] >= limits.window - 7)
-        self._level(rows[long], at[long], result)
+            self._tell(int(rows[i]), int(at[i]), (float(expected[i]), float(scale[i])), result)
+        long = ~hit & np.isnan(base.reach) & (at - state.started[rows] >= limits.window - 7)
+        self._level(rows[long], at[long], base.typical[long], result)
 
-    def _tell(self, row: int, at: int, way: int, expected: float, scale: float, result: Judged) -> None:
+    def _tell(self, row: int, at: int, usual: tuple[float, float], result: Judged) -> None:
         first, silent = int(self.state.run_first[row]), self.thresholds.silent
         gone = at - first + 1 >= silent and not self.panel.amounts[row, at - silent + 1 : at + 1].any()
-        kind: Kind = "spike" if way > 0 else "gone" if gone else "drop"
-        result.findings.append(self._finding(row, at, "up" if way > 0 else "down", kind, expected, scale))
+        kind: Kind = "spike" if self.state.run_way[row] > 0 else "gone" if gone else "drop"
+        result.findings.append(self._finding(row, at, kind, usual))
 
-    def _level(self, rows: Ints, at: Ints, result: Judged) -> None:
+    def _level(self, rows: Ints, at: Ints, noise: Floats, result: Judged) -> None:
         if not rows.size:
             return
-        window = self.state.history(self.panel, self._unknown, rows, at + 1, level.DAYS)
-        raised, expected, scale = level.raised_levels(window, self.thresholds)
-        for i in np.flatnonzero(raised):
-            found = self._finding(rows[i], at[i], "up", "level", float(expected[i]), float(scale[i]))
-            result.findings.append(found)
+        state, limits = self.state, self.thresholds
+        window = state.history(self.panel, self._unknown, rows, at + 1, level.DAYS)
+        ended = state.leveled[rows]
+        recent = (ended != NONE) & (at - ended < level.DAYS)
+        week = state.history(self.panel, self._unknown, rows, np.where(recent, ended, at) + 1, WEEK)
+        told = np.where(recent, np.nansum(week, axis=1), np.nan)
+        found = level.raised_levels(window, noise, told, limits)
+        for i in np.flatnonzero(found.raised):
+            columns = at[i] + np.arange(1 - WEEK, 1)
+            untold = found.days[i] & (columns > ended[i]) & np.isnan(state.masks[rows[i], columns])
+            page = bool(found.share[i] > limits.page_share)
+            for k in np.flatnonzero(untold):
+                usual = (float(found.usual[i, k]), float(found.scale[i]))
+                result.findings.append(self._finding(int(rows[i]), int(columns[k]), "level", usual, page=page))
+            state.leveled[rows[i]] = columns[found.days[i]].max()
 
     def _accept(self, rows: Ints, at: Ints, result: Judged) -> None:
         """Take the level of a run of findings as the usual one when it has lasted."""
         state = self.state
-        long = (state.run_first[rows] != NONE) & (at - state.run_first[rows] + 1 >= self.thresholds.accept)
+        long = (state.run_first[rows] != NONE) & (state.run_last[rows] == at)
+        long &= at - state.run_first[rows] + 1 >= self.thresholds.accept
         for row, last in zip(rows[long], at[long], strict=True):
-            first = int(state.run_first[row])
-            run = slice(first, int(last) + 1)
-            usual, actual = state.masks[row, run], self.panel.amounts[row, run]
-            ratio = float(np.median(actual / np.maximum(usual, TINY)))
-            factor = ratio if RESTART_BELOW <= ratio <= RESTART_ABOVE else None
-            if factor is None:
-                state.started[row] = first if actual.any() else NONE
-            else:
-                state.factors[row, :first] *= factor
-            state.masks[row, run] = np.nan
             way: Direction = "up" if state.run_way[row] > 0 else "down"
-            days = (self.panel.day(first), self.panel.day(int(last)))
-            key = self.panel.keys[row]
+            days = (self.panel.day(int(state.run_first[row])), self.panel.day(int(last)))
+            key, factor = self.panel.keys[row], state.ratio(self.panel, int(row))
+            state.accept(self.panel, int(row), factor)
             result.accepted.append(
                 Accepted(series=key, direction=way, first_day=days[0], last_day=days[1], factor=factor)
             )
-            state.run_first[row], state.run_way[row] = NONE, 0
 
     def _rises(self, complete: Ints, seen: int, result: Judged) -> None:
         """Tell rises of unfinished days: such a day only grows."""
@@ -141,17 +129,16 @@ class Detector:
         if not rows.size:
             return
         base = fit(self.state.history(self.panel, self._unknown, rows, at, self.thresholds.window))
-        for ahead in range(int(seen - at.min()) + 1):
+        before = self.state.before(rows, at)
+        for ahead in range(min(int(seen - at.min()) + 1, WEEK)):
             columns = at + ahead
             inside = columns <= seen
             amounts = np.where(inside, self.panel.amounts[rows, np.minimum(columns, seen)], 0)
-            expected, scale = base.expected(ahead), base.scale(ahead, self.thresholds)
-            hit = inside & (amounts > expected) & self._apart(amounts, expected, scale)
+            far = base.distance(amounts, before, ahead, self.thresholds.smallest_scale)
+            hit = inside & (amounts > far.near) & self._apart(far)
             for i in np.flatnonzero(hit):
-                values = (float(expected[i]), float(scale[i]))
-                result.findings.append(
-                    self._finding(int(rows[i]), int(columns[i]), "up", "spike", *values, complete=False)
-                )
+                usual = (float(far.expected[i]), float(far.scale[i]))
+                result.findings.append(self._finding(int(rows[i]), int(columns[i]), "spike", usual, complete=False))
 
     def _old(self, rows: Ints, at: Ints) -> Bools:
         """Return which series have history enough to be judged on a day."""
@@ -159,24 +146,25 @@ class Detector:
         since_start = np.where(started - self._sources[rows] < self.thresholds.history, self.thresholds.history, 0)
         return np.asarray((started != NONE) & (at - started >= np.maximum(since_start, self.thresholds.young)))
 
-    def _apart(self, amounts: Floats, expected: Floats, scale: Floats) -> Bools:
-        away, limits = np.abs(amounts - expected), self.thresholds
-        enough = (away > limits.floor) & (away > limits.share * np.abs(expected))
-        return np.asarray(enough & (away > limits.score * scale))
+    def _apart(self, far: Distance) -> Bools:
+        limits = self.thresholds
+        enough = (far.away > limits.floor) & (far.away > limits.share * np.abs(far.near))
+        return np.asarray(enough & (far.score > limits.score))
 
     def _finding(
-        self, row: int, at: int, way: Direction, kind: Kind, expected: float, scale: float, *, complete: bool = True
+        self, row: int, at: int, kind: Kind, usual: tuple[float, float], *, page: bool = True, complete: bool = True
     ) -> Finding:
-        tier: Tier = "page" if kind in {"spike", "new"} else "notice"
+        """Return a finding from its usual amount and error. Falls are notices; rises are, where not worth a page."""
+        falls = kind in {"drop", "gone"}
         return Finding(
             series=self.panel.keys[row],
             day=self.panel.day(at),
-            direction=way,
+            direction="down" if falls else "up",
             kind=kind,
-            tier=tier,
+            tier="page" if page and not falls else "notice",
             actual=float(self.panel.amounts[row, at]),
-            expected=expected,
-            scale=scale,
+            expected=usual[0],
+            scale=usual[1],
             masked=complete and kind in {"spike", "drop", "gone"},
             complete=complete,
         )

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from billstream.aggregator.anomalies.panel import SeriesKey
-from billstream.aggregator.anomalies.state import Accepted, Direction, Finding, Kind, Tier
+from billstream.aggregator.anomalies.state import Accepted, Direction, Finding, Kind, Tier, score
 from billstream.aggregator.anomalies.thresholds import Thresholds
 
 IncidentState = Literal["open", "ended", "acknowledged", "expected", "withdrawn"]
@@ -103,18 +103,18 @@ def merge(
     by_series: dict[tuple[SeriesKey, Direction], list[Incident]] = {}
     for incident in sorted(incidents, key=lambda one: one.first_day):
         by_series.setdefault((incident.series, incident.direction), []).append(incident)
+    levels = {(level.series, level.direction, level.last_day): level for level in accepted}
     for found in sorted(findings, key=lambda one: one.day):
-        _add(by_series.setdefault((found.series, found.direction), []), found, detected_on)
-    for level in accepted:
-        those = by_series.get((level.series, level.direction), [])
-        for i, incident in enumerate(those):
-            if incident.first_day <= level.last_day <= incident.last_day:
-                those[i] = replace(incident, accepted_on=level.last_day, factor=level.factor)
+        those = by_series.setdefault((found.series, found.direction), [])
+        at = _add(those, found, detected_on)
+        if found.masked and (level := levels.get((found.series, found.direction, found.day))):
+            those[at] = replace(those[at], accepted_on=level.last_day, factor=level.factor)
     every = [incident for those in by_series.values() for incident in those]
     return [_ended(incident, judged) for incident in every]
 
 
-def _add(those: list[Incident], found: Finding, detected_on: date) -> None:
+def _add(those: list[Incident], found: Finding, detected_on: date) -> int:
+    """Add a finding to the incidents of its series and direction. Returns which one it belongs to."""
     day = IncidentDay(
         day=found.day,
         actual=found.actual,
@@ -126,16 +126,20 @@ def _add(those: list[Incident], found: Finding, detected_on: date) -> None:
         complete=found.complete,
     )
     for i, incident in enumerate(those):
-        if incident.first_day <= found.day and (found.day - incident.last_day).days <= GAP_DAYS:
+        told = any(one.day == found.day for one in incident.days)
+        # An incident whose level is accepted is over: what comes after it is compared with that level.
+        grows = incident.first_day <= found.day and (found.day - incident.last_day).days <= GAP_DAYS
+        if told or (grows and incident.accepted_on is None):
             kept = [one for one in incident.days if one.day != found.day]
             days = tuple(sorted([*kept, day], key=lambda one: one.day))
             state: IncidentState = "open" if incident.state in {"ended", "withdrawn"} else incident.state
             those[i] = replace(incident, days=days, state=state)
-            return
+            return i
     begun = Incident(
         series=found.series, direction=found.direction, first_day=found.day, days=(day,), detected_on=detected_on
     )
     those.append(begun)
+    return len(those) - 1
 
 
 def _ended(incident: Incident, judged: Mapping[SeriesKey, date]) -> Incident:
@@ -171,7 +175,8 @@ def _stands(day: IncidentDay, direction: Direction, limits: Thresholds) -> bool:
         return away >= limits.floor
     if day.kind == "level":
         return away > limits.weekly_each * day.expected
-    return away > max(limits.floor, limits.share * abs(day.expected), limits.score * day.scale)
+    far = abs(score(day.actual, day.expected, day.scale)) > limits.score
+    return far and away > max(limits.floor, limits.share * abs(day.expected))
 
 
 def decide(

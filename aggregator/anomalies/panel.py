@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
@@ -69,7 +70,7 @@ def read_panel(lake: Lake, version: int, first_day: date, last_day: date) -> Pan
     found = lake.query(statement(__name__, "panel"), [version, first_day, last_day])
     parts = [found.column(name).to_pylist() for name in ("currency", "provider", "account", "service", "user")]
     amounts = np.zeros((found.num_rows, (last_day - first_day).days + 1))
-    days, told = found.column("days").combine_chunks(), found.column("amounts").combine_chunks()
-    rows = np.repeat(np.arange(found.num_rows), np.asarray(days.value_lengths()))
-    amounts[rows, np.asarray(days.flatten())] = np.asarray(told.flatten())
+    days, told = (pc.list_flatten(found.column(name)).to_numpy() for name in ("days", "amounts"))
+    rows = np.repeat(np.arange(found.num_rows), pc.list_value_length(found.column("days")).to_numpy())
+    amounts[rows, days] = told
     return Panel(tuple(SeriesKey(*names) for names in zip(*parts, strict=True)), first_day, amounts)

@@ -6,13 +6,16 @@ from typing import Literal
 
 import numpy as np
 
-from billstream.aggregator.anomalies.baseline import before
-from billstream.aggregator.anomalies.panel import Floats, Ints, Panel, SeriesKey
+from billstream.aggregator.anomalies.baseline import TINY, before
+from billstream.aggregator.anomalies.panel import Bools, Floats, Ints, Panel, SeriesKey
 from billstream.aggregator.anomalies.thresholds import Thresholds
 
 Direction = Literal["up", "down"]
 Kind = Literal["spike", "drop", "level", "new", "gone"]
 Tier = Literal["page", "notice"]
+RESTART_ABOVE, RESTART_BELOW = 8.0, 0.02  # a level so far from the usual one has no history in common with it
+LATELY = 28  # days in which the way back from an accepted level is usual
+RUN_GAP = 2  # one usual day between two findings does not end a run
 NONE = -1
 """No column yet."""
 
@@ -40,6 +43,12 @@ class Finding:
         return (self.actual - self.expected) / self.scale if self.scale > 0 else 0.0
 
 
+def score(actual: float, expected: float, scale: float) -> float:
+    """Return the distance of an amount from the expected one in usual errors; see `Baseline.distance` for falls."""
+    away = (actual - expected) / scale
+    return away if away >= 0 else away * max(expected, TINY) / max(actual, TINY)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
     """The level of an incident is the usual one from now on."""
@@ -65,17 +74,21 @@ class State:
     started: Ints
     """The first column of the history; NONE for a series without history."""
     run_first: Ints
-    """The first column of the findings in a row that end with the last judged column; NONE without."""
+    """The first column of the newest findings of days, at most one usual day between two of them; NONE without."""
+    run_last: Ints
+    """Their last column."""
     run_way: Ints
     """Their direction: 1 up, -1 down."""
+    leveled: Ints
+    """The last column of the newest rise that was told as a level, or accepted; NONE without."""
 
     @classmethod
     def of(cls, panel: Panel) -> "State":
         """Return the state before anything is judged."""
         none = np.full(len(panel.keys), NONE, dtype=np.int64)
         masks = np.full(panel.amounts.shape, np.nan)
-        ways = np.zeros(len(panel.keys), dtype=np.int64)
-        return cls(masks, np.ones(panel.amounts.shape), none.copy(), none.copy(), none.copy(), ways)
+        factors, ways = np.ones(panel.amounts.shape), np.zeros(len(panel.keys), dtype=np.int64)
+        return cls(masks, factors, none.copy(), none.copy(), none.copy(), none.copy(), ways, none.copy())
 
     def history(self, panel: Panel, unknown: Floats, rows: Ints, at: Ints, width: int) -> Floats:
         """Return the days before column `at` of some series: masked, at the accepted level; NaN where not known."""
@@ -90,6 +103,50 @@ class State:
         columns = at[:, None] + np.arange(-width, 0)[None, :]
         started = self.started[rows][:, None]
         return np.asarray(np.where((columns >= started) & (started >= 0), found, np.nan))
+
+    def before(self, rows: Ints, at: Ints) -> Floats:
+        """Return what undoes the levels that were accepted in the last weeks before a column, as a factor."""
+        return np.asarray(1 / self.factors[rows, np.maximum(at - LATELY, 0)])
+
+    def begin(self, panel: Panel, rows: Ints, at: Ints, sources: Ints, limits: Thresholds) -> Bools:
+        """Start the history of series that have an amount for the first time, or again after a long silence.
+
+        The first days of a source (`sources`: its first column, by series) are no news of its services. Returns which
+        of the series are new.
+        """
+        amounts = panel.amounts[rows, at]
+        recent = np.maximum(at[:, None] + np.arange(-limits.history, 0)[None, :], 0)
+        silent = (at - self.started[rows] >= limits.history) & ~panel.amounts[rows[:, None], recent].any(axis=1)
+        self.started[rows[silent]] = NONE
+        fresh = (self.started[rows] == NONE) & (amounts > 0)
+        known = at - sources[rows] >= limits.history
+        begun = fresh & (~known | (amounts >= limits.floor))
+        self.started[rows[begun]] = at[begun]
+        return np.asarray(begun & known)
+
+    def mark(self, rows: Ints, at: Ints, way: Ints, expected: Floats) -> None:
+        """Mask findings of days, and continue or begin the runs that they belong to."""
+        same = (self.run_first[rows] != NONE) & (self.run_way[rows] == way) & (at - self.run_last[rows] <= RUN_GAP)
+        self.run_first[rows] = np.where(same, self.run_first[rows], at)
+        self.run_last[rows], self.run_way[rows] = at, way
+        self.masks[rows, at] = expected
+
+    def ratio(self, panel: Panel, row: int) -> float | None:
+        """Return the level of a series' run over the level before; None where they have no history in common."""
+        run = slice(int(self.run_first[row]), int(self.run_last[row]) + 1)
+        found = float(np.nanmedian(panel.amounts[row, run] / np.maximum(self.masks[row, run], TINY)))
+        return found if RESTART_BELOW <= found <= RESTART_ABOVE else None
+
+    def accept(self, panel: Panel, row: int, factor: float | None) -> None:
+        """Take the level of a series' run as the usual one; without a factor its history begins anew with the run."""
+        first, last = int(self.run_first[row]), int(self.run_last[row])
+        if factor is not None:
+            self.factors[row, :first] *= factor
+        else:
+            self.started[row] = first if panel.amounts[row, first : last + 1].any() else NONE
+        self.masks[row, first : last + 1] = np.nan
+        self.leveled[row] = last
+        self.run_first[row] = NONE
 
 
 def unknown_days(panel: Panel, thresholds: Thresholds) -> Floats:

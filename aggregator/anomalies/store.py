@@ -9,7 +9,8 @@ import numpy as np
 
 from billstream.aggregator.anomalies.incidents import Incident, IncidentDay
 from billstream.aggregator.anomalies.panel import Panel, SeriesKey
-from billstream.aggregator.anomalies.state import NONE, State
+from billstream.aggregator.anomalies.state import NONE, State, source_starts
+from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
@@ -71,48 +72,42 @@ def judged_days(panel: Panel, state: State) -> dict[SeriesKey, date]:
     return {key: panel.day(at) for key, at in zip(panel.keys, state.judged.tolist(), strict=True) if at != NONE}
 
 
-def resume(panel: Panel, incidents: Iterable[Incident], judged: Mapping[SeriesKey, date]) -> State:
-    """Return the state of the detector after these incidents: masks of what is not accepted, and accepted levels.
+def resume(
+    panel: Panel,
+    incidents: Iterable[Incident],
+    judged: Mapping[SeriesKey, date],
+    thresholds: Thresholds | None = None,
+) -> State:
+    """Return the state of the detector after these incidents, as if it had judged the panel itself.
 
     Withdrawn incidents mask nothing. Days before the panel's first are left out.
     """
-    state = State.of(panel)
+    state, limits, sources = State.of(panel), thresholds or Thresholds(), source_starts(panel)
     rows = {key: row for row, key in enumerate(panel.keys)}
-    any_amount = panel.amounts != 0
-    state.started[:] = np.where(any_amount.any(axis=1), any_amount.argmax(axis=1), NONE)
     for key, day in judged.items():
         if key in rows:
             state.judged[rows[key]] = min(max(panel.index(day), NONE), panel.days - 1)
-    state.started[state.started > state.judged] = NONE
-    for incident in sorted(incidents, key=lambda one: one.accepted_on or one.last_day):
+    days: dict[int, list[tuple[int, Incident, IncidentDay]]] = {}
+    for incident in incidents:
         if incident.series in rows and incident.state != "withdrawn":
-            _apply(panel, state, rows[incident.series], incident)
+            for one in incident.days:
+                days.setdefault(panel.index(one.day), []).append((rows[incident.series], incident, one))
+    for column in range(int(state.judged.max(initial=NONE)) + 1):
+        known = np.flatnonzero(state.judged >= column)
+        state.begin(panel, known, np.full(len(known), column), sources, limits)
+        for row, incident, one in days.get(column, ()):
+            if column <= state.judged[row]:
+                _apply(panel, state, row, incident, one)
     return state
 
 
-def _apply(panel: Panel, state: State, row: int, incident: Incident) -> None:
-    accepted = incident.accepted_on
-    masked = [day for day in incident.days if day.masked and 0 <= panel.index(day.day) <= state.judged[row]]
-    run: list[int] = []
-    for day in masked:
-        at = panel.index(day.day)
-        run = [*run, at] if run and run[-1] == at - 1 else [at]
-        if accepted is None or day.day > accepted:
-            state.masks[row, at] = day.expected
-        elif day.day == accepted:
-            _accept(panel, state, row, run, incident.factor)
-            run = []
-        else:
-            state.masks[row, at] = day.expected
-    if incident.kind == "new" and 0 <= panel.index(incident.first_day) <= state.judged[row]:
-        state.started[row] = max(int(state.started[row]), panel.index(incident.first_day))
-    if run and run[-1] == state.judged[row]:
-        state.run_first[row], state.run_way[row] = run[0], 1 if incident.direction == "up" else -1
-
-
-def _accept(panel: Panel, state: State, row: int, run: list[int], factor: float | None) -> None:
-    state.masks[row, run] = np.nan
-    if factor is not None:
-        state.factors[row, : run[0]] *= factor
-    else:
-        state.started[row] = run[0] if panel.amounts[row, run].any() else NONE
+def _apply(panel: Panel, state: State, row: int, incident: Incident, day: IncidentDay) -> None:
+    column = panel.index(day.day)
+    if day.kind == "level":
+        state.leveled[row] = column
+    if not day.masked:
+        return
+    way = 1 if incident.direction == "up" else -1
+    state.mark(np.array([row]), np.array([column]), np.array([way]), np.array([day.expected]))
+    if day.day == incident.accepted_on:
+        state.accept(panel, row, incident.factor)

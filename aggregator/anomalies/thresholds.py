@@ -30,13 +30,17 @@ class Thresholds:
     """Days in a row without any amount after which a fall is a series that is gone."""
     weekly_score: float = 4.0
     """Level test: distance of the last week from the median of six weeks, in scales of the usual weekly change."""
-    weekly_share: float = 0.10
+    weekly_share: float = 0.08
     """Level test: the same distance as a share; and the distance from the three weeks before, at their usual growth."""
-    weekly_floor: float = 20.0
+    weekly_floor: float = 10.0
     """Level test: the same distance in money, a week."""
     weekly_days: int = 6
     """Level test: days of the last week that lie above their own weekday's median."""
     weekly_each: float = 0.06
     """Level test: how far each of these days lies above, as a share."""
+    weekly_noise: float = 0.5
+    """Level test: the usual weekly change is at least so much of the usual error of a day."""
+    page_share: float = 0.10
+    """Level test: a week so far above the usual one, as a share, is of the `page` tier."""
     quiet_dates: frozenset[tuple[int, int]] = frozenset({(12, 24), (12, 25), (12, 26), (12, 31), (1, 1)})
     """Month and day of public holidays: a fall on them is expected."""

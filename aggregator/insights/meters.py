@@ -17,7 +17,7 @@ from billstream.aggregator.insights.values import DayAmount, Meter, Ranked, Rank
 TOP = 10
 ALONE = "alone"
 """Stands where a comparison has its name, for the days of rankings that have no days before them to compare with."""
-DIMENSIONS = ("service", "user", "region", "service_tier", "resource_type")
+DIMENSIONS = ("provider", "account", "service", "region", "user", "service_tier", "resource_type")
 
 
 def _periods(reading: Reading) -> dict[int, Periods]:
@@ -78,7 +78,7 @@ METER_AMOUNTS = Model(__name__, "meter_amounts", "meter, period", needs=("totals
 PARTS = Model(
     __name__,
     "parts",
-    "meter, provider, service, user, region, charge_day",
+    "meter, provider, account, service, user, region, charge_day",
     needs=("meters",),
     given=lambda reading: [reading.version, chosen_from(reading)],
 )

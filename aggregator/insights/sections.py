@@ -10,6 +10,8 @@ from billstream.aggregator.insights.currencies import CURRENCIES
 from billstream.aggregator.insights.forecast_section import FORECAST
 from billstream.aggregator.insights.freshness import FRESHNESS
 from billstream.aggregator.insights.meters import METERS
+from billstream.aggregator.insights.months import MONTHS
+from billstream.aggregator.insights.movers import MOVERS
 from billstream.aggregator.insights.omissions import OMISSIONS
 from billstream.aggregator.insights.restated import RESTATEMENTS
 from billstream.aggregator.insights.section import Section
@@ -19,20 +21,25 @@ from billstream.aggregator.kpis.figures import KPIS
 from billstream.aggregator.kpis.unit_costs import UNIT_COSTS
 
 SECTIONS: tuple[Section, ...] = (
+    # What not to trust comes before the numbers.
     OMISSIONS,
+    COMPLETENESS,
     METERS,
     FORECAST,
-    ANOMALIES,
-    CUBE,
-    TAGS,
-    CURRENCIES,
     BUDGETS,
+    ANOMALIES,
+    MOVERS,
+    TAGS,
+    CUBE,
+    MONTHS,
+    CURRENCIES,
     KPIS,
     UNIT_COSTS,
-    SOURCES,
-    COMPLETENESS,
     CONSUMPTION,
+    # Where the numbers come from, and what of them has changed.
+    SOURCES,
     CHANGES,
     RESTATEMENTS,
     FRESHNESS,
 )
+"""In the order in which a reader asks: may I trust it, how much, why, where, since when, what was saved."""

@@ -10,6 +10,8 @@ from billstream.aggregator.budgets.values import BudgetPeriod
 from billstream.aggregator.completeness.values import Completeness
 from billstream.aggregator.forecasting.values import MonthForecast
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
+from billstream.aggregator.insights.cubed import Cube
+from billstream.aggregator.insights.moved import Months, Movers
 from billstream.aggregator.insights.tagged import TaggedCosts
 from billstream.aggregator.kpis.values import Kpi, UnitCosts
 from billstream.aggregator.restatements.values import Restatements
@@ -17,7 +19,7 @@ from billstream.aggregator.values import Exact, Value
 
 SCHEMA_VERSION: Final = 4
 
-Dimension = Literal["service", "user", "region", "service_tier", "resource_type"]
+Dimension = Literal["provider", "account", "service", "region", "user", "service_tier", "resource_type"]
 ComparisonName = Literal["month", "thirty_days"]
 OmissionKind = Literal[
     "overlaps",
@@ -235,32 +237,6 @@ class Freshness(Value):
     ledger_lines: int
 
 
-class CubeCell(Value):
-    """The costs of one month or day and one combination of names.
-
-    `folded`: 0, a name that is None is not told; 1, region and user are of many; 2, account and service too.
-    """
-
-    grain: Literal["month", "day"]
-    period: date
-    currency: str | None
-    provider: str | None
-    account: str | None
-    service: str | None
-    region: str | None
-    user: str | None
-    category: str | None
-    folded: Literal[0, 1, 2]
-    billed_cost: Exact | None
-    effective_cost: Exact | None
-
-
-class Cube(Value):
-    """The cells of the interactive page; months and days each hold all costs of their time."""
-
-    cells: tuple[CubeCell, ...]
-
-
 class Insights(Value):
     """All insights of the lake at one snapshot."""
 
@@ -289,6 +265,8 @@ class Insights(Value):
     kpis: tuple[Kpi, ...] = ()
     unit_costs: tuple[UnitCosts, ...] = ()
     meters: tuple[Meter, ...]
+    movers: tuple[Movers, ...] = ()
+    months: tuple[Months, ...] = ()
     tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]
     changes: Changes

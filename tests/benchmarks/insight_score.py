@@ -10,99 +10,88 @@ import csv
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 
 from billstream.aggregator.anomalies.detector import Detector
-from billstream.aggregator.anomalies.maturity import DEFAULT_AGE, learned_maturity
-from billstream.aggregator.anomalies.panel import Floats, Panel, SeriesKey
-from billstream.aggregator.anomalies.state import Finding
-from billstream.aggregator.forecasting.month_end import forecast_month
+from billstream.aggregator.anomalies.state import Finding, State
+from billstream.aggregator.forecasting.month_end import forecast_month, month_end
+from tests.benchmarks.labelled_series import Company, Series, read
 
 SCORE = Path(__file__).resolve().parents[2] / ".." / "shared" / "insight" / "score.py"
-AGES = 4  # columns of vintages.csv: lag0 to lag3; older days are final
-SETTLED = 28
 LEARNING = 40  # mornings before the first verdict
-COMPANY = 1000.0  # what other services of the company cost a day: a new service is new beside them
+BEFORE = timedelta(days=14)  # a month is quiet without any event in it and in the two weeks before
+
+Told = tuple[date, Finding]
+Row = dict[str, str]
 
 
-@dataclass(frozen=True)
-class Series:
-    """One series of the folder: for each day what was visible 0, 1, 2, 3 days later, and at last."""
-
-    name: str
-    first_day: date
-    seen: Floats
-
-    def visible(self, morning: int) -> Floats:
-        """Return the amounts as of the morning after day number `morning`."""
-        ages = np.minimum(morning - np.arange(morning + 1), AGES)
-        return np.asarray(self.seen[np.arange(morning + 1), ages])
-
-    def maturity(self, morning: int) -> int:
-        """Return the maturity learned from the days that are settled by that morning."""
-        settled = self.seen[max(0, morning - AGES - SETTLED + 1) : max(0, morning - AGES + 1)]
-        with np.errstate(all="ignore"):
-            ratios = np.where(settled[:, -1:] > 0, settled[:, :AGES] / settled[:, -1:], np.nan)
-        return learned_maturity(ratios) if len(ratios) else DEFAULT_AGE
-
-
-def read(folder: Path) -> list[Series]:
-    """Return the series of a folder."""
-    rows: dict[str, list[dict[str, str]]] = defaultdict(list)
-    with (folder / "vintages.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            rows[row["series_id"]].append(row)
-    columns = [*(f"lag{age}" for age in range(AGES)), "final"]
-    return [
-        Series(name, date.fromisoformat(days[0]["day"]), np.array([[float(d[c]) for c in columns] for d in days]))
-        for name, days in rows.items()
-    ]
-
-
-def detect(series: Series) -> list[tuple[date, Finding]]:
-    """Return the findings of a series, each with the day after which it was told."""
-    days = len(series.seen)
-    keys = (SeriesKey("USD", "p", "a", series.name), SeriesKey("USD", "p", "a", "the rest"))
-    panel = Panel(keys, series.first_day, np.zeros((2, days)))
-    panel.amounts[1] = COMPANY
-    detector, told = Detector(panel), []
-    complete = -1
-    for morning in range(days):
-        panel.amounts[0, : morning + 1] = series.visible(morning)
-        complete = max(complete, morning - series.maturity(morning))
-        if complete < 0:
-            continue
-        result = detector.step(np.array([complete, complete]), morning)
-        told += [(panel.day(morning), f) for f in result.findings if f.series == keys[0] and morning >= LEARNING]
+def detect(company: Company) -> dict[str, list[Told]]:
+    """Return the findings of each series, each with the day after which it was told."""
+    panel, count = company.panel, len(company.every)
+    state = State.of(panel)
+    state.judged[:] = np.tile(company.starts - 1, 2)
+    detector, told = Detector(panel, state), {series.name: list[Told]() for series in company.every}
+    from_morning = {s.name: int(start) + LEARNING for s, start in zip(company.every, company.starts, strict=True)}
+    for morning in range(panel.days):
+        company.wake(morning)
+        for found in detector.step(np.tile(company.complete, 2), morning).findings:
+            name = str(found.series.provider)
+            if found.series in panel.keys[:count] and morning >= from_morning[name]:
+                told[name].append((company.day(morning), found))
     return told
 
 
-def forecasts(
-    every: list[Series], found_in: dict[str, list[tuple[date, Finding]]], cases: list[dict[str, str]]
-) -> list[list[object]]:
+def forecasts(every: list[Series], told: dict[str, list[Told]], cases: list[Row]) -> list[list[object]]:
     """Return the rows of forecasts.csv."""
-    by_name: dict[str, Series] = {s.name: s for s in every}
-    told = {name: [(on, f.day) for on, f in found if f.kind != "new"] for name, found in found_in.items()}
+    by_name = {series.name: series for series in every}
     rows: list[list[object]] = []
     for case in cases:
         series, month = by_name[case["series_id"]], date.fromisoformat(case["month"])
-        morning = (date.fromisoformat(case["asof_day"]) - series.first_day).days
+        today = date.fromisoformat(case["asof_day"])
+        morning = (today - series.first_day).days
         visible = series.visible(morning)
         complete = morning - series.maturity(morning)
-        last = date.fromordinal(series.first_day.toordinal() + complete)
-        today = date.fromisoformat(case["asof_day"])
-        # Findings of the last week, as told by then: an incident is open.
-        incident = any(on <= today and (last - day).days < 7 for on, day in told[series.name])
+        last = series.first_day + timedelta(days=complete)
+        # What was told by then of the last two complete days, or of later ones: an incident goes on.
+        incident = any(on <= today and (last - f.day).days < 2 for on, f in told[series.name] if f.kind != "new")
         found = forecast_month(visible[: complete + 1], last, month, seen=visible[complete + 1 :], incident=incident)
         low = found.low if found.low is not None else found.expected * 0.8
         high = found.high if found.high is not None else found.expected * 1.2
         rows.append([series.name, case["month"], case["asof_day"], found.expected, low, high])
     return rows
+
+
+def quiet_months(truth: Path, said: Path) -> str:
+    """Return the error and coverage of the forecasts of months without events, in words."""
+    events = [
+        (e["series_id"], date.fromisoformat(e["start"]), date.fromisoformat(e["end"]))
+        for e in table(truth / "events.csv")
+    ]
+    actual = {(c["series_id"], c["month"], c["asof_day"]): float(c["actual"]) for c in table(truth / "months.csv")}
+    errors, covered = [], []
+    for row in table(said / "forecasts.csv"):
+        month, value = date.fromisoformat(row["month"]), actual[row["series_id"], row["month"], row["asof_day"]]
+        if any(
+            name == row["series_id"] and start <= month_end(month) and end >= month - BEFORE
+            for name, start, end in events
+        ):
+            continue
+        errors.append(abs(float(row["forecast"]) - value) / abs(value))
+        covered.append(float(row["low"]) <= value <= float(row["high"]))
+    if not errors:
+        return "no quiet month"
+    return (
+        f"MAPE {100 * np.mean(errors):.2f} %, coverage of the interval {100 * np.mean(covered):.0f} %, n {len(errors)}"
+    )
+
+
+def table(path: Path) -> list[Row]:
+    """Return the rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def write(path: Path, head: list[str], rows: list[list[object]]) -> None:
@@ -148,6 +137,7 @@ def tables(data: Path, out: Path) -> None:
                     [sys.executable, str(SCORE), "--truth", str(truth), option, str(said / f"{name}.csv")],
                     check=True,
                 )
+            say(f"== {prefix} quiet months: {quiet_months(truth, said)}")
 
 
 def main() -> None:
@@ -158,14 +148,14 @@ def main() -> None:
     options = parser.parse_args()
     out = options.out or Path(tempfile.mkdtemp(prefix="insight-score-"))
     out.mkdir(parents=True, exist_ok=True)
-    every = read(options.data)
-    found_in = {series.name: detect(series) for series in every}
+    with tempfile.TemporaryDirectory() as scratch:
+        every = read(options.data, Path(scratch))
+    found_in = detect(Company(every))
     alerts = [(f.tier, [name, on, f.day, f.direction]) for name, found in found_in.items() for on, f in found]
     head = ["series_id", "detected_on", "day", "direction"]
     write(out / "alerts-page.csv", head, [row for tier, row in alerts if tier == "page"])
     write(out / "alerts-all.csv", head, [row for _, row in alerts])
-    with (options.data / "months.csv").open(newline="") as file:
-        rows = forecasts(every, found_in, list(csv.DictReader(file)))
+    rows = forecasts(every, found_in, table(options.data / "months.csv"))
     write(out / "forecasts.csv", ["series_id", "month", "asof_day", "forecast", "low", "high"], rows)
     say(f"Wrote alerts-page.csv, alerts-all.csv and forecasts.csv to {out}")
     tables(options.data, out)

@@ -97,6 +97,14 @@ def test_the_insights_tell_the_untagged_share_and_the_values(lake: Lake) -> None
     euros = found["team EUR"]
     assert (len(euros.values), euros.others_count, euros.others and euros.others.amount) == (10, 4, Decimal(10))
     assert euros.periods == {}, "no charge of this currency is told to be usage"
+    assert insights.cube is not None
+    ((charged,),) = lake.rows(
+        "SELECT sum(billed_cost) FROM charges WHERE charge_period_start < TIMESTAMPTZ '2025-07-02 00:00:00+00'"
+    )
+    for key in ("team", "place"):
+        months = [cell for cell in insights.cube.tags if (cell.key, cell.grain) == (key, "month")]
+        assert sum(cell.billed_cost or 0 for cell in months) == charged
+        assert {cell.value for cell in months if cell.currency == "USD"} >= {None, "core" if key == "team" else "dots"}
     texts = render(insights)
     content = json.loads(texts[JSON_NAME])
     jsonschema.Draft202012Validator(json.loads(texts[SCHEMA_NAME])).validate(content)

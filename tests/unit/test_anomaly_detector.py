@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from billstream.aggregator.anomalies.baseline import fit, reach_of
 from billstream.aggregator.anomalies.detector import Detector
 from billstream.aggregator.anomalies.incidents import Incident, decide, incident_id, merge, restate
 from billstream.aggregator.anomalies.maturity import learned_maturity
@@ -129,12 +130,13 @@ def test_a_sign_that_turns_is_a_fall() -> None:
     assert {(f.kind, f.direction) for f in findings(amounts)} == {("drop", "down")}
 
 
-def test_a_small_rise_that_stays_is_a_level() -> None:
+@pytest.mark.parametrize(("times", "tier"), [(1.095, "notice"), (1.16, "page")])
+def test_a_small_rise_that_stays_is_told_once_with_the_days_since_it_began(times: float, tier: str) -> None:
     amounts = usual()
-    amounts[75:] *= 1.16
-    found = findings(amounts)
-    assert {(f.kind, f.tier) for f in found} == {("level", "notice")}
-    assert FIRST + timedelta(75) <= found[0].day <= FIRST + timedelta(83)
+    amounts[75:] *= times
+    (incident,) = replay(panel(amounts))
+    assert (incident.kind, incident.tier, incident.first_day) == ("level", tier, FIRST + timedelta(75))
+    assert FIRST + timedelta(79) <= incident.last_day <= FIRST + timedelta(83)
 
 
 def test_a_restatement_withdraws_and_brings_back_under_one_id() -> None:
@@ -174,3 +176,17 @@ def test_a_day_of_a_thousand_series_is_cheap() -> None:
     started = time.process_time()
     detector.step(np.full(1000, 118), 119)
     assert time.process_time() - started < 0.5
+
+
+def test_a_fitful_series_may_cost_what_it_has_cost_and_a_rest_on_sundays_is_no_fit() -> None:
+    weeks = np.zeros((3, 8, 7))
+    weeks[0, ::2, 2], weeks[0, 1::3, 5] = 20.0, 8.0  # now and then
+    weeks[1] = [10, 10, 10, 10, 10, 10, 0]  # rests on each seventh day
+    weeks[2] = 10.0
+    reach = reach_of(weeks)
+    assert reach[0] == 30.0
+    assert np.isnan(reach[1:]).all()
+    base = fit(weeks.reshape(3, 56))
+    near = base.distance(np.array([29.0, 29.0, 29.0]), np.ones(3), 0, 0.03).near
+    assert near.tolist() == [29.0, 10.0, 10.0]
+    assert base.distance(np.array([40.0, 0, 0]), np.ones(3), 0, 0.03).away[0] == 10.0

@@ -3,9 +3,9 @@
 -- Parameters: $1 the snapshot to read, $2 the first month, $3 the first day, $4 the last day, $5 the combinations that keep all
 -- their names, $6 those of a currency, provider, account and service that keep these; of days, a quarter of each.
 -- folded: 0 all names are kept; 1 region and user are folded; 2 account and service too. Category is never folded.
-WITH cells AS (
+WITH months AS (
     SELECT
-        charge_day,
+        date_trunc('month', charge_day)::DATE AS period,
         billing_currency AS currency,
         provider_name AS provider,
         coalesce(sub_account_id, billing_account_id) AS account,
@@ -19,50 +19,55 @@ WITH cells AS (
     WHERE charge_day BETWEEN $2 AND $4
     GROUP BY ALL
 ),
-full_names AS (
-    SELECT
-        currency, provider, account, service, region, user,
-        row_number() OVER (
-            ORDER BY sum(abs(coalesce(billed, effective, 0))) DESC, currency, provider, account, service, region, user
-        ) AS full_place
-    FROM cells
-    GROUP BY currency, provider, account, service, region, user
+names AS (
+    SELECT currency, provider, account, service, region, user, sum(abs(coalesce(billed, effective, 0))) AS size
+    FROM months
+    GROUP BY ALL
 ),
 services AS (
     SELECT
         currency, provider, account, service,
-        row_number() OVER (
-            ORDER BY sum(abs(coalesce(billed, effective, 0))) DESC, currency, provider, account, service
-        ) AS service_place
-    FROM cells
+        row_number() OVER (ORDER BY sum(size) DESC, currency, provider, account, service) AS service_place
+    FROM names
     GROUP BY currency, provider, account, service
 ),
-placed AS (
-    SELECT c.*, full_place, service_place
-    FROM cells AS c
-    JOIN full_names AS f
-        ON c.currency IS NOT DISTINCT FROM f.currency AND c.provider IS NOT DISTINCT FROM f.provider
-        AND c.account IS NOT DISTINCT FROM f.account AND c.service IS NOT DISTINCT FROM f.service
-        AND c.region IS NOT DISTINCT FROM f.region AND c.user IS NOT DISTINCT FROM f.user
-    JOIN services AS s
-        ON c.currency IS NOT DISTINCT FROM s.currency AND c.provider IS NOT DISTINCT FROM s.provider
-        AND c.account IS NOT DISTINCT FROM s.account AND c.service IS NOT DISTINCT FROM s.service
-),
-grains AS (
+ranked AS (
     SELECT
-        'month' AS grain,
-        date_trunc('month', charge_day)::DATE AS period,
-        CASE WHEN full_place <= $5 THEN 0 WHEN service_place <= $6 THEN 1 ELSE 2 END AS folded,
-        *
-    FROM placed
+        n.*,
+        service_place,
+        row_number() OVER (ORDER BY size DESC, n.currency, n.provider, n.account, n.service, region, user) AS full_place
+    FROM names AS n
+    JOIN services AS s
+        ON n.currency IS NOT DISTINCT FROM s.currency AND n.provider IS NOT DISTINCT FROM s.provider
+        AND n.account IS NOT DISTINCT FROM s.account AND n.service IS NOT DISTINCT FROM s.service
+),
+-- Days are joined before they are summed: most of them end in few, folded groups.
+cells AS (
+    SELECT 'month' AS grain, 1 AS part, * FROM months
     UNION ALL
     SELECT
         'day',
+        4,
         charge_day,
-        CASE WHEN full_place <= $5 // 4 THEN 0 WHEN service_place <= $6 // 4 THEN 1 ELSE 2 END,
-        *
-    FROM placed
-    WHERE charge_day >= $3
+        billing_currency,
+        provider_name,
+        coalesce(sub_account_id, billing_account_id),
+        service_name,
+        region_id,
+        x_user_id,
+        charge_category,
+        billed_cost,
+        effective_cost
+    FROM cost_cells AT (VERSION => $1)
+    WHERE charge_day BETWEEN $3 AND $4
+),
+placed AS (
+    SELECT c.*, CASE WHEN full_place <= $5 // part THEN 0 WHEN service_place <= $6 // part THEN 1 ELSE 2 END AS folded
+    FROM cells AS c
+    JOIN ranked AS r
+        ON c.currency IS NOT DISTINCT FROM r.currency AND c.provider IS NOT DISTINCT FROM r.provider
+        AND c.account IS NOT DISTINCT FROM r.account AND c.service IS NOT DISTINCT FROM r.service
+        AND c.region IS NOT DISTINCT FROM r.region AND c.user IS NOT DISTINCT FROM r.user
 )
 SELECT
     grain,
@@ -77,6 +82,6 @@ SELECT
     folded,
     sum(billed) + 0::DECIMAL(38, 18) AS billed_cost,
     sum(effective) + 0::DECIMAL(38, 18) AS effective_cost
-FROM grains
+FROM placed
 GROUP BY ALL
 ORDER BY ALL
