@@ -84,8 +84,8 @@ def ack(
     It is the newest period in which the rule fires. Nothing more is sent of it in this period, and the insights show
     who acknowledged it, and the reason.
     """
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} characters; nothing was changed.")
+    if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} printable characters; nothing was changed.")
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
         decided = acknowledge_rule(lake, name, rule, reason=reason.strip(), by=person(), now=datetime.now(UTC))

@@ -123,6 +123,8 @@ def test_sinks_may_be_in_another_file(tmp_path: Path) -> None:
         ('"2026-12"', '"2026-13"', 0, "'2026-13' is no month"),
         ('"launch"', '"ml-platform"', 18, "two budgets are named 'ml-platform'"),
         ("owner", "ownr", 4, "Extra inputs"),
+        ("ml-leads", "ml\\u0000", 4, "printable characters only"),
+        ("ml-leads", "ml\\u202e", 4, "printable characters only"),
         ("2027-01-10", "2026-01-10", 0, "ends before it begins"),
         ("[[budget]]", "[[budget]", 0, "line 2"),
     ],
