@@ -1,9 +1,11 @@
-"""The long-running loop: refresh, publish, wait, until it is told to stop."""
+"""The long-running loop: refresh, analyse, publish, alert, wait, until it is told to stop."""
 
 from typing import Protocol
 
 import structlog
 
+from billstream.aggregator.alerts.round import Alerts
+from billstream.aggregator.analysis.analyst import Analyst
 from billstream.aggregator.publish import Publisher
 from billstream.aggregator.refresh import refresh_once
 from billstream.aggregator.targets.folder import FolderTarget
@@ -22,7 +24,7 @@ class Stop(Protocol):
 
 
 def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
-    """Refresh the aggregates and publish the insights every `settings.aggregate_seconds`, until told to stop.
+    """Refresh, analyse and publish every `settings.aggregate_seconds`, until told to stop.
 
     A retryable failure is logged, and the next round tries again. What was committed but not published is published in
     the next round.
@@ -31,10 +33,15 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
         Fatal: to continue would be wrong.
     """
     publisher, target = Publisher(lake), FolderTarget(settings.insights, settings.insights_readers)
+    alerts = Alerts(lake, settings)
+    analyst = Analyst(lake, settings, alerts.sinks)
     while True:
         try:
             lake.reconnect_if_lost()
-            publisher.publish(target, refresh_once(lake))
+            refreshed = refresh_once(lake, tag_keys=settings.tag_keys)
+            analyst.analyse()
+            publisher.publish(target, refreshed)
+            alerts.go_round(target.digest())
         except Retryable as error:
             log.warning("refresh_postponed", seconds=settings.aggregate_seconds, reason=str(error))
         # After a failure the wait is the same: conflicts with other writers were already retried inside the round.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from billstream.aggregator.analysis.mark import read_analysis
 from billstream.aggregator.insights.freshness import count_ledger_lines
 from billstream.aggregator.insights.read import read_insights
 from billstream.aggregator.insights.values import SCHEMA_VERSION
@@ -47,13 +48,16 @@ class Publisher:
             current = report.snapshot_id if report and report.watermark == watermark else watermark.snapshot_id
             lines = count_ledger_lines(self._lake, version=current)
             today = self._clock().date()
-            mark = Mark(SCHEMA_VERSION, watermark.snapshot_id, watermark.refreshed_at, lines, today)
+            analysis = read_analysis(self._lake, version)
+            analysis_id = analysis.analysis_id if analysis else None
+            mark = Mark(SCHEMA_VERSION, watermark.snapshot_id, watermark.refreshed_at, lines, today, analysis_id)
             # The ledger grows also without new charges: a quarantined file is news for the freshness section.
             if not force and target.published() == mark:
                 return False
             insights = read_insights(
                 self._lake, watermark, version=version, snapshot_id=current, today=today, recent=self._recent
             )
+            insights = insights.model_copy(update={"analysis_id": analysis_id})
             target.publish(insights)
         seconds = round(time.monotonic() - started, 3)
         log.info("insights_published", snapshot=current, target=str(target), seconds=seconds)

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 import duckdb
 import structlog
 
+from billstream.aggregator.completeness import arrivals
 from billstream.aggregator.fold.changes import Span, read_delta
 from billstream.aggregator.fold.groups import MiscountedError, drop_folded, fold, write_folded
-from billstream.aggregator.rollups import ROLLUPS, Rollups
+from billstream.aggregator.rollups import ROLLUPS, Rollups, without_tags
 from billstream.aggregator.watermark import Position, Watermark, read_history
 from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.failpoints import failpoint
@@ -21,6 +22,7 @@ from billstream.common.lake import Lake
 from billstream.common.lake.datafiles import all_there, damaged_files, data_files
 from billstream.common.retries import redo_on_conflict
 from billstream.common.statements import statement
+from billstream.common.tag_keys import TagKeys
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,7 @@ FIRST = "first refresh"
 ASKED = "requested"
 EXPIRED = "snapshots after the watermark have been expired"
 NEW_TABLE = "an aggregate table is new"
+OTHER_TAGS = "BILLSTREAM_TAG_KEYS has changed"
 DAMAGED = "a data file with changed charges cannot be read"
 DIVERGED = "the aggregates did not count the charges of the lake"
 
@@ -48,13 +51,17 @@ class RefreshReport:
     changed: bool
 
 
-def refresh_once(lake: Lake, *, now: datetime | None = None, rollups: Rollups = ROLLUPS) -> RefreshReport:
+def refresh_once(
+    lake: Lake, *, now: datetime | None = None, rollups: Rollups = ROLLUPS, tag_keys: TagKeys | None = None
+) -> RefreshReport:
     """Fold all changes up to the newest snapshot into the aggregates; without changes nothing is written.
 
     Args:
         lake: open for writing.
         now: the time of the refresh, which is stored with it; default: the clock.
         rollups: the aggregate tables.
+        tag_keys: the tag keys that costs are told by; default: those that the aggregates have. Others than these
+            recompute the aggregates.
 
     Raises:
         Retryable: the lake does not answer, or other writers committed first for two minutes. Nothing was changed, or
@@ -62,36 +69,43 @@ def refresh_once(lake: Lake, *, now: datetime | None = None, rollups: Rollups = 
         DataDamaged: rows that were replaced since the watermark are still in the lake; they would count twice.
         Fatal: a sum exceeded DECIMAL(38,18), the new aggregates would be wrong, or see `common.lake.failures`.
     """
-    return redo_on_conflict(lambda: _refresh(lake, rollups, now=now or datetime.now(UTC), reason=None))
+    return redo_on_conflict(lambda: _refresh(lake, rollups, tag_keys, now=now or datetime.now(UTC), reason=None))
 
 
-def rebuild(lake: Lake, *, now: datetime | None = None, rollups: Rollups = ROLLUPS) -> RefreshReport:
-    """Compute the aggregates from every charge of the newest snapshot, in one commit.
+def rebuild(
+    lake: Lake, *, now: datetime | None = None, rollups: Rollups = ROLLUPS, tag_keys: TagKeys | None = None
+) -> RefreshReport:
+    """Compute the aggregates from every charge of the newest snapshot, in one commit. Arguments as of `refresh_once`.
 
     Raises:
         Retryable, Fatal: as `refresh_once`.
     """
-    return redo_on_conflict(lambda: _refresh(lake, rollups, now=now or datetime.now(UTC), reason=ASKED))
+    return redo_on_conflict(lambda: _refresh(lake, rollups, tag_keys, now=now or datetime.now(UTC), reason=ASKED))
 
 
-def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None) -> RefreshReport:
+def _refresh(
+    lake: Lake, rollups: Rollups, tag_keys: TagKeys | None, *, now: datetime, reason: str | None
+) -> RefreshReport:
     """One attempt. `reason`: why everything is computed from all charges; None: the changes are enough."""
     started = time.monotonic()
     position = Position.read(lake)
-    reason = reason or _reason_to_rebuild(lake, rollups, position)
+    keys = position.tag_keys if tag_keys is None else tag_keys
+    reason = reason or _reason_to_rebuild(lake, rollups, position, keys)
+    folding = rollups if keys else without_tags(rollups)
     with failpoint("read_changes"):
         try:
-            changes = read_delta(lake, rollups, Span(None if reason else position.folded_snapshot, position.newest))
+            span = Span(None if reason else position.folded_snapshot, position.newest)
+            changes = read_delta(lake, folding, span, keys)
         except DataDamaged as error:
             if reason:  # the charges themselves cannot be read
                 raise
             # The rows of a data file that was taken out cannot be read any more, nor need they be.
             log.warning("changes_unreadable", reason=str(error), consequence="the aggregates are rebuilt")
             lake.reconnect_if_lost()
-            return _refresh(lake, rollups, now=now, reason=DAMAGED)
+            return _refresh(lake, rollups, tag_keys, now=now, reason=DAMAGED)
     if position.watermark and not changes and not reason:
         return RefreshReport(position.newest, _follow_idly(lake, position, position.watermark), changed=False)
-    folded = fold(lake, rollups, version=position.newest, from_nothing=reason is not None)
+    folded = fold(lake, folding, version=position.newest, from_nothing=reason is not None)
     watermark = Watermark(
         snapshot_id=position.newest,
         previous_snapshot_id=position.folded_snapshot,
@@ -101,11 +115,14 @@ def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None)
         rows_deleted=folded.rows_deleted,
         groups_touched=folded.groups_touched,
         refreshed_at=now,
+        tag_keys=keys,
     )
 
     # After a rebuild the delta holds all charges, which is the truth about changed loads only the first time.
     def write(con: duckdb.DuckDBPyConnection) -> None:
         write_folded(con, folded, loads_known=reason in {None, FIRST})
+        if any(rollup.table == "cost_cells" for rollup in rollups):
+            arrivals.store(con, now)
         watermark.store(con)
 
     message = f"{watermark.kind} to snapshot {watermark.snapshot_id}"
@@ -113,9 +130,9 @@ def _refresh(lake: Lake, rollups: Rollups, *, now: datetime, reason: str | None)
         # Only here are other writers blocked (on SQLite). A refused claim propagates, and the whole attempt is redone.
         committed = lake.commit(write, claims=[position.claim()], author="aggregator", message=message)
     except MiscountedError as error:
-        return _after_miscount(lake, rollups, error, now=now, reason=reason)
+        return _after_miscount(lake, rollups, tag_keys, error, now=now, reason=reason)
     finally:
-        drop_folded(lake, rollups)
+        drop_folded(lake, folding)
     _log_refreshed(watermark, committed, seconds=time.monotonic() - started)
     return RefreshReport(position.newest, watermark, changed=True)
 
@@ -132,7 +149,7 @@ def _follow_idly(lake: Lake, position: Position, watermark: Watermark) -> Waterm
     return moved
 
 
-def _reason_to_rebuild(lake: Lake, rollups: Rollups, position: Position) -> str | None:
+def _reason_to_rebuild(lake: Lake, rollups: Rollups, position: Position, tag_keys: TagKeys) -> str | None:
     """Return why the changes since the watermark are not enough; None when they are.
 
     Raises:
@@ -140,11 +157,14 @@ def _reason_to_rebuild(lake: Lake, rollups: Rollups, position: Position) -> str 
     """
     if position.watermark is None:
         return FIRST
+    other_tags = OTHER_TAGS if tag_keys != position.tag_keys else None
     if position.newest == position.watermark.snapshot_id:
-        return None
+        return other_tags
     history = read_history(lake, position.watermark.snapshot_id, position.newest)
     if history.rows_left:
         _refuse_rows_left(lake, position.newest)
+    if other_tags:
+        return other_tags
     # The snapshot of the watermark itself counts: its expiry removes the files whose rows the feed of the next one
     # reports as deleted.
     if history.missing:
@@ -171,7 +191,13 @@ def _refuse_rows_left(lake: Lake, version: int) -> None:
 
 
 def _after_miscount(
-    lake: Lake, rollups: Rollups, error: MiscountedError, *, now: datetime, reason: str | None
+    lake: Lake,
+    rollups: Rollups,
+    tag_keys: TagKeys | None,
+    error: MiscountedError,
+    *,
+    now: datetime,
+    reason: str | None,
 ) -> RefreshReport:
     """Rebuild in place of the refused commit, and log it; when a rebuild itself is refused, stop.
 
@@ -184,7 +210,7 @@ def _after_miscount(
             "affected. This is a bug in billstream: please report it with this message."
         ) from error
     log.error("aggregates_diverged", tables=str(error), consequence="the aggregates are rebuilt from every charge")
-    return _refresh(lake, rollups, now=now, reason=DIVERGED)
+    return _refresh(lake, rollups, tag_keys, now=now, reason=DIVERGED)
 
 
 def _log_refreshed(watermark: Watermark, committed: int, *, seconds: float) -> None:

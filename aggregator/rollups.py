@@ -9,15 +9,16 @@ from dataclasses import dataclass
 DAY_AND_CURRENCY = ("charge_day", "billing_currency")
 PROVIDER_NAMES = ("provider_name", "service_provider_name", "invoice_issuer_name", "publisher_name")
 """Columns that name a charge's provider, the best first. FOCUS 1.4 has no provider_name, but service_provider_name."""
+TAGS = "tags"
 
 
 @dataclass(frozen=True)
 class Rollup:
     """One aggregate table; its grain is charge_day, billing_currency and the dimensions.
 
-    Dimensions are columns of `charges`; two names mean more: `provider_name` is the first of `PROVIDER_NAMES` that a
-    charge has, and `costs_told` is which of the four costs it has, such as BEL. Two rollups may share some of them, or
-    all. NULL is a value like any other.
+    Dimensions are columns of `charges`; three names mean more: `provider_name` is the first of `PROVIDER_NAMES` that a
+    charge has, `costs_told` is which of the four costs it has, such as BEL, and `tags` has the values of the configured
+    tag keys alone. Two rollups may share some of them, or all. NULL is a value like any other.
 
     Raises:
         ValueError: a column is named twice.
@@ -37,6 +38,12 @@ class Rollup:
 
 
 Rollups = tuple[Rollup, ...]
+
+
+def without_tags(rollups: Rollups) -> Rollups:
+    """Return the same tables without the dimension `tags`: without tag keys it is NULL, and nothing need be read."""
+    return tuple(Rollup(rollup.table, tuple(name for name in rollup.dimensions if name != TAGS)) for rollup in rollups)
+
 
 ROLLUPS: Rollups = (
     Rollup("daily_costs"),
@@ -58,6 +65,7 @@ ROLLUPS: Rollups = (
             "commitment_discount_status",
             "pricing_category",
             "costs_told",
+            TAGS,
         ),
     ),
 )

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from typing import Any
 
-from billstream.aggregator.rollups import ROLLUPS, Rollup, Rollups
+from billstream.aggregator.rollups import ROLLUPS, TAGS, Rollup, Rollups
 from billstream.aggregator.watermark import Position, read_history
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
+from billstream.common.tag_keys import TagKeys
 
 MOST_DIFFERENCES = 1000
 
@@ -60,6 +61,40 @@ class Difference:
     recomputed: Measures | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Proof:
+    """What is compared: a snapshot of the charges with one of the tables, which have the values of these tag keys."""
+
+    lake: Lake
+    tag_keys: TagKeys
+    charges_at: int
+    table_at: int
+
+    def compare(self, rollup: Rollup, check: _Check) -> Iterator[tuple[Group, list[Measures], list[Measures]]]:
+        """Yield each group that differs: its key, the rows that only one side has: the table, the charges."""
+        day, *columns = rollup.keys
+        charges, given = self._charges(rollup)
+        text = statement(__name__, check.sql, table=rollup.table, day=day, columns=", ".join(columns), charges=charges)
+        width = len(rollup.keys)
+        # As tuples, not through Arrow: a charge day may be infinite, which Arrow cannot convert.
+        rows = self.lake.rows(text, [self.charges_at, self.table_at, MOST_DIFFERENCES, *given])
+        for key, members in groupby(rows, key=lambda row: row[1 : width + 1]):
+            sides: dict[str, list[Measures]] = {"stored": [], "recomputed": []}
+            for side, *values in members:
+                sides[side].append(dict(zip(check.measures, values[width:], strict=True)))
+            yield key, sides["stored"], sides["recomputed"]
+
+    def _charges(self, rollup: Rollup) -> tuple[str, list[object]]:
+        """The SQL of the charges with the keys of the aggregates, and its parameters beyond the first three."""
+        if not self.tag_keys or TAGS not in rollup.dimensions:
+            plain = "charges AT (VERSION => $1)"
+            return statement(__name__, "verify_charges", source=plain, tags="NULL::VARCHAR"), []
+        tagged = f"({statement(__name__, 'verify_tagged')})"
+        pairs = [(one.name, key) for one in self.tag_keys.names for key in one.keys]
+        given: list[object] = [[name for name, _ in pairs], [key for _, key in pairs]]
+        return statement(__name__, "verify_charges", source=tagged, tags="told"), given
+
+
 def verify(lake: Lake, *, rollups: Rollups = ROLLUPS) -> list[Difference]:
     """Compare the aggregates with the charges of the snapshot that they are at; write nothing.
 
@@ -80,17 +115,14 @@ def verify(lake: Lake, *, rollups: Rollups = ROLLUPS) -> list[Difference]:
             f"Snapshot {folded}, which the aggregates are at, has been expired, so they cannot be verified. "
             "Run `billstream rebuild`."
         )
-    return [
-        difference
-        for rollup in rollups
-        for difference in _differences(lake, rollup, charges_at=folded, table_at=position.newest)
-    ]
+    proof = _Proof(lake=lake, tag_keys=position.tag_keys, charges_at=folded, table_at=position.newest)
+    return [difference for rollup in rollups for difference in _differences(proof, rollup)]
 
 
-def _differences(lake: Lake, rollup: Rollup, *, charges_at: int, table_at: int) -> Iterator[Difference]:
+def _differences(proof: _Proof, rollup: Rollup) -> Iterator[Difference]:
     """The groups of one table whose counts or costs differ, then those whose quantities alone differ."""
     one_sided = set()
-    for key, stored, recomputed in _compare(lake, rollup, COSTS, charges_at=charges_at, table_at=table_at):
+    for key, stored, recomputed in proof.compare(rollup, COSTS):
         # A group that the table holds twice has more rows on one side: each row without a counterpart is a difference.
         for left, right in zip_longest(stored, recomputed):
             if left and right:
@@ -98,7 +130,7 @@ def _differences(lake: Lake, rollup: Rollup, *, charges_at: int, table_at: int) 
             else:
                 one_sided.add(key)
                 yield Difference(rollup.table, dict(zip(rollup.keys, key, strict=True)), left, right)
-    for key, stored, recomputed in _compare(lake, rollup, QUANTITIES, charges_at=charges_at, table_at=table_at):
+    for key, stored, recomputed in proof.compare(rollup, QUANTITIES):
         # A group that one side lacks is reported once, with its costs.
         if key not in one_sided:
             yield _difference(rollup, key, _by_unit(stored), _by_unit(recomputed))
@@ -114,20 +146,3 @@ def _difference(rollup: Rollup, key: Group, stored: Measures, recomputed: Measur
 def _by_unit(rows: Sequence[Measures]) -> Measures:
     measures = ("consumed_quantity", "consumed_rows")
     return {f"{name}[{row['unit']!r}]": row[name] for row in rows for name in measures}
-
-
-def _compare(
-    lake: Lake, rollup: Rollup, check: _Check, *, charges_at: int, table_at: int
-) -> Iterator[tuple[Group, list[Measures], list[Measures]]]:
-    """Each group that differs: its key, the rows that only the table has, and those that only the charges give."""
-    day, *columns = rollup.keys
-    charges = statement(__name__, "verify_charges")
-    text = statement(__name__, check.sql, table=rollup.table, day=day, columns=", ".join(columns), charges=charges)
-    width = len(rollup.keys)
-    # As tuples, not through Arrow: a charge day may be infinite, which Arrow cannot convert.
-    rows = lake.rows(text, [charges_at, table_at, MOST_DIFFERENCES])
-    for key, members in groupby(rows, key=lambda row: row[1 : width + 1]):
-        sides: dict[str, list[Measures]] = {"stored": [], "recomputed": []}
-        for side, *values in members:
-            sides[side].append(dict(zip(check.measures, values[width:], strict=True)))
-        yield key, sides["stored"], sides["recomputed"]

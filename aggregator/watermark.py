@@ -10,13 +10,14 @@ from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.datafiles import ROWS_LEFT
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
+from billstream.common.tag_keys import NO_TAG_KEYS, TagKeys
 
 SCOPE_ID = scope_id("billstream:aggregates")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watermark:
-    """The snapshot whose charges the aggregates hold, and the result of the newest refresh."""
+    """The snapshot and the tag keys of the aggregates, and the result of the newest refresh."""
 
     snapshot_id: int
     previous_snapshot_id: int | None
@@ -26,6 +27,7 @@ class Watermark:
     rows_deleted: int
     groups_touched: int
     refreshed_at: datetime
+    tag_keys: TagKeys = NO_TAG_KEYS
 
     def store(self, con: duckdb.DuckDBPyConnection) -> None:
         """Replace the stored watermark, inside the open transaction."""
@@ -38,6 +40,7 @@ class Watermark:
             self.rows_deleted,
             self.groups_touched,
             self.refreshed_at,
+            str(self.tag_keys) or None,
         ]
         # A delete and an insert, as DuckLake has no unique keys that an upsert could use.
         con.execute(statement(__name__, "move_watermark"), values)
@@ -46,7 +49,7 @@ class Watermark:
 def read_watermark(lake: Lake, version: int) -> Watermark | None:
     """Return the watermark of snapshot `version`; None before the first refresh."""
     rows = lake.query(statement(__name__, "watermark"), [version]).to_pylist()
-    return Watermark(**rows[0]) if rows else None
+    return Watermark(**{**rows[0], "tag_keys": TagKeys.parse(rows[0]["tag_keys"] or "")}) if rows else None
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,11 @@ class Position:
     def folded_snapshot(self) -> int | None:
         """The snapshot that the aggregates are at; None before the first refresh."""
         return self.watermark.snapshot_id if self.watermark else None
+
+    @property
+    def tag_keys(self) -> TagKeys:
+        """The tag keys that the aggregates tell."""
+        return self.watermark.tag_keys if self.watermark else NO_TAG_KEYS
 
     def claim(self) -> Claim:
         """Return the claim of the next commit. The lake refuses it when another refresh has committed since."""

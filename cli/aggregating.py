@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from billstream.aggregator.alerts.config import read_sinks
+from billstream.aggregator.analysis.analyst import Analyst
 from billstream.aggregator.loop import follow
 from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import rebuild, refresh_once
@@ -19,7 +21,7 @@ app = typer.Typer(rich_markup_mode=None)
 def aggregate(
     context: typer.Context,
     *,
-    once: Annotated[bool, typer.Option("--once", help="Refresh and publish once, then exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Refresh, analyse and publish once, then exit.")] = False,
 ) -> None:
     """Keep aggregates and insights up to date.
 
@@ -35,7 +37,8 @@ def aggregate(
             opening.say_started("aggregator", settings, lake)
             follow(lake, settings, stop)
             return
-        refreshed = refresh_once(lake)
+        refreshed = refresh_once(lake, tag_keys=settings.tag_keys)
+        Analyst(lake, settings, read_sinks(settings.alerts)).analyse_all()
         publish(lake, settings, refreshed)
         report.refresh(out, refreshed, settings)
 
@@ -49,6 +52,7 @@ def rebuild_command() -> None:
     """
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
-        rebuilt = rebuild(lake)
+        rebuilt = rebuild(lake, tag_keys=settings.tag_keys)
+        Analyst(lake, settings, read_sinks(settings.alerts)).analyse_all()
         publish(lake, settings, rebuilt)
     report.refresh(out, rebuilt, settings)

@@ -16,6 +16,7 @@ COMMANDS = {
     "init": ("ingesting", "Create the lake, or migrate an older one."),
     "consume": ("ingesting", "Load files as the queue announces them."),
     "aggregate": ("aggregating", "Keep aggregates and insights up to date."),
+    "serve": ("serve", "Show the insights live, to a browser."),
     "rebuild": ("aggregating", "Recompute the aggregates from all charges."),
     "load": ("ingesting", "Load local files."),
     "sql": ("looking", "Query the lake, read-only."),
@@ -30,6 +31,10 @@ COMMANDS = {
     "quarantine": ("quarantine", "List and reload what could not be loaded."),
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
+    "explain": ("explain", "Show why the costs of two periods differ."),
+    "anomalies": ("anomalies", "List anomalies, and say what they are."),
+    "budgets": ("budgets", "Check and list budgets; acknowledge alerts."),
+    "alerts": ("alerts", "List, test and send alerts."),
     "profile": ("profiles", "List, test and propose file profiles."),
     "demo": ("demo.commands", "Show billstream at work on an emulated AWS."),
 }

@@ -1,6 +1,7 @@
 """Shared by all commands: the form of their help, and text, tables, JSON, times and progress on the terminal."""
 
 import datetime as dt
+import getpass
 import json
 import math
 import os
@@ -59,6 +60,14 @@ def say(text: str, *, style: str | None = None) -> None:
 def utc(moment: datetime) -> str:
     """Return a time for people: `2026-11-25 02:33:23 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def person() -> str:
+    """Return the name of the account that gives the command."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as containers have
+        return "unknown"
 
 
 def on_terminal() -> bool:

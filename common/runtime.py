@@ -11,7 +11,8 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 from billstream.common.masking import masked
-from billstream.common.settings import LogFormat, Settings
+from billstream.common.policies import LogFormat
+from billstream.common.settings import Settings
 
 # Written by billstream alone.
 _OWN_WORDS = frozenset({"event", "level", "timestamp", "service", "version", "consumer_id"})

@@ -4,7 +4,6 @@ The documented table of settings is generated from this class (`billstream setti
 the two.
 """
 
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -13,34 +12,14 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from billstream.common.anomaly_limits import AnomalyLimits, AnomalyLimitsSetting
 from billstream.common.errors import Misconfigured
+from billstream.common.policies import DuplicatePolicy, LogFormat, RemovalPolicy
+from billstream.common.tag_keys import NO_TAG_KEYS, TagKeysSetting
 from billstream.common.values import AnyCase, Bytes, DataPath, Folder, LogLevel, Memory, Readers, Seconds, WholeSeconds
 from billstream.common.variables import explanation
 
 MEBIBYTE = 1024 * 1024
-
-
-class RemovalPolicy(StrEnum):
-    """Policy for the rows of an object that is removed from the bucket."""
-
-    RETRACT = "retract"
-    KEEP = "keep"
-
-
-class DuplicatePolicy(StrEnum):
-    """Policy for an object whose content is already active under another key."""
-
-    WARN = "warn"
-    SKIP = "skip"
-    LOAD = "load"
-
-
-class LogFormat(StrEnum):
-    """Format of the log events on standard error."""
-
-    AUTO = "auto"
-    JSON = "json"
-    CONSOLE = "console"
 
 
 class Settings(BaseSettings):
@@ -104,6 +83,14 @@ class Settings(BaseSettings):
         None,
         description="TOML file of rules about which of several exports of one account counts. Example: `exports.toml`.",
     )
+    budgets: Folder | None = Field(
+        None, description="TOML file of budgets, their alerts, and metrics. Example: `budgets.toml`."
+    )
+    alerts: Folder | None = Field(
+        None,
+        description="TOML file of the sinks that alerts are sent to; without one there are no alerts. Example: "
+        "`alerts.toml`.",
+    )
 
     queue_url: str | None = Field(
         None,
@@ -157,10 +144,7 @@ class Settings(BaseSettings):
     )
 
     poll_seconds: WholeSeconds = Field(
-        5,
-        ge=0,
-        le=20,
-        description="Seconds that one receive waits for messages, at most 20. Example: `20`.",
+        5, ge=0, le=20, description="Seconds that one receive waits for messages, at most 20. Example: `20`."
     )
     batch_files: int = Field(
         200, ge=1, le=5000, description="Files after which a micro-batch is committed. Example: `50`."
@@ -199,6 +183,16 @@ class Settings(BaseSettings):
     )
     aggregate_seconds: Seconds = Field(
         15.0, gt=0, description="Seconds between two refreshes of aggregates and insights. Example: `300`."
+    )
+    tag_keys: Annotated[TagKeysSetting, NoDecode] = Field(
+        NO_TAG_KEYS,
+        description="Comma-separated tag keys that costs are told by, in any case; `name=key` reads another key where "
+        "the ones before have no value, and a change recomputes the aggregates. Example: `team,team=cost-centre,env`.",
+    )
+    anomaly_limits: Annotated[AnomalyLimitsSetting, NoDecode] = Field(
+        AnomalyLimits(),
+        description="Distance from the expected cost from which a day is an anomaly, all three together: `score`, in "
+        "usual distances, `share` of the expected cost, and `floor`, money a day. Example: `share=0.4,floor=20`.",
     )
 
     memory_limit: Memory = Field(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from billstream.common.lake import Lake
-from billstream.common.settings import DuplicatePolicy
+from billstream.common.policies import DuplicatePolicy
 from billstream.consumer.commit.breaker import Breaker
 from billstream.consumer.commit.ledger import EntryBuilder
 from billstream.consumer.decode import Staging

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from billstream.common.errors import Fatal, Retryable, ServiceUnavailable
-from billstream.common.settings import DuplicatePolicy
+from billstream.common.policies import DuplicatePolicy
 from billstream.consumer.commit.duplicates import freed_by
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.context import Context

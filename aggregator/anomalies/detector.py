@@ -78,7 +78,7 @@ class Detector:
         state.mark(rows[hit], at[hit], way[hit], expected[hit])
         for i in np.flatnonzero(hit):
             self._tell(int(rows[i]), int(at[i]), (float(expected[i]), float(scale[i])), result)
-        long = ~hit & (at - state.started[rows] >= limits.window - 7)
+        long = ~hit & np.isnan(base.reach) & (at - state.started[rows] >= limits.window - 7)
         self._level(rows[long], at[long], base.typical[long], result)
 
     def _tell(self, row: int, at: int, usual: tuple[float, float], result: Judged) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 from billstream.aggregator.anomalies.panel import SeriesKey
@@ -45,7 +46,7 @@ class Incident:
     accepted_on: date | None = None
     factor: float | None = None
 
-    @property
+    @cached_property
     def incident_id(self) -> str:
         """First 12 hexadecimal digits of the SHA-256 of series, direction and first day."""
         return incident_id(self.series, self.direction, self.first_day)

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
@@ -67,12 +68,9 @@ def read_panel(lake: Lake, version: int, first_day: date, last_day: date) -> Pan
         Retryable, Fatal: see `common.lake.failures`.
     """
     found = lake.query(statement(__name__, "panel"), [version, first_day, last_day])
-    columns = [found.column(name).to_pylist() for name in ("currency", "provider", "account", "service", "user")]
-    rows: dict[SeriesKey, int] = {}
-    where = [rows.setdefault(SeriesKey(*parts), len(rows)) for parts in zip(*columns, strict=True)]
-    amounts = np.zeros((len(rows), (last_day - first_day).days + 1))
-    days = np.array(found.column("day_index").to_pylist(), dtype=np.int64)
-    np.add.at(
-        amounts, (np.array(where, dtype=np.int64), days), np.array(found.column("amount").to_pylist(), dtype=np.float64)
-    )
-    return Panel(tuple(rows), first_day, amounts)
+    parts = [found.column(name).to_pylist() for name in ("currency", "provider", "account", "service", "user")]
+    amounts = np.zeros((found.num_rows, (last_day - first_day).days + 1))
+    days, told = (pc.list_flatten(found.column(name)).to_numpy() for name in ("days", "amounts"))
+    rows = np.repeat(np.arange(found.num_rows), pc.list_value_length(found.column("days")).to_numpy())
+    amounts[rows, days] = told
+    return Panel(tuple(SeriesKey(*names) for names in zip(*parts, strict=True)), first_day, amounts)

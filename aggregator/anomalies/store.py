@@ -1,6 +1,7 @@
 """Incidents in the lake, and the state of the detector that follows from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import date
 
 import duckdb
@@ -34,19 +35,29 @@ def read_judged(lake: Lake, version: int) -> dict[SeriesKey, date]:
 
 def store_incidents(con: duckdb.DuckDBPyConnection, incidents: Iterable[Incident]) -> None:
     """Replace these incidents and their days, inside the open transaction. All others stay."""
-    for one in incidents:
-        name = one.incident_id
-        con.execute("DELETE FROM anomalies WHERE anomaly_id = ?", [name])
-        con.execute("DELETE FROM anomaly_days WHERE anomaly_id = ?", [name])
-        k = one.series
-        parts: list[object] = [name, k.currency, k.provider, k.account, k.service, k.user, one.kind, one.tier]
-        parts += [one.direction, one.first_day, one.last_day, one.detected_on]
-        parts += [one.state, one.reason, one.by, one.accepted_on, one.factor]
-        con.execute(f"INSERT INTO anomalies VALUES ({', '.join('?' * len(parts))})", parts)
-        con.executemany(
-            "INSERT INTO anomaly_days VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [[name, d.day, d.actual, d.expected, d.scale, d.kind, d.tier, d.masked, d.complete] for d in one.days],
-        )
+    changed = list(incidents)
+    if not changed:
+        return
+    names = [one.incident_id for one in changed]
+    forget_incidents(con, names)
+    con.execute(statement(__name__, "insert_incidents"), [names, *_columns(changed)])
+    days = [(one.incident_id, *astuple(day)) for one in changed for day in one.days]
+    con.execute(statement(__name__, "insert_days"), [list(column) for column in zip(*days, strict=True)])
+
+
+def forget_incidents(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    """Remove incidents and their days by their ids, inside the open transaction."""
+    if names:
+        for table in ("anomalies", "anomaly_days"):
+            con.execute(f"DELETE FROM {table} WHERE anomaly_id IN (SELECT unnest(?::VARCHAR[]))", [list(names)])
+
+
+def _columns(incidents: Sequence[Incident]) -> list[list[object]]:
+    """Return the columns of `anomalies` after the first, each as a list."""
+    of_series = ("currency", "provider", "account", "service", "user")
+    of_incident = ("kind", "tier", "direction", "first_day", "last_day", "detected_on", "state", "reason", "by")
+    columns = [[getattr(one.series, name) for one in incidents] for name in of_series]
+    return columns + [[getattr(one, name) for one in incidents] for name in (*of_incident, "accepted_on", "factor")]
 
 
 def store_judged(con: duckdb.DuckDBPyConnection, judged: Mapping[SeriesKey, date]) -> None:

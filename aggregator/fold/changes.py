@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from billstream.aggregator.fold.tags import tagged_changes
 from billstream.aggregator.rollups import DAY_AND_CURRENCY, PROVIDER_NAMES, Rollup, Rollups
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
+from billstream.common.tag_keys import NO_TAG_KEYS, TagKeys
 
 LOAD_KEYS = ("load_id", "billing_currency")
 """The grain of `changed_loads`, which is summed in the same pass."""
@@ -28,8 +30,14 @@ class Span:
         return self.after is not None and self.after >= self.upto
 
 
-def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
+def read_delta(lake: Lake, rollups: Rollups, span: Span, tag_keys: TagKeys = NO_TAG_KEYS) -> int:
     """Make the temporary table `delta` of the span.
+
+    Args:
+        lake: nothing is written to it.
+        rollups: the aggregate tables; only with `tag_keys` may one have the dimension `tags`.
+        span: the changes to read.
+        tag_keys: the keys whose values `tags` has.
 
     Returns:
         The number of changes read. 0 for an empty span, which makes no table.
@@ -48,14 +56,16 @@ def read_delta(lake: Lake, rollups: Rollups, span: Span) -> int:
     else:
         lake.rows(statement(__name__, "changes_feed", columns=charges, first=span.after + 1, last=span.upto))
     keys = _delta_keys(rollups)
+    tagged, given = tagged_changes(tag_keys) if tag_keys else ("", [])
     delta = statement(
         __name__,
         "delta",
+        changes=f"({tagged})" if tagged else "changes",
         columns=", ".join(name for name in keys if name not in COMPUTED),
         keys=", ".join(keys),
         grouping_sets=_grouping_sets(rollups),
     )
-    lake.rows(delta)
+    lake.rows(delta, given)
     # The loads' grouping set has each change exactly once, so counting it costs no second pass over the changes.
     ((changes,),) = lake.rows(statement(__name__, "changes_read", grouping_set=loads_grouping_set(rollups)))
     return int(changes)

@@ -17,7 +17,7 @@ from billstream.aggregator.insights.values import DayAmount, Meter, Ranked, Rank
 TOP = 10
 ALONE = "alone"
 """Stands where a comparison has its name, for the days of rankings that have no days before them to compare with."""
-DIMENSIONS = ("service", "user", "region", "service_tier", "resource_type")
+DIMENSIONS = ("provider", "account", "service", "region", "user", "service_tier", "resource_type")
 
 
 def _periods(reading: Reading) -> dict[int, Periods]:
@@ -56,8 +56,8 @@ def _window_lists(reading: Reading) -> list[list[object]]:
     return lists
 
 
-def _chosen_from(reading: Reading) -> date | None:
-    """The first day that any comparison or ranking needs; None without one: then no day is chosen."""
+def chosen_from(reading: Reading) -> date | None:
+    """Return the first day that any comparison or ranking needs; None without one: then no day is chosen."""
     windows = [window.before.first_day for named in _windows(reading).values() for window in named.values()]
     return min(windows + [periods["last_30_days"].first_day for periods in _periods(reading).values()], default=None)
 
@@ -65,7 +65,7 @@ def _chosen_from(reading: Reading) -> date | None:
 def _rankings_given(reading: Reading) -> list[object]:
     windows = _windows(reading).items()
     whole = [meter for meter, named in windows if "thirty_days" in named and not named["thirty_days"].left_out]
-    return [TOP, reading.version, _chosen_from(reading), whole]
+    return [TOP, reading.version, chosen_from(reading), whole]
 
 
 METER_LIST = Model(__name__, "meters", "meter", needs=("days",))
@@ -78,9 +78,9 @@ METER_AMOUNTS = Model(__name__, "meter_amounts", "meter, period", needs=("totals
 PARTS = Model(
     __name__,
     "parts",
-    "meter, provider, service, user, region, charge_day",
+    "meter, provider, account, service, user, region, charge_day",
     needs=("meters",),
-    given=lambda reading: [reading.version, _chosen_from(reading)],
+    given=lambda reading: [reading.version, chosen_from(reading)],
 )
 WINDOWS = Model(
     __name__,

@@ -6,6 +6,8 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from billstream.aggregator.completeness import arrivals
+from billstream.aggregator.completeness.maturity import Habit, SourceKey, curves_of, habit_of
 from billstream.aggregator.insights.periods import Periods, Windows, periods_between, windows_of
 from billstream.aggregator.insights.sources import days_covered, source_of
 from billstream.aggregator.insights.values import Source
@@ -96,7 +98,13 @@ class Reading:
     @cached_property
     def sources(self) -> tuple[Source, ...]:
         """Each provider in each currency, the one with the most charges first."""
-        return tuple(source_of(row, self.today) for row in self.rows(SOURCES))
+        rows = self.rows(SOURCES)
+        return tuple(source_of(row, self.today, self.habits.get((row["currency"], row["provider"]))) for row in rows)
+
+    @cached_property
+    def habits(self) -> Mapping[SourceKey, Habit]:
+        """The habit of each source of which arrivals are recorded."""
+        return {key: habit_of(curves) for key, curves in curves_of(self.rows(ARRIVALS)).items()}
 
     @cached_property
     def by_currency(self) -> Mapping[str | None, "Book"]:
@@ -176,8 +184,14 @@ LATEST = Model(__name__, "latest", "scope", given=lambda reading: [reading.snaps
 SOURCES = Model(
     __name__, "sources", "currency, provider", needs=("cells", "active"), given=lambda reading: [reading.today]
 )
+ARRIVALS = Model(
+    arrivals.__name__,
+    "arrivals",
+    "currency, provider, charge_day, age_days",
+    given=lambda reading: [reading.version, reading.today, arrivals.RECORDED_DAYS],
+)
 FUTURE = Model(__name__, "future", "currency, provider", needs=("cells",), given=lambda reading: [reading.today])
 CURRENCY_PERIODS = Model(__name__, "currency_periods", "currency, period", given=_currency_periods)
 
-BASE = (EVERY_DAY, DAYS, EXTENT, CELLS, ACTIVE, LATEST, SOURCES, FUTURE, CURRENCY_PERIODS)
+BASE = (EVERY_DAY, DAYS, EXTENT, CELLS, ACTIVE, LATEST, SOURCES, ARRIVALS, FUTURE, CURRENCY_PERIODS)
 """The models that every section may need."""

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
+from billstream.aggregator.completeness.maturity import Habit
+from billstream.aggregator.completeness.states import stale_of
 from billstream.aggregator.insights.models import FUTURE, Model, Reading
 from billstream.aggregator.insights.periods import TREND_DAYS
 from billstream.aggregator.insights.section import Section
@@ -64,7 +66,14 @@ _OF_LEDGER: dict[OmissionKind, _Kind] = {
 
 def read_omissions(reading: Reading) -> tuple[Omission, ...]:
     """Return every kind of omission that there is, the gravest first; empty when everything known is counted."""
-    found = [*_overlaps(reading), *_files(reading), *_lagging(reading), *_missing_days(reading), *_dated_wrong(reading)]
+    found = [
+        *_overlaps(reading),
+        *_files(reading),
+        *_stale(reading),
+        *_lagging(reading),
+        *_missing_days(reading),
+        *_dated_wrong(reading),
+    ]
     order = get_args(OmissionKind)
     return tuple(sorted(found, key=lambda omission: order.index(omission.kind)))
 
@@ -98,6 +107,29 @@ def _files(reading: Reading) -> Iterator[Omission]:
         )
 
 
+def _stale(reading: Reading) -> Iterator[Omission]:
+    """Sources from which no new day has arrived for longer than their habit allows."""
+    found = [(source, _habit(source, reading)) for source in reading.sources if not source.monthly]
+    stale = [(source, told) for source, habit in found if habit and (told := stale_of(habit, reading.today))]
+    if stale:
+        yield Omission(
+            kind="stale_sources",
+            count=len(stale),
+            sentence=f"{counted(len(stale), 'source')} {are(len(stale))} silent for longer than usual; a missing "
+            "export looks like a saving.",
+            names=_few(
+                f"{provider_in_words(source.provider)}: no new day for {told.silent_days} days, usual are "
+                f"{told.usual_days}; ends {day_in_words(told.newest_day)}"
+                for source, told in stale
+            ),
+            command='billstream sql "SELECT provider_name, max(seen_at), max(charge_day) FROM day_arrivals GROUP BY 1"',
+        )
+
+
+def _habit(source: Source, reading: Reading) -> Habit | None:
+    return reading.habits.get((source.currency, source.provider))
+
+
 def _lagging(reading: Reading) -> Iterator[Omission]:
     """Sources that should have newer days: a missing export looks like a saving."""
     behind = [source for source in reading.sources if _lags(source, reading)]
@@ -116,6 +148,9 @@ def _lagging(reading: Reading) -> Iterator[Omission]:
 
 
 def _lags(source: Source, reading: Reading) -> bool:
+    habit = _habit(source, reading)
+    if habit and habit.learned and not source.monthly:
+        return False  # its own habit says when it is silent for too long
     days = (reading.today - source.last_charge_day).days
     # A month is told in the month after it at the latest; a source that ended a quarter ago has ended.
     return (62 if source.monthly else LAG_DAYS) < days <= TREND_DAYS

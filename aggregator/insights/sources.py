@@ -4,19 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from billstream.aggregator.completeness.maturity import Habit
 from billstream.aggregator.insights.periods import ONE_DAY, TREND_DAYS, Window
 from billstream.aggregator.insights.values import DayState, Source
 from billstream.aggregator.insights.words import day_in_words, listed, provider_in_words
 
 
-def source_of(row: Mapping[str, Any], today: date) -> Source:
+def source_of(row: Mapping[str, Any], today: date, habit: Habit | None = None) -> Source:
     """Return the source of one row of `sources.sql`.
 
-    The newest day is complete only when nothing more of it is to be expected; every day before it is.
+    Its habit, once it is learned, tells up to which day it is complete. Else the newest day is complete only when
+    nothing more of it is to be expected, and every day before it is.
     """
     newest = row["newest_day"]
     last_complete = newest - ONE_DAY
-    if row["late"]:
+    if habit and habit.learned and not row["monthly"]:
+        last_complete = min(newest, habit.last_complete_day)
+    elif row["late"]:
         last_complete = min(_end_of_month(newest), today - ONE_DAY) if row["monthly"] else newest
     # A source of one day has none that is known to be complete.
     complete = last_complete if last_complete >= row["first_day"] else None
@@ -27,7 +31,7 @@ def source_of(row: Mapping[str, Any], today: date) -> Source:
         first_charge_day=row["first_day"],
         last_charge_day=newest,
         last_complete_day=complete,
-        filling_day=None if row["late"] else newest,
+        filling_day=newest if last_complete < newest else None,
         missing_days=_missing_days(row, today),
         charge_rows=row["charge_rows"],
     )
@@ -35,7 +39,7 @@ def source_of(row: Mapping[str, Any], today: date) -> Source:
 
 def state_of(day: date, sources: Iterable[Source], window: Window | None) -> DayState:
     """Return whether the amount of a day may still grow, given the sources of its currency."""
-    if any(source.filling_day == day for source in sources):
+    if any(day in filling_days(source) for source in sources):
         return "filling"
     compared = window.sources if window else ()
     return (
@@ -43,6 +47,14 @@ def state_of(day: date, sources: Iterable[Source], window: Window | None) -> Day
         if any(source.last_complete_day and source.last_complete_day < day for source in compared)
         else "complete"
     )
+
+
+def filling_days(source: Source) -> Sequence[date]:
+    """Return the days up to the newest that may still grow: those after the last complete one."""
+    if source.filling_day is None:
+        return ()
+    number = (source.filling_day - source.last_complete_day).days if source.last_complete_day else 1
+    return [source.filling_day - (number - place) * ONE_DAY for place in range(1, number + 1)]
 
 
 def days_covered(sources: Sequence[Source], window: Window | None) -> str:
@@ -68,10 +80,12 @@ def days_covered(sources: Sequence[Source], window: Window | None) -> str:
     if behind:
         parts.append(listed(behind))
     filling = sorted(
-        {source.filling_day for source in sources if source.filling_day and (not end or source.filling_day > end)}
+        {day for source in sources if source.filling_day for day in filling_days(source) if not end or day > end}
     )
-    if filling:
-        parts.append(f"{day_in_words(filling[-1], newest)} is filling")
+    if len(filling) == 1:
+        parts.append(f"{day_in_words(filling[0], newest)} is filling")
+    elif filling:
+        parts.append(f"{day_in_words(filling[0], newest)} to {day_in_words(filling[-1], newest)} are filling")
     return "; ".join(parts)
 
 

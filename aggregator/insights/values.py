@@ -5,13 +5,21 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from billstream.aggregator.anomalies.values import Anomaly
+from billstream.aggregator.budgets.values import BudgetPeriod
+from billstream.aggregator.completeness.values import Completeness
+from billstream.aggregator.forecasting.values import MonthForecast
 from billstream.aggregator.insights.costs import Costs, PeriodName, Savings
+from billstream.aggregator.insights.cubed import Cube
+from billstream.aggregator.insights.moved import Months, Movers
+from billstream.aggregator.insights.tagged import TaggedCosts
+from billstream.aggregator.kpis.values import Kpi, UnitCosts
 from billstream.aggregator.restatements.values import Restatements
 from billstream.aggregator.values import Exact, Value
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
-Dimension = Literal["service", "user", "region", "service_tier", "resource_type"]
+Dimension = Literal["provider", "account", "service", "region", "user", "service_tier", "resource_type"]
 ComparisonName = Literal["month", "thirty_days"]
 OmissionKind = Literal[
     "overlaps",
@@ -20,6 +28,7 @@ OmissionKind = Literal[
     "rejected_records",
     "awaiting_manifest",
     "missing_files",
+    "stale_sources",
     "lagging_sources",
     "missing_days",
     "future_charges",
@@ -40,8 +49,9 @@ class Period(Value):
 class Source(Value):
     """The charges of one provider in one currency, and the days that they cover.
 
-    A day is complete when the source has a later one up to today, or when every load that covers it was made 36 hours
-    or more after its end.
+    A day is complete when it was older than the learned maturity of the source when that was last heard; see
+    `completeness`. While that is not known: when the source has a later day up to today, or when every load that covers
+    it was made 36 hours or more after its end.
     """
 
     provider: Annotated[str | None, Field(description="None: the charges that name none.")]
@@ -87,7 +97,7 @@ class Currency(Value):
 class DayAmount(Value):
     """The amount of one day, and whether it may still grow.
 
-    `filling`: the newest day of a source, which is not complete. `lagging`: a compared source ends before it.
+    `filling`: a day of a source after its last complete one. `lagging`: a compared source ends before it.
     """
 
     day: date
@@ -230,13 +240,14 @@ class Freshness(Value):
 class Insights(Value):
     """All insights of the lake at one snapshot."""
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     snapshot_id: Annotated[int, Field(description="The snapshot of the lake that all numbers describe.")]
     watermark_snapshot_id: Annotated[
         int, Field(description="The snapshot of the newest refresh; snapshot_id has the same charges.")
     ]
     refreshed_at: datetime
     today: Annotated[date, Field(description="The UTC day of the clock; every period ends with it or before.")]
+    analysis_id: Annotated[str | None, Field(description="Of anomalies, forecast and budgets.")] = None
     charge_rows: Annotated[int, Field(description="Charges in the numbers: neither misdated nor after today.")]
     misdated_rows: Annotated[
         int, Field(description="Charges dated before 1900 or after 2999; no other number includes them.")
@@ -246,9 +257,19 @@ class Insights(Value):
     omissions: tuple[Omission, ...]
     future: tuple[FutureCharges, ...]
     sources: tuple[Source, ...]
+    completeness: tuple[Completeness, ...]
     currencies: tuple[Currency, ...]
+    forecast: Annotated[tuple[MonthForecast, ...], Field(description="Of the month of today.")] = ()
+    anomalies: Annotated[tuple[Anomaly, ...], Field(description="Open, or of the last 35 days; 100 at most.")] = ()
+    budgets: tuple[BudgetPeriod, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
+    unit_costs: tuple[UnitCosts, ...] = ()
     meters: tuple[Meter, ...]
+    movers: tuple[Movers, ...] = ()
+    months: tuple[Months, ...] = ()
+    tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]
     changes: Changes
     restatements: Annotated[Restatements, Field(description="Of the seven days before the refresh, without new files.")]
     freshness: Freshness
+    cube: Annotated[Cube | None, Field(exclude=True)] = None

@@ -18,7 +18,7 @@ COMPACT = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "G"), (Decimal(10) ** 6,
 
 def money(value: Decimal | None, currency: str | None = None) -> str:
     """Return an amount rounded to the smallest unit of its currency; a smaller amount, to two significant digits."""
-    return NOTHING if value is None else _signed(f"{_rounded(value, _decimals(currency)):,f}")
+    return NOTHING if value is None else _signed(f"{_rounded(value, decimals_of(currency)):,f}")
 
 
 def quantity(value: Decimal | None) -> str:
@@ -27,10 +27,26 @@ def quantity(value: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def unit_price(value: Decimal | None) -> str:
+    """Return the cost of one unit with four significant digits, and two decimals at least: most units are cheap."""
+    if value is None:
+        return NOTHING
+    decimals = min(max(DECIMALS, 3 - value.adjusted()), MOST_DECIMALS) if value else DECIMALS
+    with localcontext(prec=80, rounding=ROUND_HALF_EVEN):
+        return _signed(f"{value.quantize(Decimal(1).scaleb(-decimals)):,f}")
+
+
 def difference(value: Decimal | None, currency: str | None = None) -> str:
     """Return an amount like `money`, with its sign."""
     text = money(value, currency)
     return f"+{text}" if value is not None and value > 0 else text
+
+
+def effect(value: Decimal | None, currency: str | None = None) -> str:
+    """Return an amount like `difference`; less than the smallest unit is 0: effects are quotients."""
+    if value is not None and abs(value) * 2 < Decimal(1).scaleb(-decimals_of(currency)):
+        value = Decimal(0)
+    return difference(value, currency)
 
 
 def count(value: int) -> str:
@@ -70,7 +86,8 @@ def compact(value: Decimal) -> str:
     return _signed(f"{value.normalize():f}")
 
 
-def _decimals(currency: str | None) -> int:
+def decimals_of(currency: str | None) -> int:
+    """Return the number of decimals of a currency's smallest unit."""
     return next((decimals for decimals, codes in OTHER_DECIMALS.items() if currency in codes.split()), DECIMALS)
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sections import SECTIONS
 from billstream.aggregator.insights.values import Insights
-from billstream.aggregator.pages import charts, numbers, restated, text, view
+from billstream.aggregator.pages import charts, explorer, headline, numbers, restated, text, view
 
 JSON_NAME = "insights.json"
 SCHEMA_NAME = "insights.schema.json"
@@ -33,11 +33,15 @@ def render(insights: Insights, sections: Sequence[Section] = SECTIONS) -> dict[s
         insights: the values; they have a field for each section.
         sections: the sections of both pages, in their order.
     """
+    meters = view.meter_views(insights)
     context = {
         "insights": insights,
-        "meters": view.meter_views(insights),
+        "headlines": headline.headlines(insights, meters),
+        "meters": meters,
+        "measures": view.MEASURES,
         "periods": view.PERIODS,
         "parts_of_savings": view.PARTS_OF_SAVINGS,
+        "explorer": explorer.explorer_of(insights.cube),
         "sections": [(section, getattr(insights, section.name)) for section in sections],
     }
     return {
@@ -82,6 +86,7 @@ def _pages(environment: Environment) -> Environment:
         "bar": view.bar_percentage,
         "lacking": view.lacking,
         "left_out": view.left_out,
+        "month_bar": view.month_bar,
         "month_label": view.month_label,
         "shown_files": SHOWN_FILES,
         "shown_units": SHOWN_UNITS,
@@ -101,7 +106,9 @@ def _filters() -> dict[str, Callable[..., object]]:
     return {
         "money": numbers.money,
         "quantity": numbers.quantity,
+        "unit_price": numbers.unit_price,
         "difference": numbers.difference,
+        "effect": numbers.effect,
         "number": numbers.count,
         "counted": numbers.counted,
         "percent": numbers.percent,

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from billstream.aggregator.insights.costs import CostName, Costs, Covered, PeriodName, Savings
+from billstream.aggregator.insights.moved import MonthAmount, Months
 from billstream.aggregator.insights.values import (
     Comparison,
     Currency,
@@ -20,9 +21,11 @@ from billstream.aggregator.pages.numbers import money, quantity
 from billstream.aggregator.pages.text import shorten, visible
 
 TITLES = {
+    "provider": "Providers",
+    "account": "Accounts",
     "service": "Services",
-    "user": "Users",
     "region": "Regions",
+    "user": "Users",
     "service_tier": "Service tiers",
     "resource_type": "Resource types",
 }
@@ -148,6 +151,12 @@ def bar_percentage(ranked: Ranked, ranking: Ranking) -> float:
     amounts = [entry.amount for entry in (*ranking.entries, ranking.others) if entry]
     largest = max(amounts)
     return round(float(ranked.amount / largest * 100), 2) if largest > 0 < ranked.amount else 0.0
+
+
+def month_bar(one: MonthAmount, months: Months) -> float:
+    """Return the length of a month's bar: 100 for the largest of them, 0 for one below zero."""
+    largest = max(month.amount for month in months.months)
+    return round(float(one.amount / largest * 100), 2) if largest > 0 < one.amount else 0.0
 
 
 def _view(anchor: str, meter: Meter, insights: Insights) -> MeterView:

@@ -1,4 +1,4 @@
-"""A folder as a target: four files, each replaced as a whole."""
+"""A folder as a target: five files, each replaced as a whole."""
 
 import errno
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from billstream.aggregator.alerts.digest import DIGEST_NAME, digest_markdown, facts_of, lines_of_markdown
 from billstream.aggregator.insights.values import Insights
 from billstream.aggregator.pages.render import FILE_NAMES, JSON_NAME, render
 from billstream.aggregator.targets.target import Mark
@@ -18,6 +19,9 @@ from billstream.common.errors import Misconfigured, Retryable
 from billstream.common.failpoints import failpoint
 from billstream.common.places import NO_ROOM, explained, make_private
 from billstream.common.values import Readers
+
+PUBLISHED = (DIGEST_NAME, *FILE_NAMES)
+"""The files, in the order in which they are replaced."""
 
 LOCK_NAME = ".insights.lock"
 LOCK_SECONDS = 60
@@ -72,7 +76,7 @@ class FolderTarget:
         Raises:
             Misconfigured: see above; nothing was changed.
         """
-        found = [name for name in FILE_NAMES if os.path.lexists(self.folder / name)]
+        found = [name for name in PUBLISHED if os.path.lexists(self.folder / name)]
         # Looked at after the names: a process that publishes here now has made its lock before them.
         if found and not os.path.lexists(self.folder / LOCK_NAME) and self.published() is None:
             raise Misconfigured(
@@ -83,7 +87,7 @@ class FolderTarget:
     def published(self) -> Mark | None:
         """Return the mark of the published files; None when one is missing or `insights.json` is not readable."""
         # A missing file, whoever removed it, is a reason to publish all of them again.
-        if not all((self.folder / name).is_file() for name in FILE_NAMES):
+        if not all((self.folder / name).is_file() for name in PUBLISHED):
             return None
         try:
             content = json.loads((self.folder / JSON_NAME).read_bytes())
@@ -93,15 +97,24 @@ class FolderTarget:
                 refreshed_at=datetime.fromisoformat(content["refreshed_at"]),
                 ledger_lines=content["freshness"]["ledger_lines"],
                 today=date.fromisoformat(content["today"]),
+                analysis_id=content["analysis_id"],
             )
         except (ValueError, LookupError, TypeError):
             return None
+
+    def digest(self) -> list[str]:
+        """Return the lines of the published digest; none when there is none, or it cannot be read."""
+        try:
+            text = (self.folder / DIGEST_NAME).read_text("utf-8")
+        except (OSError, ValueError):
+            return []
+        return lines_of_markdown(text)
 
     def publish(self, insights: Insights) -> None:
         """Render all files, then replace them one by one; `insights.json`, from which `published` reads, comes last."""
         with failpoint("render"):
             # All files are rendered before the first is replaced: an error here leaves the old ones untouched.
-            texts = render(insights)
+            texts = {DIGEST_NAME: digest_markdown(facts_of(insights)), **render(insights)}
         with failpoint("publish"):
             replace_files(self.folder, texts, _FILE_MODES[self.readers])
 

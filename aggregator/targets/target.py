@@ -10,7 +10,7 @@ from billstream.aggregator.insights.values import Insights
 
 @dataclass(frozen=True)
 class Mark:
-    """The identity of published insights: their newest refresh, the length of the ledger, which only grows, the day.
+    """The identity of published insights: refresh, length of the ledger, which only grows, day, and analysis.
 
     Periods end with the day of the clock, so that the insights of yesterday are old though nothing was loaded.
     """
@@ -20,6 +20,7 @@ class Mark:
     refreshed_at: datetime
     ledger_lines: int
     today: date
+    analysis_id: str | None = None
 
 
 class Target(Protocol):

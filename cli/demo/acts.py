@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from billstream.cli.demo.bucket import Bucket
 from billstream.cli.demo.findings import Findings
+from billstream.cli.demo.planted import found_in
 from billstream.cli.demo.samples import Story, Truth
 from billstream.cli.demo.verdict import Check, true_to
 from billstream.cli.demo.waiting import wait_until_processed
@@ -59,7 +60,10 @@ class Samples:
 
     def checks(self, bucket: Bucket, findings: Findings) -> list[Check]:
         """See `Act`."""
-        return true_to(self.truth(bucket), findings, self.story.surprises().corrupt.key)
+        return [
+            *true_to(self.truth(bucket), findings, self.story.surprises().corrupt.key),
+            *found_in(findings.insights, self.story),
+        ]
 
 
 @dataclass(frozen=True)

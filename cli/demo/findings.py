@@ -28,7 +28,8 @@ class Findings:
     """The state of a lake: totals by currency from charges and aggregates, ledger states, quarantine, and omissions.
 
     `duplicates` is counted in the consumer's log: an event that changes nothing has no ledger entry. `omissions` is
-    what the dashboard says is not in its numbers: for each kind its count and its sentence.
+    what the dashboard says is not in its numbers: for each kind its count and its sentence. `insights` is all that is
+    published.
     """
 
     charges: Totals
@@ -39,6 +40,7 @@ class Findings:
     files: tuple[Quarantined, ...]
     records: tuple[Quarantined, ...]
     omissions: Mapping[str, tuple[int, str]]
+    insights: Mapping[str, Any]
 
     @property
     def rows(self) -> int:
@@ -54,11 +56,19 @@ class Freshness:
     aggregates: Totals
     watermark: tuple[int, int] | None
     published: tuple[int, int] | None
+    analysed: tuple[int, str] | None
+    """Watermark and id of an analysis that has nothing left to do; None before it."""
+    published_analysis: str | None
 
     @property
     def caught_up(self) -> bool:
-        """True if the aggregates are exactly the sums of the rows, and the insights are as new as they."""
-        return self.charges == self.aggregates and self.watermark is not None and self.watermark == self.published
+        """True if the aggregates are exactly the sums of the rows, and analysis and insights are as new as they."""
+        return (
+            self.charges == self.aggregates
+            and self.watermark is not None
+            and self.watermark == self.published
+            and self.analysed == (self.watermark[0], self.published_analysis)
+        )
 
 
 def look(world: World) -> Findings:
@@ -76,6 +86,7 @@ def look(world: World) -> Findings:
             omission["kind"]: (omission["count"], omission["sentence"])
             for omission in (_insights(world) or {"omissions": ()})["omissions"]
         },
+        insights=_insights(world) or {},
     )
 
 
@@ -87,6 +98,8 @@ def freshness(world: World) -> Freshness:
         aggregates=_totals(world, "aggregates_by_currency"),
         watermark=rows[0] if rows else None,
         published=_published(world),
+        analysed=next(iter(_rows(world, "analysed")), None),
+        published_analysis=(_insights(world) or {}).get("analysis_id"),
     )
 
 

@@ -16,10 +16,29 @@ SETTINGS = {
     "BILLSTREAM_BATCH_SECONDS": "0.5",
     "BILLSTREAM_AGGREGATE_SECONDS": "1",
     "BILLSTREAM_LOG_FORMAT": "json",
+    "BILLSTREAM_TAG_KEYS": "team,environment",
     # Whatever the reader uploads: a full quarantine to look at is better than a stopped consumer.
     "BILLSTREAM_BREAKER_CONSECUTIVE": "0",
     "BILLSTREAM_BREAKER_SHARE": "1",
 }
+BUDGETS = """\
+# The budgets of the demo; the first will break. `billstream budgets check` shows them.
+[[budget]]
+name = "nimbus"
+owner = "platform@example.com"
+currency = "USD"
+amount = "30000"
+where = { provider_name = ["Nimbus Cloud"] }
+alerts = [ { at = 0.8, of = "actual" }, { at = 1.0, of = "forecast" } ]
+
+[[budget]]
+name = "hosting in euros"
+owner = "shops@example.com"
+currency = "EUR"
+amount = "60000"
+alerts = [ { at = 1.0, of = "forecast" } ]
+"""
+
 _FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_")
 _FOREIGN = {"USE_LOCALSTACK", "LOCALSTACK_HOST", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 
@@ -53,8 +72,14 @@ def _environment(folder: Path, endpoint_url: str) -> dict[str, str]:
         **dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull),
         "AWS_EC2_METADATA_DISABLED": "true",
         "BILLSTREAM_HOME": str(folder),
+        "BILLSTREAM_BUDGETS": str(_written(folder / "budgets.toml", BUDGETS)),
         "PYTHONPATH": _python_path(),
     }
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
 
 
 def _foreign(name: str) -> bool:

@@ -13,7 +13,7 @@ from billstream.common.aws.errors import (
     unanswered,
 )
 from billstream.common.aws.place import account, region_of, whereabouts
-from billstream.common.aws.session import DEFAULT_REGION, cloudwatch_client, renew, s3_client, sqs_client
+from billstream.common.aws.session import DEFAULT_REGION, cloudwatch_client, renew, s3_client, sns_client, sqs_client
 
 __all__ = [
     "CREDENTIALS_REFUSED",
@@ -31,6 +31,7 @@ __all__ = [
     "renew",
     "s3_access",
     "s3_client",
+    "sns_client",
     "sqs_client",
     "status_of",
     "unanswered",

@@ -150,8 +150,32 @@ def cloudwatch_client() -> Any:  # noqa: ANN401 - its types are not installed fo
     return client(login(), "cloudwatch", read_timeout=3, connect_timeout=2, retries={"total_max_attempts": 1})
 
 
-def client(of: Login, service: str, *, read_timeout: float, **more: Any) -> Any:  # noqa: ANN401 - any service's
-    """Return a client of a session; `more` are options of botocore's `Config`. Raises as `s3_client`."""
+def sns_client(region: str) -> Any:  # noqa: ANN401 - its types are not installed for one call
+    """Return a client for the SNS of a region, which gives up after seconds: the outbox asks again later.
+
+    Raises as `s3_client`.
+    """
+    once = {"total_max_attempts": 1}
+    return client(login(), "sns", region=region, read_timeout=3, connect_timeout=2, retries=once)
+
+
+def client(
+    of: Login,
+    service: str,
+    *,
+    read_timeout: float,
+    region: str | None = None,
+    **more: Any,  # noqa: ANN401 - any option's
+) -> Any:  # noqa: ANN401 - any service's
+    """Return a client of a session; `more` are options of botocore's `Config`. Raises as `s3_client`.
+
+    Args:
+        of: the session.
+        service: name of the service.
+        read_timeout: seconds for an answer.
+        region: default: the session's.
+        more: options.
+    """
     options: dict[str, Any] = {
         "connect_timeout": 5,
         "read_timeout": read_timeout,
@@ -164,7 +188,7 @@ def client(of: Login, service: str, *, read_timeout: float, **more: Any) -> Any:
     with setting_up():
         client = session.client(
             service,
-            region_name=session.region_name or DEFAULT_REGION,
+            region_name=region or session.region_name or DEFAULT_REGION,
             endpoint_url=_localstack_url(service),
             config=Config(**(options | more)),
         )

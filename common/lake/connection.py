@@ -203,7 +203,9 @@ class LakeConnection:
             with self._transaction():
                 applied = apply_migrations(self._con, version)
             if applied:  # DuckLake accepts options of committed tables only
-                apply_options(self._con)
+                # In one transaction: a commit for each took longer than all the scripts together.
+                with self._transaction():
+                    apply_options(self._con)
         check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
         for migration in applied:
             log.info("schema_migrated", schema_version=migration.version, name=migration.name)

@@ -28,6 +28,8 @@ _BAD_DISK = re.compile(r"disk i/o error", re.IGNORECASE)  # SQLite cannot create
 _UNAVAILABLE = re.compile(
     # When the connection is lost inside a transaction, DuckDB reports that it could not end the transaction.
     r"failed to execute query \"(?:begin|commit|rollback)|"
+    # The same while a statement is planned: only the next question to the catalog fails, and says this.
+    r"current transaction is aborted \(please rollback\)|"
     r"could not connect|connection refused|unable to connect|server closed the connection|terminating connection|"
     r"connection (?:to server|timed out|reset|error)|the database system is|no connection to the server|"
     r"could not establish|timed? ?out|too many (?:connections|clients)|could not translate host name|"

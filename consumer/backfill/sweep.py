@@ -20,7 +20,7 @@ from billstream.common.errors import Fatal, Held
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import GUARD_TABLE
 from billstream.common.lake.guard import scope_id
-from billstream.common.settings import RemovalPolicy
+from billstream.common.policies import RemovalPolicy
 from billstream.common.statements import statement
 from billstream.common.stop import Stop
 from billstream.consumer.backfill.backfill import Backfill, BackfillResult

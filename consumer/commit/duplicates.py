@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from billstream.common.lake import Lake
-from billstream.common.settings import DuplicatePolicy
+from billstream.common.policies import DuplicatePolicy
 from billstream.common.statements import statement
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.decide.decision import Verdict

@@ -12,7 +12,7 @@ import pyarrow as pa
 from billstream.common.ids import new_id
 from billstream.common.lake import Claim, ProcessedKey
 from billstream.common.lake.guard import scope_id
-from billstream.common.settings import RemovalPolicy
+from billstream.common.policies import RemovalPolicy
 from billstream.consumer.decide.decision import Verdict
 from billstream.consumer.decide.states import ACTIVE, ENDED, State
 from billstream.consumer.decide.step import Step

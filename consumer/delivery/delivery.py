@@ -11,7 +11,7 @@ from billstream.common.errors import Denied, Poison
 from billstream.common.ids import new_id
 from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
-from billstream.common.settings import RemovalPolicy
+from billstream.common.policies import RemovalPolicy
 from billstream.consumer.commit.ledger import LedgerEntry
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.commit.unit import Unit

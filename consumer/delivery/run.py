@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from billstream.common.errors import Poison
 from billstream.common.lake import ProcessedKey
-from billstream.common.settings import RemovalPolicy
+from billstream.common.policies import RemovalPolicy
 from billstream.common.statements import statement
 from billstream.consumer.commit.ledger import LedgerEntry
 from billstream.consumer.decide.states import State

@@ -1,8 +1,6 @@
 """Profiles from TOML files, each checked, with the line of whatever is wrong."""
 
-import re
 import tomllib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +12,7 @@ from pydantic import ValidationError
 
 from billstream.common.errors import Fatal, Misconfigured
 from billstream.common.lake.tables import CHARGES, NEVER_NULL
+from billstream.common.toml_lines import line_of
 from billstream.consumer.profiles.model import Profile, Source
 
 _LARGEST = 1024 * 1024  # bytes
@@ -48,7 +47,7 @@ class _Script:
         return base
 
     def wrong(self, reason: str, *place: str) -> Fatal:
-        line = _line(self.text, place)
+        line = line_of(self.text, place)
         where = f"{self.path}, line {line}" if line else str(self.path)
         return Misconfigured(
             f"The profile {where} is not valid{' at ' + '.'.join(place) if place else ''}: {reason}. "
@@ -192,24 +191,3 @@ def _is_value(text: str, data_type: str) -> bool:
     except (InvalidOperation, ValueError):
         return False
     return data_type == _TEXT
-
-
-def _line(text: str, place: tuple[str, ...]) -> int | None:
-    """Return the line on which the word at `place` begins, or its table; None when the file does not have it.
-
-    `place` is a table's name, a key, and more that is on the key's line, the way pydantic reports a location.
-    """
-    best, table, entries = None, "", Counter[str]()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if opened := re.match(r"\s*(\[+)\s*([^\]]+?)\s*\]+", line):
-            table = opened.group(2).replace('"', "").replace(" ", "")
-            if len(opened.group(1)) > 1:  # an entry of a list of tables
-                entries[table] += 1
-                table = f"{table}.{entries[table] - 1}"
-            if place and table == ".".join(place[: table.count(".") + 1]):
-                best = best or number
-        elif key := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
-            path = tuple(part for part in (*table.split("."), *key.group(1).split(".")) if part)
-            if path and path == place[: len(path)]:
-                return number
-    return best

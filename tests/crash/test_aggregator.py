@@ -14,6 +14,7 @@ import pytest
 from billstream.aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
 from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import refresh_once
+from billstream.aggregator.targets.folder import PUBLISHED as PUBLISHED_NAMES
 from billstream.aggregator.verify import verify
 from tests.crash.killing import die
 from tests.e2e.billing import billing_file
@@ -25,9 +26,9 @@ def points(*failpoints: str) -> list[str]:
 
 
 IN_THE_LAKE = points("read_changes", "write", "commit")
-IN_THE_FOLDER = [*points("render"), "before publish", *points("rename #2", "rename #4"), "after publish"]
+IN_THE_FOLDER = [*points("render"), "before publish", *points("rename #2", "rename #5"), "after publish"]
 REFRESHED = {"after commit", *IN_THE_FOLDER}
-PUBLISHED = {"after rename #4", "after publish"}  # the fourth and last file is insights.json
+PUBLISHED = {"after rename #5", "after publish"}  # the fifth and last file is insights.json
 
 STAYS = billing_file("stays.csv", seed=1)
 REPLACED = billing_file("replaced.csv", seed=2)
@@ -88,7 +89,7 @@ def test_a_killed_refresh_leaves_true_aggregates_and_the_next_one_finishes(world
 
 @pytest.mark.parametrize("point", IN_THE_FOLDER)
 def test_a_killed_publication_leaves_whole_files_and_the_next_one_finishes(world: World, point: str) -> None:
-    assert FILE_NAMES[3] == JSON_NAME
+    assert PUBLISHED_NAMES[4] == JSON_NAME
     die_and_go_on(world, point)
 
 

@@ -25,7 +25,17 @@ TABLES = ("charges", "billing_periods", "invoice_details", "ledger", "rejected_r
 EXPORTS = ("load_coverage", "export_preferences", "set_aside_charges", "provider_names")
 TWO_EXPORTS = "../exports.md#two-exports-of-the-same-account"
 AS_CHARGES = "Columns are those of charges."
-AGGREGATES = ("daily_costs", "user_costs", "service_costs", "region_costs", "cost_cells", "changed_loads", "watermark")
+AGGREGATES = (
+    "daily_costs",
+    "user_costs",
+    "service_costs",
+    "region_costs",
+    "cost_cells",
+    "day_arrivals",
+    "changed_loads",
+    "watermark",
+)
+BUDGETS = ("budget_periods", "budget_states", "unit_metrics")
 
 
 def reference() -> dict[Path, str]:
@@ -80,7 +90,7 @@ def data_dictionary() -> str:
             "SELECT table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
             "WHERE database_name = 'lake' AND NOT internal ORDER BY table_name, column_index"
         )
-    views = sorted(set(comments) - {*TABLES, *EXPORTS, *AGGREGATES, "schema_version"})
+    views = sorted(set(comments) - {*TABLES, *EXPORTS, *AGGREGATES, *BUDGETS, "schema_version"})
     explained = {(table, column): comment for table, column, _, _, comment in columns if comment}
     lines = [
         "# Data dictionary",
@@ -94,6 +104,7 @@ def data_dictionary() -> str:
         ("Charges and ledger", "The consumer owns these tables.", TABLES),
         ("Exports", f"The consumer owns these tables; see [exports]({TWO_EXPORTS}).", EXPORTS),
         ("Aggregates", "The aggregator owns these tables.", AGGREGATES),
+        ("Budgets", "The aggregator owns these tables; see [budgets](../budgets-and-alerts.md).", BUDGETS),
         ("Views", "Views show the current state, calculated from the tables above.", views),
         ("Bookkeeping", "The version of the schema; `billstream init` brings it up to date.", ("schema_version",)),
     )

@@ -65,7 +65,7 @@ def test_a_server_that_goes_away_in_a_commit_is_waited_for(
     world: World, proxy: Proxy, relay: Relay, postgres: PostgresServer, end: Callable[[PostgresServer], None]
 ) -> None:
     change_everything(world)
-    relay.before_commit = partial(end, postgres)
+    relay.call_before_commit(partial(end, postgres))
 
     consumer = world.start("consume", "--drain")
     until(lambda: world.events("consumer_waiting"), "the consumer does not say that it waits")
@@ -85,7 +85,7 @@ def test_a_server_that_goes_away_in_a_commit_is_waited_for(
 
 def test_a_commit_whose_reply_is_lost_counts_once_and_loses_no_file(world: World, relay: Relay) -> None:
     change_everything(world)
-    relay.lose_reply = True
+    relay.lose_reply()
 
     consumer = world.start("consume", "--drain")
     consumer.communicate(timeout=PATIENCE)
@@ -101,7 +101,7 @@ def test_a_commit_whose_reply_is_lost_counts_once_and_loses_no_file(world: World
 def test_a_refresh_whose_reply_is_lost_leaves_aggregates_that_can_be_read(world: World, relay: Relay) -> None:
     change_everything(world)
     world.drain()
-    relay.lose_reply = True
+    relay.lose_reply()
 
     said = world.billstream.run("aggregate", "--once", expect=ExitCode.TRY_AGAIN)
 
@@ -121,7 +121,7 @@ def test_a_consumer_whose_commit_hangs_can_be_ended(world: World, relay: Relay) 
         hanging.set()
         over.wait(PATIENCE)
 
-    relay.before_commit = hang
+    relay.call_before_commit(hang)
     consumer = world.start("consume", "--drain", BILLSTREAM_GRACE_SECONDS="0.5")
     assert hanging.wait(PATIENCE), world.log()
 
@@ -170,7 +170,7 @@ def test_a_shared_folder_keeps_the_files_of_a_commit_whose_reply_is_lost(
     settings = Settings(home=tmp_path, catalog=SecretStr(relay.url(postgres_url)), threads=1)
     with Lake.open(settings, create=True) as lake:
         commit_loads(lake, "one", "other")
-        relay.lose_reply = True
+        relay.lose_reply()
         with pytest.raises(CatalogUnavailable):
             commit_loads(lake, "two", replaces="one")
         assert relay.lost == 1

@@ -19,6 +19,7 @@ ARGUMENTS = {
     ("sql",): ["SELECT 1"],
     ("quarantine", "show"): ["a.csv"],
     ("quarantine", "reload"): ["--all"],
+    ("exports", "prefer"): ["s3://billing/export/#focus"],
     ("changes",): ["--since", "1d"],
     ("profile", "show"): ["plain"],
     ("profile", "test"): ["bill.csv"],

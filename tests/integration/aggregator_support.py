@@ -1,11 +1,13 @@
 """A small lake to aggregate: loads written and removed as the consumer does it, and a model to compare with."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -52,6 +54,13 @@ class Row:
     charge_class: str | None = None
     commitment_discount_status: str | None = None
     pricing_category: str | None = None
+    tags: Mapping[str, str] | None = None
+    resource_id: str | None = None
+    sku_id: str | None = None
+    pricing_quantity: Decimal | None = None
+    pricing_unit: str | None = None
+    sku_price_id: str | None = None
+    sku_meter: str | None = None
 
 
 def settings_in(folder: Path) -> Settings:
@@ -67,14 +76,21 @@ def new_lake(folder: Path) -> Iterator[Lake]:
 def _arrow_type(name: str) -> pa.DataType:
     if name == "charge_period_start":
         return pa.timestamp("us", tz="UTC")
+    if name == "tags":
+        return pa.map_(pa.string(), pa.string())
     return MONEY if name.endswith(("_cost", "_quantity")) else pa.string()
+
+
+def _cell(row: Row, name: str) -> object:
+    value = getattr(row, name)
+    return list(value.items()) if name == "tags" and value is not None else value
 
 
 def stage(lake: Lake, load_id: str, rows: Sequence[Row]) -> str:
     """A Parquet file of the rows, ready to be added to `charges`."""
     columns = {
         "load_id": pa.array([load_id] * len(rows), pa.string()),
-        **{f.name: pa.array([getattr(row, f.name) for row in rows], _arrow_type(f.name)) for f in fields(Row)},
+        **{f.name: pa.array([_cell(row, f.name) for row in rows], _arrow_type(f.name)) for f in fields(Row)},
     }
     path = lake.staging_path(f"{load_id}_{uuid4().hex}")
     pq.write_table(pa.table(columns), path)
@@ -192,6 +208,7 @@ GRAINS: Grains = {
         "commitment_discount_status",
         "pricing_category",
         "costs_told",
+        "tags",
     ),
 }
 
@@ -203,8 +220,25 @@ def _total(values: Iterable[Decimal | None]) -> tuple[Decimal | None, int]:
     return (sum(known, Decimal(0)) if known else None), len(known)
 
 
-def _key(row: Row, name: str) -> str | None:
-    """The value of a dimension; two of them are made of several columns."""
+Keys = Mapping[str, Sequence[str]]
+
+
+def tags_told(tags: Mapping[str, str] | None, keys: Keys) -> str | None:
+    """The value of each configured key, as the cells have it."""
+    if not keys:
+        return None
+    known = sorted((key, value) for key, value in (tags or {}).items() if value)
+    told = {
+        name: next((value[:256] for wanted in spelt for key, value in known if key.lower() == wanted.lower()), None)
+        for name, spelt in keys.items()
+    }
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def _key(row: Row, name: str, keys: Keys) -> str | None:
+    """The value of a dimension; three of them are made of several columns."""
+    if name == "tags":
+        return tags_told(row.tags, keys)
     if name == "provider_name":
         names = (row.provider_name, row.service_provider_name, row.invoice_issuer_name, row.publisher_name)
         return next((known for known in names if known is not None), None)
@@ -237,12 +271,14 @@ def _group(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def modelled(rows: Iterable[Row], table: str, grains: Grains = GRAINS) -> dict[Group, dict[str, Any]]:
+def modelled(
+    rows: Iterable[Row], table: str, grains: Grains = GRAINS, keys: Keys = MappingProxyType({})
+) -> dict[Group, dict[str, Any]]:
     """What an aggregate table must hold of these charges."""
     groups: dict[Group, list[Row]] = {}
     for row in rows:
         day = row.charge_period_start.astimezone(UTC).date()
-        key = (day, row.billing_currency, *(_key(row, name) for name in grains[table]))
+        key = (day, row.billing_currency, *(_key(row, name, keys) for name in grains[table]))
         groups.setdefault(key, []).append(row)
     with localcontext(prec=80):
         return {key: _group(members) for key, members in groups.items()}
@@ -251,7 +287,8 @@ def modelled(rows: Iterable[Row], table: str, grains: Grains = GRAINS) -> dict[G
 def stored(lake: Lake, table: str, grains: Grains = GRAINS) -> dict[Group, dict[str, Any]]:
     """What an aggregate table holds."""
     width = 2 + len(grains[table])
-    columns = list(lake.columns(table))
+    dimensions = ["charge_day", "billing_currency", *grains[table]]
+    columns = [*dimensions, *(name for name in lake.columns(table) if name not in {*dimensions, "tags"})]
     found = lake.rows(f"SELECT {', '.join(columns)} FROM {table}")
     groups = {row[:width]: dict(zip(columns[width:], row[width:], strict=True)) for row in found}
     assert len(groups) == len(found), "a group is stored twice"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
-from billstream.common.settings import RemovalPolicy
+from billstream.common.policies import RemovalPolicy
 from billstream.consumer.events import ObjectEvent
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.layout import Layouts

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from billstream.common.lake import Lake
-from billstream.common.settings import DuplicatePolicy, RemovalPolicy, Settings
+from billstream.common.policies import DuplicatePolicy, RemovalPolicy
+from billstream.common.settings import Settings
 from billstream.consumer.commit.ledger import EntryBuilder, LedgerEntry
 from billstream.consumer.commit.outcome import Outcome
 from billstream.consumer.context import Context

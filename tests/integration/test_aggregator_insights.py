@@ -275,3 +275,30 @@ def test_insights_speak_of_one_snapshot(lake: Lake) -> None:
     )
     assert insights.charge_rows == insights.freshness.loads == 1
     assert insights.snapshot_id == report.snapshot_id
+
+
+def test_what_moved_most_comes_first_and_the_others_are_one_sum(lake: Lake) -> None:
+    def moved(service: str, before: int, now: int) -> list[Row]:
+        named = {"service_name": service, "sub_account_id": "a", "provider_name": "AWS"}
+        return [
+            Row(TODAY - timedelta(days=days), "USD", billed_cost=Decimal(cost), **named)  # type: ignore[arg-type]
+            for days, cost in ((40, before), (5, now))
+            if cost
+        ]
+
+    rows = [*moved("up", 1, 100), *moved("down", 300, 1), *moved("same", 7, 7), *moved("new", 0, 50)]
+    rows += [row for number in range(1, 9) for row in moved(f"small {number}", 10, 10 + number)]
+    every_day = [
+        Row(TODAY - timedelta(days=days), "USD", billed_cost=Decimal(1), provider_name="AWS") for days in range(80)
+    ]
+    commit_load(lake, "a", [*rows, *every_day])
+    (movers,) = insights_of(lake).movers
+    found = [(one.service, int(one.change)) for one in movers.entries[:4]]
+    assert found == [("down", -299), ("up", 99), ("new", 50), ("small 8", 8)]
+    assert (movers.entries[0].provider, movers.entries[0].account) == ("AWS", "a")
+    assert movers.entries[2].relative is None
+    assert len(movers.entries) == 10
+    assert (movers.others_count, int(movers.others_change)) == (1, 1)
+    (months,) = insights_of(lake).months
+    assert sum(one.amount for one in months.months) == sum(row.billed_cost or 0 for row in (*rows, *every_day))
+    assert months.months[-1].month == date(2025, 3, 1)

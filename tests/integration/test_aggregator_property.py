@@ -15,12 +15,20 @@ from hypothesis import strategies as st
 from billstream.aggregator.refresh import rebuild, refresh_once
 from billstream.aggregator.verify import verify
 from billstream.common.lake import Lake
+from billstream.common.tag_keys import TagKeys
 from tests.integration.aggregator_support import GRAINS, NOW, Row, commit_load, modelled, new_lake, remove_load, stored
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("AGGREGATOR_EXAMPLES", "8"))
 LOADS = ("load-1", "load-2", "load-3")
+
+TAG_KEYS = {
+    "": {},
+    "team": {"team": ["team"]},
+    "team=cost-centre,team,env": {"team": ["cost-centre", "team"], "env": ["env"]},
+    "o:key=ärger,Team=TEAM": {"o:key": ["ärger"], "Team": ["TEAM"]},
+}
 
 few = st.sampled_from
 money = st.none() | st.decimals(-(10**12), 10**12, places=18) | few([Decimal(0), Decimal("1e-18"), Decimal(-1)])
@@ -49,20 +57,28 @@ rows = st.builds(
     commitment_discount_status=few([None, "Unused"]),
     consumed_quantity=money,
     consumed_unit=few([None, "", "Credits", "it's {a=1}"]),
+    tags=st.none()
+    | st.dictionaries(
+        few(["team", "Team", "TEAM", "cost-centre", "ENV", "Ärger", "other"]),
+        few(["", "a", "b", "it's \"\\\x01\n{a}%", "é" * 300, "null"]),
+        max_size=4,
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Step:
-    action: Literal["load", "remove", "refresh"]
+    action: Literal["load", "remove", "refresh", "tags"]
     load: str = LOADS[0]
     rows: list[Row] = field(default_factory=list)
+    tags: str = ""
 
 
 steps = st.one_of(
     st.builds(Step, st.just("load"), few(LOADS), st.lists(rows, max_size=6)),
     st.builds(Step, st.just("remove"), few(LOADS)),
     st.just(Step("refresh")),
+    st.builds(Step, st.just("tags"), tags=few(list(TAG_KEYS))),
 )
 
 
@@ -73,10 +89,14 @@ class History:
         self.lake = lake
         self.in_force: dict[str, tuple[str, list[Row]]] = {}
         self.loads = 0
+        self.tags = ""
 
     def take(self, step: Step) -> None:
+        if step.action == "tags":
+            self.tags = step.tags
+            return
         if step.action == "refresh":
-            refresh_once(self.lake, now=NOW)
+            refresh_once(self.lake, now=NOW, tag_keys=TagKeys.parse(self.tags))
             self.check()
             return
         held = self.in_force.pop(step.load, None)
@@ -91,7 +111,7 @@ class History:
     def check(self) -> None:
         charges = [row for _, members in self.in_force.values() for row in members]
         for table in GRAINS:
-            assert stored(self.lake, table) == modelled(charges, table)
+            assert stored(self.lake, table) == modelled(charges, table, keys=TAG_KEYS[self.tags])
         assert verify(self.lake) == []
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from billstream.aggregator import loop, publish
 from billstream.aggregator.loop import follow
-from billstream.aggregator.pages.render import FILE_NAMES, HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
+from billstream.aggregator.pages.render import HTML_NAME, JSON_NAME, MARKDOWN_NAME, SCHEMA_NAME
 from billstream.aggregator.refresh import RefreshReport, refresh_once
 from billstream.aggregator.targets import folder
 from billstream.aggregator.targets.folder import replace_files
@@ -44,7 +44,7 @@ def test_every_file_is_there_and_names_its_snapshot(lake: Lake, settings: Settin
     report = refresh_once(lake, now=NOW)
     assert publish.publish(lake, settings, report) == settings.insights
     texts = published(settings)
-    assert set(texts) == set(FILE_NAMES)
+    assert set(texts) == set(folder.PUBLISHED)
     said = json.loads(texts[JSON_NAME])
     jsonschema.Draft202012Validator(json.loads(texts[SCHEMA_NAME])).validate(said)
     assert said["snapshot_id"] == report.snapshot_id
@@ -67,12 +67,12 @@ def test_nothing_new_is_not_published(lake: Lake, settings: Settings) -> None:
     assert publish.publish(lake, settings, refresh_once(lake), force=True)
 
 
-@pytest.mark.parametrize("name", FILE_NAMES)
+@pytest.mark.parametrize("name", folder.PUBLISHED)
 def test_a_missing_file_is_published_again(lake: Lake, settings: Settings, name: str) -> None:
     publish.publish(lake, settings, refresh_once(lake))
     (settings.insights / name).unlink()
     assert publish.publish(lake, settings, refresh_once(lake))
-    assert set(published(settings)) == set(FILE_NAMES)
+    assert set(published(settings)) == set(folder.PUBLISHED)
 
 
 @pytest.mark.parametrize("rubbish", ["", "null", "[]", '{"schema_version": 1}', "{"])
@@ -239,7 +239,7 @@ def test_the_loop_waits_for_what_may_recover(lake: Lake, settings: Settings, mon
     monkeypatch.setattr(loop, "refresh_once", refresh)
     follow(lake, settings, Turns(None, None))
     assert not answers
-    assert set(published(settings)) == set(FILE_NAMES)
+    assert set(published(settings)) == set(folder.PUBLISHED)
 
 
 def test_the_loop_ends_with_what_is_fatal(lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from billstream.aggregator.insights.currencies import CURRENCIES
 from billstream.aggregator.insights.read import read_insights
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sections import SECTIONS
@@ -104,7 +105,8 @@ def insights_of(lake: Lake, sections: tuple[Section, ...]) -> Insights:
 
 
 def test_a_new_section_is_in_the_values_and_on_both_pages(lake: Lake, busiest: Section) -> None:
-    sections = (*SECTIONS[:3], busiest, *SECTIONS[3:])
+    after = SECTIONS.index(CURRENCIES) + 1
+    sections = (*SECTIONS[:after], busiest, *SECTIONS[after:])
     texts = render(insights_of(lake, sections), sections)
 
     content = json.loads(texts[JSON_NAME])
@@ -119,6 +121,27 @@ def test_a_new_section_is_in_the_values_and_on_both_pages(lake: Lake, busiest: S
     assert "<p>&lt;b&gt;busy|: 2025-06-03 with 2.50</p>" in html
     assert html.index('id="totals"') < html.index('id="busiest"') < html.index('id="changes"')
     assert r"\<b\>busy\|: 2025-06-03 with 2.50" in texts[MARKDOWN_NAME]
+
+
+@pytest.mark.parametrize("combinations", [400, 0])
+def test_the_cells_of_the_page_hold_every_cost_also_folded(
+    lake: Lake, combinations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billstream.aggregator.insights.cube.MOST_COMBINATIONS", combinations)
+    monkeypatch.setattr("billstream.aggregator.insights.cube.MOST_SERVICES", combinations)
+    report = refresh_once(lake, now=NOW)
+    version = lake.snapshot_id()
+    found = read_insights(
+        lake, report.watermark, version=version, snapshot_id=version, today=date(2025, 6, 12), sections=SECTIONS
+    )
+    assert found.cube is not None
+    ((billed,),) = lake.rows(
+        "SELECT sum(billed_cost) FROM charges WHERE charge_period_start < TIMESTAMPTZ '2025-06-13 00:00:00+00'"
+    )
+    for grain in ("month", "day"):
+        cells = [cell for cell in found.cube.cells if cell.grain == grain]
+        assert sum(cell.billed_cost or 0 for cell in cells) == billed != 0
+        assert {cell.folded for cell in cells} == ({0} if combinations else {2})
 
 
 def test_a_new_section_changes_nothing_of_the_others(lake: Lake, busiest: Section) -> None:

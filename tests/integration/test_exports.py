@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from billstream.cli.status import read_status
 from billstream.cli.verify.proof import prove
-from billstream.common.settings import RemovalPolicy
+from billstream.common.policies import RemovalPolicy
 from billstream.common.stop import Stop
 from billstream.consumer.backfill.replay import Candidate, FromLedger, expected_verdicts
 from billstream.consumer.backfill.selection import Selection

@@ -11,8 +11,8 @@ import pytest
 
 from billstream.common.errors import Fatal, Poison, Retryable, ServiceUnavailable
 from billstream.common.lake import Lake
+from billstream.common.policies import DuplicatePolicy, RemovalPolicy
 from billstream.common.scratch import own_folder
-from billstream.common.settings import DuplicatePolicy, RemovalPolicy
 from billstream.consumer.commit.duplicates import freed
 from billstream.consumer.decode import staging
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent

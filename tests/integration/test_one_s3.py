@@ -400,7 +400,8 @@ def test_one_session_asks_for_credentials_once(
 def test_credentials_that_cannot_be_renewed_now_are_waited_for_by_both(
     world: tuple[Proxy, Clients], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    helper, clients = Helper(tmp_path, monkeypatch, seconds=1), world[1]
+    # A client renews what ends within ten minutes, and refuses what has ended by the time that it comes.
+    helper, clients = Helper(tmp_path, monkeypatch, seconds=60), world[1]
     clients.write()
     asked = helper.asked
     helper.fail(failing=True)

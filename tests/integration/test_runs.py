@@ -13,7 +13,8 @@ import pytest
 from billstream.cli import wiring
 from billstream.cli.verify.proof import prove
 from billstream.common.lake import Lake
-from billstream.common.settings import RemovalPolicy, Settings
+from billstream.common.policies import RemovalPolicy
+from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.consumer.backfill.replay import Candidate, expected_verdicts

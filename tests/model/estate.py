@@ -20,7 +20,8 @@ from billstream.aggregator.rollups import ROLLUPS
 from billstream.cli.verify import prove
 from billstream.common import failpoints
 from billstream.common.lake.catalog import literal
-from billstream.common.settings import DuplicatePolicy, RemovalPolicy, Settings
+from billstream.common.policies import DuplicatePolicy, RemovalPolicy
+from billstream.common.settings import Settings
 from billstream.consumer.commit.ledger import EntryBuilder
 from billstream.consumer.context import Context
 from billstream.consumer.decode import Staging

@@ -82,11 +82,20 @@ def drills() -> list[tuple[Act, ...]]:
     ]
     races = [(put("b", 2, 200), choose("b")), (choose("a"), put("b", 2, 200)), (put("a", 2, 21), put("b", 2, 200))]
     races += [(remove("a", 1), put("b", 2, 200)), (take_back(), put("b", 2, 200)), (choose("b"), remove("b", 1))]
+    races += [(take_back(), choose("b")), (choose("b"), take_back())]
     cases = [((choose("a"),), race) for race in races] + [((), race) for race in races[:2]]
     for first, (act, other) in cases:
         raced = Act(act.what, act.export, act.day, act.cost, meanwhile=other)
         found.append((*BOTH, *first, raced, put("c", 1, 1000)))
     return found
+
+
+@dataclass(eq=False)
+class Choice:
+    """An export that was preferred; `open` until the decision has been committed, or its process has died."""
+
+    export: str
+    open: bool = True
 
 
 @dataclass
@@ -97,7 +106,7 @@ class World:
     lakes: list[ShakyLake]
     number: int
     files: dict[tuple[str, int], int] = field(default_factory=dict)
-    preferred: list[str] = field(default_factory=list)  # the newest last
+    preferred: list[Choice] = field(default_factory=list)  # the newest last
     bucket: FakeBucket = field(init=False)
     _acts: list[Act] = field(default_factory=list)
     _reached: set[int] = field(default_factory=set)
@@ -153,14 +162,20 @@ class World:
         if event:
             self.intakes[depth].process([event])
         elif act.what == "prefer":
-            self.preferred.append(act.export)
-            prefer(self.lakes[depth], self._preference(act.export), author="operator")
+            choice = Choice(act.export)
+            self.preferred.append(choice)
+            try:
+                prefer(self.lakes[depth], self._preference(act.export), author="operator")
+            finally:
+                choice.open = False
         else:
             ours = (
                 f"SELECT preference_id FROM export_preferences WHERE undone_at IS NULL AND account = '{self.account}'"
             )
+            # What is decided while the undo is on its way is not undone by it.
+            undone = [choice for choice in self.preferred if not choice.open]
             undo(self.lakes[depth], [row[0] for row in self.lakes[depth].rows(ours)], author="operator")
-            self.preferred.clear()
+            self.preferred = [choice for choice in self.preferred if choice not in undone]
 
     def _preference(self, export: str) -> Preference:
         return Preference(
@@ -176,7 +191,7 @@ class World:
     def expected(self) -> Decimal:
         """What counts, by the model."""
         there = {export for export, _ in self.files}
-        best = next((export for export in reversed(self.preferred) if export in there), None)
+        best = next((choice.export for choice in reversed(self.preferred) if choice.export in there), None)
         return Decimal(
             sum(
                 cost

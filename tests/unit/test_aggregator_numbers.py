@@ -17,6 +17,7 @@ from billstream.aggregator.pages.numbers import (
     percent,
     percent_change,
     quantity,
+    unit_price,
 )
 from billstream.aggregator.pages.text import LONGEST, markdown, shorten, visible
 from billstream.aggregator.pages.view import span
@@ -183,3 +184,20 @@ def test_markdown_takes_every_sign_for_a_letter() -> None:
 )
 def test_span(first: str, last: str, text: str) -> None:
     assert span(Period(first_day=date.fromisoformat(first), last_day=date.fromisoformat(last))) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, NOTHING),
+        ("0", "0.00"),
+        ("1234.567", "1,234.57"),
+        ("-2.5", f"{MINUS}2.500"),
+        ("0.0850", "0.08500"),
+        ("0.0000025", "0.000002500"),
+        ("0.000000000000000001", "0.000000000000000001"),
+        ("99999999999999999999.123456789012345678", "99,999,999,999,999,999,999.12"),
+    ],
+)
+def test_costs_of_a_unit_keep_four_digits(value: str | None, text: str) -> None:
+    assert unit_price(None if value is None else Decimal(value)) == text

@@ -15,7 +15,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from billstream.aggregator.completeness.values import Completeness, DayArrival, MonthArrival, SilentAccount, Stale
 from billstream.aggregator.insights.costs import Costs, Covered, NotTold, Savings, SavingsAmounts
+from billstream.aggregator.insights.months import months_of
+from billstream.aggregator.insights.moved import Months, Mover, Movers
 from billstream.aggregator.insights.periods import periods_between
 from billstream.aggregator.insights.ratios import change
 from billstream.aggregator.insights.values import (
@@ -54,6 +57,7 @@ from billstream.aggregator.restatements.values import (
     Restatements,
     RestatementTotal,
 )
+from tests.unit import told_values
 
 GOLDEN = Path(__file__).parent / "golden"
 FIRST, LAST = date(2025, 3, 1), date(2025, 6, 12)
@@ -127,6 +131,30 @@ def sources() -> tuple[Source, ...]:
             charge_rows=33,
         ),
     )
+
+
+def completeness() -> tuple[Completeness, ...]:
+    filling = DayArrival(day=LAST, state="filling", share=Decimal("0.45"))
+    whole = Completeness(
+        provider=HOSTILE,
+        currency="USD",
+        learned=True,
+        maturity_days=1,
+        shares=(Decimal("0.45"), Decimal("0.98")),
+        settled_days=28,
+        watched_since=FIRST,
+        heard_on=LAST,
+        last_complete_day=LAST - timedelta(days=1),
+        stale=Stale(newest_day=LAST, silent_days=4, usual_days=2),
+        silent_accounts=(SilentAccount(account=HOSTILE, newest_day=FIRST),),
+        silent_account_count=1,
+        days=(DayArrival(day=LAST - timedelta(days=1), state="restated", share=None), filling),
+        months=(MonthArrival(month=LAST.replace(day=1), state="open", told_by="arrivals"),),
+        basis="Learned from 28 settled days.",
+    )
+    unknown = {"provider": None, "currency": None, "learned": False, "watched_since": None, "heard_on": None}
+    nothing = {"shares": (), "settled_days": 0, "last_complete_day": None, "stale": None, "days": (), "months": ()}
+    return whole, whole.model_copy(update=unknown | nothing)
 
 
 def savings() -> Savings:
@@ -298,6 +326,46 @@ def restatements() -> Restatements:
     )
 
 
+def movers() -> Movers:
+    moved = Mover(
+        provider=HOSTILE,
+        account=HOSTILE,
+        service=HOSTILE,
+        amount=Decimal("1234.5"),
+        before=Decimal(3000),
+        change=Decimal("-1765.5"),
+        relative=Decimal("-0.5885"),
+    )
+    new = moved.model_copy(update={"service": None, "account": None, "before": Decimal(0), "relative": None})
+    return Movers(
+        currency="USD",
+        measure="billed_cost",
+        first_day=date(2025, 5, 13),
+        last_day=date(2025, 6, 11),
+        first_day_before=date(2025, 4, 13),
+        last_day_before=date(2025, 5, 12),
+        entries=(moved, new.model_copy(update={"change": Decimal("1234.5")})),
+        others_count=1200,
+        others_change=Decimal("0.5"),
+    )
+
+
+def months() -> Months:
+    amounts = {date(2024, 6 + number, 1): Decimal(100 - number) for number in range(7)}
+    amounts |= {date(2025, number, 1): Decimal(100 + number) for number in range(1, 7)}
+    found = months_of(amounts | {date(2024, 5, 1): Decimal(90)}, date(2024, 5, 1), LAST, LAST - timedelta(days=1))
+    return Months(
+        currency="USD",
+        measure="billed_cost",
+        complete_to=LAST - timedelta(days=1),
+        months=found,
+        compared_months=1,
+        year=Decimal(105),
+        year_before=Decimal(90),
+        year_change=Decimal("0.166667"),
+    )
+
+
 def full() -> Insights:
     costs = Costs(
         billed_cost=Decimal("1234567.895"),
@@ -341,6 +409,10 @@ def full() -> Insights:
             ),
         ),
         sources=sources(),
+        completeness=completeness(),
+        anomalies=told_values.anomalies(HOSTILE),
+        forecast=told_values.forecast(HOSTILE),
+        budgets=told_values.budgets(HOSTILE),
         currencies=(
             Currency(
                 currency="USD",
@@ -368,6 +440,8 @@ def full() -> Insights:
             ),
         ),
         meters=(dollars(), hostile_credits()),
+        movers=(movers(),),
+        months=(months(),),
         consumption=(
             Consumption(
                 unit=HOSTILE,
@@ -420,6 +494,7 @@ def empty() -> Insights:
         omissions=(),
         future=(),
         sources=(),
+        completeness=(),
         currencies=(),
         meters=(),
         consumption=(),

@@ -1,4 +1,4 @@
-"""Incidents and ids are the same however a history is judged: at once, day by day, resumed from what is stored."""
+"""Incidents and their ids are the same however a history is judged: at once, by day, or resumed from the store."""
 
 from datetime import date
 

@@ -16,6 +16,10 @@ MAY_COMMIT = {
     "consumer/commit/unit.py",
     "consumer/exports/deciding.py",  # which exports count; it decides nothing about an object
     "aggregator/refresh.py",
+    "aggregator/analysis/acknowledging.py",  # what a person says of a budget
+    "aggregator/analysis/analyst.py",
+    "aggregator/analysis/decisions.py",  # what a person says of an anomaly
+    "aggregator/alerts/outbox.py",
     "common/lake/datafiles.py",  # takes a file out that cannot be read; it decides nothing about an object
 }
 OWNER_OF_TABLE = {
@@ -33,11 +37,20 @@ OWNER_OF_TABLE = {
     "service_costs": "aggregator",
     "region_costs": "aggregator",
     "cost_cells": "aggregator",
+    "day_arrivals": "aggregator",
+    "budget_periods": "aggregator",
+    "budget_states": "aggregator",
+    "unit_metrics": "aggregator",
     "changed_loads": "aggregator",
     "anomalies": "aggregator",
     "anomaly_days": "aggregator",
     "anomaly_series": "aggregator",
+    "anomaly_amounts": "aggregator",
+    "month_forecasts": "aggregator",
+    "analysis": "aggregator",
     "watermark": "aggregator",
+    "alerts": "aggregator",
+    "alert_deliveries": "aggregator",
     "schema_version": "common",
 }
 LONGEST_FILE = 300

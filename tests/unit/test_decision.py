@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from billstream.common.lake import ProcessedKey
 from billstream.common.lake.guard import scope_id
-from billstream.common.settings import RemovalPolicy, Settings
+from billstream.common.policies import RemovalPolicy
+from billstream.common.settings import Settings
 from billstream.consumer.commit.ledger import STATE_OF, EntryBuilder, LedgerEntry
 from billstream.consumer.decide.decision import Answer, Order, Verdict, decide, meant, order, same_version
 from billstream.consumer.decide.states import ENDED, PROCESSED, State

@@ -31,6 +31,10 @@ TEXTS: list[tuple[type[BillstreamError], str]] = [
     (CatalogUnavailable, 'could not connect to server: Connection refused. Is the server running on host "db"?'),
     (CatalogUnavailable, "Unable to connect to Postgres at host=db"),
     (CatalogUnavailable, "server closed the connection unexpectedly"),
+    (
+        CatalogUnavailable,
+        "Failed to get global stats information from DuckLake: Current transaction is aborted (please ROLLBACK)",
+    ),
     (CatalogUnavailable, "FATAL: terminating connection due to administrator command"),
     (CatalogUnavailable, "FATAL: the database system is starting up"),
     (CatalogUnavailable, "FATAL: sorry, too many connections already"),

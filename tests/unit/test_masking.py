@@ -11,8 +11,9 @@ import structlog
 from billstream.common import masking
 from billstream.common.lake.catalog import literal
 from billstream.common.masking import MASK, keep_secret, mask_tracebacks, masked
+from billstream.common.policies import LogFormat
 from billstream.common.runtime import configure_logs
-from billstream.common.settings import LogFormat, Settings
+from billstream.common.settings import Settings
 
 SECRETS = ["S3CRET", "p'S3\"CRET", "S3 CRET@/:%", "S3\\CRÉT\t", "S3+CRET&x=1"]
 

@@ -42,7 +42,7 @@ def test_the_reason_why_a_file_was_not_loaded_is_one_line_of_text(out: Console) 
 
 def test_what_the_demo_says_of_files_is_text(out: Console) -> None:
     bad = Quarantined(f"{HOSTILE}.csv", 3, HOSTILE)
-    findings = Findings({}, {}, {}, replaced=0, duplicates=0, files=(bad,), records=(), omissions={})
+    findings = Findings({}, {}, {}, replaced=0, duplicates=0, files=(bad,), records=(), omissions={}, insights={})
     world = SimpleNamespace(settings=SimpleNamespace(insights=Path("/nowhere")), folder=Path(f"/demo/{HOSTILE}"))
     bucket: Any = SimpleNamespace(world=world, uploads=1, no_bills=0, removals=0, repeats=0)
     print_summary(out, bucket, findings, [Check(HOSTILE, holds=False)], None)

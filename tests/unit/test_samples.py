@@ -2,12 +2,13 @@ import csv
 import io
 import json
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from billstream.cli.demo.samples import Books, SampleFile, Story, Truth
+from billstream.cli.demo.samples.files import partition
 from billstream.cli.demo.samples.story import BAD_RECORDS, NOT_A_CSV
 
 LAST = date(2026, 3, 14)
@@ -89,11 +90,35 @@ def test_each_vendor_bills_in_its_currency(deliveries: list[SampleFile]) -> None
     assert currencies == {("vendor=nimbus", ("USD",)), ("vendor=fjord", ("EUR",)), ("vendor=quill", ("USD",))}
 
 
-def test_the_incident_stands_out(deliveries: list[SampleFile], story: Story) -> None:
-    daily = {file.key: file.truth.billed["USD"] for file in deliveries if "nimbus" in file.key}
-    dearest, second = sorted(daily, key=lambda key: daily[key], reverse=True)[:2]
-    assert f"day={story.season.incident.day:02}" in dearest
-    assert daily[dearest] > Decimal("1.5") * daily[second]
+def spent(file: SampleFile, service: str, account: str) -> Decimal:
+    rows = [row for row in records(file) if (row["ServiceName"], row["SubAccountName"]) == (service, account)]
+    return sum((Decimal(row["BilledCost"]) for row in rows), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("service", "account", "begins", "factor"),
+    [
+        ("GPU Instances", "ml-research", "incident", "4"),
+        ("Network", "checkout-prod", "price_rise", "1.2"),
+    ],
+)
+def test_what_is_out_of_the_ordinary_stands_out(
+    story: Story, deliveries: list[SampleFile], service: str, account: str, begins: str, factor: str
+) -> None:
+    first = getattr(story.season, begins)
+    by_day = {file.key: spent(file, service, account) for file in deliveries if "nimbus" in file.key}
+    days = {day: next(by_day[key] for key in by_day if partition(day) in key) for day in story.season.days_in_order()}
+    before = max(days[first - timedelta(weeks=week)] for week in (1, 2, 3))
+    assert days[first] > Decimal(factor) * before
+
+
+def test_a_commitment_is_bought_once_and_a_vendor_is_late(story: Story, deliveries: list[SampleFile]) -> None:
+    upfront = [row for file in deliveries for row in records(file) if "upfront" in row.get("ChargeDescription", "")]
+    assert [(row["ChargeCategory"], row["EffectiveCost"]) for row in upfront] == [("Purchase", "0")]
+    fjord = [file.key for file in deliveries if "fjord" in file.key]
+    assert partition(LAST - timedelta(days=5)) in fjord[-1]
+    assert len(fjord) == 55
+    assert story.season.leak < story.season.purchase
 
 
 def test_the_season_grows_and_rests_at_weekends(story: Story) -> None:

@@ -16,8 +16,9 @@ from pydantic import SecretStr, ValidationError
 from billstream.cli import settings_table
 from billstream.common.errors import Fatal, Misconfigured
 from billstream.common.outputs import refuse_feedback
+from billstream.common.policies import DuplicatePolicy, LogFormat, RemovalPolicy
 from billstream.common.runtime import configure_logs, process_name
-from billstream.common.settings import DuplicatePolicy, LogFormat, RemovalPolicy, Settings
+from billstream.common.settings import Settings
 from billstream.common.variables import unknown_variables
 from billstream.consumer.layouts.interest import BillingFiles
 from billstream.consumer.layouts.layout import Layouts

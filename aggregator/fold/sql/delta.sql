@@ -7,7 +7,11 @@ WITH signed AS (
     SELECT
         direction,
         {columns},
-        (charge_period_start AT TIME ZONE 'UTC')::DATE AS charge_day,
+        -- The zone's calendar takes sixteen times as long, and is needed for the two infinite days alone.
+        CASE
+            WHEN isfinite(charge_period_start) THEN make_timestamp(epoch_us(charge_period_start))::DATE
+            ELSE (charge_period_start AT TIME ZONE 'UTC')::DATE
+        END AS charge_day,
         CASE WHEN consumed_quantity IS NOT NULL THEN coalesce(consumed_unit, '') END AS unit,
         coalesce(provider_name, service_provider_name, invoice_issuer_name, publisher_name) AS provider_name,
         concat(
@@ -21,7 +25,7 @@ WITH signed AS (
         CASE WHEN direction > 0 THEN list_cost ELSE -list_cost END AS list_cost,
         CASE WHEN direction > 0 THEN contracted_cost ELSE -contracted_cost END AS contracted_cost,
         CASE WHEN direction > 0 THEN consumed_quantity ELSE -consumed_quantity END AS quantity
-    FROM changes
+    FROM {changes}
 )
 SELECT
     grouping_id({keys}) AS grouping_set,

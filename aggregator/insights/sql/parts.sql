@@ -1,8 +1,9 @@
 -- The amount of each meter in the compared days, by what comparisons and rankings ask for.
--- Grain: meter, provider, service, user, region, charge_day. Parameters: $1 the snapshot to read, $2 a day.
+-- Grain: meter, provider, account, service, user, region, charge_day. Parameters: $1 the snapshot to read, $2 a day.
 SELECT
     meter,
     provider_name AS provider,
+    coalesce(sub_account_id, billing_account_id) AS account,
     service_name AS service,
     x_user_id AS user,
     region_id AS region,

@@ -9,7 +9,7 @@ WITH days AS (
     WHERE comparison IN ('thirty_days', 'alone')
 ),
 cells AS (
-    SELECT p.meter, service, user, region, charge_day, first_day, last_day, last_before, first_before, amount
+    SELECT p.meter, p.provider, account, service, user, region, charge_day, first_day, last_day, last_before, first_before, amount
     FROM insight_parts AS p
     JOIN insight_windows AS w ON w.meter = p.meter AND w.provider IS NOT DISTINCT FROM p.provider
     WHERE comparison IN ('thirty_days', 'alone')
@@ -31,8 +31,12 @@ services AS (
     WHERE charge_day >= $3
 ),
 named AS (
-    SELECT meter, 'service' AS dimension, service AS name, charge_day, first_day, last_day, first_before, last_before, amount
+    SELECT meter, 'provider' AS dimension, provider AS name, charge_day, first_day, last_day, first_before, last_before, amount
     FROM cells
+    UNION ALL
+    SELECT meter, 'account', account, charge_day, first_day, last_day, first_before, last_before, amount FROM cells
+    UNION ALL
+    SELECT meter, 'service', service, charge_day, first_day, last_day, first_before, last_before, amount FROM cells
     UNION ALL
     SELECT meter, 'user', user, charge_day, first_day, last_day, first_before, last_before, amount FROM cells
     UNION ALL

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from billstream.cli.demo.samples.files import SampleFile, partition, sample_file
-from billstream.cli.demo.samples.fleet import Deployment, fleet
-from billstream.cli.demo.samples.other_lines import other_lines
+from billstream.cli.demo.samples.fleet import fleet
+from billstream.cli.demo.samples.other_lines import other_lines, upfront_purchase
 from billstream.cli.demo.samples.season import Season, jitter
 from billstream.cli.demo.samples.usage_lines import usage_line
 from billstream.cli.demo.samples.vendors import Vendor
@@ -21,7 +21,6 @@ RegionId RegionName ResourceId ResourceName ResourceType ServiceCategory Service
 SkuMeter SkuPriceId SubAccountId SubAccountName SubAccountType Tags x_ServiceTier x_UserId
 """
 HEADER = tuple(_COLUMNS.split())
-PRESENT_PERCENT = 96
 
 
 def focus_file(vendor: Vendor, season: Season, day: date, seed: int, *, factor: Decimal = Decimal(1)) -> SampleFile:
@@ -30,17 +29,18 @@ def focus_file(vendor: Vendor, season: Season, day: date, seed: int, *, factor: 
     rng = random.Random(f"{seed}/{key}")  # noqa: S311 - nothing secret
     level = season.level(day) * factor
     usage = [
-        usage_line(vendor, deployment, level * _extra(deployment, season, day) * jitter(rng))
+        usage_line(
+            vendor,
+            deployment,
+            level * season.used_more(deployment.sku, deployment.account, day) * jitter(rng),
+            dearer=season.dearer(deployment.sku, day),
+        )
         for deployment in fleet(vendor, seed)
-        if rng.randrange(100) < PRESENT_PERCENT
     ]
     common = _common(vendor, day)
-    rows = [{**common, **row} for row in (*usage, *other_lines(vendor, usage))]
+    upfront = [upfront_purchase(vendor)] if vendor.committed and day == season.purchase else []
+    rows = [{**common, **row} for row in (*usage, *other_lines(vendor, usage), *upfront)]
     return sample_file(key, HEADER, rows, cost="BilledCost", currency="BillingCurrency")
-
-
-def _extra(deployment: Deployment, season: Season, day: date) -> int:
-    return season.incident_factor(day) if deployment.sku.incident else 1
 
 
 def _common(vendor: Vendor, day: date) -> dict[str, str | Decimal]:

@@ -9,6 +9,7 @@ from billstream.cli.demo.samples.vendors import Vendor
 
 CREDIT = Decimal("0.015")
 VOLUME_DISCOUNT = Decimal("0.035")
+UPFRONT = Decimal(26000)
 
 
 def other_lines(vendor: Vendor, usage: Sequence[Row]) -> Iterator[Row]:
@@ -27,6 +28,16 @@ def other_lines(vendor: Vendor, usage: Sequence[Row]) -> Iterator[Row]:
     yield _volume_discount(max(usage, key=lambda row: Decimal(row["BilledCost"])))
     if vendor.tax:
         yield _amount("Tax", "Value added tax", money((billed + covered) * vendor.tax))
+
+
+def upfront_purchase(vendor: Vendor) -> Row:
+    """A commitment that is paid at once: money of one day, and cost of none."""
+    return {
+        **_amount("Purchase", "Three-year commitment, paid upfront", UPFRONT),
+        **commitment(vendor),
+        "CommitmentDiscountStatus": "",
+        "EffectiveCost": Decimal(0),
+    }
 
 
 def _volume_discount(dearest: Row) -> Row:

@@ -15,6 +15,9 @@ from billstream.cli.demo.samples.vendors import FJORD, NIMBUS
 DEFAULT_DAYS = 90
 DEFAULT_SEED = 1729
 LEAST_DAYS = 2
+ENOUGH_DAYS = 60
+"""Days from which the history is long enough for all that is out of the ordinary in it to be found."""
+
 RESTATEMENT = Decimal("0.93")
 # A workbook that somebody renamed: the signature of a ZIP archive, cut off.
 NOT_A_CSV = b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00" + bytes(range(256)) * 3
@@ -60,9 +63,10 @@ class Story:
 
     def deliveries(self) -> Iterator[SampleFile]:
         """Yield the daily files, oldest first."""
+        late_days = FJORD.late_days if self.days >= ENOUGH_DAYS else 0
         for day in self.season.days_in_order():
             yield focus_file(NIMBUS, self.season, day, self.seed)
-            if (self.last - day).days < (FJORD.since_days or self.days):
+            if late_days <= (self.last - day).days < (FJORD.since_days or self.days):
                 yield focus_file(FJORD, self.season, day, self.seed)
             yield usage_file(self.season, day, self.seed)
 

@@ -17,9 +17,12 @@ def money(amount: Decimal) -> Decimal:
     return amount.quantize(MONEY)
 
 
-def usage_line(vendor: Vendor, deployment: Deployment, level: Decimal) -> Row:
-    """One resource's day. Committed usage is billed with the commitment, so its own BilledCost is zero."""
-    sku = deployment.sku
+def usage_line(vendor: Vendor, deployment: Deployment, level: Decimal, *, dearer: Decimal = Decimal(1)) -> Row:
+    """One resource's day. Committed usage is billed with the commitment, so its own BilledCost is zero.
+
+    `level` is the usage in proportion to an ordinary day, `dearer` the price in proportion to the price list's.
+    """
+    sku = deployment.sku.model_copy(update={"price": deployment.sku.price * dearer})
     quantity = (sku.daily * deployment.size * level).quantize(QUANTITY)
     contracted = money(quantity * sku.price * (1 - vendor.discount))
     effective = money(contracted * (1 - COMMITMENT_DISCOUNT)) if _committed(deployment) else contracted

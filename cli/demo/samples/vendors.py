@@ -24,13 +24,15 @@ class Sku(BaseModel):
     tier: str
     committed: bool = False
     incident: bool = False
+    leaks: bool = False
+    dearer: bool = False
 
 
 class Vendor(BaseModel):
     """A cloud vendor and the contract with it. Money is in `currency`.
 
     `discount` is the negotiated discount as a fraction of the list price. `since_days` is how many days before the
-    end the first file came, None for the whole season.
+    end the first file came, None for the whole season; `late_days`, how many files of the last days have not come yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +47,12 @@ class Vendor(BaseModel):
     discount: Decimal
     tax: Decimal = Decimal(0)
     since_days: int | None = None
+    late_days: int = 0
+
+    @property
+    def committed(self) -> bool:
+        """It has a commitment with this vendor."""
+        return any(sku.committed for sku in self.skus)
 
 
 def _vendor(slug: str) -> Vendor:

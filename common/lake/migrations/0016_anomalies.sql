@@ -44,7 +44,7 @@ CREATE TABLE anomaly_series (
     judged_day  DATE NOT NULL
 );
 
-COMMENT ON TABLE anomalies IS 'One row per incident: days of a series of usage cost that are out of the ordinary, told once. An incident never vanishes; one whose cause a restatement took away is withdrawn.';
+COMMENT ON TABLE anomalies IS 'One row per incident: days of a series of usage cost that are out of the ordinary, told once. One whose cause a restatement took away is withdrawn; only one that nobody was told of may vanish on the day on which it was found.';
 COMMENT ON COLUMN anomalies.anomaly_id IS 'First 12 hexadecimal digits of the SHA-256 of series, direction and first day: the same after rebuild and restatement.';
 COMMENT ON COLUMN anomalies.currency IS 'Currency of the series; NULL for charges that name none.';
 COMMENT ON COLUMN anomalies.provider IS 'Provider of the series, as in cost_cells.provider_name.';

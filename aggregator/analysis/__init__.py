@@ -1,0 +1,1 @@
+"""What follows a refresh: anomalies with their causes, forecasts, budgets, and the alerts about them, in one commit."""

@@ -1,0 +1,2 @@
+-- The days that changed. Grain: one row.
+SELECT count(*) FROM changed_days
