@@ -96,7 +96,8 @@ def test_a_fall_is_a_notice_and_only_of_complete_days() -> None:
 
 def test_late_days_are_never_told_as_falls() -> None:
     """Each morning the newest days are seen in part, as vendors deliver them."""
-    final, told = usual(), []
+    final = usual()
+    told: list[Finding] = []
     of = panel(final.copy())
     detector = Detector(of)
     for morning in range(of.days):
