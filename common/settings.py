@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         description="TOML file of rules about which of several exports of one account counts. Example: `exports.toml`.",
     )
     budgets: Folder | None = Field(
-        None, description="TOML file of budgets, their alerts, and unit metrics. Example: `budgets.toml`."
+        None, description="TOML file of budgets, their alerts, and metrics. Example: `budgets.toml`."
     )
     alerts: Folder | None = Field(
         None,

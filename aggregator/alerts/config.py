@@ -141,6 +141,8 @@ def read_sinks(path: Path | None) -> tuple[Sink, ...]:
     except (OSError, ValueError) as error:  # of TOML and of UTF-8, too
         raise _invalid(path, str(error)) from error
     sinks = tables.pop("sink", {})
+    # The file of budgets may be the same one.
+    tables = {name: table for name, table in tables.items() if name not in {"budget", "metric"}}
     if tables or not isinstance(sinks, dict):
         other = next(iter(tables), "sink")
         raise _invalid(path, f"{other!r} is not a table of sinks ({_line(text, None, other)})")
@@ -218,5 +220,5 @@ def _line(text: str, name: str | None, field: str | None) -> str:
 def _invalid(path: Path, why: str) -> Misconfigured:
     return Misconfigured(
         f"The sinks of alerts in {path} (BILLSTREAM_ALERTS) are not valid: {why}. No alert was sent; the lake is not "
-        "affected. Repair the file, or unset the variable; docs/alerts.md shows the form."
+        "affected. Repair the file, or unset the variable; docs/budgets-and-alerts.md shows the form."
     )

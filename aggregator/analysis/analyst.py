@@ -84,7 +84,8 @@ class Analyst:
         limits = settings.anomaly_limits
         self._limits = Thresholds(score=limits.score, share=limits.share, floor=limits.floor)
         keys = [key.name for key in settings.tag_keys.names]
-        file = read_budgets(settings.budgets, keys) if settings.budgets else BudgetFile()
+        names = [sink.name for sink in sinks] or None
+        file = read_budgets(settings.budgets, keys, names) if settings.budgets else BudgetFile()
         self._budgets: tuple[Budget, ...] = file.budgets
         self._metrics = file.metrics
         self._held: Held | None = None
@@ -182,7 +183,7 @@ class Analyst:
         known = held.known if held else Known.read(lake, version)
         found = detect(reading, known, sources, self._limits, since=stored.snapshot_id if stored else None)
         forecasts = forecasts_of(found, read_others(lake, version, today), sources, today)
-        evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(lake, found, sources, today))
+        evaluations = evaluate_all(lake, self._budgets, today, budget_forecasts(found, sources, today))
         # The first analysis after the file is gone still writes: what was in it is no longer there.
         without_file = not self._budgets and not self._metrics
         idle = without_file and stored is not None and stored.configuration == self._configuration

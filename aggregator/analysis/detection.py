@@ -1,5 +1,6 @@
 """Find the incidents of a snapshot: read what was known, judge what has become complete, sum the amounts exactly."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
@@ -35,6 +36,9 @@ TOLD_DAYS = 35
 MOST_EXPLAINED = 10
 MOST_RENEWED = 2
 """Incidents that are explained in one analysis for the first time, and once more; the next one goes on."""
+
+EXPLAIN_SECONDS = 2.0
+"""An analysis explains no more incidents after so long: reading the charges of a large lake takes its time."""
 
 BASELINE_DAYS = 28
 
@@ -214,10 +218,15 @@ def _explain(
     by_size = sorted(told, key=lambda one: (one.tier != "page", -abs(amounts[one.incident_id].impact)))
     first = [one for one in by_size if one.state != "withdrawn" and amounts[one.incident_id].change is None]
     again = [one for one in by_size if one.incident_id in renewed]
-    for one in [*first[:MOST_EXPLAINED], *again[:MOST_RENEWED]]:
+    due, ends = [*first[:MOST_EXPLAINED], *again[:MOST_RENEWED]], time.monotonic() + EXPLAIN_SECONDS
+    done = 0
+    for one in due:
+        if done and time.monotonic() > ends:
+            break
         name = one.incident_id
         amounts[name] = _explained(reading, one, renewed.get(name, amounts[name]))
-    return max(0, len(first) - MOST_EXPLAINED) + max(0, len(again) - MOST_RENEWED)
+        done += 1
+    return len(first) + len(again) - done
 
 
 def _explained(reading: Reading, one: Incident, found: Amounts) -> Amounts:

@@ -1,7 +1,7 @@
 """Forecast the month of currencies, providers, accounts and services, and of budgets."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,11 +12,17 @@ import numpy as np
 
 from billstream.aggregator.analysis.detection import Detection
 from billstream.aggregator.anomalies.panel import Floats, Panel, SeriesKey
-from billstream.aggregator.budgets.costs import read_daily
-from billstream.aggregator.budgets.evaluation import Forecast as ForBudget
+from billstream.aggregator.budgets.costs import DailyCosts
 from billstream.aggregator.budgets.model import Budget
+from billstream.aggregator.budgets.store import Forecasts
 from billstream.aggregator.completeness.maturity import SourceKey
-from billstream.aggregator.forecasting.month_end import Forecast, forecast_month, month_end, recurring_to_come
+from billstream.aggregator.forecasting.month_end import (
+    Forecast,
+    forecast_month,
+    forecast_span,
+    month_end,
+    recurring_to_come,
+)
 from billstream.aggregator.forecasting.values import MonthForecast, Scope, cents
 from billstream.aggregator.insights.values import Period, Source
 from billstream.common.lake import Lake
@@ -67,17 +73,16 @@ def forecasts_of(
     """Return the forecasts of the month of `today`: of each currency and provider, and of the largest groups."""
     panel = detection.panel
     leaves: list[Leaf] = [(key.currency, key.provider, key.account, key.service) for key in panel.keys]
-    open_on = _open_days(detection)
+    month = (today.replace(day=1), month_end(today))
     found = []
     for scope in get_args(Scope):
         for group, rows in _groups(panel, leaves, DEPTH[scope]):
             end = complete_to((source for key, source in sources.items() if _inside(key, group[:2])), today)
             if end is None or (history := _history(panel, rows, end)) is None:
                 continue
-            apart = sum(open_on.get(panel.keys[row], 0.0) for row in rows)
-            incident = apart > LARGE_PART * float(np.abs(history[-7:]).mean())
+            incident = _goes_on(detection, [panel.keys[row] for row in rows], history, end)
             seen = panel.amounts[rows, panel.index(end) + 1 :].sum(axis=0)
-            there, to_come = others_of(others.of(group), end, today)
+            there, to_come = others_of(others.of(group), end, today, month)
             made = forecast_month(history, end, today, seen=seen, incident=incident, recurring=to_come)
             found.append(_value(made, scope, group, there, today))
     return tuple(found)
@@ -90,30 +95,37 @@ def complete_to(sources: Iterable[Source], today: date) -> date | None:
     return min((one.last_complete_day for one in live if one.last_complete_day), default=None)
 
 
-def others_of(kinds: Sequence[Sequence[tuple[date, float]]], end: date, today: date) -> tuple[float, float]:
-    """Return what charges other than usage amount to in the month: those that are there, and those still to come.
+def others_of(
+    kinds: Sequence[Sequence[tuple[date, float]]], end: date, today: date, span: tuple[date, date]
+) -> tuple[float, float]:
+    """Return what charges other than usage amount to in a span: those that are there, and those still to come.
 
     Args:
         kinds: day and amount of the charges of each leaf and kind.
         end: newest complete day.
-        today: a day of the month.
+        today: a day of the span.
+        span: its first and last day: that of a month, or of months.
     """
+    first, last = span
+    later_months = (last.year - today.year) * 12 + last.month - today.month
     there = to_come = 0.0
     for charges in kinds:
         expected = recurring_to_come(charges, end, today)
-        month = [(day, amount) for day, amount in charges if day >= today.replace(day=1)]
-        there += sum(amount for day, amount in month if day <= end)
-        late = sum(amount for day, amount in month if day > end)
+        within = [(day, amount) for day, amount in charges if day >= first]
+        there += sum(amount for day, amount in within if day <= end)
+        late = sum(amount for day, amount in within if day > end)
         # A recurring charge of an unfinished day is there or still to come, and counts once.
         to_come += late if abs(late) > abs(expected) else expected
+        to_come += later_months * recurring_to_come(charges, date.min, today)
     return there, to_come
 
 
-def _open_days(detection: Detection) -> dict[SeriesKey, float]:
-    """How far each series with an open incident is apart from what is expected of a day."""
-    return {
-        one.series: abs(one.actual - one.expected) / len(one.days) for one in detection.incidents if one.state == "open"
-    }
+def _goes_on(detection: Detection, keys: Iterable[SeriesKey], history: Floats, end: date) -> bool:
+    """Return whether incidents of some series go on that move a large part of what these cost a day."""
+    wanted = set(keys)
+    current = [one for one in detection.incidents if one.state == "open" and one.last_day >= end - timedelta(1)]
+    apart = sum(abs(one.actual - one.expected) / len(one.days) for one in current if one.series in wanted)
+    return apart > LARGE_PART * float(np.abs(history[-7:]).mean())
 
 
 def _groups(panel: Panel, leaves: Sequence[Leaf], depth: int) -> Iterable[tuple[Leaf, list[int]]]:
@@ -171,33 +183,27 @@ class BudgetForecast:
     complete_to: date
 
 
-def budget_forecasts(
-    lake: Lake, detection: Detection, sources: Mapping[SourceKey, Source], today: date
-) -> Callable[[Budget, Period], ForBudget | None]:
-    """Return the function that forecasts a budget in a period that ends with the month of `today`; else None."""
+def budget_forecasts(detection: Detection, sources: Mapping[SourceKey, Source], today: date) -> Forecasts:
+    """Return the function that forecasts a budget in a period that has today; None where no day is complete."""
 
-    def forecast(budget: Budget, period: Period) -> BudgetForecast | None:
+    def forecast(budget: Budget, period: Period, costs: DailyCosts) -> BudgetForecast | None:
         end = complete_to((one for one in sources.values() if _counts(budget, one)), today)
-        if end is None or period.last_day != month_end(today):
+        if end is None or not period.first_day <= today <= period.last_day:
             return None
-        usage = _daily(lake, budget, ("Usage",), today)
+        usage = costs.usage
         history = _line(usage, end)
         if history is None:
             return None
         later = np.array([float(usage.get(end + timedelta(n), 0)) for n in range(1, (today - end).days + 1)])
-        rest = tuple(one for one in budget.categories if one != "Usage")
-        charges = [(day, float(amount)) for day, amount in _daily(lake, budget, rest, today).items()] if rest else []
-        there, to_come = others_of([charges], end, today)
-        before = sum(float(a) for d, a in usage.items() if period.first_day <= d < today.replace(day=1))
-        before += sum(amount for day, amount in charges if period.first_day <= day < today.replace(day=1))
-        apart = sum(away for key, away in _open_days(detection).items() if _may_have(budget, key))
-        incident = apart > LARGE_PART * float(np.abs(history[-7:]).mean())
-        made = forecast_month(history, end, today, seen=later, incident=incident, recurring=to_come)
-        past = there + before
+        charges = [(day, float(amount)) for day, amount in costs.others.items()]
+        span = (period.first_day, period.last_day)
+        there, to_come = others_of([charges], end, today, span)
+        incident = _goes_on(detection, (key for key in detection.panel.keys if _may_have(budget, key)), history, end)
+        made = forecast_span(history, end, span, seen=later, incident=incident, recurring=to_come)
         return BudgetForecast(
-            cents(made.expected + past),
-            None if made.low is None else cents(made.low + past),
-            None if made.high is None else cents(made.high + past),
+            cents(made.expected + there),
+            None if made.low is None else cents(made.low + there),
+            None if made.high is None else cents(made.high + there),
             end,
         )
 
@@ -214,13 +220,6 @@ def _may_have(budget: Budget, key: SeriesKey) -> bool:
 def _counts(budget: Budget, source: Source) -> bool:
     providers = budget.where.get("provider_name")
     return source.currency == budget.currency and (not providers or source.provider in providers)
-
-
-def _daily(lake: Lake, budget: Budget, categories: Sequence[str], today: date) -> dict[date, Decimal]:
-    kept = tuple(one for one in budget.categories if one in categories)
-    if not kept:
-        return {}
-    return read_daily(lake, budget.model_copy(update={"categories": kept}), today - timedelta(200), today)
 
 
 def _line(daily: Mapping[date, Decimal], end: date) -> Floats | None:

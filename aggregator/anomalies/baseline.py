@@ -14,6 +14,7 @@ WEEK = 7
 MAD_TO_SIGMA = 1.4826
 ENOUGH = 21  # days that weekdays can be told apart from
 TINY = 1e-9
+FITFUL, REACH = 0.1, 1.5
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,21 @@ class Baseline:
     """Usual error of each series, as a share of the expected amount: the typical one, or its far tail."""
     typical: Floats
     """The typical error alone."""
+    reach: Floats
+    """Of fitful series, which cost now something and now nothing: what they may cost. NaN for all others."""
 
     def distance(self, amounts: Floats, before: Floats, ahead: int, smallest_scale: float) -> "Distance":
         """Return how far amounts lie from what is usual `ahead` days after the first day behind the window.
 
         Usual is everything between the level of the last week, that of the whole window, and the latter before levels
         were accepted lately (`before`: as a factor): so the way back after a rise or a fall is usual. A fall is as far
-        as the rise that undoes it: to a third is as far as to three times.
+        as the rise that undoes it: to a third is as far as to three times. Of a fitful series everything between
+        nothing and its reach is usual.
         """
         expected, lasting = self.weekday[:, ahead % WEEK], self.lasting[:, ahead % WEEK]
         levels = np.array([expected, lasting, lasting * before])
-        near = np.clip(amounts, levels.min(axis=0), levels.max(axis=0))
+        lowest = np.where(np.isnan(self.reach), levels.min(axis=0), 0.0)
+        near = np.clip(amounts, lowest, np.fmax(levels.max(axis=0), self.reach))
         share = np.maximum(self.relative, smallest_scale)
         away = np.abs(amounts - near)
         of = np.maximum(np.where(amounts < near, amounts, near), TINY)
@@ -84,6 +89,22 @@ def before(values: Floats, at: Ints, width: int) -> Floats:
     return np.asarray(np.where(columns >= 0, found, np.nan))
 
 
+def reach_of(weeks: Floats) -> Floats:
+    """Return what fitful series may cost on a day: half as much again as the largest day of the window; else NaN.
+
+    A series is fitful when whether it costs anything cannot be told from the weekday, on average of the weekdays in
+    more than one of ten weeks. One that rests on each Sunday is not.
+
+    Args:
+        weeks: series by weeks by days.
+    """
+    with np.errstate(all="ignore"):
+        nothing = (weeks == 0).sum(axis=1) / (~np.isnan(weeks)).sum(axis=1)
+    doubtful = np.nan_to_num(np.minimum(nothing, 1 - nothing)).mean(axis=1)
+    largest = np.fmax.reduce(weeks.reshape(len(weeks), -1), axis=1, initial=0.0)
+    return np.asarray(np.where(doubtful > FITFUL, REACH * largest, np.nan))
+
+
 def fit(window: Floats) -> Baseline:
     """Return the baseline of windows (series by days, oldest first, whole weeks; NaN for days without history)."""
     rows, width = window.shape
@@ -104,5 +125,9 @@ def fit(window: Floats) -> Baseline:
     expected = np.where(enough[:, None], weekday * levels[:, -1:], whole[:, None])
     lasting = np.where(enough[:, None], weekday, whole[:, None])
     return Baseline(
-        np.nan_to_num(expected), np.nan_to_num(lasting), np.nan_to_num(relative, nan=0.25), np.nan_to_num(typical)
+        np.nan_to_num(expected),
+        np.nan_to_num(lasting),
+        np.nan_to_num(relative, nan=0.25),
+        np.nan_to_num(typical),
+        reach_of(weeks),
     )

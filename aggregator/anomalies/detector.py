@@ -78,7 +78,7 @@ class Detector:
         state.mark(rows[hit], at[hit], way[hit], expected[hit])
         for i in np.flatnonzero(hit):
             self._tell(int(rows[i]), int(at[i]), (float(expected[i]), float(scale[i])), result)
-        long = ~hit & (at - state.started[rows] >= limits.window - 7)
+        long = ~hit & np.isnan(base.reach) & (at - state.started[rows] >= limits.window - 7)
         self._level(rows[long], at[long], base.typical[long], result)
 
     def _tell(self, row: int, at: int, usual: tuple[float, float], result: Judged) -> None:
@@ -94,17 +94,21 @@ class Detector:
         window = state.history(self.panel, self._unknown, rows, at + 1, level.DAYS)
         ended = state.leveled[rows]
         recent = (ended != NONE) & (at - ended < level.DAYS)
-        week = state.history(self.panel, self._unknown, rows, np.where(recent, ended, at) + 1, level.WEEK)
+        week = state.history(self.panel, self._unknown, rows, np.where(recent, ended, at) + 1, WEEK)
         told = np.where(recent, np.nansum(week, axis=1), np.nan)
         found = level.raised_levels(window, noise, told, limits)
         for i in np.flatnonzero(found.raised):
-            columns = at[i] + np.arange(1 - level.WEEK, 1)
-            untold = found.days[i] & (columns > ended[i]) & np.isnan(state.masks[rows[i], columns])
+            columns = at[i] + np.arange(1 - WEEK, 1)
+            # Only days after those that are told: an incident never gets an earlier first day.
+            masked = columns[~np.isnan(state.masks[rows[i], columns])]
+            untold = found.days[i] & (columns > max(ended[i], masked.max(initial=NONE)))
+            if not untold.any():
+                continue
             page = bool(found.share[i] > limits.page_share)
             for k in np.flatnonzero(untold):
                 usual = (float(found.usual[i, k]), float(found.scale[i]))
                 result.findings.append(self._finding(int(rows[i]), int(columns[k]), "level", usual, page=page))
-            state.leveled[rows[i]] = columns[found.days[i]].max()
+            state.leveled[rows[i]] = columns[untold].max()
 
     def _accept(self, rows: Ints, at: Ints, result: Judged) -> None:
         """Take the level of a run of findings as the usual one when it has lasted."""

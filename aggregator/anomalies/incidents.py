@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from billstream.aggregator.anomalies.panel import SeriesKey
-from billstream.aggregator.anomalies.state import Accepted, Direction, Finding, Kind, Tier
+from billstream.aggregator.anomalies.state import Accepted, Direction, Finding, Kind, Tier, score
 from billstream.aggregator.anomalies.thresholds import Thresholds
 
 IncidentState = Literal["open", "ended", "acknowledged", "expected", "withdrawn"]
@@ -175,7 +175,8 @@ def _stands(day: IncidentDay, direction: Direction, limits: Thresholds) -> bool:
         return away >= limits.floor
     if day.kind == "level":
         return away > limits.weekly_each * day.expected
-    return away > max(limits.floor, limits.share * abs(day.expected), limits.score * day.scale)
+    far = abs(score(day.actual, day.expected, day.scale)) > limits.score
+    return far and away > max(limits.floor, limits.share * abs(day.expected))
 
 
 def decide(

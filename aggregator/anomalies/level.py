@@ -63,7 +63,8 @@ def raised_levels(window: Floats, noise: Floats, told: Floats, thresholds: Thres
     raised &= (each.sum(axis=1) >= limits.weekly_days) & (weeks[:, 0] > least)
     ratios = np.concatenate([days[:, 1], days[:, 0]], axis=1) / np.maximum(np.tile(usual, 2), TINY)
     since = np.arange(WEEK)[None, :] >= began(ratios)[:, None]
-    return Levels(raised, each & since, usual, scale / WEEK, above / np.maximum(base, TINY))
+    rise = np.where((each & since).any(axis=1, keepdims=True), each & since, each)
+    return Levels(raised, rise, usual, scale / WEEK, above / np.maximum(base, TINY))
 
 
 def began(ratios: Floats) -> Ints:

@@ -43,6 +43,12 @@ class Finding:
         return (self.actual - self.expected) / self.scale if self.scale > 0 else 0.0
 
 
+def score(actual: float, expected: float, scale: float) -> float:
+    """Return the distance of an amount from the expected one in usual errors; see `Baseline.distance` for falls."""
+    away = (actual - expected) / scale
+    return away if away >= 0 else away * max(expected, TINY) / max(actual, TINY)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
     """The level of an incident is the usual one from now on."""
@@ -109,9 +115,8 @@ class State:
         of the series are new.
         """
         amounts = panel.amounts[rows, at]
-        silent = (self.started[rows] != NONE) & (at - self.started[rows] >= limits.history)
-        for i in np.flatnonzero(silent):
-            silent[i] = not panel.amounts[rows[i], at[i] - limits.history : at[i]].any()
+        recent = np.maximum(at[:, None] + np.arange(-limits.history, 0)[None, :], 0)
+        silent = (at - self.started[rows] >= limits.history) & ~panel.amounts[rows[:, None], recent].any(axis=1)
         self.started[rows[silent]] = NONE
         fresh = (self.started[rows] == NONE) & (amounts > 0)
         known = at - sources[rows] >= limits.history

@@ -90,14 +90,14 @@ def resume(
     days: dict[int, list[tuple[int, Incident, IncidentDay]]] = {}
     for incident in incidents:
         if incident.series in rows and incident.state != "withdrawn":
-            for day in incident.days:
-                days.setdefault(panel.index(day.day), []).append((rows[incident.series], incident, day))
+            for one in incident.days:
+                days.setdefault(panel.index(one.day), []).append((rows[incident.series], incident, one))
     for column in range(int(state.judged.max(initial=NONE)) + 1):
         known = np.flatnonzero(state.judged >= column)
         state.begin(panel, known, np.full(len(known), column), sources, limits)
-        for row, incident, day in days.get(column, ()):
+        for row, incident, one in days.get(column, ()):
             if column <= state.judged[row]:
-                _apply(panel, state, row, incident, day)
+                _apply(panel, state, row, incident, one)
     return state
 
 

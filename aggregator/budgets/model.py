@@ -107,6 +107,13 @@ class Budget(Counted):
     alerts: Annotated[tuple[Alert, ...], Field(max_length=MOST_ALERTS)] = ()
     send: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
 
+    @field_validator("owner")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("must have printable characters only")
+        return value
+
     @field_validator("amounts")
     @classmethod
     def _months(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:

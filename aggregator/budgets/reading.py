@@ -31,7 +31,7 @@ class _File(BaseModel):
 class BudgetFile:
     """The content of the file: budgets and metrics in their order.
 
-    `sinks` are the tables `[sink.<name>]` as they are written; whoever sends alerts checks them.
+    `sinks` are the names of its tables `[sink.<name>]`; whoever sends alerts checks them, see `alerts.config`.
     """
 
     budgets: tuple[Budget, ...] = ()
@@ -39,12 +39,13 @@ class BudgetFile:
     sinks: tuple[str, ...] = ()
 
 
-def read_budgets(path: Path, tag_keys: Collection[str] = ()) -> BudgetFile:
+def read_budgets(path: Path, tag_keys: Collection[str] = (), sinks: Collection[str] | None = None) -> BudgetFile:
     """Return the budgets of a file, and its metrics with their quantities.
 
     Args:
         path: the file.
         tag_keys: the tag keys that costs are told by; there is no filter by others.
+        sinks: the names that `send` may have. None: those of the file itself; without any in it, every name may be.
 
     Raises:
         Misconfigured: the file cannot be read, or is not valid; the text names the file, the line and the reason.
@@ -63,7 +64,7 @@ def read_budgets(path: Path, tag_keys: Collection[str] = ()) -> BudgetFile:
         first = error.errors(include_url=False, include_input=False)[0]
         place = _place(content, first["loc"])
         raise invalid(path, first["msg"].removeprefix("Value error, "), text, place) from error
-    _check_together(path, text, found, tag_keys)
+    _check_together(path, text, found, tag_keys, found.sink if sinks is None else sinks)
     return BudgetFile(found.budget, _metrics(path, text, found), tuple(found.sink))
 
 
@@ -101,7 +102,7 @@ def _metrics(path: Path, text: str, found: _File) -> tuple[MetricTable, ...]:
     return tuple(tables)
 
 
-def _check_together(path: Path, text: str, found: _File, tag_keys: Collection[str]) -> None:
+def _check_together(path: Path, text: str, found: _File, tag_keys: Collection[str], sinks: Collection[str]) -> None:
     """Check what one entry alone cannot tell: that names differ, and that tag keys and sinks exist."""
     kinds: tuple[tuple[str, tuple[Counted, ...]], ...] = (("budget", found.budget), ("metric", found.metric))
     for kind, entries in kinds:
@@ -118,5 +119,6 @@ def _check_together(path: Path, text: str, found: _File, tag_keys: Collection[st
                     raise invalid(path, why, text, (*place, "where", TAGS, key))
     for number, budget in enumerate(found.budget):
         for sink in budget.send:
-            if sink not in found.sink:
-                raise invalid(path, f"there is no table [sink.{sink}]", text, ("budget", str(number), "send"))
+            if sinks and sink not in sinks:
+                why = f"there is no sink {sink!r}; the sinks are {', '.join(sorted(sinks))}"
+                raise invalid(path, why, text, ("budget", str(number), "send"))

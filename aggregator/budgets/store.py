@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
-from billstream.aggregator.budgets.costs import read_daily
+from billstream.aggregator.budgets.costs import DailyCosts, read_costs
 from billstream.aggregator.budgets.evaluation import Evaluation, Forecast, evaluate
 from billstream.aggregator.budgets.model import Budget
 from billstream.aggregator.budgets.periods import periods_due
@@ -15,10 +15,13 @@ from billstream.aggregator.insights.values import Period
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
-Forecasts = Callable[[Budget, Period], Forecast | None]
+Forecasts = Callable[[Budget, Period, DailyCosts], Forecast | None]
+
+HISTORY_DAYS = 400
+"""Days of costs that are read for a budget: a period of a year, and what a forecast is made from."""
 
 
-def no_forecast(_budget: Budget, _period: Period) -> None:
+def no_forecast(_budget: Budget, _period: Period, _costs: DailyCosts) -> None:
     """Return None: rules of a forecast are then left as they are."""
 
 
@@ -31,7 +34,7 @@ def evaluate_all(
         lake: nothing is written to it.
         budgets: of the file.
         today: the UTC day of the clock.
-        forecasts: returns the forecast of a budget in a period, of its whole cost; asked for periods not over yet.
+        forecasts: returns the forecast of a budget in a period from its costs; asked for periods not over yet.
 
     Raises:
         Retryable, Fatal: see `common.lake.failures`.
@@ -41,11 +44,12 @@ def evaluate_all(
         periods = periods_due(budget, today)
         if not periods:
             continue
-        daily = read_daily(lake, budget, periods[0].first_day, min(periods[-1].last_day, today))
-        found += [
-            evaluate(budget, period, daily, forecasts(budget, period) if period.last_day >= today else None, today)
-            for period in periods
-        ]
+        # One read for all of it: periods, and the history of their forecasts.
+        first = min(periods[0].first_day, today - timedelta(HISTORY_DAYS))
+        costs = read_costs(lake, budget, first, min(periods[-1].last_day, today))
+        for period in periods:
+            forecast = forecasts(budget, period, costs) if period.last_day >= today else None
+            found.append(evaluate(budget, period, costs.whole(), forecast, today))
     return found
 
 
@@ -62,31 +66,24 @@ def store(
     """Write the evaluations and the states, inside the open transaction."""
     names = sorted({evaluation.budget.name for evaluation in evaluations})
     con.execute(statement(__name__, "forget_periods"), [names, now.astimezone(UTC).date()])
-    for evaluation in evaluations:
-        budget, period, forecast = evaluation.budget, evaluation.period, evaluation.forecast
-        told = (forecast.expected, forecast.low, forecast.high, forecast.complete_to) if forecast else (None,) * 4
-        con.execute(statement(__name__, "drop_period"), [budget.name, period.first_day])
-        con.execute(
-            statement(__name__, "store_period"),
-            [
-                budget.name,
-                period.first_day,
-                period.last_day,
-                budget.owner or None,
-                budget.currency,
-                budget.cost,
-                evaluation.amount,
-                evaluation.actual,
-                evaluation.actual_to,
-                *told,
-                now,
-            ],
-        )
+    if evaluations:
+        columns = [list(column) for column in zip(*(_row(one, now) for one in evaluations), strict=True)]
+        con.execute(statement(__name__, "drop_periods"), columns[:2])
+        con.execute(statement(__name__, "store_periods"), columns)
     store_states(con, changed.states)
+
+
+def _row(evaluation: Evaluation, now: datetime) -> tuple[object, ...]:
+    """Return an evaluation as a row of `budget_periods`."""
+    budget, period, forecast = evaluation.budget, evaluation.period, evaluation.forecast
+    told = (forecast.expected, forecast.low, forecast.high, forecast.complete_to) if forecast else (None,) * 4
+    named = (budget.name, period.first_day, period.last_day, budget.owner or None, budget.currency, budget.cost)
+    return (*named, evaluation.amount, evaluation.actual, evaluation.actual_to, *told, now)
 
 
 def store_states(con: duckdb.DuckDBPyConnection, states: Sequence[RuleState]) -> None:
     """Write states alone, such as acknowledged ones, inside the open transaction."""
-    for state in states:
-        con.execute(statement(__name__, "drop_state"), list(state.key))
-        con.execute(statement(__name__, "store_state"), list(astuple(state)))
+    if states:
+        columns = [list(column) for column in zip(*map(astuple, states), strict=True)]
+        con.execute(statement(__name__, "drop_states"), [*columns[:2], columns[3]])
+        con.execute(statement(__name__, "store_states"), columns)

@@ -1,8 +1,9 @@
 """The month-end forecast of one group of usage, and the recurring charges that are added to it.
 
-The rest of the month is weekday medians of six weeks times the level of the last week; while an incident is open it is
-the last complete week once more, which follows a new level at once. The interval holds the share `LEVEL` of the errors
-that the same method made from earlier origins over as many days.
+The rest of the month is weekday medians of six weeks times the level of the last week; while an incident goes on it is
+the last complete week once more, which follows a new level at once. A group that starts from zero has no history before
+its start. The interval holds the share `LEVEL` of the errors that the same method made from earlier origins over as
+many days, and a little more: what is measured from few origins is too narrow.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,8 @@ LEAST_ORIGINS = 4
 MOST_ORIGINS = 12
 BETWEEN_ORIGINS = 3
 TINY = 1e-9
-WIDER = 1.0  # what the errors' quantile is multiplied with
+WIDER = 1.1  # what the errors' quantile is multiplied with
+SILENT = 28  # days of nothing after which a group starts anew
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class Forecast:
     """The expected total of a month, in units of the currency. Without an interval, `why_no_interval` says why."""
 
     so_far: float
-    """Sum of the month's complete days."""
+    """Sum of the complete days of the month, or of another span."""
     expected: float
     low: float | None
     high: float | None
@@ -58,21 +60,36 @@ def forecast_month(
     incident: bool = False,
     recurring: float = 0.0,
 ) -> Forecast:
-    """Forecast the total of a month.
+    """Forecast the total of a month: `month` is any day of it. See `forecast_span`."""
+    span = (month.replace(day=1), month_end(month))
+    return forecast_span(amounts, last_day, span, seen=seen, incident=incident, recurring=recurring)
+
+
+def forecast_span(
+    amounts: Floats,
+    last_day: date,
+    span: tuple[date, date],
+    *,
+    seen: Floats | None = None,
+    incident: bool = False,
+    recurring: float = 0.0,
+) -> Forecast:
+    """Forecast the total of a span of days, such as a quarter.
 
     Args:
         amounts: daily usage of complete days, without gaps; the last is of `last_day`.
         last_day: the newest complete day.
-        month: any day of the month to forecast, not before the month of `last_day`.
+        span: the first and the last day of the span; the last is not before `last_day`.
         seen: what is visible of the days after `last_day`; none of them ends below it.
-        incident: an incident of the group is open.
+        incident: an incident of the group goes on: one of the last two complete days, or one after them, is part of it.
         recurring: charges to come, see `recurring_to_come`.
     """
-    end = month_end(month)
+    first, end = span
     ahead = max(0, (end - last_day).days)
-    skip = max(0, (month.replace(day=1) - last_day).days - 1)
-    past = (last_day - month.replace(day=1)).days + 1
+    skip = max(0, (first - last_day).days - 1)
+    past = (last_day - first).days + 1
     so_far = float(amounts[-past:].sum()) if past > 0 else 0.0
+    amounts = since_start(amounts)
     method: Method = "last_week" if incident else "weekday_medians"
     days = predict(amounts, ahead, method)
     if seen is not None:
@@ -94,6 +111,13 @@ def forecast_month(
         recurring=recurring,
         why_no_interval=why,
     )
+
+
+def since_start(amounts: Floats) -> Floats:
+    """Return the amounts from the newest start: the first amount after `SILENT` days or more of nothing."""
+    charged = np.flatnonzero(amounts)
+    starts = charged[np.diff(charged, prepend=-1) > SILENT]
+    return amounts[starts[-1] :] if starts.size else amounts
 
 
 def predict(amounts: Floats, ahead: int, method: Method) -> Floats:

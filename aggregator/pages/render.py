@@ -9,11 +9,12 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sections import SECTIONS
-from billstream.aggregator.insights.values import Insights
+from billstream.aggregator.insights.values import SCHEMA_VERSION, Insights
 from billstream.aggregator.pages import charts, explorer, headline, numbers, restated, text, view
 
 JSON_NAME = "insights.json"
 SCHEMA_NAME = "insights.schema.json"
+SCHEMA_ID = "urn:billstream:insights"
 MARKDOWN_NAME = "insights.md"
 HTML_NAME = "dashboard.html"
 FILE_NAMES = (SCHEMA_NAME, MARKDOWN_NAME, HTML_NAME, JSON_NAME)
@@ -53,9 +54,10 @@ def render(insights: Insights, sections: Sequence[Section] = SECTIONS) -> dict[s
 
 
 def json_schema(insights: type[Insights] = Insights) -> dict[str, object]:
-    """Return the JSON Schema of `insights.json`."""
+    """Return the JSON Schema of `insights.json`; its `$id` names the version."""
     schema = insights.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    identity = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"{SCHEMA_ID}:{SCHEMA_VERSION}"}
+    return {**identity, **schema}
 
 
 @cache

@@ -90,8 +90,8 @@ def resolve(
 
 
 def _decide(anomaly: str, decision: Decision, reason: str) -> None:
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} characters; nothing was changed.")
+    if not reason.strip() or not reason.isprintable() or len(reason) > LONGEST_REASON:
+        raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} printable characters; nothing was changed.")
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
         decided = decide_anomaly(lake, anomaly, decision, reason=reason.strip(), by=person())

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from billstream.aggregator.alerts.config import read_sinks
 from billstream.aggregator.analysis.acknowledging import acknowledge_rule
 from billstream.aggregator.budgets.reading import read_budgets
 from billstream.aggregator.budgets.section import list_budgets
@@ -47,7 +48,8 @@ def check(
     path = file or settings.budgets
     if path is None:
         raise WrongUsage("There is no file of budgets to check: name one, or set BILLSTREAM_BUDGETS.")
-    found = read_budgets(path, report.tag_keys(settings))
+    keys = [key.name for key in settings.tag_keys.names]
+    found = read_budgets(path, keys, [sink.name for sink in read_sinks(settings.alerts)] or None)
     if file_only:
         report.checked(path, len(found.budgets), len(found.metrics), as_json=as_json)
         return
@@ -82,8 +84,8 @@ def ack(
     It is the newest period in which the rule fires. Nothing more is sent of it in this period, and the insights show
     who acknowledged it, and the reason.
     """
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} characters; nothing was changed.")
+    if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} printable characters; nothing was changed.")
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
         decided = acknowledge_rule(lake, name, rule, reason=reason.strip(), by=person(), now=datetime.now(UTC))

@@ -1,6 +1,6 @@
 """Show budgets: what they allow, what they have used, and the states of their rules."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,7 @@ from billstream.aggregator.budgets.reading import BudgetFile
 from billstream.aggregator.budgets.states import Key, RuleState
 from billstream.aggregator.budgets.values import BudgetPeriod, BudgetRule
 from billstream.cli.terminal import add_row, out, say, table, write_json
-from billstream.common.settings import Settings
 from billstream.common.texts import counted, decimal_text
-
-
-def tag_keys(settings: Settings) -> Collection[str]:
-    """Return the names of the tag keys that costs are told by; none where there is no such setting."""
-    keys = getattr(settings, "tag_keys", None)
-    return [key.name for key in getattr(keys, "names", ())]
 
 
 def checked(path: Path, budgets: int, metrics: int, *, as_json: bool) -> None:

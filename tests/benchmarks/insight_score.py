@@ -55,8 +55,8 @@ def forecasts(every: list[Series], told: dict[str, list[Told]], cases: list[Row]
         visible = series.visible(morning)
         complete = morning - series.maturity(morning)
         last = series.first_day + timedelta(days=complete)
-        # Findings of the last week, as told by then: an incident is open.
-        incident = any(on <= today and (last - f.day).days < 7 for on, f in told[series.name] if f.kind != "new")
+        # What was told by then of the last two complete days, or of later ones: an incident goes on.
+        incident = any(on <= today and (last - f.day).days < 2 for on, f in told[series.name] if f.kind != "new")
         found = forecast_month(visible[: complete + 1], last, month, seen=visible[complete + 1 :], incident=incident)
         low = found.low if found.low is not None else found.expected * 0.8
         high = found.high if found.high is not None else found.expected * 1.2

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from billstream.aggregator.alerts import courier, outbox
 from billstream.aggregator.alerts.config import Sink, read_sinks
@@ -284,3 +285,39 @@ def test_apprise_is_asked_for_only_when_it_is_used(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(apprise, "import_module", lambda _: __import__("no_such_library"))
     with pytest.raises(Undelivered, match=r"billstream\[notify\]"):
         send(sink, Letter(alert_id="a", kind="test", title="t", text="t", payload="{}", created_at=NOW))
+
+
+def test_apprise_delivers_by_its_real_library_and_reports_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("apprise", reason="the extra billstream[notify] is not installed")
+    (sink,) = sinks(tmp_path, '[sink.a]\nkind = "apprise"\nurl_from = "APPRISE_URL"\n')
+    letter = Letter(alert_id="a", kind="test", title="Title <b>", text="Text *x*", payload="{}", created_at=NOW)
+    with http_sink() as hook:
+        monkeypatch.setenv("APPRISE_URL", hook.url.replace("http://", "json://"))
+        send(sink, letter)
+        assert (hook.received[0].body["title"], hook.received[0].body["message"]) == ("Title <b>", "Text *x*")
+        hook.answers.append(500)
+        with pytest.raises(Undelivered, match="could not deliver"):
+            send(sink, letter)
+    monkeypatch.setenv("APPRISE_URL", "nonsense")
+    with pytest.raises(Undelivered, match="not a URL that apprise knows"):
+        send(sink, letter)
+
+
+def test_the_outbox_on_postgresql_delivers_once(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=2)
+    to = sinks(tmp_path, '[sink.hook]\nkind = "webhook"\nurl_from = "HOOK_URL"\n')
+    with Lake.open(settings, create=True) as lake, http_sink() as hook:
+        monkeypatch.setenv("HOOK_URL", hook.url)
+        hook.answers.append(503)
+        queue(lake, to, alert())
+        queue(lake, to, alert())
+        Courier(lake, to).deliver(now=NOW)
+        assert [state for _, state, _ in states(lake)] == ["failed"]
+        Courier(lake, to).deliver(now=NOW + timedelta(hours=3))
+        assert [state for _, state, _ in states(lake)] == ["sent"]
+        assert len(hook.received) == 2
+        assert len(set(hook.keys())) == 1

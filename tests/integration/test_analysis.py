@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from billstream.aggregator.alerts.config import read_sinks
 from billstream.aggregator.analysis.analyst import Analyst
@@ -124,6 +125,20 @@ def test_a_round_finds_a_spike_and_a_new_service_and_nothing_else(house: House) 
     rebuild(house.lake, now=NOW + timedelta(minutes=1))
     assert house.round(NOW + timedelta(minutes=1))
     assert house.anomalies() == [spike, new]
+
+
+def test_a_round_on_postgresql_finds_the_same(tmp_path: Path, postgres_url: str) -> None:
+    settings = Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=2)
+    with Lake.open(settings, create=True) as lake:
+        house = House(lake, settings)
+        a_spike_and_a_new_service(house)
+        assert house.round()
+        spike, new = house.anomalies()
+        assert (spike.kind, new.kind) == ("spike", "new")
+        assert sum(row["amount"] for row in lake.query(spike.change.rows.sql).to_pylist()) == spike.actual
+        decide_anomaly(lake, spike.id, "expected", reason="it's \x00 fine", by="ops")
+        assert not house.round()
+        assert house.anomalies()[0].reason == "it's \x00 fine"
 
 
 def test_a_restatement_withdraws_an_anomaly_and_its_return_opens_it_again(house: House) -> None:
@@ -244,3 +259,17 @@ def test_history_that_arrives_in_any_order_gives_what_it_gives_at_once(house: Ho
 
 def told_of(one: Anomaly) -> tuple[object, ...]:
     return one.id, one.kind, one.tier, one.state, one.first_day, one.last_day, one.actual, one.expected
+
+
+def test_a_quarter_has_its_recurring_charges_and_all_its_days(house: House) -> None:
+    (house.settings.home / "budgets.toml").write_text(
+        BUDGETS.replace('amount = "9000"', 'amount = "50000"\nperiod = "quarter"')
+    )
+    fees = [charge(date(2025, month, 25), "prod", "Fee", Decimal(100), charge_category="Purchase") for month in (4, 5)]
+    commit_load(house.lake, "load", [*company(YESTERDAY), *fees], scope="s3://b/costs.csv", at=NOW)
+    house.round()
+    (budget,) = [one for one in house.insights().budgets if one.first_day == date(2025, 4, 1)]
+    usage = [row for row in company(date(2025, 6, 30)) if row.charge_period_start >= datetime(2025, 4, 1, tzinfo=UTC)]
+    true = sum((row.effective_cost or Decimal(0) for row in usage), Decimal(300))
+    assert budget.forecast is not None
+    assert abs(budget.forecast - true) < Decimal("0.01") * true

@@ -80,12 +80,12 @@ def test_a_budget_is_listed_and_acknowledged(billstream: Commands) -> None:
         ("all", "actual:1", "The rule actual:1 of 'all' is ok, not firing"),
     ):
         assert why in billstream.run("budgets", "ack", name, "--rule", rule, "--reason", "planned", expect=1)
-    assert "--reason must have" in billstream.run(
-        "budgets", "ack", "all", "--rule", "actual:0.5", "--reason", " ", expect=1
-    )
+    for reason in (" ", "x" * 501, "\x1b[31mred", "\udcff"):
+        said = billstream.run("budgets", "ack", "all", "--rule", "actual:0.5", "--reason", reason, expect=1)
+        assert "--reason must have" in said
 
     before = analysis_claim(billstream.lake).prev
-    reason = "planned, [red]\u202e'quoted'"
+    reason = "planned, [red]'quoted'"
     said = billstream.run("budgets", "ack", "all", "--rule", "actual:0.5", "--reason", reason)
     assert "actual:0.5: acknowledged by" in said
     assert analysis_claim(billstream.lake).prev != before, "an analysis that has read the states before cannot commit"

@@ -1,15 +1,21 @@
 """What budgets count, by names and tags that anybody may have written, on both catalogs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from pydantic import SecretStr
 
 from billstream.aggregator.budgets.costs import read_daily
+from billstream.aggregator.budgets.model import Budget
 from billstream.aggregator.budgets.reading import read_budgets
+from billstream.aggregator.budgets.section import list_budgets
+from billstream.aggregator.budgets.states import RuleState, acknowledge, transition
+from billstream.aggregator.budgets.store import evaluate_all, read_states, store, store_states
+from billstream.aggregator.kpis.metric_days import MetricDay, store_metrics
 from billstream.aggregator.refresh import refresh_once
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
@@ -102,3 +108,29 @@ def test_each_name_and_tag_counts_its_own_costs_alone(lake: Lake, tmp_path: Path
     assert counted(lake, tmp_path, path) == [BY_PATH]
     assert counted(lake, tmp_path, """tags = { "a/b+c:d@e" = ["plain"], team = ["plain", "path's"] }""") == [BY_PATH]
     assert counted(lake, tmp_path, 'tags = { team = ["nobody"] }') == [0]
+
+
+def test_states_and_metrics_are_stored_and_stored_again(lake: Lake) -> None:
+    alerts = [{"at": 1, "of": "actual"}]
+    budget = Budget(name="all", owner="Zoë's", currency="EUR", amount=Decimal(1), alerts=alerts)
+    days = [MetricDay("shop", f"o'rders {n}", date(2026, 11, 2), "EUR", Decimal(n), None) for n in range(200)]
+
+    def commit(now: datetime, states: Sequence[RuleState], rows: Sequence[MetricDay]) -> list[str]:
+        found = evaluate_all(lake, [budget], now.date())
+        changed = transition(found, {state.key: state for state in states}, now)
+
+        def write(con: duckdb.DuckDBPyConnection) -> None:
+            store(con, found, changed, now)
+            store_metrics(con, rows)
+
+        lake.commit(write, claims=[], author="test", message="budgets")
+        return [notice.kind for notice in changed.notices]
+
+    assert commit(NOON, [], days) == ["firing"]
+    (before, firing) = read_states(lake).values()
+    seen = acknowledge(firing, by="ann", reason="it's planned", now=NOON)
+    lake.commit(lambda con: store_states(con, [seen]), claims=[], author="test", message="seen")
+    assert commit(NOON, list(read_states(lake).values()), days[:-1]) == []
+    assert list(read_states(lake).values()) == [before, seen]
+    assert lake.rows("SELECT count(*), sum(cost)::INT FROM unit_metrics") == [(199, 198 * 199 // 2)]
+    assert [one.owner for one in list_budgets(lake)] == ["Zoë's"] * 2

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from billstream.aggregator.anomalies.baseline import fit, reach_of
 from billstream.aggregator.anomalies.detector import Detector
 from billstream.aggregator.anomalies.incidents import Incident, decide, incident_id, merge, restate
 from billstream.aggregator.anomalies.maturity import learned_maturity
@@ -175,3 +176,17 @@ def test_a_day_of_a_thousand_series_is_cheap() -> None:
     started = time.process_time()
     detector.step(np.full(1000, 118), 119)
     assert time.process_time() - started < 0.5
+
+
+def test_a_fitful_series_may_cost_what_it_has_cost_and_a_rest_on_sundays_is_no_fit() -> None:
+    weeks = np.zeros((3, 8, 7))
+    weeks[0, ::2, 2], weeks[0, 1::3, 5] = 20.0, 8.0  # now and then
+    weeks[1] = [10, 10, 10, 10, 10, 10, 0]  # rests on each seventh day
+    weeks[2] = 10.0
+    reach = reach_of(weeks)
+    assert reach[0] == 30.0
+    assert np.isnan(reach[1:]).all()
+    base = fit(weeks.reshape(3, 56))
+    near = base.distance(np.array([29.0, 29.0, 29.0]), np.ones(3), 0, 0.03).near
+    assert near.tolist() == [29.0, 10.0, 10.0]
+    assert base.distance(np.array([40.0, 0, 0]), np.ones(3), 0, 0.03).away[0] == 10.0

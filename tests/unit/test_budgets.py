@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billstream.aggregator.alerts.config import read_sinks
 from billstream.aggregator.budgets.costs import tags_condition
 from billstream.aggregator.budgets.evaluation import Evaluation, evaluate
 from billstream.aggregator.budgets.model import Budget
@@ -17,6 +18,7 @@ from billstream.aggregator.budgets.reading import read_budgets
 from billstream.aggregator.budgets.states import Key, RuleState, Transition, acknowledge, transition
 from billstream.aggregator.insights.values import Period
 from billstream.common.errors import Misconfigured
+from tests.docs.pages import DOCS, blocks
 
 FIRST = date(2026, 12, 1)
 DECEMBER = Period(first_day=FIRST, last_day=date(2026, 12, 31))
@@ -46,6 +48,7 @@ amount = 500
 
 [sink.ml-slack]
 kind = "slack"
+url_from = "SLACK_URL"
 """
 
 
@@ -92,6 +95,17 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert found.sinks == ("ml-slack",)
 
 
+def test_sinks_may_be_in_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "budgets.toml"
+    path.write_text(GOOD)
+    assert [sink.name for sink in read_sinks(path)] == ["ml-slack"], "one file may be both"
+    path.write_text(GOOD[: GOOD.index("[sink")])
+    assert read_budgets(path, ["team"], ["ml-slack"]).budgets[0].send == ("ml-slack",)
+    assert read_budgets(path, ["team"]).budgets[0].send == ("ml-slack",)
+    with pytest.raises(Misconfigured, match=r"line 13 .* there is no sink 'ml-slack'; the sinks are mail"):
+        read_budgets(path, ["team"], ["mail"])
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "line", "reason"),
     [
@@ -105,10 +119,12 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ('"12000"', "true", 7, "must be a number"),
         ('"month"', '"week"', 6, "should be"),
         ("sure = 0.8", "sure = 0.95", 9, "must be 0.8"),
-        ('["ml-slack"]', '["other"]', 13, "there is no table [sink.other]"),
+        ('["ml-slack"]', '["other"]', 13, "there is no sink 'other'; the sinks are ml-slack"),
         ('"2026-12"', '"2026-13"', 0, "'2026-13' is no month"),
         ('"launch"', '"ml-platform"', 18, "two budgets are named 'ml-platform'"),
         ("owner", "ownr", 4, "Extra inputs"),
+        ("ml-leads", "ml\\u0000", 4, "printable characters only"),
+        ("ml-leads", "ml\\u202e", 4, "printable characters only"),
         ("2027-01-10", "2026-01-10", 0, "ends before it begins"),
         ("[[budget]]", "[[budget]", 0, "line 2"),
     ],
@@ -168,6 +184,19 @@ def test_metrics_are_read_with_their_quantities(tmp_path: Path) -> None:
     (table,) = read_budgets(path, tag_keys=["team"]).metrics
     assert table.metric.categories == ("Usage",)
     assert table.quantities == {("orders", FIRST): Decimal("1250.5"), ("users", FIRST): 0}
+
+
+def test_the_files_of_the_documentation_are_valid(tmp_path: Path) -> None:
+    shown = blocks(DOCS / "budgets-and-alerts.md")
+    path = tmp_path / "budgets.toml"
+    path.write_text("\n".join(block.code for block in shown if "[[" in block.code))
+    (csv,) = (block.code for block in shown if block.code.startswith("day,unit,quantity"))
+    (tmp_path / "orders.csv").write_text(csv)
+    found = read_budgets(path, tag_keys=["team"])
+    (budget,), (table,) = found.budgets, found.metrics
+    assert (budget.name, len(budget.alerts)) == ("ml-platform", 2)
+    assert amount_of(budget, DECEMBER) == 15000
+    assert table.quantities["sessions", date(2026, 11, 29)] == 481077
 
 
 @pytest.mark.parametrize(

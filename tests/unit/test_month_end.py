@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from billstream.aggregator.forecasting.month_end import forecast_month, month_end, recurring_to_come
+from billstream.aggregator.forecasting.month_end import forecast_month, month_end, recurring_to_come, since_start
 
 WEEK = np.array([10.0, 10, 10, 10, 10, 4, 4])
 
@@ -61,3 +61,12 @@ def test_charges_of_the_same_day_twice_recur_and_no_others() -> None:
     ]
     assert recurring_to_come(charges, date(2025, 3, 10), date(2025, 3, 1)) == 50.0
     assert recurring_to_come(charges, date(2025, 3, 25), date(2025, 3, 1)) == 0.0
+
+
+def test_a_service_that_starts_from_zero_is_forecast_from_its_start() -> None:
+    amounts = np.concatenate([np.zeros(60), np.full(3, 40.0)])
+    found = forecast_month(amounts, date(2025, 3, 10), date(2025, 3, 10))
+    assert found.expected == pytest.approx(24 * 40)
+    assert (found.history_days, found.low) == (3, None)
+    rested = np.concatenate([np.full(60, 40.0), np.zeros(20), np.full(3, 40.0)])
+    assert len(since_start(rested)) == 83

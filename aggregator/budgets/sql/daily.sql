@@ -1,4 +1,4 @@
--- The cost of each day that a budget counts. Grain: charge_day.
+-- The cost of each day that a budget counts, usage apart. Grain: charge_day, usage.
 -- Charges that tell no effective cost are counted at their billed cost.
 -- A charge without a category counts as usage.
 -- Parameters: $1 currency, $2 cost, $3 categories, $4 first day, $5 last day, and lists of wanted values, NULL for any:
@@ -6,6 +6,7 @@
 -- $13 commitment statuses, $14 pricing categories; then those of tags.
 SELECT
     charge_day,
+    coalesce(charge_category, 'Usage') = 'Usage' AS usage,
     sum(if($2 = 'effective_cost' AND contains(costs_told, 'E'), effective_cost, billed_cost)) + 0::DECIMAL(38, 18) AS amount
 FROM cost_cells
 WHERE billing_currency = $1
@@ -21,6 +22,6 @@ WHERE billing_currency = $1
     AND ($13::VARCHAR[] IS NULL OR list_contains($13::VARCHAR[], commitment_discount_status))
     AND ($14::VARCHAR[] IS NULL OR list_contains($14::VARCHAR[], pricing_category))
     AND {tagged}
-GROUP BY charge_day
+GROUP BY charge_day, usage
 HAVING amount IS NOT NULL
-ORDER BY charge_day
+ORDER BY charge_day, usage
