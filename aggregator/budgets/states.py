@@ -73,6 +73,10 @@ def transition(evaluations: Sequence[Evaluation], before: Mapping[Key, RuleState
     for evaluation in evaluations:
         for verdict in evaluation.verdicts:
             old = before.get((evaluation.budget.name, evaluation.period.first_day, verdict.rule))
+            known_since = old.changed_at if old else now
+            if known_since.date() > evaluation.period.last_day:
+                # A budget that is new tells nobody what was spent before it was made.
+                verdict = replace(verdict, may_fire=False)  # noqa: PLW2901 - the same, less loud
             new = _next(old, _first(evaluation, verdict, now), verdict, now)
             states.append(new)
             if kind := _told(old, new):
