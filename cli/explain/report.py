@@ -22,8 +22,8 @@ def tell(found: Explanation, unfinished: Sequence[Unfinished], *, rows: bool, as
     say(f"{_period(found.before)} → {_period(found.after)}, {found.cost}")
     if found.before.days != found.after.days:
         say(f"The amounts before are over {counted(found.after.days, 'day')}, as those after are.")
-    for one in unfinished:
-        say(one.sentence, style="yellow")
+    for source in unfinished:
+        say(source.sentence, style="yellow")
     if not found.currencies:
         say("No charges of these in either period.")
     for one in found.currencies:
