@@ -172,6 +172,8 @@ def _price_and_volume(parts: PriceVolume, change: Decimal, currency: str | None)
     told = parts.price or parts.quantity
     if not told or abs(parts.begun) + abs(parts.untold) > MOST_UNTOLD * abs(change):
         return ""
-    told_apart = (one if abs(one) >= LEAST_TOLD * abs(change) else Decimal(0) for one in (parts.price, parts.quantity))
+    told_apart = [one if abs(one) >= LEAST_TOLD * abs(change) else Decimal(0) for one in (parts.price, parts.quantity)]
+    if not all(told_apart):
+        return f"by {'price' if told_apart[0] else 'quantity'} alone"
     signed = (f"{'+' if one > 0 else ''}{amount_in_words(one, currency)}" for one in told_apart)
     return "price {}, quantity {}".format(*signed)
