@@ -69,6 +69,27 @@ def subject_in_words(where: Sequence[Part], region: str | None = None) -> str:
     return f"{text[0].upper()}{text[1:]}" if text.startswith("charges") else text
 
 
+def uncaused_sentence(
+    service: str | None,
+    user: str | None,
+    currency: str | None,
+    days: Sequence[date],
+    money: tuple[Decimal, Decimal],
+    course: Course,
+) -> str:
+    """Return the sentence of an anomaly whose cause is not known: amounts and days alone. `money`: expected, actual."""
+    named = name_in_words(service, "service")
+    return since_sentence(
+        subject=f"{named} of {name_in_words(user, 'user')}" if user is not None else named,
+        currency=currency,
+        days=days,
+        expected=money[0],
+        actual=money[1],
+        course=course,
+        reason="",
+    )
+
+
 def since_sentence(
     *,
     subject: str,

@@ -10,11 +10,11 @@ import pytest
 from billstream.aggregator.anomalies.baseline import fit, reach_of
 from billstream.aggregator.anomalies.detector import Detector
 from billstream.aggregator.anomalies.incidents import Incident, decide, incident_id, merge, restate
-from billstream.aggregator.anomalies.maturity import learned_maturity
 from billstream.aggregator.anomalies.panel import Floats, Panel, SeriesKey
 from billstream.aggregator.anomalies.state import Finding
 from billstream.aggregator.anomalies.store import judged_days, resume
 from billstream.aggregator.anomalies.thresholds import Thresholds
+from tests.benchmarks.learned_maturity import learned_maturity
 
 FIRST = date(2025, 2, 3)  # a Monday
 KEY = SeriesKey("USD", "AWS", "1", "compute")
