@@ -31,6 +31,7 @@ COMMANDS = {
     "backup": ("backup", "Save the lake while it is in use."),
     "restore": ("backup", "Restore a backup as a new lake, and verify it."),
     "relocate": ("backup", "Record that the lake's files were moved."),
+    "doctor": ("doctor", "Check everything, for an operator or support."),
     "quarantine": ("quarantine", "List and reload what could not be loaded."),
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
