@@ -1,4 +1,4 @@
-"""`billstream backup`, `restore` and `relocate`; and the lake rebuilt from its bucket."""
+"""`billstream backup`, `restore` and `relocate`."""
 
 from billstream.cli.backup.commands import app
 

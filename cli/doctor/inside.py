@@ -97,16 +97,16 @@ def insights(lake: Lake, settings: Settings) -> Iterator[Check]:
         return
     snapshot = _published_snapshot(path)
     refresh = read_refresh(lake)
-    details = {"path": str(path), "snapshot_id": snapshot, "bytes": path.stat().st_size}
+    details = {"path": str(path), "watermark_snapshot_id": snapshot, "bytes": path.stat().st_size}
     behind = refresh is not None and isinstance(snapshot, int) and snapshot < refresh.snapshot_id
     verdict = Verdict.WARN if behind else Verdict.OK
-    yield Check("insights", verdict, f"{path}, of snapshot {snapshot}", _STALE if behind else "", details)
+    found = f"{path}, of the refresh at snapshot {snapshot}"
+    yield Check("insights", verdict, found, _STALE if behind else "", details)
 
 
 def _published_snapshot(path: Path) -> object:
     try:
         given = json.loads(path.read_text("utf-8"))
-        found = given.get("snapshot_id", given.get("snapshot", {}))
-        return found.get("id") if isinstance(found, dict) else found
+        return given.get("watermark_snapshot_id")
     except (ValueError, AttributeError):
         return None
