@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
@@ -29,14 +28,14 @@ from tests.servers.aws import AwsEnvironment
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A lake with data files, deleted rows and rows in the catalog; nobody has it open."""
     made = Settings(home=tmp_path_factory.mktemp("it's a lake"), threads=1)
     with Lake.open(made, create=True) as lake:
         add(lake, "one", "two", "three")
         delete = "DELETE FROM charges WHERE load_id = 'two'"
         lake.commit(lambda con: con.execute(delete), claims=[], author="me", message="test")
-    yield made
+    return made
 
 
 def add(lake: Lake, *loads: str) -> None:
@@ -84,7 +83,7 @@ def test_each_backup_copies_what_is_new_and_is_restored_as_it_was(settings: Sett
     assert ("c", "five") in content(there(tmp_path / "old"))
 
     # Never over a lake; but its data is taken as it is when only the catalog was lost.
-    with pytest.raises(Misconfigured, match="There is a lake at .* already"):
+    with pytest.raises(Misconfigured, match=r"There is a lake at .* already"):
         restore(there(tmp_path / "old"), str(place))
     (tmp_path / "new" / "catalog.sqlite").unlink()
     again = restore(there(tmp_path / "new"), str(place))
@@ -99,11 +98,11 @@ def test_a_backup_that_does_not_fit_is_refused(settings: Settings, tmp_path: Pat
     good = json.loads(path.read_text())
 
     postgres = Settings(home=tmp_path / "x", catalog=SecretStr("postgresql://me@nowhere/db"))
-    with pytest.raises(Misconfigured, match="a catalog of an SQLite file, and .* names a PostgreSQL database"):
+    with pytest.raises(Misconfigured, match=r"a catalog of an SQLite file, and .* names a PostgreSQL database"):
         restore(postgres, place)
     with pytest.raises(Misconfigured, match="lies in the backup"):
         restore(there(tmp_path / "b"), place)
-    with pytest.raises(Misconfigured, match="No backups .* begin with '1999'"):
+    with pytest.raises(Misconfigured, match=r"No backups .* begin with '1999'"):
         restore(there(tmp_path / "x"), place, at="1999")
     with pytest.raises(Misconfigured, match="There is no complete backup"):
         restore(there(tmp_path / "x"), str(tmp_path / "empty"))
