@@ -187,7 +187,11 @@ def _drop_old(target: Place, newest: Manifest, keep: int) -> tuple[str, ...]:
     """
     kept, dropped = [newest], []
     others = [backup_id for backup_id in backup_ids(target) if backup_id != newest.backup_id]
-    kept += [read_manifest(target, backup_id) for backup_id in others[: keep - 1]]
+    try:
+        kept += [read_manifest(target, backup_id) for backup_id in others[: keep - 1]]
+    except Misconfigured as error:  # the new backup is whole; what an unreadable one needs is not known
+        log.warning("old_backups_kept", reason=str(error))
+        return ()
     for backup_id in others[keep - 1 :]:
         with failpoint("backup_drop"):
             target.remove(manifest_name(backup_id))

@@ -16,6 +16,7 @@ from billstream.common.exits import ExitCode
 from billstream.common.places import usable
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
+from billstream.common.values import LogLevel
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -35,7 +36,7 @@ def doctor_command(
     Checks versions, settings, folders and disks, lake, ledger, quarantine, aggregates, insights, queue, buckets and
     clock, and says what to do. The report has no secrets, and nothing is changed. Exit code 1 if a check fails.
     """
-    configure_logs(Settings.model_construct(log_level="error"))  # the report says it all
+    configure_logs(Settings.model_construct(log_level=LogLevel.ERROR))  # the report says it all
     checks = examine()
     report = {
         "made_at": datetime.now(UTC),
