@@ -1,7 +1,7 @@
 """What a copy of the catalog has to come with: the files that it names, and what it tells of its lake."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,11 @@ def _attached(settings: Settings, catalog: Catalog, doing: str) -> Iterator[duck
             yield con
         except duckdb.Error as error:
             raise damage(error, catalog.description, translate(error, doing)) from error
+        finally:
+            # A connection that is closed with its lake attached may keep the catalog busy.
+            for line in ("ROLLBACK", "USE memory", "DETACH lake"):
+                with suppress(duckdb.Error):
+                    con.execute(line)
 
 
 def _facts(version: int, facts: Sequence[tuple[Any, ...]], files: Sequence[tuple[Any, ...]]) -> CatalogFacts:

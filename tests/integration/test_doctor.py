@@ -32,7 +32,7 @@ def lake(tmp_path: Path, aws: AwsEnvironment, monkeypatch: pytest.MonkeyPatch) -
         bad = (
             "INSERT INTO ledger BY NAME SELECT 'q' AS entry_id, 'q' AS scope_id, 's3://b/q' AS scope, 'quarantined' AS "
             "state, 'b' AS bucket, 'q' AS key, 'no profile; postgresql://u:s3cretword@h/d' AS reason, 0 AS "
-            "rows_loaded, 0 AS rows_rejected, 0 AS values_rounded, $1::TIMESTAMPTZ AS processed_at, 'test' AS consumer_id"
+            "rows_loaded, 0 AS rows_rejected, 0 AS values_rounded, $1::TIMESTAMPTZ AS processed_at, 'me' AS consumer_id"
         )
         made.commit(lambda con: con.execute(bad, [NOW]), claims=[], author="me", message="test")
 
