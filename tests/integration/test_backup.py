@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from billstream.backups import saving
-from billstream.backups.copying import Way
-from billstream.backups.manifest import MANIFESTS, Kind, backup_ids, read_manifest
+from billstream.backups.copying import Wanted, Way
+from billstream.backups.manifest import MANIFESTS, Kind, SavedFile, backup_ids, read_manifest
 from billstream.backups.places import place_at
 from billstream.backups.places.streams import Checked
 from billstream.backups.restoring import restore
@@ -225,7 +225,12 @@ def test_a_note_of_a_killed_backup_spares_its_copies(
             save(settings, str(tmp_path / "b"))
     carried: list[str] = []
     carry = Way.carry
-    monkeypatch.setattr(Way, "carry", lambda way, file, **more: carried.append(file.name) or carry(way, file, **more))
+
+    def told(way: Way, file: Wanted, *, to: str | None = None) -> SavedFile:
+        carried.append(file.name)
+        return carry(way, file, to=to)
+
+    monkeypatch.setattr(Way, "carry", told)
     made = save(settings, str(tmp_path / "b"))
     assert made.copied_files == 0
     assert len(carried) == 1, "the catalog alone"
