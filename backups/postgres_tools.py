@@ -89,11 +89,11 @@ def _environment(url: PostgresUrl) -> dict[str, str]:
 
 def _explained(program: str, url: PostgresUrl, said: str) -> Fatal | CatalogUnavailable | NoRoom:
     text = masked(" ".join(said.split()))
-    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    short = text.rstrip(".") if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     doing = f"{program} of {url.description}"
     if _says(text, _MISMATCH):
         return Misconfigured(
-            f"{doing}: {short} Nothing was changed. The program is older than the server, or than the dump: put the "
+            f"{doing}: {short}. Nothing was changed. The program is older than the server, or than the dump: put the "
             "folder of PostgreSQL's client programs of the server's version first in PATH."
         )
     if _says(text, _EXISTS):
@@ -104,7 +104,7 @@ def _explained(program: str, url: PostgresUrl, said: str) -> Fatal | CatalogUnav
     if _says(text, _FULL):
         return NoRoom(f"{doing}: the disk is full. {short}")
     if _says(text, _REFUSED):
-        return Misconfigured(f"{doing}: {short} Nothing was changed. Correct BILLSTREAM_CATALOG, or the privileges.")
+        return Misconfigured(f"{doing}: {short}. Nothing was changed. Correct BILLSTREAM_CATALOG, or the privileges.")
     if _says(text, _AWAY):
         return CatalogUnavailable(f"{doing}: the server does not answer. {short}")
     return Fatal(f"{doing} failed: {short}")
