@@ -5,6 +5,7 @@ import os
 import time
 from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,10 @@ from billstream.consumer.backfill.sweep import reconcile
 from tests.crash.killing import die
 from tests.e2e.billing import billing_file, expected_totals
 from tests.e2e.commands import Billstream
-from tests.faults.waiting import PATIENCE
+from tests.faults.waiting import PATIENCE, until
 from tests.servers.aws import aws_environment
 from tests.servers.postgres import PostgresServer
 from tests.worlds import Totals, World, new_world, totals
-
-FILES = 16
 
 
 def at_snapshot(world: World, snapshot: int) -> Totals:
@@ -40,21 +39,35 @@ def charged(settings: Settings) -> Totals:
 
 
 def save_while_consumers_write(world: World, place: str) -> int:
-    """The snapshot of a backup that began when some files were loaded, and ended when not all were."""
-    for number in range(FILES):
-        world.put(billing_file(f"b/{number}.csv", seed=number))
-    consumers = [world.start("consume", "--drain", BILLSTREAM_BATCH_FILES="1") for _ in range(2)]
-    deadline = time.monotonic() + PATIENCE
-    while world.lake.rows("SELECT count(*) FROM ledger") < [(4,)]:
-        assert time.monotonic() < deadline, world.log()
-        time.sleep(0.05)
-    backup = world.start("backup", place, "--json")
-    said, _ = backup.communicate(timeout=PATIENCE)
+    """The snapshot of a backup. Files come for as long as it works, and consumers commit them; some come after it."""
+    numbers = count()
+
+    def put() -> None:
+        number = next(numbers)
+        world.put(billing_file(f"b/{number}.csv", seed=number, rows=5))
+
+    def loaded() -> int:
+        return int(world.lake.rows("SELECT count(*) FROM ledger")[0][0])
+
+    consumers = [world.start("consume", BILLSTREAM_BATCH_FILES="1") for _ in range(2)]
+    for _ in range(6):
+        put()
+    until(lambda: loaded() >= 4, "the consumers load nothing")
+    backup, before = world.start("backup", place, "--json"), loaded()
+    while backup.poll() is None:
+        put()
+        time.sleep(0.5)
     assert backup.returncode == 0, world.log("backup")
+    assert loaded() > before, "nothing was committed while the backup was made, so nothing was proved"
+    for _ in range(2):
+        put()
+    until(lambda: world.depth() == 0, "the consumers do not load the rest")
     for consumer in consumers:
+        consumer.terminate()
         consumer.communicate(timeout=PATIENCE)
         assert consumer.returncode == 0, world.log()
-    return int(json.loads(said)["snapshot_id"])
+    assert backup.stdout is not None
+    return int(json.loads(backup.stdout.read())["snapshot_id"])
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -77,7 +90,7 @@ def test_a_backup_during_writes_is_restored_to_the_last_decimal(
 
         whole = expected_totals([file for files in world.put_so_far.values() for file in files])
         during = at_snapshot(world, snapshot)
-        assert during != whole, "the backup came after the last commit, so nothing was proved"
+        assert during != whole
         new = Settings(home=tmp_path / "new", threads=1)
         if catalog:
             new = new.model_copy(update={"catalog": SecretStr(url), "data_path": f"s3://{aws.new_bucket()}/there/"})
