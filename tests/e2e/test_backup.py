@@ -49,14 +49,14 @@ def save_while_consumers_write(world: World, place: str) -> int:
     def loaded() -> int:
         return int(world.lake.rows("SELECT count(*) FROM ledger")[0][0])
 
-    consumers = [world.start("consume", BILLSTREAM_BATCH_FILES="1") for _ in range(2)]
+    consumers = [world.start("consume", BILLSTREAM_BATCH_FILES="1", BILLSTREAM_POLL_SECONDS="1") for _ in range(2)]
     for _ in range(6):
         put()
     until(lambda: loaded() >= 4, "the consumers load nothing")
     backup, before = world.start("backup", place, "--json"), loaded()
     while backup.poll() is None:
         put()
-        time.sleep(0.5)
+        time.sleep(1)
     assert backup.returncode == 0, world.log("backup")
     assert loaded() > before, "nothing was committed while the backup was made, so nothing was proved"
     for _ in range(2):
