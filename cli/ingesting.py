@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from billstream.cli import opening, report, wiring
-from billstream.cli.terminal import examples, out, shown
+from billstream.cli.terminal import examples, exit_code, interruptible, out, shown
 from billstream.common import aws as aws_clients
 from billstream.common import retries
 from billstream.common.lake.moved import record_moved_data
@@ -30,14 +30,18 @@ def init(
     data_moved: Annotated[
         bool, typer.Option("--data-moved", help="The lake's files were moved: record the new data path.")
     ] = False,
+    from_bucket: Annotated[
+        bool, typer.Option("--from-bucket", help="Also load every object of the configured buckets.")
+    ] = False,
 ) -> None:
     """Create the lake, or migrate an older one.
 
     It may be run any number of times: what exists stays. With --aws it also creates the bucket, the queue, the
     dead-letter queue and the bucket's notification, and keeps what others have configured there.
 
-    After the files of a lake were moved, stop all other commands, set BILLSTREAM_DATA_PATH to the new place, and run it
-    once with --data-moved: it checks that every file of the lake is there, and records the place in the catalog.
+    With --data-moved it first does what billstream relocate does. With --from-bucket it rebuilds a lost lake: it loads
+    every object that is in the bucket now, and makes aggregates and insights. Exit code 1 if an object could not be
+    loaded.
     """
     settings = opening.settings_with_logs()
     refuse_feedback(settings)
@@ -48,6 +52,11 @@ def init(
         report.aws_resources(out, resources)
     with opening.opened_lake(settings, create=True) as lake:
         out.print(shown(f"lake at {lake.catalog}, data in {lake.data_path}"))
+        if from_bucket:
+            from billstream.cli.rebuilding import load_bucket  # noqa: PLC0415 - consumers do without the aggregator
+
+            stop = interruptible()
+            raise typer.Exit(exit_code(stop, fine=load_bucket(settings, lake, stop)))
 
 
 @app.command(epilog=examples("billstream consume", "billstream consume --drain"))

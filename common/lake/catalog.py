@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -170,6 +170,25 @@ class SqliteCatalog:
             guard.close()
         for statement in attach:
             con.execute(statement)
+
+    def copy_to(self, target: Path) -> None:
+        """Copy the catalog of one moment into a new file, while others write.
+
+        No lake of this process may be attached to it; see `install_guard`.
+
+        Raises:
+            OSError: it cannot be read now, or the disk is full.
+            ValueError: it is damaged.
+        """
+        place = f"{self.path.absolute().as_uri()}?mode=rw"  # SQLite makes no file that is missing
+        try:
+            source = sqlite3.connect(place, timeout=BUSY_MILLISECONDS / 1000, uri=True)
+            with closing(source), closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)  # in one step, which is one read transaction
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.ENOSPC if error.sqlite_errorcode == sqlite3.SQLITE_FULL else 0, str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise ValueError(str(error)) from error
 
     def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
         """Let SQLite itself search: a scan through DuckDB would read the whole table."""

@@ -10,7 +10,7 @@ from billstream.common.lake.catalog import METADATA, catalog_from_url, literal
 from billstream.common.lake.engine import start_engine
 from billstream.common.lake.failures import translate
 from billstream.common.lake.local_storage import LocalStorage
-from billstream.common.lake.migrations import check_version, schema_version
+from billstream.common.lake.migrations import check_version, newest, schema_version
 from billstream.common.lake.storage import Storage, storage_from
 from billstream.common.scratch import scratch_folder
 from billstream.common.settings import Settings
@@ -45,12 +45,18 @@ def record_moved_data(settings: Settings) -> None:
                 storage.prepare(con)
             for statement in (*catalog.attach_sql(options), "USE lake"):
                 con.execute(statement)
-            check_version(schema_version(con), where=where)
+            _check_version(schema_version(con), where=where)
             _record(con, storage)
             con.execute("USE memory; DETACH lake")
         except duckdb.Error as error:
             raise translate(error, f"recording the data path of the lake at {where}") from error
     log.info("data_path_recorded", data_path=storage.location, catalog=where)
+
+
+def _check_version(version: int, *, where: str) -> None:
+    """Refuse what is no lake, or is newer than this code; an older lake is migrated at its new place."""
+    if not 0 < version <= newest():
+        check_version(version, where=where)
 
 
 def _record(con: duckdb.DuckDBPyConnection, storage: Storage) -> None:

@@ -53,6 +53,11 @@ class PostgresServer:
         """Whether the server process runs."""
         return self._process is not None and self._process.running
 
+    @property
+    def programs(self) -> Path:
+        """The folder of psql, pg_dump and pg_restore of the server's version."""
+        return self._bin
+
     def url(self, database: str, role: str = "", password: str = "") -> str:
         """How a client reaches `database`, as the superuser or as another role."""
         who = f"{role}:{password}" if role else f"{self._superuser}:{self._password}"

@@ -1,0 +1,5 @@
+"""`billstream backup`, `restore` and `relocate`."""
+
+from billstream.cli.backup.commands import app
+
+__all__ = ["app"]
