@@ -44,9 +44,9 @@ class QueueWatch:
         self._told: set[str] = set()
 
     @contextmanager
-    def watching(self, seconds: float = LOOK_SECONDS) -> Iterator[None]:
-        """Look every so many seconds, for the length of the block."""
-        over = threading.Event()
+    def watching(self) -> Iterator[None]:
+        """Look once in a round of the aggregator, at least every `LOOK_SECONDS`, for the length of the block."""
+        over, seconds = threading.Event(), min(LOOK_SECONDS, self._settings.aggregate_seconds)
 
         def run() -> None:
             self.look()
