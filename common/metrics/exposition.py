@@ -47,7 +47,7 @@ def exporting(process: str, build: Mapping[str, str]) -> Iterator[CollectorRegis
         process: `consumer` or `aggregator`.
         build: labels of `billstream_build_info`.
     """
-    disable_created_metrics()  # one more series for each counter, which nobody reads
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter, which nobody reads
     registry = CollectorRegistry()
     ours = exported_by(process)
     for one in ours:

@@ -24,6 +24,7 @@ from billstream.consumer.sqs.queue import Depth
 from billstream.consumer.sqs.watch import AGE_SECONDS, QueueWatch
 from tests.fakes.clock import FakeClock
 
+COUNTS = ("rows_loaded", "rows_rejected", "values_rounded")
 OLD = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -64,6 +65,7 @@ def fill(lake: Lake) -> None:
     """Something of each kind that a gauge counts, as the rooms that own the tables would write it."""
     day, today = OLD.date(), datetime.now(UTC).date()
     entries = ["loaded", "quarantined", "awaiting_manifest", "awaiting_manifest", "delivered"]
+    counts = dict.fromkeys(COUNTS, 0)
     anomaly = {"anomaly_id": "x", "kind": "spike", "direction": "up"}
     anomaly |= dict.fromkeys(("first_day", "last_day", "detected_on"), day)
 
@@ -71,7 +73,7 @@ def fill(lake: Lake) -> None:
         for number, state in enumerate(entries):
             bucket, name = EXPORT_BUCKET if state == "delivered" else "bucket", str(number)
             own = dict.fromkeys(("entry_id", "scope", "scope_id", "key", "consumer_id"), name)
-            insert(con, "ledger", **own, state=state, bucket=bucket, processed_at=OLD + timedelta(hours=number))
+            insert(con, "ledger", **own, **counts, state=state, bucket=bucket, processed_at=OLD + timedelta(hours=number))
         for tier, state in (("page", "open"), ("notice", "open"), ("notice", "open"), ("page", "ended")):
             insert(con, "anomalies", **anomaly, tier=tier, state=state)
         for budget, rule, last_day in (("one", "a", today), ("one", "b", today), ("over", "a", day)):
