@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,10 @@ class Gauges:
         self._published: tuple[int, int] | None = None  # inode and time of the file that was read
 
     def read(self) -> None:
-        """Read what has changed. What cannot be read is unknown from then on; nothing is raised."""
+        """Read what has changed; the insights from their folder, as another process may have published them.
+
+        What cannot be read is unknown from then on; nothing is raised.
+        """
         try:
             self._read_lake()
         except BillstreamError as error:
@@ -101,15 +104,19 @@ class Gauges:
             found = self._json.stat()
             if self._published == (mark := (found.st_ino, found.st_mtime_ns)):
                 return
-            omissions = json.loads(self._json.read_bytes())["omissions"]
-            metrics.LAGGING.set(sum(one["count"] for one in omissions if one["kind"] in _SILENT))
-        except (OSError, ValueError, LookupError, TypeError):  # not published yet, or by another version
+            tell_omissions(json.loads(self._json.read_bytes())["omissions"])
+        except FileNotFoundError:  # not published yet, or elsewhere
+            return
+        except (OSError, ValueError, LookupError, TypeError):  # by another version, or not by us
             self._published = None
             metrics.LAGGING.forget()
-            metrics.OBSERVED.set(0, "insights")
             return
         self._published = mark
-        metrics.OBSERVED.set(1, "insights")
+
+
+def tell_omissions(omissions: Iterable[Mapping[str, Any]]) -> None:
+    """Set the metrics that come from the omissions of the published insights, as `insights.json` has them."""
+    metrics.LAGGING.set(sum(one["count"] for one in omissions if one["kind"] in _SILENT))
 
 
 def _amounts(rows: Iterable[tuple[Any, ...]], gauge: str) -> dict[str, float]:

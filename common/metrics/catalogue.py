@@ -172,10 +172,10 @@ TRUE_AS_OF = Gauge(
 
 OBSERVED = Gauge(
     name="billstream_observed",
-    meaning="1 when the newest look at queue, lake or insights succeeded, else 0, and its gauges are absent.",
+    meaning="1 when the newest look at queue or lake succeeded, else 0, and its gauges are absent.",
     processes=(AGGREGATOR,),
     label="what",
-    values=("queue", "lake", "insights"),
+    values=("queue", "lake"),
 )
 QUEUE = Gauge(
     name="billstream_queue_messages",
