@@ -53,7 +53,7 @@ class Health:
     # -- told by those that work ---------------------------------------------------------------------------
 
     def moved(self) -> None:
-        """Take note of progress: an answer of the queue, a heartbeat, a step of a round, a call to the lake."""
+        """Take note of progress: an answer of the queue, a heartbeat, a page of a listing, a call to the lake."""
         self._moved_at = self._clock()
 
     def waits(self, error: BaseException | None) -> None:
