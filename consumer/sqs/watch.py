@@ -41,7 +41,7 @@ class QueueWatch:
         self._queue: SqsQueue | None = None
         self._dead: DeadLetterQueue | None = None
         self._age_due_at = 0.0
-        self._told: set[str] = set()
+        self._told: dict[str, str] = {}  # what is not known, and the reason that was logged
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -79,6 +79,7 @@ class QueueWatch:
             dead = self._dead or DeadLetterQueue.of(queue, aws.sqs_client())
             metrics.DEAD_LETTERS.set(dead.count())
             self._dead = dead
+            self._told.pop("dead letters", None)
         except BillstreamError as error:  # there may be none, or no permission for it: the queue itself is known
             self._forget_dead_letters()
             self._tell("dead letters", error)
@@ -89,6 +90,7 @@ class QueueWatch:
             age = oldest_message_seconds(client, self._dead.url) if self._dead else None
             metrics.DEAD_LETTERS_AGE.set_or_forget(age)
         metrics.OBSERVED.set(1, "queue")
+        self._told.pop("queue", None)
 
     def _forget(self, error: Exception, *, traceback: bool = False) -> None:
         self._queue = None
@@ -107,7 +109,7 @@ class QueueWatch:
     def _tell(self, what: str, error: Exception, *, traceback: bool = False) -> None:
         """Log a reason once: the same one comes at every look."""
         reason = str(error) or type(error).__name__
-        if reason not in self._told:
-            self._told = {*list(self._told)[-10:], reason}
+        if self._told.get(what) != reason:
+            self._told[what] = reason
             consequence = f"the metrics of {what} are absent"
             log.warning("queue_not_observed", reason=reason, consequence=consequence, exc_info=traceback)
