@@ -62,6 +62,12 @@ class Service:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
+    def serves(self) -> bool:
+        return bool(self.world.events("metrics_served", self.command))
+
+    def is_ready(self) -> bool:
+        return self.get("/readyz") == (200, "ok\n")
+
     def scrape(self) -> Scrape:
         families = text_string_to_metric_families(self.get("/metrics")[1])
         instance = ("instance", self.command)
@@ -128,8 +134,8 @@ def test_what_goes_wrong_is_seen_in_the_metrics_and_alerts_fire_and_resolve(
     world: World, story: Story, postgres: PostgresServer, tmp_path: Path
 ) -> None:
     for service in story.services:
-        until(lambda one=service: world.events("metrics_served", one.command), lambda: world.log("aggregate"))
-        until(lambda one=service: one.get("/readyz")[0] == 200, lambda: "it does not become ready")
+        until(service.serves, lambda: world.log("aggregate"))
+        until(service.is_ready, lambda: world.log("aggregate"))
     all_is_well(world, story)
     a_file_is_bad(world, story)
     the_catalog_is_away(world, story, postgres)
@@ -217,7 +223,7 @@ def all_is_well_again(world: World, story: Story) -> None:
     story.has(0, "billstream_ledger_objects", state="quarantined")
     story.has(8, "billstream_ledger_objects", state="loaded")
     for service in story.services:
-        assert service.get("/readyz")[0] == 200
+        assert service.is_ready()
     story.record()
 
 
@@ -252,8 +258,8 @@ def assert_alerts(story: Story, expected: list[set[str]], folder: Path) -> None:
     ]
     names = {key for _, scrape in story.phases for key in scrape if key[0].startswith("billstream_")}
     series += [{"series": _selector(key), "values": _values(key, story, hours)} for key in sorted(names)]
-    test = {"rule_files": [str(MONITORING / "alerts.yml")], "evaluation_interval": "1m"}
-    test["tests"] = [{"interval": "1m", "input_series": series, "promql_expr_test": queries}]  # type: ignore[assignment]
+    play_over = {"interval": "1m", "input_series": series, "promql_expr_test": queries}
+    test = {"rule_files": [str(MONITORING / "alerts.yml")], "evaluation_interval": "1m", "tests": [play_over]}
     path = folder / "played.yml"
     path.write_text(yaml.safe_dump(test))
     play(path)

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from billstream.aggregator.gauges import SHARE, Gauges
+from billstream.common import aws
 from billstream.common.errors import CatalogUnavailable, Misconfigured, ServiceUnavailable
 from billstream.common.lake import Lake
 from billstream.common.metrics import catalogue
@@ -20,6 +21,7 @@ from billstream.common.metrics.instruments import AGGREGATOR, Gauge
 from billstream.common.settings import Settings
 from billstream.consumer.events import EXPORT_BUCKET
 from billstream.consumer.sqs import watch
+from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.queue import Depth
 from billstream.consumer.sqs.watch import AGE_SECONDS, QueueWatch
 from tests.fakes.clock import FakeClock
@@ -66,7 +68,7 @@ def fill(lake: Lake) -> None:
     day, today = OLD.date(), datetime.now(UTC).date()
     entries = ["loaded", "quarantined", "awaiting_manifest", "awaiting_manifest", "delivered"]
     counts = dict.fromkeys(COUNTS, 0)
-    anomaly = {"anomaly_id": "x", "kind": "spike", "direction": "up"}
+    anomaly: dict[str, object] = {"anomaly_id": "x", "kind": "spike", "direction": "up"}
     anomaly |= dict.fromkeys(("first_day", "last_day", "detected_on"), day)
 
     def write(con: duckdb.DuckDBPyConnection) -> None:
@@ -181,10 +183,10 @@ class Sqs:
 
 def test_the_watch_tells_of_the_queue_and_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     sqs, clock = Sqs(), FakeClock()
-    monkeypatch.setattr(watch.aws, "sqs_client", lambda: None)
-    monkeypatch.setattr(watch.aws, "cloudwatch_client", lambda: None)
+    monkeypatch.setattr(aws, "sqs_client", lambda: None)
+    monkeypatch.setattr(aws, "cloudwatch_client", lambda: None)
     monkeypatch.setattr(watch, "find_queue", lambda *_: sqs)
-    monkeypatch.setattr(watch.DeadLetterQueue, "of", lambda *_: sqs)
+    monkeypatch.setattr(DeadLetterQueue, "of", lambda *_: sqs)
     monkeypatch.setattr(watch, "oldest_message_seconds", sqs.age)
     watching = QueueWatch(Settings(), clock)
 
