@@ -1,16 +1,20 @@
 """The long-running loop: refresh, analyse, publish, alert, wait, until it is told to stop."""
 
+import time
 from typing import Protocol
 
 import structlog
 
 from billstream.aggregator.alerts.round import Alerts
 from billstream.aggregator.analysis.analyst import Analyst
+from billstream.aggregator.gauges import Gauges
 from billstream.aggregator.publish import Publisher
-from billstream.aggregator.refresh import refresh_once
+from billstream.aggregator.refresh import RefreshReport, refresh_once
 from billstream.aggregator.targets.folder import FolderTarget
 from billstream.common.errors import Retryable
 from billstream.common.lake import Lake
+from billstream.common.metrics import catalogue as metrics
+from billstream.common.metrics.health import HEALTH
 from billstream.common.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -35,15 +39,38 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     publisher, target = Publisher(lake), FolderTarget(settings.insights, settings.insights_readers)
     alerts = Alerts(lake, settings)
     analyst = Analyst(lake, settings, alerts.sinks)
+    gauges = Gauges(lake, settings.insights)
+    HEALTH.usual_wait = settings.aggregate_seconds
+    timed = metrics.STEP_SECONDS.timed
     while True:
         try:
             lake.reconnect_if_lost()
-            refreshed = refresh_once(lake, tag_keys=settings.tag_keys)
-            analyst.analyse()
-            publisher.publish(target, refreshed)
-            alerts.go_round(target.digest())
+            refreshed = _refresh(lake, settings)
+            with timed("analyse"):
+                analyst.analyse()
+            with timed("publish"):
+                publisher.publish(target, refreshed)
+            with timed("alert"):
+                alerts.go_round(target.digest())
+            HEALTH.goes_on()
+            if settings.metrics_address:
+                with timed("observe"):
+                    gauges.read()
         except Retryable as error:
+            HEALTH.waits(error)
+            gauges.lost(error)
+            metrics.REFRESHES.add(1, "postponed")
             log.warning("refresh_postponed", seconds=settings.aggregate_seconds, reason=str(error))
         # After a failure the wait is the same: conflicts with other writers were already retried inside the round.
         if stop.wait(settings.aggregate_seconds):
             return
+
+
+def _refresh(lake: Lake, settings: Settings) -> RefreshReport:
+    """Refresh, and note since when the aggregates are known to be true: what is committed meanwhile is not in them."""
+    began = time.time()
+    with metrics.STEP_SECONDS.timed("refresh"):
+        refreshed = refresh_once(lake, tag_keys=settings.tag_keys)
+    metrics.TRUE_AS_OF.set(began)
+    metrics.REFRESHES.add(1, refreshed.watermark.kind if refreshed.changed else "unchanged")
+    return refreshed

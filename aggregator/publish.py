@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from billstream.aggregator.analysis.mark import read_analysis
+from billstream.aggregator.gauges import tell_omissions
 from billstream.aggregator.insights.freshness import count_ledger_lines
 from billstream.aggregator.insights.read import read_insights
 from billstream.aggregator.insights.values import SCHEMA_VERSION
@@ -59,6 +60,7 @@ class Publisher:
             )
             insights = insights.model_copy(update={"analysis_id": analysis_id})
             target.publish(insights)
+        tell_omissions([omission.model_dump() for omission in insights.omissions])
         seconds = round(time.monotonic() - started, 3)
         log.info("insights_published", snapshot=current, target=str(target), seconds=seconds)
         return True

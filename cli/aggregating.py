@@ -10,7 +10,7 @@ from billstream.aggregator.analysis.analyst import Analyst
 from billstream.aggregator.loop import follow
 from billstream.aggregator.publish import publish
 from billstream.aggregator.refresh import rebuild, refresh_once
-from billstream.cli import opening, report
+from billstream.cli import observing, opening, report
 from billstream.cli.terminal import examples, out
 from billstream.common import retries
 
@@ -31,11 +31,16 @@ def aggregate(
     settings = opening.settings_with_logs()
     stop = opening.signals(context, settings)
     patience = retries.COMMAND_SECONDS if once else math.inf
-    with opening.service("aggregator", stop), opening.opened_lake(settings, stop=stop, seconds=patience) as lake:
+    with (
+        opening.service("aggregator", stop),
+        observing.observed(settings, "aggregator", running=not once),
+        opening.opened_lake(settings, stop=stop, seconds=patience) as lake,
+    ):
         opening.begins_work(stop, settings)
         if not once:
             opening.say_started("aggregator", settings, lake)
-            follow(lake, settings, stop)
+            with observing.queue_observed(settings):
+                follow(lake, settings, stop)
             return
         refreshed = refresh_once(lake, tag_keys=settings.tag_keys)
         Analyst(lake, settings, read_sinks(settings.alerts)).analyse_all()

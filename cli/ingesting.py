@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from billstream.cli import opening, report, wiring
+from billstream.cli import observing, opening, report, wiring
 from billstream.cli.terminal import examples, exit_code, interruptible, out, shown
 from billstream.common import aws as aws_clients
 from billstream.common import retries
@@ -75,7 +75,11 @@ def consume(
     stop = opening.signals(context, settings)
     patience = retries.COMMAND_SECONDS if drain else math.inf
     # Loading the code takes a second: a signal may have come before there was anything to stop.
-    with opening.service("consumer", stop), opening.opened_lake(settings, stop=stop, seconds=patience) as lake:
+    with (
+        opening.service("consumer", stop),
+        observing.observed(settings, "consumer", running=not drain),
+        opening.opened_lake(settings, stop=stop, seconds=patience) as lake,
+    ):
         opening.say_started("consumer", settings, lake)
         wiring.follow_rules(settings, lake, role="consumer")
         worker = wiring.worker(settings, lake, stop, seconds=patience)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # what a command does not show, it does not load
     from billstream.aggregator.refresh import RefreshReport
     from billstream.consumer.backfill.local_files import Loading
     from billstream.consumer.provision import AwsReport
-    from billstream.consumer.worker import Summary
+    from billstream.consumer.summary import Summary
 
 
 def aws_resources(out: Console, report: "AwsReport") -> None:

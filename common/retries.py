@@ -15,6 +15,8 @@ from tenacity import (
 )
 
 from billstream.common.errors import CatalogUnavailable, NoRoom, ServiceUnavailable, Stopped, WriteConflict
+from billstream.common.metrics import catalogue as metrics
+from billstream.common.metrics.health import HEALTH, reason_of
 from billstream.common.stop import Stop
 
 COMMAND_SECONDS = 10.0
@@ -39,7 +41,7 @@ def redo_on_conflict(unit: Callable[[], T]) -> T:
         retry=retry_if_exception_type(WriteConflict),
         wait=wait_random_exponential(multiplier=0.02, max=2),
         stop=stop_after_delay(120),
-        before_sleep=lambda state: log.info("unit_redone", **_attempt(state)),
+        before_sleep=_note_redone,
         reraise=True,
     )(unit)
 
@@ -69,17 +71,32 @@ def patiently(call: Callable[[], T], *, stop: Stop | None = None, seconds: float
         wait=wait_random_exponential(multiplier=0.5, max=5),
         stop=stop_before_delay(seconds),
         sleep=sleep,
-        before_sleep=lambda state: log.warning("dependency_awaited", **_attempt(state)),
+        before_sleep=_note_awaited,
         reraise=True,
     )
-    return waiting(call)
+    answer = waiting(call)
+    HEALTH.goes_on()
+    return answer
+
+
+def _note_redone(state: RetryCallState) -> None:
+    metrics.RETRIES.add(1, reason_of(_error_of(state)))
+    log.info("unit_redone", **_attempt(state))
+
+
+def _note_awaited(state: RetryCallState) -> None:
+    HEALTH.waits(_error_of(state))
+    log.warning("dependency_awaited", **_attempt(state))
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def _attempt(state: RetryCallState) -> dict[str, object]:
     """Return what a log event tells of a failed attempt."""
-    error = state.outcome.exception() if state.outcome else None
     return {
         "attempt": state.attempt_number,
         "wait_seconds": round(state.upcoming_sleep, 3),
-        "reason": str(error),
+        "reason": str(_error_of(state)),
     }

@@ -4,7 +4,6 @@ The documented table of settings is generated from this class (`billstream setti
 the two.
 """
 
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +11,14 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from billstream.common.addresses import Address
 from billstream.common.anomaly_limits import AnomalyLimits, AnomalyLimitsSetting
 from billstream.common.errors import Misconfigured
 from billstream.common.policies import DuplicatePolicy, LogFormat, RemovalPolicy
 from billstream.common.tag_keys import NO_TAG_KEYS, TagKeysSetting
+from billstream.common.texts import matches
 from billstream.common.values import AnyCase, Bytes, DataPath, Folder, LogLevel, Memory, Readers, Seconds, WholeSeconds
-from billstream.common.variables import explanation
+from billstream.common.variables import explanations
 
 MEBIBYTE = 1024 * 1024
 
@@ -202,6 +203,11 @@ class Settings(BaseSettings):
     threads: int = Field(
         0, ge=0, description="Threads that DuckDB may use in one process; `0` means one per core. Example: `4`."
     )
+    metrics_address: Address | None = Field(
+        None,
+        description="Address on which `consume` and `aggregate` serve metrics and health to whoever reaches it; each "
+        "process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
+    )
     log_level: AnyCase[LogLevel] = Field(
         LogLevel.INFO,
         description="Least severe log events that are written: `debug`, `info`, `warning` or `error`. Example: "
@@ -269,10 +275,7 @@ class Settings(BaseSettings):
 
         The case of letters does not matter.
         """
-        if self.is_own(key, bucket):
-            return False
-        name = key.casefold()
-        return not key.endswith("/") and any(fnmatchcase(name, pattern.casefold()) for pattern in self.include)
+        return not key.endswith("/") and not self.is_own(key, bucket) and matches(key, self.include)
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -284,6 +287,4 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            meanings = {name: field.description or "" for name, field in cls.model_fields.items()}
-            lines = [explanation(problem, meanings) for problem in error.errors(include_input=False, include_url=False)]
-            raise Misconfigured("The configuration is not usable:\n  " + "\n  ".join(lines)) from None
+            raise Misconfigured(f"The configuration is not usable:{explanations(error, cls.model_fields)}") from None

@@ -1,6 +1,8 @@
-"""Numbers as text: decimals, and counts with their nouns."""
+"""Numbers as text, and patterns of texts: decimals, counts with their nouns, shell patterns of keys."""
 
+from collections.abc import Iterable
 from decimal import Decimal
+from fnmatch import fnmatchcase
 
 
 def decimal_text(value: Decimal) -> str:
@@ -12,3 +14,9 @@ def decimal_text(value: Decimal) -> str:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Return a count with its noun: `1 row`, `2 rows`, `1,000 entries`."""
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def matches(key: str, patterns: Iterable[str]) -> bool:
+    """Return whether a shell pattern matches a key, in any case."""
+    name = key.casefold()
+    return any(fnmatchcase(name, pattern.casefold()) for pattern in patterns)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic_core import ErrorDetails
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, ValidationError
 
 PREFIX = "BILLSTREAM_"
 
@@ -51,6 +52,13 @@ def unknown_variables(environment: Iterable[str], settings: Iterable[str]) -> di
         if upper.startswith(PREFIX) and upper not in known | OTHERS and not _LINK.search(upper):
             found[name] = next(iter(get_close_matches(upper, known, n=1, cutoff=0.8)), None)
     return found
+
+
+def explanations(error: ValidationError, fields: Mapping[str, FieldInfo]) -> str:
+    """Return what is wrong with each variable of settings with these fields, a line each."""
+    descriptions = {name: field.description or "" for name, field in fields.items()}
+    problems = error.errors(include_input=False, include_url=False)
+    return "".join(f"\n  {explanation(problem, descriptions)}" for problem in problems)
 
 
 def explanation(problem: ErrorDetails, descriptions: Mapping[str, str]) -> str:

@@ -8,14 +8,15 @@ Where everything fails, the consumer holds: it keeps a few messages and tries on
 
 import random
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import structlog
 
 from billstream.common.errors import BillstreamError, Fatal, Held, Retryable, ServiceUnavailable
 from billstream.common.failpoints import failpoint
+from billstream.common.metrics import catalogue as metrics
+from billstream.common.metrics.health import HEALTH
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.consumer.commit.outcome import Outcome, hindrance
@@ -27,6 +28,7 @@ from billstream.consumer.sqs.batching import Batching, ReceivedMessage
 from billstream.consumer.sqs.envelope import Reading
 from billstream.consumer.sqs.heartbeat import Heartbeat
 from billstream.consumer.sqs.queue import Message, Queue
+from billstream.consumer.summary import Summary
 
 LONGEST_BACKOFF = 900  # seconds
 LONGEST_WAIT = 60
@@ -34,16 +36,6 @@ MOST_HELD = 10
 """So many messages are kept while the consumer holds."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class Summary:
-    """The counts of one run of the worker."""
-
-    messages: int = 0
-    files: int = 0
-    rows: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
 
 
 class Worker:
@@ -122,6 +114,7 @@ class Worker:
                 self._wait_out(error)
             else:
                 self._failures = 0
+                HEALTH.goes_on()
         if drain and self._held and not self._stop.requested:
             raise Fatal(f"{len(self._held)} messages return to the queue: {self._holding}")
 
@@ -193,6 +186,7 @@ class Worker:
                 self._release([received.message], self._backoff(received.message.receive_count))
         self._hold(held)
         seconds = round(self._clock() - started, 3)
+        metrics.BATCH_SECONDS.observe(seconds)
         log.info("batch_processed", messages=len(batch), events=len(outcomes), seconds=seconds)
         return outcomes
 
@@ -201,18 +195,20 @@ class Worker:
             if event.kind is EventKind.UNREADABLE or self._interest.includes(event.key, event.bucket):
                 yield event
             else:
-                self.summary.outcomes["not_included"] += 1
+                self.summary.leave_out("not_included")
                 log.info("object_not_included", scope=event.scope)
 
     def _acknowledge(self, messages: Sequence[Message]) -> None:
         self._heartbeat.let_go(messages)
         with failpoint("acknowledge"):
             self._queue.delete(messages)
+        metrics.MESSAGES.add(len(messages), "acknowledged")
 
     def _release(self, messages: Sequence[Message], seconds: int) -> None:
         self._heartbeat.let_go(messages)
         with self._heartbeat.silent():
             self._queue.release(messages, seconds)
+        metrics.MESSAGES.add(len(messages), "returned")
 
     def _hold(self, batch: Sequence[ReceivedMessage]) -> None:
         """Keep some messages that nothing is wrong with, to try whether they can be loaded; return the others at once.
@@ -253,6 +249,7 @@ class Worker:
 
     def _wait_for_good(self, error: Held, *, drain: bool) -> None:
         """Wait until something can be loaded again: alive, and without using up the receives of any message."""
+        HEALTH.waits(error)
         self._holding = str(error)
         self._holds += 1
         seconds = 0 if drain else min(self._backoff(self._holds), LONGEST_WAIT)
@@ -262,6 +259,7 @@ class Worker:
         self._stop.wait(seconds)
 
     def _wait_out(self, error: Retryable) -> None:
+        HEALTH.waits(error)
         self._failures += 1
         seconds = min(self._backoff(self._failures), LONGEST_WAIT)
         log.warning("consumer_waiting", reason=str(error), seconds=seconds, failures=self._failures)
@@ -272,7 +270,7 @@ class Worker:
     def _count_ignored(self, batch: Sequence[ReceivedMessage]) -> None:
         for received in batch:
             for reason in received.reading.ignored:
-                self.summary.outcomes["ignored"] += 1
+                self.summary.leave_out("ignored")
                 log.info("message_ignored", message_id=received.message.message_id, reason=reason)
 
     def _report(self, batch: Sequence[ReceivedMessage], outcomes: Sequence[Outcome]) -> None:
@@ -281,10 +279,7 @@ class Worker:
             self._holding, self._holds = None, 0
         self.summary.messages += len(batch)
         for outcome in outcomes:
-            self.summary.outcomes[outcome.label] += 1
-            if outcome.entry:
-                self.summary.files += 1
-                self.summary.rows += outcome.rows_loaded
+            self.summary.add(outcome)
             outcome.log()
 
 

@@ -19,7 +19,7 @@ from billstream.cli import wiring
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.consumer.worker import Summary
+from billstream.consumer.summary import Summary
 from tests.e2e.billing import BillingFile, expected_totals
 from tests.e2e.commands import Billstream
 from tests.servers.aws import AwsEnvironment

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from billstream.common.addresses import ip_and_port
 from billstream.common.errors import Misconfigured, WrongUsage
 
 SHORTEST_TOKEN = 16
-LARGEST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ def access_of(
 
 
 def _ip_and_port(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
-    if not _is_ip(host) or not (port.isascii() and port.isdigit() and int(port) <= LARGEST_PORT):
-        raise WrongUsage(f"--address {address!r} cannot be read: it has to be IP:PORT, e.g. 127.0.0.1:8787.")
-    return host, int(port)
+    try:
+        return ip_and_port(address)
+    except ValueError:
+        text = f"--address {address!r} cannot be read: it has to be IP:PORT, e.g. 127.0.0.1:8787."
+        raise WrongUsage(text) from None
 
 
 def _token(environment: Mapping[str, str], variable: str) -> str:

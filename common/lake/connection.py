@@ -22,6 +22,7 @@ from billstream.common.lake.failures import translate
 from billstream.common.lake.local_storage import LocalStorage
 from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
 from billstream.common.lake.storage import Storage, probe, storage_from
+from billstream.common.metrics.health import HEALTH
 from billstream.common.places import prepare_folder
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
@@ -60,6 +61,7 @@ class LakeConnection:
         except BaseException:
             lake.close()
             raise
+        HEALTH.has_lake(attached=True)
         return lake
 
     def __enter__(self) -> Self:
@@ -72,6 +74,7 @@ class LakeConnection:
 
     def close(self) -> None:
         """Detach the lake and remove all scratch space."""
+        HEALTH.has_lake(attached=False)
         self._disconnect()
         self._scratch.remove()
 
@@ -90,6 +93,7 @@ class LakeConnection:
         self._connect()
         self._attach(create=False)
         self._lost = False
+        HEALTH.has_lake(attached=True)
         log.info("lake_reconnected", catalog=self.catalog)
 
     @property
@@ -127,6 +131,7 @@ class LakeConnection:
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
+        HEALTH.moved()
         try:
             yield
         except duckdb.Error as error:
@@ -140,6 +145,8 @@ class LakeConnection:
         # After an error of its own DuckDB answers nothing more over this connection.
         ended = isinstance(error, duckdb.InternalException | duckdb.FatalException)
         self._lost = self._lost or isinstance(known, CatalogUnavailable) or ended
+        if self._lost:
+            HEALTH.has_lake(attached=False)
         return known
 
     def _prepare_storage(self) -> None:

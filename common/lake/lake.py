@@ -14,6 +14,7 @@ from billstream.common.lake.connection import LakeConnection
 from billstream.common.lake.data_path import once_more
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from billstream.common.lake.tables import CHARGES, TABLES
+from billstream.common.metrics.commits import counted_commit
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction. It receives the connection, with the transaction open and `lake` as default."""
@@ -156,7 +157,7 @@ class Lake(LakeConnection):
             CatalogUnavailable: no answer, so the commit may or may not have happened; the ledger tells.
             DataDamaged: a data file that the changes depend on cannot be read.
         """
-        with self._translated("committing to the lake"):
+        with counted_commit(), self._translated("committing to the lake"):
             self._prepare_storage()  # before the lock: renewing credentials may take a while
             self._storage.sync(staged)
             with self._catalog.writing(), self._transaction():

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from billstream.common.errors import Held
+from billstream.common.metrics import catalogue as metrics
 from billstream.consumer.commit.ledger import LedgerEntry
 from billstream.consumer.decide.states import UNLOADABLE, State
 from billstream.consumer.events import Later, ObjectEvent
@@ -108,7 +109,8 @@ class Outcome:
         return replace(self, event=event, entries=(own,) if own else ())
 
     def log(self) -> None:
-        """Write the one canonical line of an object; of a delivery, also those of its parts and of itself."""
+        """Write and count the one canonical line of an object; of a delivery, also those of its parts and of itself."""
+        self._count()
         if self.refused:
             # No entry of the ledger: it must not grow with what a stranger sends. So the line says it all, in short.
             key = repr(self.event.key[:_LONGEST_SHOWN])
@@ -129,6 +131,18 @@ class Outcome:
                 self._log_delivery(other)
             else:
                 self._log_line(other.state.value, {"scope": other.scope, **self._facts(other)})
+
+    def _count(self) -> None:
+        if not self.entries:
+            metrics.OBJECTS.add(1, self.label)
+        for entry in self.entries:
+            metrics.OBJECTS.add(1, entry.state.value)
+            if entry.state is State.LOADED:
+                metrics.BYTES.add(entry.size_bytes or 0)
+        metrics.ROWS.add(self.rows_loaded)
+        metrics.REJECTED.add(self.rows_rejected)
+        if self.lag_seconds is not None:
+            metrics.LAG_SECONDS.observe(self.lag_seconds)
 
     def _log_line(self, label: str, told: dict[str, Any]) -> None:
         write = log.warning if label in UNLOADABLE else log.info

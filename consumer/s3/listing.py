@@ -17,6 +17,7 @@ from billstream.common.aws import (
     whereabouts,
 )
 from billstream.common.errors import Misconfigured, ServiceUnavailable
+from billstream.common.metrics.health import HEALTH
 from billstream.consumer.events import EventKind, ObjectEvent, ObjectVersion
 from billstream.consumer.s3.errors import is_transient
 
@@ -73,6 +74,7 @@ class Bucket:
         size: PaginatorConfigTypeDef = {"PageSize": self.page_size}
         try:
             for page in paginator.paginate(Bucket=self.name, Prefix=prefix, PaginationConfig=size):
+                HEALTH.moved()  # a large bucket takes longer than a process may stand still
                 yield [self._listed(content) for content in page.get("Contents", [])]
         except ClientError as error:
             code = code_of(error)

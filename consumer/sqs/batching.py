@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from billstream.common.errors import Retryable
 from billstream.common.failpoints import failpoint
+from billstream.common.metrics import catalogue as metrics
+from billstream.common.metrics.health import HEALTH
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.consumer.sqs.envelope import Reading, read_body
@@ -74,6 +76,9 @@ class Batching:
                     break
                 raise
             self.heartbeat.hold(messages)
+            HEALTH.moved()
+            metrics.LAST_POLL.set_now()
+            metrics.RECEIVED.add(len(messages))
             if not messages and (hurried or not found):
                 break
             if not found:

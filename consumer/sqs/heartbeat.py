@@ -13,6 +13,8 @@ from contextlib import contextmanager
 import structlog
 
 from billstream.common.errors import BillstreamError
+from billstream.common.metrics import catalogue as metrics
+from billstream.common.metrics.health import HEALTH
 from billstream.consumer.sqs.queue import LONGEST_VISIBILITY, Message, Queue
 
 log = structlog.get_logger(__name__)
@@ -42,7 +44,8 @@ class Heartbeat:
         thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         thread.start()
         try:
-            yield self
+            with metrics.IN_FLIGHT.read_by(lambda: self.held):
+                yield self
         finally:
             self._over.set()
             thread.join()
@@ -90,8 +93,12 @@ class Heartbeat:
                 lost = self._queue.extend(due, self._timeout)
             except BillstreamError as error:
                 # The next beat tries again; if all fail, the message is delivered again and is then a duplicate.
+                metrics.EXTENSIONS.add(len(due), "failed")
                 log.warning("heartbeat_failed", messages=len(due), reason=str(error))
                 return
+        HEALTH.moved()
+        metrics.EXTENSIONS.add(len(due) - len(lost), "extended")
+        metrics.EXTENSIONS.add(len(lost), "failed")
         self._forget(lost, "its receipt handle is not valid")
         # The call took a while: a message that was processed during it must not be held again.
         with self._lock:
@@ -104,6 +111,7 @@ class Heartbeat:
         """Let go of messages that we no longer hold, except those that were processed in the meantime."""
         with self._lock:
             abandoned = [message for message in messages if self._held.pop(message.receipt_handle, None)]
+        metrics.MESSAGES.add(len(abandoned), "lost")
         for message in abandoned:
             log.warning("message_abandoned", message_id=message.message_id, reason=reason)
 

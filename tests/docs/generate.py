@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/reference/` from the code: settings, commands, profiles, and the tables of the lake.
+"""Writes what is generated from the code: the pages of `docs/reference/`, and the dashboard of Grafana.
 
 `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes them; without the variable the test compares.
 """
@@ -15,11 +15,14 @@ from billstream.cli.commands import app
 from billstream.cli.settings_table import markdown
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from tests.docs.metrics import dashboard, metrics_page
 from tests.docs.pages import DOCS
 from tests.docs.profiles import profiles_page
 
 WIDTH = 80
 HEAD = "% Generated from the code: `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes this page.\n\n"
+
+DASHBOARD = DOCS.parent / "deploy" / "monitoring" / "grafana" / "billstream.json"
 
 TABLES = ("charges", "billing_periods", "invoice_details", "ledger", "rejected_rows")
 EXPORTS = ("load_coverage", "export_preferences", "set_aside_charges", "provider_names")
@@ -45,6 +48,8 @@ def reference() -> dict[Path, str]:
         DOCS / "reference" / "commands.md": HEAD + commands(),
         DOCS / "reference" / "data-dictionary.md": HEAD + data_dictionary(),
         DOCS / "reference" / "profiles.md": HEAD + profiles_page(),
+        DOCS / "reference" / "metrics.md": HEAD + metrics_page(),
+        DASHBOARD: dashboard(),
     }
 
 

@@ -1,4 +1,4 @@
-"""Public names are an interface: tables, states, settings, JSON keys, log events, exit codes, and Python names.
+"""Public names are an interface: tables, states, settings, metrics, JSON keys, log events, exit codes, Python names.
 
 The list is in public_names.txt. After a change that is meant: UPDATE_PUBLIC_NAMES=1, run this test, and tell of the
 change in CHANGELOG.md.
@@ -19,6 +19,7 @@ import billstream
 from billstream.cli.status import Status
 from billstream.common.exits import ExitCode
 from billstream.common.lake import Lake
+from billstream.common.metrics.catalogue import BUILD_INFO, CATALOGUE
 from billstream.common.settings import Settings
 from billstream.consumer.decide.states import State
 
@@ -37,6 +38,7 @@ def test_the_public_names_are_those_of_the_list(tmp_path: Path) -> None:
         "settings": {f"BILLSTREAM_{name.upper()}" for name in Settings.model_fields},
         "keys of `billstream status --json`": set(keys_of(Status)),
         "keys of insights.json": set(schema_keys()),
+        "metrics": {BUILD_INFO, *(one.name for one in CATALOGUE)},
         "log events": {name for name, _ in log_events()},
         "exit codes": {str(code) for code in exit_codes()},
         "names of the Python package": {f"billstream.{name}" for name in billstream.__all__},
