@@ -1,5 +1,6 @@
 """The contract of a target, and the mark that tells whether its insights are current."""
 
+import json
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,6 +24,22 @@ class Mark:
     analysis_id: str | None = None
 
 
+def mark_of(index: bytes) -> Mark | None:
+    """Return the mark in the content of `insights.json`; None when it is not readable."""
+    try:
+        content = json.loads(index)
+        return Mark(
+            schema_version=content["schema_version"],
+            watermark_snapshot_id=content["watermark_snapshot_id"],
+            refreshed_at=datetime.fromisoformat(content["refreshed_at"]),
+            ledger_lines=content["freshness"]["ledger_lines"],
+            today=date.fromisoformat(content["today"]),
+            analysis_id=content["analysis_id"],
+        )
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
 class Target(Protocol):
     """A place where insights are published. A reader there sees the old insights or the new ones, never a part."""
 
@@ -36,6 +53,9 @@ class Target(Protocol):
 
     def published(self) -> Mark | None:
         """Return the mark of the insights that are published there; None when they are absent or incomplete."""
+
+    def digest(self) -> list[str]:
+        """Return the lines of the published digest; none when there is none, or it cannot be read."""
 
     def publish(self, insights: Insights) -> None:
         """Replace what is published there, while the target is held.
