@@ -65,11 +65,15 @@ class Kit:
             (stack,) = cloudformation.describe_stacks(StackName=wanted["Name"])["Stacks"]
             if stack["StackStatus"] == "CREATE_COMPLETE":
                 return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
-            assert stack["StackStatus"] == "CREATE_IN_PROGRESS", cloudformation.describe_stack_events(
-                StackName=wanted["Name"]
-            )["StackEvents"]
+            assert stack["StackStatus"] == "CREATE_IN_PROGRESS", self.failures(wanted["Name"])
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+    def failures(self, name: str) -> list[str]:
+        """What went wrong with a stack."""
+        events = self.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+        told = ((event["LogicalResourceId"], event.get("ResourceStatusReason", "")) for event in events)
+        return [f"{resource}: {reason}" for resource, reason in told if reason]
 
     def user(self, role: str) -> dict[str, str]:
         """The credentials of a user that has the policy of a role and nothing else."""

@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/reference/` from the code: settings, commands, profiles, and the tables of the lake.
+"""Writes the pages of `docs/reference/` from the code: settings, commands, profiles, policies, tables of the lake.
 
 `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes them; without the variable the test compares.
 """
@@ -15,6 +15,7 @@ from billstream.cli.commands import app
 from billstream.cli.settings_table import markdown
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from tests.deploy.policies_page import policies_page
 from tests.docs.pages import DOCS
 from tests.docs.profiles import profiles_page
 
@@ -45,6 +46,7 @@ def reference() -> dict[Path, str]:
         DOCS / "reference" / "commands.md": HEAD + commands(),
         DOCS / "reference" / "data-dictionary.md": HEAD + data_dictionary(),
         DOCS / "reference" / "profiles.md": HEAD + profiles_page(),
+        DOCS / "reference" / "policies.md": HEAD + policies_page(),
     }
 
 
