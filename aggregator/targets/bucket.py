@@ -1,7 +1,7 @@
 """A prefix of a bucket as a target: the objects first, `insights.json` last, and only if nobody else has published.
 
-S3 replaces one object at a time and has no lock. So `insights.json` is the index of a publication: its metadata names the
-ETags of the objects that belong to it, and it is replaced only while it is the one that was looked at before.
+S3 replaces one object at a time and has no lock. So `insights.json` is the index of a publication: its metadata names
+the ETags of the objects that belong to it, and it is replaced only while it is the one that was looked at before.
 """
 
 import json
@@ -84,7 +84,7 @@ class BucketTarget:
             raise aws.unanswered(error, f"publishing the insights to {self.url}") from error
 
     def published(self) -> Mark | None:
-        """Return the mark of the published insights; None when an object is missing or belongs to another publication."""
+        """Return the mark of the published insights; None when an object is missing or not of this publication."""
         found = self._get(JSON_NAME)
         self._index = found["ETag"] if found else ""
         mark = mark_of(found["Body"].read()) if found else None
@@ -167,8 +167,8 @@ class BucketTarget:
         for name, found in [(JSON_NAME, index), *((name, self._head(name)) for name in OBJECTS)]:
             if found and OURS not in found.get("Metadata", {}):
                 raise Misconfigured(
-                    f"The insights cannot be published to {self.url}: its {name} is not one of ours, so it is left as it "
-                    "is. Move it, or set BILLSTREAM_INSIGHTS_DIR to a prefix of its own."
+                    f"The insights cannot be published to {self.url}: its {name} is not one of ours, so it is left "
+                    "as it is. Move it, or set BILLSTREAM_INSIGHTS_DIR to a prefix of its own."
                 )
 
     def _translated(self, error: ClientError) -> Exception:
@@ -183,8 +183,8 @@ class BucketTarget:
         if status in {0, _TOO_MANY} or status >= _SERVER_ERROR:
             return ServiceUnavailable(f"{doing}: {error}")
         return Misconfigured(
-            f"{doing}: {error}. Nothing else is affected. Grant s3:GetObject and s3:PutObject on {self.url.rstrip('/')}/*, "
-            f"and s3:ListBucket on the bucket {self.bucket}, or correct BILLSTREAM_INSIGHTS_DIR."
+            f"{doing}: {error}. What was published there stays. Grant s3:GetObject and s3:PutObject on "
+            f"{self.url.rstrip('/')}/*, and s3:ListBucket on the bucket {self.bucket}, or correct BILLSTREAM_INSIGHTS_DIR."
         )
 
 

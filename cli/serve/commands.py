@@ -50,8 +50,8 @@ def serve(
         )
     if settings.insights_url:
         raise Misconfigured(
-            f"The insights are published to {settings.insights_url}, and a folder is served. Show the bucket to readers "
-            "by a CDN or a signed URL, or set BILLSTREAM_INSIGHTS_DIR to a folder."
+            f"The insights are published to {settings.insights_url}, and only a folder can be served. Let readers open "
+            "the bucket by a CDN, or set BILLSTREAM_INSIGHTS_DIR to a folder."
         )
     published = Published(settings.insights)
     published.check()

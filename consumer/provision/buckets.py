@@ -94,7 +94,7 @@ def ensure_notification(s3: "S3Client", bucket: str, queue_arn: str) -> Outcome:
 
 
 def _events_sent(queues: Iterable["QueueConfigurationOutputTypeDef"], queue_arn: str) -> set[str]:
-    """Return the events of every object that reach our queue, whoever set that up: CloudFormation takes one entry each."""
+    """Return the events of every object that our queue gets, whoever set that up, in one entry or in several."""
     ours = (queue for queue in queues if queue["QueueArn"] == queue_arn and not queue.get("Filter"))
     return {event for queue in ours for event in queue["Events"]}
 

@@ -56,7 +56,9 @@ def bill(lock: str, name: str, version: str) -> dict[str, Any]:
         "specVersion": "1.6",
         "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, root + lock)}",
         "version": 1,
-        "metadata": {"component": {"type": "application", "bom-ref": root, "name": name, "version": version, "purl": root}},
+        "metadata": {
+            "component": {"type": "application", "bom-ref": root, "name": name, "version": version, "purl": root}
+        },
         "components": found,
         "dependencies": [{"ref": root, "dependsOn": [one["bom-ref"] for one in found]}],
     }

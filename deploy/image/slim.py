@@ -1,6 +1,6 @@
 """Remove from an installation what no process of billstream reads: python3 slim.py SITE_PACKAGES.
 
-Run by the Dockerfile, before the venv is copied into the image. It needs no package, and prints the bytes that it removed.
+Run by the Dockerfile, before the venv is copied into the image. It needs no package, and prints what it saved.
 """
 
 import shutil

@@ -17,7 +17,14 @@ def policies_page() -> str:
     ]
     for policy in policies():
         lines += [f"## {policy.role.capitalize()}", "", f"For {policy.commands}.", ""]
-        lines += ["```json", json.dumps(policy.document, indent=2), "```", "", "Needed, although no call of ours shows it:", ""]
+        lines += [
+            "```json",
+            json.dumps(policy.document, indent=2),
+            "```",
+            "",
+            "Needed, although no call of ours shows it:",
+            "",
+        ]
         lines += [f"* `{action}`: {reason}" for action, reason in policy.not_observed.items()]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"

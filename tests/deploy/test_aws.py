@@ -47,7 +47,7 @@ class Kit:
     def root(self) -> boto3.Session:
         return boto3.Session("test", "test", region_name="eu-west-1")
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's
         return self.root.client(service, endpoint_url=self.emulator.endpoint_url)  # type: ignore[call-overload]
 
     def deploy(self, **parameters: str) -> dict[str, str]:
@@ -183,4 +183,11 @@ def test_a_role_is_granted_what_it_asks_for(kit: Kit, policy: Policy) -> None:
     asked = {(one.action, one.resource) for one in kit.asked(policy.role)}
     granted = {action for action, _ in policy.granted()}
     Path(f"/tmp/h-deploy/asked-{policy.role}").write_text("\n".join(map(str, sorted(asked))))
-    print(policy.role, sorted({a for a, _ in asked}), "not granted", {a for a, _ in asked} - granted, "not asked", granted - {a for a, _ in asked})
+    print(
+        policy.role,
+        sorted({a for a, _ in asked}),
+        "not granted",
+        {a for a, _ in asked} - granted,
+        "not asked",
+        granted - {a for a, _ in asked},
+    )

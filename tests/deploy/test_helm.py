@@ -34,7 +34,10 @@ REQUIRED: dict[str, Any] = {
 EVERYTHING: dict[str, Any] = {
     **REQUIRED,
     "aws": REQUIRED["aws"]
-    | {"buckets": ["more"], "roles": {"init": "arn:aws:iam::123456789012:role/i", "consumer": "arn:aws:iam::123456789012:role/c"}},
+    | {
+        "buckets": ["more"],
+        "roles": {"init": "arn:aws:iam::123456789012:role/i", "consumer": "arn:aws:iam::123456789012:role/c"},
+    },
     "image": {"digest": "sha256:" + "0" * 64, "pullSecrets": ["pull"]},
     "env": {"BILLSTREAM_BUDGETS": "/etc/billstream/budgets.toml", "BILLSTREAM_TAG_KEYS": "team"},
     "envFromSecrets": ["sinks"],
@@ -218,5 +221,8 @@ def test_the_chart_is_that_of_the_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert version
     assert chart["version"] == chart["appVersion"] == version[1]
-    schema, values = json.loads((CHART / "values.schema.json").read_text()), yaml.safe_load((CHART / "values.yaml").read_text())
+    schema, values = (
+        json.loads((CHART / "values.schema.json").read_text()),
+        yaml.safe_load((CHART / "values.yaml").read_text()),
+    )
     assert set(values) | {"global"} == set(schema["properties"])

@@ -84,7 +84,12 @@ def test_every_command_works_without_what_is_removed(site: Path, tmp_path: Path)
     def python(*arguments: str) -> str:
         # -S: no packages but those of the image.
         done = subprocess.run(
-            [sys.executable, "-S", *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "-S", *arguments],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -103,7 +108,7 @@ def test_what_is_removed_is_there(site: Path) -> None:
     empty = [pattern for pattern in slim.PATTERNS if not any(True for _ in untouched.glob(pattern))]
     assert set(empty) <= {"numpy/**/*.a"}
     assert {folder.name for folder in (site / "botocore" / "data").iterdir() if folder.is_dir()} <= slim.SERVICES
-    assert slim.SERVICES <= {folder.name for folder in (untouched / "botocore" / "data").iterdir()}
+    assert {folder.name for folder in (untouched / "botocore" / "data").iterdir()} >= slim.SERVICES
 
 
 def test_another_folder_is_left_alone(tmp_path: Path) -> None:
@@ -136,7 +141,7 @@ def test_the_steps_of_the_image_are_valid_shell_and_their_files_are_there() -> N
     steps = re.findall(r"^RUN (.+?)$", DOCKERFILE.replace("\\\n", " "), re.MULTILINE)
     assert len(steps) == 4
     for step in steps:
-        subprocess.run(["sh", "-n", "-c", step], check=True)
+        subprocess.run(["/bin/sh", "-n", "-c", step], check=True)
     for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
         for source in sources.split():
             assert (REPOSITORY / source).exists(), source

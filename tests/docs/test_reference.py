@@ -19,7 +19,9 @@ def generated() -> dict[str, tuple[str, str]]:
     return {path.name: (path.read_text("utf-8"), text) for path, text in pages.items()}
 
 
-@pytest.mark.parametrize("page", ["configuration.md", "commands.md", "data-dictionary.md", "profiles.md", "policies.md"])
+@pytest.mark.parametrize(
+    "page", ["configuration.md", "commands.md", "data-dictionary.md", "policies.md", "profiles.md"]
+)
 def test_a_reference_page_is_what_the_code_says(page: str, generated: dict[str, tuple[str, str]]) -> None:
     written, expected = generated[page]
     assert written == expected, "run `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` and look at the difference"
