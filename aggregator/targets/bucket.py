@@ -183,8 +183,8 @@ class BucketTarget:
         if status in {0, _TOO_MANY} or status >= _SERVER_ERROR:
             return ServiceUnavailable(f"{doing}: {error}")
         return Misconfigured(
-            f"{doing}: {error}. What was published there stays. Grant s3:GetObject and s3:PutObject on "
-            f"{self.url.rstrip('/')}/*, and s3:ListBucket on the bucket {self.bucket}, or correct BILLSTREAM_INSIGHTS_DIR."
+            f"{doing}: {error}. What was published there stays. Correct BILLSTREAM_INSIGHTS_DIR, or grant s3:GetObject "
+            f"and s3:PutObject on {self.url.rstrip('/')}/*, and s3:ListBucket on the bucket {self.bucket}."
         )
 
 

@@ -1,6 +1,6 @@
 """The CloudFormation template as data: its resources, and each policy with its functions resolved to plain JSON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,19 +98,24 @@ def _resolved(value: Any) -> Any:  # noqa: ANN401 - JSON
         return [one for one in map(_resolved, value) if one is not ABSENT]
     if not isinstance(value, dict):
         return value
-    if len(value) == 1:
-        ((name, argument),) = value.items()
-        if name == "Ref":
-            return ABSENT if argument == "AWS::NoValue" else NAMES[argument]
-        if name == "Fn::GetAtt":
-            return ATTRIBUTES[argument]
-        if name == "Fn::Sub":
-            for known, text in NAMES.items():
-                argument = argument.replace(f"${{{known}}}", text)
-            return argument
-        if name == "Fn::If":
-            return _resolved(argument[1 if argument[0] in TRUE else 2])
+    ((name, argument), *more) = value.items()
+    if not more and name in FUNCTIONS:
+        return FUNCTIONS[name](argument)
     return {name: one for name, one in ((name, _resolved(one)) for name, one in value.items()) if one is not ABSENT}
+
+
+def _text(template: str) -> str:
+    for name, text in NAMES.items():
+        template = template.replace(f"${{{name}}}", text)
+    return template
+
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "Ref": lambda name: ABSENT if name == "AWS::NoValue" else NAMES[name],
+    "Fn::GetAtt": lambda name: ATTRIBUTES[name],
+    "Fn::Sub": _text,
+    "Fn::If": lambda branches: _resolved(branches[1 if branches[0] in TRUE else 2]),
+}
 
 
 def _list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON

@@ -1,10 +1,9 @@
 """The CloudFormation template, deployed on an emulator that checks every call against the policies it made.
 
-Each process runs as a user with nothing but the policy of its role, so a missing permission fails the test; and what was
-asked for is compared with what is granted, so a superfluous one does, too.
+Each process runs as a user with nothing but the policy of its role, so a missing permission fails the test; and what
+was asked for is compared with what is granted, so a superfluous one does, too.
 """
 
-import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.deploy.template import ROLES, TEMPLATE, Policy, policies, read_template
+from billstream.cli.commands import COMMANDS
+from tests.deploy.template import ROLES, TEMPLATE, Policy, policies
 from tests.e2e.billing import HEADER
 from tests.e2e.commands import Billstream
 from tests.servers.guarded import Asked, GuardedEmulator, running_guarded_emulator
@@ -142,6 +142,20 @@ def test_the_stack_is_what_init_would_make(kit: Kit) -> None:
     assert "updated" not in told, told
 
 
+def test_init_connects_a_bucket_that_exists(kit: Kit) -> None:
+    before = kit.client("s3").get_bucket_notification_configuration(Bucket="kit-bills")["QueueConfigurations"]
+    kit.client("s3").put_bucket_notification_configuration(Bucket="kit-bills", NotificationConfiguration={})
+    told = kit.billstream("init", BILLSTREAM_MAX_RECEIVES="5").run("init", "--aws")
+    assert told.count("made") + told.count("updated") == 2, told
+    (entry,) = kit.client("s3").get_bucket_notification_configuration(Bucket="kit-bills")["QueueConfigurations"]
+    assert set(entry["Events"]) == {event for one in before for event in one["Events"]}
+
+    # And a stack leaves such a bucket alone.
+    outputs = kit.deploy(Name="old", BillingBucket="old-bills", LakeBucket="old-lake", CreateBillingBucket="no")
+    assert "BILLSTREAM_BUCKET=old-bills" in outputs["Environment"]
+    assert "old-bills" not in {bucket["Name"] for bucket in kit.client("s3").list_buckets()["Buckets"]}
+
+
 def test_every_process_works_with_the_policy_of_its_role(kit: Kit) -> None:
     sqs = kit.client("sqs")
     queue = {"QueueUrl": kit.outputs["QueueUrl"]}
@@ -162,7 +176,7 @@ def test_every_process_works_with_the_policy_of_its_role(kit: Kit) -> None:
 
     operator = kit.billstream("operator")
     sqs.send_message(QueueUrl=kit.outputs["DeadLetterQueueUrl"], MessageBody="no notification")
-    assert '"depth"' in operator.run("status", "--json") or True
+    operator.run("status")
     operator.run("dlq")
     operator.run("redrive")
     sqs.send_message(QueueUrl=kit.outputs["DeadLetterQueueUrl"], MessageBody="no notification")
@@ -173,21 +187,36 @@ def test_every_process_works_with_the_policy_of_its_role(kit: Kit) -> None:
     operator.run("rebuild")
     operator.run("alerts", "test")
 
+    if "maintain" in COMMANDS:
+        kit.billstream("maintain").run("maintain", "--once")
     assert kit.billstream("reader").sql("SELECT sum(billed_cost) AS cost FROM charges") == [
         {"cost": "3.500000000000000000"}
     ]
 
 
 @pytest.mark.parametrize("policy", policies(), ids=lambda policy: policy.role)
-def test_a_role_is_granted_what_it_asks_for(kit: Kit, policy: Policy) -> None:
-    asked = {(one.action, one.resource) for one in kit.asked(policy.role)}
-    granted = {action for action, _ in policy.granted()}
-    Path(f"/tmp/h-deploy/asked-{policy.role}").write_text("\n".join(map(str, sorted(asked))))
-    print(
-        policy.role,
-        sorted({a for a, _ in asked}),
-        "not granted",
-        {a for a, _ in asked} - granted,
-        "not asked",
-        granted - {a for a, _ in asked},
-    )
+def test_a_role_is_granted_what_it_asks_for_and_nothing_more(kit: Kit, policy: Policy) -> None:
+    if policy.role == "maintain" and "maintain" not in COMMANDS:
+        pytest.skip("this version has no `billstream maintain`")
+    asked = kit.asked(policy.role)
+    assert [one for one in asked if one.denied] == []
+    granted = {(action, actual(resource)) for action, resource in policy.granted()}
+
+    def covers(grant: tuple[str, str], one: Asked) -> bool:
+        return grant[0] == one.action and fnmatchcase(one.resource, grant[1])
+
+    unused = [grant for grant in granted if not any(covers(grant, one) for one in asked)]
+    assert sorted(grant for grant in unused if grant[0] not in policy.not_observed) == []
+    assert {one.action for one in asked if not any(covers(grant, one) for grant in granted)} == set()
+
+
+def actual(resource: str) -> str:
+    """The resource of the stack that a placeholder stands for."""
+    for placeholder, name in {
+        "<billing bucket>": "kit-bills",
+        "<lake bucket>": "kit-lake",
+        "<region>:<account>:billstream": "eu-west-1:000000000000:kit",
+        "<alert topic arn>": "arn:aws:sns:eu-west-1:000000000000:costs",
+    }.items():
+        resource = resource.replace(placeholder, name)
+    return resource

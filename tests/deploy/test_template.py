@@ -58,7 +58,7 @@ def test_every_role_has_its_policy_and_nothing_else(template: dict[str, Any]) ->
         assert properties["ManagedPolicyArns"] == [{"Ref": f"{role.capitalize()}Policy"}]
         assert "Policies" not in properties
     for policy in policies():
-        assert {action for action in policy.not_observed} <= {action for action, _ in policy.granted()}
+        assert set(policy.not_observed) <= {action for action, _ in policy.granted()}
         everywhere = {action for action, resource in policy.granted() if resource == "*"}
         assert everywhere <= {"cloudwatch:GetMetricStatistics"}, "it takes no resource; every other action does"
 
