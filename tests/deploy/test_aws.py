@@ -145,8 +145,10 @@ def test_the_stack_is_what_init_would_make(kit: Kit) -> None:
 def test_init_connects_a_bucket_that_exists(kit: Kit) -> None:
     before = kit.client("s3").get_bucket_notification_configuration(Bucket="kit-bills")["QueueConfigurations"]
     kit.client("s3").put_bucket_notification_configuration(Bucket="kit-bills", NotificationConfiguration={})
+    dead_letters = kit.outputs["DeadLetterQueueUrl"]
+    kit.client("sqs").set_queue_attributes(QueueUrl=dead_letters, Attributes={"VisibilityTimeout": "30"})
     told = kit.billstream("init", BILLSTREAM_MAX_RECEIVES="5").run("init", "--aws")
-    assert told.count("made") + told.count("updated") == 2, told
+    assert told.count("made") + told.count("updated") == 3, told
     (entry,) = kit.client("s3").get_bucket_notification_configuration(Bucket="kit-bills")["QueueConfigurations"]
     assert set(entry["Events"]) == {event for one in before for event in one["Events"]}
 
