@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-SERVICES = {"cloudwatch", "monitoring", "s3", "signin", "sns", "sqs", "sso", "sso-oidc", "sts"}
+SERVICES = {"cloudwatch", "s3", "signin", "sns", "sqs", "sso", "sso-oidc", "sts"}
 """The services of AWS that billstream, or botocore for its credentials, makes a client of."""
 
 PATTERNS = (

@@ -95,7 +95,7 @@ def test_every_command_works_without_what_is_removed(site: Path, tmp_path: Path)
         return done.stdout
 
     python("-c", CLIENTS)
-    for command in (["load", "bill.csv"], ["aggregate", "--once"], ["verify"]):
+    for command in (["load", "bill.csv"], ["aggregate", "--once"]):
         python("-m", "billstream.cli.main", *command)
     assert "5" in python("-m", "billstream.cli.main", "sql", "SELECT sum(billed_cost) FROM charges", "--format", "csv")
     assert (tmp_path / "home" / "insights" / "dashboard.html").is_file()
