@@ -5,6 +5,7 @@ Run as a program, it is that MiniStack; imported, it is how a test starts one. T
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 from billstream.cli.demo.emulator import Emulator
 
 ASKED = "GUARDED_ASKED"
+BODY = 3  # the position of the body among the parts of a request: method, path, headers, body, query, …
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,14 @@ def running_guarded_emulator() -> Iterator[GuardedEmulator]:
 
 
 def _run() -> None:
-    from ministack.core import iam_evaluator  # noqa: PLC0415 - only the server needs it
+    from ministack.core import iam_actions, iam_evaluator  # noqa: PLC0415 - only the server needs it
 
-    evaluate = iam_evaluator.enforce
+    evaluate, resource_of = iam_evaluator.enforce, iam_actions.extract_resource_arn
 
+    # Two corrections: AWS has no permissions for SQS calls in batches, as that of the single call counts, and a move of
+    # messages is about the queue that it names by its ARN. MiniStack asks for `…Batch`, and for a move on `*`.
     def enforce(access_key_id: str, iam_action: str, service: str, region: str, **more: Any) -> Any:  # noqa: ANN401 - its
         if service == "sqs":
-            # AWS has no permissions for calls in batches: that of the single call counts. MiniStack asks for its own.
             iam_action = iam_action.removesuffix("Batch")
         denied = evaluate(access_key_id, iam_action, service, region, **more)
         with Path(os.environ[ASKED]).open("a") as asked:
@@ -72,8 +75,13 @@ def _run() -> None:
             asked.write(json.dumps(line) + "\n")
         return denied
 
-    iam_evaluator.enforce = enforce
-    from ministack.app import main  # noqa: PLC0415 - it takes `enforce` from there
+    def extract_resource_arn(service: str, *request: Any) -> str:  # noqa: ANN401 - its
+        found: str = resource_of(service, *request)
+        source = re.search(rb'"SourceArn": ?"([^"]+)"', request[BODY]) if service == "sqs" else None
+        return source[1].decode() if source and not found.startswith("arn:") else found
+
+    iam_evaluator.enforce, iam_actions.extract_resource_arn = enforce, extract_resource_arn
+    from ministack.app import main  # noqa: PLC0415 - it takes both from there
 
     main()
 
