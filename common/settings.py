@@ -230,7 +230,7 @@ class Settings(BaseSettings):
         """Return the folder of the published insights, or its default where they are in a bucket."""
         return self.home / "insights" if self.insights_url or not self.insights_dir else Path(self.insights_dir)
 
-    @cached_property
+    @property
     def insights_url(self) -> str | None:
         """Return the S3 prefix of the published insights; None where they are in a folder."""
         return self.insights_dir if str(self.insights_dir).startswith("s3://") else None

@@ -54,9 +54,6 @@ class Target(Protocol):
     def published(self) -> Mark | None:
         """Return the mark of the insights that are published there; None when they are absent or incomplete."""
 
-    def digest(self) -> list[str]:
-        """Return the lines of the published digest; none when there is none, or it cannot be read."""
-
     def publish(self, insights: Insights) -> None:
         """Replace what is published there, while the target is held.
 

@@ -187,7 +187,7 @@ def test_every_process_works_with_the_policy_of_its_role(kit: Kit) -> None:
     operator.run("replay", "--force")
     operator.run("verify", "--s3")
     operator.run("rebuild")
-    operator.run("alerts", "test")
+    operator.run("alerts", "test", "topic")
 
     if "maintain" in COMMANDS:
         kit.billstream("maintain").run("maintain", "--once")
