@@ -23,7 +23,7 @@ from tests.e2e.billing import HEADER
 from tests.e2e.commands import Billstream
 from tests.servers.guarded import Asked, GuardedEmulator, running_guarded_emulator
 
-SECONDS = 300
+SECONDS = 850  # less than the time-out of a test
 BUDGETS = """
 [[budget]]
 name = "all"
