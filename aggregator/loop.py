@@ -8,9 +8,8 @@ import structlog
 from billstream.aggregator.alerts.round import Alerts
 from billstream.aggregator.analysis.analyst import Analyst
 from billstream.aggregator.gauges import Gauges
-from billstream.aggregator.publish import Publisher
+from billstream.aggregator.publish import Publisher, target_of
 from billstream.aggregator.refresh import RefreshReport, refresh_once
-from billstream.aggregator.targets.folder import FolderTarget
 from billstream.common.errors import Retryable
 from billstream.common.lake import Lake
 from billstream.common.metrics import catalogue as metrics
@@ -36,7 +35,7 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     Raises:
         Fatal: to continue would be wrong.
     """
-    publisher, target = Publisher(lake), FolderTarget(settings.insights, settings.insights_readers)
+    publisher, target = Publisher(lake), target_of(settings)
     alerts = Alerts(lake, settings)
     analyst = Analyst(lake, settings, alerts.sinks)
     gauges = Gauges(lake, settings.insights)

@@ -14,9 +14,11 @@ from billstream.aggregator.insights.read import read_insights
 from billstream.aggregator.insights.values import SCHEMA_VERSION
 from billstream.aggregator.refresh import RefreshReport
 from billstream.aggregator.restatements.recent import RecentRestatements
+from billstream.aggregator.targets.bucket import BucketTarget
 from billstream.aggregator.targets.folder import FolderTarget
 from billstream.aggregator.targets.target import Mark, Target
 from billstream.aggregator.watermark import read_watermark
+from billstream.common import aws
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
@@ -66,21 +68,34 @@ class Publisher:
         return True
 
 
-def publish(lake: Lake, settings: Settings, report: RefreshReport | None = None, *, force: bool = False) -> Path | None:
+def target_of(settings: Settings) -> FolderTarget | BucketTarget:
+    """Return the target that `BILLSTREAM_INSIGHTS_DIR` names.
+
+    Raises:
+        Misconfigured, ServiceUnavailable: see `common.aws.s3_client`; only where it is a prefix of a bucket.
+    """
+    if settings.insights_url:
+        return BucketTarget(settings.insights_url, aws.s3_client())
+    return FolderTarget(settings.insights, settings.insights_readers)
+
+
+def publish(
+    lake: Lake, settings: Settings, report: RefreshReport | None = None, *, force: bool = False
+) -> Path | str | None:
     """Write the insights files when they are absent or differ from the lake.
 
     Args:
         lake: nothing is written to it.
-        settings: the insights folder.
+        settings: the folder or S3 prefix of the insights.
         report: the newest refresh; it names the newest snapshot after the watermark with the same charges.
         force: write the files in any case.
 
     Returns:
-        The folder, or None when it was up to date.
+        The folder or URL, or None when it was up to date.
 
     Raises:
         Retryable: the lake does not answer, or the folder cannot be written at the moment.
         Fatal: the folder may not be written, or there has been no refresh yet.
     """
-    published = Publisher(lake).publish(FolderTarget(settings.insights, settings.insights_readers), report, force=force)
-    return settings.insights if published else None
+    published = Publisher(lake).publish(target_of(settings), report, force=force)
+    return (settings.insights_url or settings.insights) if published else None

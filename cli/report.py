@@ -70,7 +70,7 @@ def refresh(out: Console, report: "RefreshReport", values: Settings) -> None:
         )
     else:
         out.print(f"aggregates are up to date at snapshot {report.snapshot_id}")
-    out.print(shown(f"insights in {values.insights}"))
+    out.print(shown(f"insights in {values.insights_url or values.insights}"))
 
 
 def status(out: Console, state: Status) -> None:

@@ -49,10 +49,10 @@ class Settings(BaseSettings):
         description="Folder or S3 prefix of the lake's Parquet files; once it has some, move them and run `billstream "
         "init --data-moved` to change it. Default: `data` in the home. Example: `s3://lake/data/`.",
     )
-    insights_dir: Folder | None = Field(
+    insights_dir: DataPath | None = Field(
         None,
-        description="Folder that the aggregator writes insights to. Default: `insights` in the home. Example: "
-        "`/srv/www/insights`.",
+        description="Folder or S3 prefix that the aggregator writes insights to. Default: `insights` in the home. "
+        "Example: `s3://lake/insights/`.",
     )
     insights_readers: AnyCase[Readers] = Field(
         Readers.EVERYONE,
@@ -233,8 +233,13 @@ class Settings(BaseSettings):
 
     @cached_property
     def insights(self) -> Path:
-        """Return the folder of the published insights."""
-        return self.insights_dir or self.home / "insights"
+        """Return the folder of the published insights, or its default where they are in a bucket."""
+        return self.home / "insights" if self.insights_url or not self.insights_dir else Path(self.insights_dir)
+
+    @property
+    def insights_url(self) -> str | None:
+        """Return the S3 prefix of the published insights; None where they are in a folder."""
+        return self.insights_dir if str(self.insights_dir).startswith("s3://") else None
 
     @cached_property
     def spool(self) -> Path:

@@ -1,12 +1,10 @@
 """A folder as a target: five files, each replaced as a whole."""
 
 import errno
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,7 +12,7 @@ from filelock import FileLock, Timeout
 from billstream.aggregator.alerts.digest import DIGEST_NAME, digest_markdown, facts_of, lines_of_markdown
 from billstream.aggregator.insights.values import Insights
 from billstream.aggregator.pages.render import FILE_NAMES, JSON_NAME, render
-from billstream.aggregator.targets.target import Mark
+from billstream.aggregator.targets.target import Mark, mark_of
 from billstream.common.errors import Misconfigured, Retryable
 from billstream.common.failpoints import failpoint
 from billstream.common.places import NO_ROOM, explained, make_private
@@ -89,18 +87,7 @@ class FolderTarget:
         # A missing file, whoever removed it, is a reason to publish all of them again.
         if not all((self.folder / name).is_file() for name in PUBLISHED):
             return None
-        try:
-            content = json.loads((self.folder / JSON_NAME).read_bytes())
-            return Mark(
-                schema_version=content["schema_version"],
-                watermark_snapshot_id=content["watermark_snapshot_id"],
-                refreshed_at=datetime.fromisoformat(content["refreshed_at"]),
-                ledger_lines=content["freshness"]["ledger_lines"],
-                today=date.fromisoformat(content["today"]),
-                analysis_id=content["analysis_id"],
-            )
-        except (ValueError, LookupError, TypeError):
-            return None
+        return mark_of((self.folder / JSON_NAME).read_bytes())
 
     def digest(self) -> list[str]:
         """Return the lines of the published digest; none when there is none, or it cannot be read."""

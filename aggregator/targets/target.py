@@ -1,5 +1,6 @@
 """The contract of a target, and the mark that tells whether its insights are current."""
 
+import json
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +22,22 @@ class Mark:
     ledger_lines: int
     today: date
     analysis_id: str | None = None
+
+
+def mark_of(index: bytes) -> Mark | None:
+    """Return the mark in the content of `insights.json`; None when it is not readable."""
+    try:
+        content = json.loads(index)
+        return Mark(
+            schema_version=content["schema_version"],
+            watermark_snapshot_id=content["watermark_snapshot_id"],
+            refreshed_at=datetime.fromisoformat(content["refreshed_at"]),
+            ledger_lines=content["freshness"]["ledger_lines"],
+            today=date.fromisoformat(content["today"]),
+            analysis_id=content["analysis_id"],
+        )
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 class Target(Protocol):

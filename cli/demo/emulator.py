@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from billstream.cli.demo.supervisor import SupervisedProcess
 
@@ -35,6 +36,9 @@ class Emulator:
     Args:
         folder: An existing folder for its log and scratch files; it is not cleaned up.
     """
+
+    program: ClassVar[tuple[str, ...]] = ("-P", "-m", "ministack")
+    services: ClassVar[str] = "s3,sqs,sns"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -71,7 +75,7 @@ class Emulator:
         self._port = free_port()
         identity = secrets.token_hex(8)
         process = SupervisedProcess(
-            [sys.executable, "-P", "-m", "ministack"],
+            [sys.executable, *self.program],
             env=self._environment(identity),
             log=self._folder / "ministack.log",
         )
@@ -94,7 +98,7 @@ class Emulator:
             "MINISTACK_HOST": HOST,
             # The health page repeats the edition, which tells our process from a stranger on the same port.
             "MINISTACK_EDITION": identity,
-            "SERVICES": "s3,sqs,sns",
+            "SERVICES": self.services,
             "LOG_LEVEL": "WARNING",
             "PERSIST_STATE": "0",
             "S3_PERSIST": "0",

@@ -48,6 +48,11 @@ def serve(
         raise Misconfigured(
             "The web server is not installed, so nothing is served. Run: pip install 'billstream[serve]'"
         )
+    if settings.insights_url:
+        raise Misconfigured(
+            f"The insights are published to {settings.insights_url}, and only a folder can be served. Let readers open "
+            "the bucket by a CDN, or set BILLSTREAM_INSIGHTS_DIR to a folder."
+        )
     published = Published(settings.insights)
     published.check()
     stop = opening.signals(context, settings)

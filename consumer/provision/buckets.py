@@ -1,5 +1,6 @@
 """The bucket of the billing files, and the notification that announces them to the queue."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -76,7 +77,7 @@ def ensure_notification(s3: "S3Client", bucket: str, queue_arn: str) -> Outcome:
     with explained(f"the notifications of bucket {bucket}"):
         current = s3.get_bucket_notification_configuration(Bucket=bucket)
         queues = current.get("QueueConfigurations", [])
-        if any(_does_the_job(queue, queue_arn) for queue in queues):
+        if set(EVENTS) <= _events_sent(queues, queue_arn):
             return Outcome.FOUND
         others = [queue for queue in queues if queue.get("Id") != NOTIFICATION_ID]
         wanted = {key: value for key, value in current.items() if key != "ResponseMetadata"}
@@ -92,9 +93,10 @@ def ensure_notification(s3: "S3Client", bucket: str, queue_arn: str) -> Outcome:
     return Outcome.MADE if len(others) == len(queues) else Outcome.UPDATED
 
 
-def _does_the_job(queue: "QueueConfigurationOutputTypeDef", queue_arn: str) -> bool:
-    """Return True if this configuration, whoever made it, sends all of our events to our queue."""
-    return queue["QueueArn"] == queue_arn and set(EVENTS) <= set(queue["Events"]) and not queue.get("Filter")
+def _events_sent(queues: Iterable["QueueConfigurationOutputTypeDef"], queue_arn: str) -> set[str]:
+    """Return the events of every object that our queue gets, whoever set that up, in one entry or in several."""
+    ours = (queue for queue in queues if queue["QueueArn"] == queue_arn and not queue.get("Filter"))
+    return {event for queue in ours for event in queue["Events"]}
 
 
 def _destination_not_seen(error: BaseException) -> bool:

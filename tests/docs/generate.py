@@ -15,6 +15,7 @@ from billstream.cli.commands import app
 from billstream.cli.settings_table import markdown
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from tests.deploy.policies_page import policies_page
 from tests.docs.metrics import dashboard, metrics_page
 from tests.docs.pages import DOCS
 from tests.docs.profiles import profiles_page
@@ -50,6 +51,7 @@ def reference() -> dict[Path, str]:
         DOCS / "reference" / "profiles.md": HEAD + profiles_page(),
         DOCS / "reference" / "metrics.md": HEAD + metrics_page(),
         DASHBOARD: dashboard(),
+        DOCS / "reference" / "policies.md": HEAD + policies_page(),
     }
 
 

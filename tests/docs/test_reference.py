@@ -20,7 +20,16 @@ def generated() -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "page", ["configuration.md", "commands.md", "data-dictionary.md", "profiles.md", "metrics.md", "billstream.json"]
+    "page",
+    [
+        "configuration.md",
+        "commands.md",
+        "data-dictionary.md",
+        "metrics.md",
+        "policies.md",
+        "profiles.md",
+        "billstream.json",
+    ],
 )
 def test_a_reference_page_is_what_the_code_says(page: str, generated: dict[str, tuple[str, str]]) -> None:
     written, expected = generated[page]

@@ -69,9 +69,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("roles")
     with running_postgres(superuser="postgres") as server:
         database = server.create_database().rpartition("/")[2]
-        for _ in range(2):  # it may be repeated
-            server.run_script(DEPLOY / "roles.sql", database, BILLSTREAM_POSTGRES_PASSWORD="pass")
-        server.execute("ALTER ROLE billstream_reader PASSWORD 'read'")
+        passwords = {"BILLSTREAM_POSTGRES_PASSWORD": "pass"}
+        server.run_script(DEPLOY / "roles.sql", database, **passwords)
+        # It may be repeated, and the reader may get a password then.
+        server.run_script(DEPLOY / "roles.sql", database, **passwords, BILLSTREAM_READER_PASSWORD="read")
         made = Place(server, database, folder)
         (folder / "one.csv").write_text(CSV.format(100))
         made.run("billstream", "init")

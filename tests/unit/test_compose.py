@@ -13,9 +13,11 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCKERFILE = (REPOSITORY / "deploy" / "Dockerfile").read_text()
 OURS = ("init", "consumer", "aggregator")
+READER = "reader"
 PINNED = re.compile(r"[\w./-]+:v?\d+(\.\d+)+[\w.-]*")
 SECRET = re.compile("PASSWORD|SECRET|TOKEN|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
-DEV_DEFAULTS = {"test", "${BILLSTREAM_POSTGRES_PASSWORD:-billstream}"}
+OF_LOCALSTACK = "test"  # what LocalStack accepts from anybody
+WITHOUT_DEFAULT = re.compile(r"\$\{BILLSTREAM_(POSTGRES|READER)_PASSWORD:\?set a password\}")
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +58,22 @@ def test_the_image_is_tagged_with_the_version(compose: dict[str, Any]) -> None:
     assert compose["services"]["consumer"]["image"] == f"billstream:{version[1]}"
 
 
-def test_only_development_defaults_stand_where_secrets_go(compose: dict[str, Any]) -> None:
+def test_no_password_has_a_default(compose: dict[str, Any]) -> None:
     values = {
         value
         for service in compose["services"].values()
         for name, value in service["environment"].items()
         if SECRET.search(name)
     }
-    assert values == DEV_DEFAULTS
+    assert [value for value in values - {OF_LOCALSTACK} if not WITHOUT_DEFAULT.fullmatch(value)] == []
     passwords = {
-        value.partition("@")[0].rpartition("://billstream:")[2]
+        value.rpartition("@")[0].partition("://")[2].partition(":")[2]
         for service in compose["services"].values()
         for value in service["environment"].values()
         if "@" in value
     }
-    assert passwords <= DEV_DEFAULTS
+    assert len(passwords) == 2
+    assert [password for password in passwords if not WITHOUT_DEFAULT.fullmatch(password)] == []
     assert not SECRET.search(DOCKERFILE)
 
 
@@ -79,6 +82,25 @@ def test_all_our_services_are_one_image_in_one_environment(compose: dict[str, An
     for key in ("image", "build", "environment"):
         assert all(service[key] == services[0][key] for service in services)
     assert [service["command"] for service in services] == [["init", "--aws"], ["consume"], ["aggregate"]]
+
+
+def test_the_reader_differs_in_its_role_only(compose: dict[str, Any]) -> None:
+    reader, consumer = compose["services"][READER], compose["services"]["consumer"]
+    assert reader["profiles"] == ["reader"]
+    different = reader["environment"].items() ^ consumer["environment"].items()
+    assert {name for name, _ in different} == {"BILLSTREAM_CATALOG"}
+    assert reader["environment"]["BILLSTREAM_CATALOG"].startswith("postgresql://billstream_reader:")
+
+
+def test_our_containers_write_only_where_they_must_and_have_limits(compose: dict[str, Any]) -> None:
+    for name in (*OURS, READER):
+        service = compose["services"][name]
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert [place.partition(":")[0] for place in service["tmpfs"]] == ["/tmp"]  # noqa: S108 - of the container
+        assert service["pids_limit"] <= 512
+        assert service["mem_limit"] == "4g"
 
 
 def test_the_consumer_scales(compose: dict[str, Any]) -> None:

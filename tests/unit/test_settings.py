@@ -182,10 +182,21 @@ def test_a_data_path_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch,
         Settings.from_environment()
 
 
-@pytest.mark.parametrize("name", ["HOME", "INSIGHTS_DIR", "SPOOL_DIR", "PROFILES_DIR", "EXPORTS_DIR"])
+@pytest.mark.parametrize("name", ["HOME", "SPOOL_DIR", "PROFILES_DIR", "EXPORTS_DIR"])
 def test_a_folder_is_no_url(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"BILLSTREAM_{name}", "s3://lake/folder")
     with pytest.raises(Misconfigured, match=f"BILLSTREAM_{name}: must be a folder or file of this host, not a URL"):
+        Settings.from_environment()
+
+
+def test_the_insights_are_in_a_folder_or_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLSTREAM_INSIGHTS_DIR", "s3://site/costs/")
+    assert Settings.from_environment().insights_url == "s3://site/costs/"
+    monkeypatch.setenv("BILLSTREAM_INSIGHTS_DIR", "site/costs")
+    settings = Settings.from_environment()
+    assert (settings.insights_url, settings.insights) == (None, Path("site/costs"))
+    monkeypatch.setenv("BILLSTREAM_INSIGHTS_DIR", "https://site/costs")
+    with pytest.raises(Misconfigured, match="BILLSTREAM_INSIGHTS_DIR: must be a folder of this host, or an S3 prefix"):
         Settings.from_environment()
 
 
