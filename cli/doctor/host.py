@@ -94,7 +94,8 @@ def _named(settings: Settings) -> Iterator[tuple[str, Path, bool]]:
     if settings.data_bucket is None:
         yield "BILLSTREAM_DATA_PATH", Path(settings.data_location).absolute(), True
     yield "BILLSTREAM_SPOOL_DIR", settings.spool.absolute(), False
-    yield "BILLSTREAM_INSIGHTS_DIR", settings.insights.absolute(), False
+    if settings.insights_url is None:
+        yield "BILLSTREAM_INSIGHTS_DIR", settings.insights.absolute(), False
 
 
 def _folder(variable: str, folder: Path, *, private: bool) -> Check:

@@ -1,11 +1,10 @@
 """Questions to the lake: schema, sizes, ledger, quarantine, aggregates, insights."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from billstream.aggregator.analysis.mark import read_analysis
+from billstream.aggregator.publish import target_of
 from billstream.cli.doctor.check import Check, Verdict
 from billstream.cli.status import read_refresh
 from billstream.common.lake import Lake
@@ -91,22 +90,14 @@ def aggregates(lake: Lake) -> Iterator[Check]:
 
 def insights(lake: Lake, settings: Settings) -> Iterator[Check]:
     """Yield which snapshot the published insights are of."""
-    path = settings.insights / "insights.json"
-    if not path.exists():
-        yield Check("insights", Verdict.WARN, f"there are none in {settings.insights}", "Run `billstream aggregate`.")
+    place = settings.insights_url or str(settings.insights)
+    mark = target_of(settings).published()
+    if mark is None:
+        yield Check("insights", Verdict.WARN, f"there are none, or not all, in {place}", "Run `billstream aggregate`.")
         return
-    snapshot = _published_snapshot(path)
     refresh = read_refresh(lake)
-    details = {"path": str(path), "watermark_snapshot_id": snapshot, "bytes": path.stat().st_size}
-    behind = refresh is not None and isinstance(snapshot, int) and snapshot < refresh.snapshot_id
+    details = {"place": place, "watermark_snapshot_id": mark.watermark_snapshot_id, "refreshed_at": mark.refreshed_at}
+    behind = refresh is not None and mark.watermark_snapshot_id < refresh.snapshot_id
     verdict = Verdict.WARN if behind else Verdict.OK
-    found = f"{path}, of the refresh at snapshot {snapshot}"
+    found = f"{place}, of the refresh at snapshot {mark.watermark_snapshot_id}"
     yield Check("insights", verdict, found, _STALE if behind else "", details)
-
-
-def _published_snapshot(path: Path) -> object:
-    try:
-        given = json.loads(path.read_text("utf-8"))
-        return given.get("watermark_snapshot_id")
-    except (ValueError, AttributeError):
-        return None
