@@ -17,7 +17,7 @@ from billstream.common.lake.migrations import newest
 
 FORMAT = 1
 MANIFESTS, CATALOGS, DATA = "manifests/", "catalogs/", "data/"
-_MANIFEST = re.compile(rf"{MANIFESTS}(\d{{8}}T\d{{6}}Z-[0-9a-f]{{8}})\.json")
+_MANIFEST = re.compile(rf"{MANIFESTS}(\d{{8}}T\d{{6}}\.\d{{6}}Z-[0-9a-f]{{8}})\.json")
 
 Kind = Literal["sqlite", "postgres"]
 """The kind of a catalog."""
@@ -45,7 +45,7 @@ class Manifest(_Frozen):
     """
 
     format: int
-    backup_id: Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z-[0-9a-f]{8}$")]
+    backup_id: Annotated[str, Field(pattern=r"^\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}$")]
     made_at: datetime
     billstream_version: str
     duckdb_version: str
@@ -71,8 +71,8 @@ class Manifest(_Frozen):
 
 
 def new_backup_id(now: datetime) -> str:
-    """Return a name for a backup; those of later seconds sort behind it."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{new_id()[-8:]}"
+    """Return a name for a backup; later ones sort behind it."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{new_id()[-8:]}"
 
 
 def backup_ids(place: Place) -> list[str]:

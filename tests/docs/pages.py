@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
 
 RUNNABLE = frozenset({"bash", "sql", "python"})
-SHOWN = frozenset({"text", "toml", "csv", "json", "html"})
+SHOWN = frozenset({"text", "yaml", "toml", "csv", "json", "html"})
 DIRECTIVE = re.compile(r"\{[\w-]+\}")
 
 _WORD = re.compile(r"(?:% ?|<!-- )([a-z ]+?)(?:: (.*?))?(?: -->)?$")

@@ -16,7 +16,7 @@ from billstream.backups.places.streams import Checked
 from billstream.common.errors import BillstreamError, CatalogUnavailable, DataDamaged, Misconfigured, NoRoom
 from billstream.common.lake.postgres_url import read_url
 
-ID = "20260331T120000Z-0123abcd"
+ID = "20260331T120000.000000Z-0123abcd"
 SHA = "0" * 64
 GIVEN = {
     "format": 1,
