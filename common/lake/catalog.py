@@ -77,6 +77,9 @@ class Catalog(Protocol):
     def exists(self) -> bool:
         """Return whether a catalog may exist; False only when there is certainly none."""
 
+    def ask_sql(self) -> list[str]:
+        """Return statements for a new connection of DuckDB's that succeed if the catalog's server answers."""
+
     def make_room(self) -> None:
         """Create what a new catalog needs, such as the folder of its file.
 
@@ -135,6 +138,10 @@ class SqliteCatalog:
         """Return whether the file exists."""
         with usable(self.path, _PURPOSE, _VARIABLE):
             return self.path.exists()
+
+    def ask_sql(self) -> list[str]:
+        """Return none: there is no server."""
+        return []
 
     def make_room(self) -> None:
         """Create the folder of the file."""
@@ -253,6 +260,14 @@ class PostgresCatalog:
     def exists(self) -> bool:
         """Return True: only a connection can tell."""
         return True
+
+    def ask_sql(self) -> list[str]:
+        """Return the secret, a connection without DuckLake, and the smallest question."""
+        return [
+            self.attach_sql([])[0],
+            "ATTACH '' AS asked (TYPE postgres, SECRET billstream_catalog, READ_ONLY)",
+            "FROM postgres_query('asked', 'SELECT 1')",
+        ]
 
     def make_room(self) -> None:
         """Do nothing: the administrator creates the database."""

@@ -2,23 +2,23 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import duckdb
 import structlog
 
 from billstream.common import retries
-from billstream.common.errors import BillstreamError, CatalogUnavailable
+from billstream.common.errors import BillstreamError, CatalogUnavailable, EngineBroke, Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
 from billstream.common.lake.damage import damage
 from billstream.common.lake.data_path import DataPathRefused, once_more
-from billstream.common.lake.engine import seal, start_engine
-from billstream.common.lake.failures import translate
+from billstream.common.lake.engine import seal, start_engine, succeeds
+from billstream.common.lake.failures import broke_down, translate
 from billstream.common.lake.local_storage import LocalStorage
 from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
 from billstream.common.lake.storage import Storage, probe, storage_from
@@ -26,6 +26,8 @@ from billstream.common.metrics.health import HEALTH
 from billstream.common.places import prepare_folder
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +98,24 @@ class LakeConnection:
         HEALTH.has_lake(attached=True)
         log.info("lake_reconnected", catalog=self.catalog)
 
+    def outlasting_breakdown(self, unit: Callable[[], T]) -> T:
+        """Do a unit of work; if DuckDB breaks down and the catalog answers, do it once more with a new engine.
+
+        The catalog may have been away for a moment. A second breakdown is an error of DuckDB's.
+
+        Args:
+            unit: reads the lake again each time it is called, and may have done a part of its work before.
+
+        Raises:
+            EngineBroke: it breaks down again.
+        """
+        try:
+            return unit()
+        except EngineBroke as error:
+            log.warning("unit_repeated", reason=str(error))
+            self.reconnect_if_lost()
+            return unit()
+
     @property
     def catalog(self) -> str:
         """The catalog's address without secrets."""
@@ -142,12 +162,25 @@ class LakeConnection:
         known = damage(error, self.catalog, translate(error, doing))
         if isinstance(known, DataPathRefused):
             return self._storage.refused(self._con, known)
-        # After an error of its own DuckDB answers nothing more over this connection.
-        ended = isinstance(error, duckdb.InternalException | duckdb.FatalException)
-        self._lost = self._lost or isinstance(known, CatalogUnavailable) or ended
+        broken = broke_down(error)
+        if broken and type(known) is Fatal:
+            known = self._explained(known)
+        self._lost = self._lost or isinstance(known, CatalogUnavailable) or broken
         if self._lost:
             HEALTH.has_lake(attached=False)
         return known
+
+    def _explained(self, breakdown: Fatal) -> BillstreamError:
+        """Find out whether DuckDB broke down over a lost catalog.
+
+        DuckLake does not check each answer of a server: a connection that is lost while rows are read that the catalog
+        keeps itself looks like an error of DuckDB's own. Only the catalog can tell.
+        """
+        if self._catalog.host_local:
+            return breakdown
+        if succeeds(self._catalog.ask_sql(), [self._catalog.extension]):
+            return EngineBroke(str(breakdown))
+        return CatalogUnavailable(f"the catalog does not answer, and DuckDB broke down: {breakdown}")
 
     def _prepare_storage(self) -> None:
         with self._translated("reaching the data path"):

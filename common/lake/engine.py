@@ -71,6 +71,18 @@ def seal(con: duckdb.DuckDBPyConnection, location: str) -> None:
     con.execute("SET lock_configuration = true")
 
 
+def succeeds(statements: Sequence[str], extensions: Sequence[str]) -> bool:
+    """Return whether a new DuckDB connection, beside all others of this process, can execute the statements."""
+    with duckdb.connect(config={**CONFIG}) as con:
+        load_extensions(con, extensions)
+        try:
+            for statement in statements:
+                con.execute(statement).fetchall()
+        except duckdb.Error:
+            return False
+    return True
+
+
 def run_script(con: duckdb.DuckDBPyConnection, script: str) -> None:
     """Run statements that are about this connection alone in one transaction: else each of them asks the lake first."""
     con.execute("BEGIN TRANSACTION")

@@ -16,7 +16,7 @@ from billstream.common.masking import masked
 CLAIM_REFUSED = "billstream: claim refused"
 
 _CONFLICT = re.compile(
-    r"transaction conflict|conflict with|attempting to|write-write|database is locked|"
+    r"transaction conflict|conflict with|attempting to (?!fetch)|write-write|database is locked|"
     r"could not serialize|deadlock detected|duplicate key|tuple concurrently updated",
     re.IGNORECASE,
 )
@@ -30,6 +30,8 @@ _UNAVAILABLE = re.compile(
     r"failed to execute query \"(?:begin|commit|rollback)|"
     # The same while a statement is planned: only the next question to the catalog fails, and says this.
     r"current transaction is aborted \(please rollback\)|"
+    # DuckLake asked the catalog, and reads an answer that is an error.
+    r"attempting to fetch from an unsuccessful query result|"
     r"could not connect|connection refused|unable to connect|server closed the connection|terminating connection|"
     r"connection (?:to server|timed out|reset|error)|the database system is|no connection to the server|"
     r"could not establish|timed? ?out|too many (?:connections|clients)|could not translate host name|"
@@ -38,6 +40,11 @@ _UNAVAILABLE = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_TEXT = 600
+# After either, DuckDB answers nothing more. DuckLake may hand the first one on inside another error.
+_BROKEN = re.compile(
+    r"database has been invalidated because of a previous fatal error|\binternal error: ", re.IGNORECASE
+)
+_STACK_TRACE = re.compile(r"\s*Stack Trace:.*", re.DOTALL)  # names of functions, and paths: no words about the cause
 
 
 def _table(advice_by_pattern: dict[str, str]) -> tuple[tuple[re.Pattern[str], str], ...]:
@@ -115,7 +122,7 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
         `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for any other error;
         `DataPathRefused` is the `Fatal` for which fresh credentials may help.
     """
-    text = str(error)
+    text = _STACK_TRACE.sub("", str(error))
     if CLAIM_REFUSED in text:
         return ClaimRefused(f"{doing}: another consumer was first.")
     short = _shortened(text)
@@ -135,9 +142,16 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
     return Fatal(f"{doing} failed: {short}")
 
 
+def broke_down(error: duckdb.Error) -> bool:
+    """Return whether DuckDB met an error of its own: this instance of it answers nothing more."""
+    if isinstance(error, duckdb.InternalException | duckdb.FatalException):
+        return True
+    return bool(_BROKEN.search(without_statement(str(error))))
+
+
 def without_statement(text: str) -> str:
-    """Cut the statement that failed out of a text of DuckDB's."""
-    return _STATEMENT.sub("", text)
+    """Cut the statement that failed, and the stack trace of an error of DuckDB's own, out of a text of DuckDB's."""
+    return _STATEMENT.sub("", _STACK_TRACE.sub("", text))
 
 
 def _refusal(cause: str) -> str | None:

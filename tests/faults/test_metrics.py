@@ -100,13 +100,6 @@ class Story:
     def has(self, amount: float | None, name: str, **labels: str) -> None:
         until(lambda: self.value(name, **labels) == amount, lambda: f"{name} {labels} is not {amount}: {self.now()}")
 
-    def rests(self) -> None:
-        """Return when the aggregator has just ended a round that found nothing new."""
-        name, count = "billstream_refreshes_total", "billstream_round_step_seconds_count"
-        before = self.value(name, result="unchanged") or 0
-        until(lambda: (self.value(name, result="unchanged") or 0) > before + 1, lambda: "there is always something new")
-        until(lambda: self.value(count, step="observe") == self.value(count, step="refresh"), lambda: "it never rests")
-
     def record(self, *, moves: bool = True) -> None:
         before = self.now()
         moving = {key for key in before if key[0] in MOVING}
@@ -200,7 +193,6 @@ def a_file_is_bad(world: World, story: Story) -> None:
 
 def the_catalog_is_away(world: World, story: Story, postgres: PostgresServer) -> None:
     """The queue fills, a message is dead, and both services wait: alive, and not ready."""
-    story.rests()
     postgres.stop()
     world.put(*LATER)
     world.aws.sqs.send_message(QueueUrl=world.aws.dlq_url, MessageBody="dead")

@@ -47,6 +47,14 @@ class Relay:
         """Break the connection in place of the reply to the next commit."""
         self._ask("lose reply")
 
+    def cut_at(self, words: str, *, times: int = 1, refusing: bool = False) -> None:
+        """Cut all connections in place of the next messages to the server with these words; if `refusing`, for good."""
+        self._ask(f"cut {times} {int(refusing)} {words}")
+
+    def mend(self) -> int:
+        """Let everything pass again; returns how often connections were cut."""
+        return int(self._ask("mend"))
+
     @property
     def lost(self) -> int:
         """The number of replies lost so far."""
@@ -103,17 +111,26 @@ class _Passing:
     calls: bool = False
     loses: bool = False
     lost: int = 0
+    words: bytes = b""  # of the messages at which connections are cut
+    left: int = 0  # times to do so
+    cut: int = 0
+    refuses: bool = False
+    lines: "list[_Line]" = field(default_factory=list)
     gone_on: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def connect(self, client: socket.socket) -> None:
         """Serve one client."""
+        if self.cut and self.refuses:
+            client.close()
+            return
         try:
             server = socket.create_connection((HOST, self.upstream))
         except OSError:
             client.close()
             return
         line = _Line(self, client, server)
+        self.lines.append(line)
         for pump in (line.upwards, line.downwards):
             threading.Thread(target=pump, daemon=True).start()
 
@@ -128,7 +145,25 @@ class _Passing:
                 self.calls = True
             elif command == "lose reply":
                 self.loses = True
+            elif command.startswith("cut"):
+                _, times, refuses, words = command.split(maxsplit=3)
+                self.words, self.left, self.cut, self.refuses = words.encode(), int(times), 0, refuses == "1"
+            elif command == "mend":
+                self.left, self.refuses = 0, False
+                say(str(self.cut))
+                return
             say(str(self.lost))
+
+    def cuts(self, message: bytes) -> bool:
+        """Cut everything if this is a message to do so at; returns whether it was."""
+        with self._lock:
+            if not self.left or self.words not in message:
+                return False
+            self.left, self.cut = self.left - 1, self.cut + 1
+            lines, self.lines = self.lines, []
+        for line in lines:
+            line.close()
+        return True
 
     def before_commit(self) -> None:
         """Wait for the test's hook, when one is armed."""
@@ -161,8 +196,10 @@ class _Line:
                 if OF_A_COMMIT in data and b"INSERT" in data:
                     self.committing = True
                     self.passing.before_commit()
+                if self.passing.cuts(data):
+                    break
                 self.server.sendall(data)
-        self._close()
+        self.close()
 
     def downwards(self) -> None:
         with suppress(OSError):
@@ -172,9 +209,10 @@ class _Line:
                     if self.passing.takes_reply():
                         break
                 self.client.sendall(data)
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End both connections."""
         for end in (self.client, self.server):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

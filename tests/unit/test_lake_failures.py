@@ -15,7 +15,7 @@ from billstream.common.errors import (
 )
 from billstream.common.lake.damage import damage
 from billstream.common.lake.data_path import DataPathRefused
-from billstream.common.lake.failures import CLAIM_REFUSED, translate
+from billstream.common.lake.failures import CLAIM_REFUSED, broke_down, translate
 from billstream.common.masking import keep_secret
 
 TEXTS: list[tuple[type[BillstreamError], str]] = [
@@ -34,6 +34,10 @@ TEXTS: list[tuple[type[BillstreamError], str]] = [
     (
         CatalogUnavailable,
         "Failed to get global stats information from DuckLake: Current transaction is aborted (please ROLLBACK)",
+    ),
+    (
+        CatalogUnavailable,
+        "Attempting to fetch from an unsuccessful query result: Current transaction is aborted (please ROLLBACK)",
     ),
     (CatalogUnavailable, "FATAL: terminating connection due to administrator command"),
     (CatalogUnavailable, "FATAL: the database system is starting up"),
@@ -246,6 +250,32 @@ def test_what_s3_answers_is_no_damage_whatever_the_file_is_called(answer: str) -
 @pytest.mark.parametrize("kind", [duckdb.HTTPException, duckdb.ConnectionException])
 def test_a_failure_of_the_network_is_one_whatever_it_says(kind: type[duckdb.Error]) -> None:
     assert type(translate(kind("something new"), "reading")) is CatalogUnavailable
+
+
+BUG = "INTERNAL Error: Attempted to access index 0 within vector of size 0"
+INVALID = f'Failed: database has been invalidated because of a previous fatal error. Original error: "{BUG}"'
+
+
+@pytest.mark.parametrize(
+    ("error", "broken"),
+    [
+        (duckdb.InternalException("something new"), True),
+        (duckdb.FatalException("something new"), True),
+        (duckdb.IOException(f"Failed to query most recent snapshot for DuckLake: {BUG}"), True),
+        (duckdb.InvalidInputException(INVALID), True),
+        (duckdb.IOException("server closed the connection unexpectedly"), False),
+        (duckdb.Error("HTTP Error: Unable to connect to URL s3://x: 500 (HTTP code 500) InternalError: m"), False),
+        (duckdb.Error(f"Failed to execute query \"INSERT INTO t VALUES ('{BUG}')\": ERROR: value too long"), False),
+    ],
+)
+def test_an_error_of_duckdbs_own_is_known_by_its_class_or_its_words(error: duckdb.Error, *, broken: bool) -> None:
+    assert broke_down(error) is broken
+
+
+def test_an_error_of_duckdbs_own_is_fatal_where_no_catalog_is_asked_and_shows_no_stack() -> None:
+    error = translate(duckdb.InternalException(f"{BUG}\n\nStack Trace:\n\n/x/no space left.so(+0x1)"), "reading")
+    assert type(error) is Fatal
+    assert str(error) == f"reading failed: {BUG}"
 
 
 def test_a_refused_claim_is_a_conflict_and_both_may_be_tried_again() -> None:
