@@ -37,7 +37,7 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     analyst = Analyst(lake, settings, alerts.sinks)
     while True:
         try:
-            lake.reconnect_if_lost()
+            lake.begin_work()
             refreshed = refresh_once(lake, tag_keys=settings.tag_keys)
             analyst.analyse()
             publisher.publish(target, refreshed)
