@@ -98,9 +98,10 @@ def test_what_others_commit_counts_too(lake: Lake, tmp_path: Path) -> None:
 def test_a_replacement_that_fails_is_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(SOON):
         lake.commit(charge(str(number)), claims=[], author="test", message="one more")
-    with monkeypatch.context() as broken, pytest.raises(CatalogUnavailable):
+    with monkeypatch.context() as broken:
         broken.setattr(lake, "_attach", unavailable)
-        lake.begin_work()
+        with pytest.raises(CatalogUnavailable):
+            lake.begin_work()
 
     lake.begin_work()
 
