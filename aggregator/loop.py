@@ -57,7 +57,7 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
 
     while True:
         try:
-            lake.reconnect_if_lost()
+            lake.begin_work()
             lake.outlasting_breakdown(go_round)
         except Retryable as error:
             HEALTH.waits(error)

@@ -25,12 +25,12 @@ class Intake:
     suspects: Suspects = field(default_factory=Suspects)
 
     def recover(self) -> None:
-        """Find the way back to a lake that did not answer; costs nothing when it did.
+        """Prepare the lake for the next batch: the way back if it did not answer, a new engine after many snapshots.
 
         Raises:
             CatalogUnavailable: it still does not answer.
         """
-        self.context.lake.reconnect_if_lost()
+        self.context.lake.begin_work()
 
     def process(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
         """Process every event, or say which have to come again. The outcomes are in the order of the events.

@@ -31,6 +31,13 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
+MOST_SNAPSHOTS = 500
+"""After so many snapshots a connection that works on is replaced; that costs 0.4 CPU seconds.
+
+DuckLake keeps the statistics of every table for each snapshot that a connection has seen, about 60 KB for a commit of
+one small file. DuckDB would evict them only at its memory limit. To detach does not give them back; a new engine does.
+"""
+
 
 class LakeConnection:
     """The connection to a DuckLake that is attached as the default database. Not for use by two threads at a time."""
@@ -40,6 +47,7 @@ class LakeConnection:
         self._read_only = read_only
         self._catalog: Catalog = catalog_from_url(settings.catalog_url)
         self._lost = False
+        self._newest_seen = 0
         remove_leftovers(settings.spool)
         self._scratch = ScratchFolder(settings.spool, "duckdb")
         self._connect()
@@ -80,6 +88,22 @@ class LakeConnection:
         self._disconnect()
         self._scratch.remove()
 
+    def begin_work(self) -> None:
+        """Prepare for the next unit of work of a process that runs for long; temporary tables may be gone afterwards.
+
+        Attach the lake again if it was lost, or if this connection has seen so many snapshots that the memory that
+        DuckDB keeps about them is worth giving back; else do nothing. Never call it inside a transaction.
+
+        Raises:
+            CatalogUnavailable, Fatal: as `reconnect_if_lost`; the next call tries again.
+        """
+        if self._lost or self._snapshots_seen < MOST_SNAPSHOTS:
+            self.reconnect_if_lost()
+            return
+        seen, self._lost = self._snapshots_seen, True
+        self._attach_anew()
+        log.info("lake_renewed", catalog=self.catalog, snapshots=seen)
+
     def reconnect_if_lost(self) -> None:
         """Attach the lake again if the catalog or the data path did not answer since the last call; else do nothing.
 
@@ -91,12 +115,21 @@ class LakeConnection:
             return
         # DuckDB reconnects to a server by itself, but each transaction that a lost connection cut off keeps its place
         # in DuckDB's pool of connections, until the pool is full.
+        self._attach_anew()
+        log.info("lake_reconnected", catalog=self.catalog)
+
+    def _attach_anew(self) -> None:
         self._disconnect()
         self._connect()
         self._attach(create=False)
         self._lost = False
         HEALTH.has_lake(attached=True)
-        log.info("lake_reconnected", catalog=self.catalog)
+
+    def _saw(self, snapshot_id: int) -> int:
+        """Count a snapshot that this connection has read or made, and return it."""
+        self._snapshots_seen += snapshot_id != self._newest_seen
+        self._newest_seen = snapshot_id
+        return snapshot_id
 
     def outlasting_breakdown(self, unit: Callable[[], T]) -> T:
         """Do a unit of work; if DuckDB breaks down and the catalog answers, do it once more with a new engine.
@@ -194,9 +227,17 @@ class LakeConnection:
     # -- opening -----------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
+        self._snapshots_seen = 0
         self._storage: Storage = storage_from(self._settings.data_location)
         extensions = ["ducklake", self._catalog.extension, *self._storage.extensions]
         self._con = start_engine(self._settings, self._scratch.path, extensions)
+        if not self._caches_files:
+            self._con.execute("SET enable_external_file_cache = false")
+
+    @property
+    def _caches_files(self) -> bool:
+        """False where files are on a disk: the system caches them, and DuckDB's copy would grow with every new file."""
+        return not isinstance(self._storage, LocalStorage)
 
     def _disconnect(self) -> None:
         """Detach, then close: a connection that is closed with its lake attached may keep the catalog busy."""

@@ -48,7 +48,7 @@ class Lake(LakeConnection):
         """Return the id of the newest snapshot; a transaction that begins now sees it."""
         with self._translated("reading the newest snapshot"):
             row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
-        return int(row[0]) if row else 0
+        return self._saw(int(row[0]) if row else 0)
 
     def processed_keys(self, scope_ids: Sequence[str]) -> dict[str, ProcessedKey]:
         """Return what the catalog knows of these scopes, in one look-up by its index. Unknown scopes are absent.
@@ -92,7 +92,8 @@ class Lake(LakeConnection):
     @contextmanager
     def files_read_anew(self) -> Iterator[None]:
         """Read data files from where they are, for the length of the block, and not from DuckDB's memory of them."""
-        if self._read_only:  # its options are locked; and a process that only reads has read nothing before
+        # The options of a process that only reads are locked; and it has read nothing before.
+        if self._read_only or not self._caches_files:
             yield
             return
         self.run("SET enable_external_file_cache = false")
@@ -168,4 +169,4 @@ class Lake(LakeConnection):
                     [author, message, claims_json(claims, lost_files, unchanged)],
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
-        return int(row[0]) if row else 0
+        return self._saw(int(row[0]) if row else 0)

@@ -112,6 +112,7 @@ def load_files(
         events = [
             ObjectEvent(kind=EventKind.CREATED, bucket=FILE_BUCKET, key=str(path), event_name="load") for path in batch
         ]
+        intake.recover()
         outcomes = intake.process(events)
         for outcome in outcomes:
             loading.add(outcome)
