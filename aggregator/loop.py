@@ -41,24 +41,20 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     gauges = Gauges(lake, settings.insights)
     HEALTH.usual_wait = settings.aggregate_seconds
     timed = metrics.STEP_SECONDS.timed
-
-    def go_round() -> None:
-        refreshed = _refresh(lake, settings)
-        with timed("analyse"):
-            analyst.analyse()
-        with timed("publish"):
-            publisher.publish(target, refreshed)
-        with timed("alert"):
-            alerts.go_round(target.digest())
-        HEALTH.goes_on()
-        if settings.metrics_address:
-            with timed("observe"):
-                gauges.read()
-
     while True:
         try:
             lake.begin_work()
-            lake.outlasting_breakdown(go_round)
+            refreshed = _refresh(lake, settings)
+            with timed("analyse"):
+                analyst.analyse()
+            with timed("publish"):
+                publisher.publish(target, refreshed)
+            with timed("alert"):
+                alerts.go_round(target.digest())
+            HEALTH.goes_on()
+            if settings.metrics_address:
+                with timed("observe"):
+                    gauges.read()
         except Retryable as error:
             HEALTH.waits(error)
             gauges.lost(error)

@@ -30,10 +30,6 @@ class Fatal(BillstreamError):  # noqa: N818
     """Work cannot go on: a bug, a missing permission, or a schema that this version does not know."""
 
 
-class EngineBroke(Fatal):
-    """DuckDB met an error of its own and answers nothing more, while the catalog does; a new engine may succeed."""
-
-
 class Misconfigured(Fatal):
     """A setting, a folder or a permission has to be changed before any attempt can succeed; nothing was changed."""
 

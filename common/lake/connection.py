@@ -1,18 +1,19 @@
 """One process's connection to a lake: attach it, create it, find the way back to it; and what its errors mean."""
 
 import contextlib
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import duckdb
 import structlog
 
 from billstream.common import retries
-from billstream.common.errors import BillstreamError, CatalogUnavailable, EngineBroke, Fatal
+from billstream.common.errors import BillstreamError, CatalogUnavailable, Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
 from billstream.common.lake.damage import damage
@@ -27,8 +28,6 @@ from billstream.common.places import prepare_folder
 from billstream.common.scratch import ScratchFolder, remove_leftovers
 from billstream.common.settings import Settings
 
-T = TypeVar("T")
-
 log = structlog.get_logger(__name__)
 
 MOST_SNAPSHOTS = 500
@@ -37,6 +36,9 @@ MOST_SNAPSHOTS = 500
 DuckLake keeps the statistics of every table for each snapshot that a connection has seen, about 60 KB for a commit of
 one small file. DuckDB would evict them only at its memory limit. To detach does not give them back; a new engine does.
 """
+
+ONE_BREAKDOWN_SECONDS = 600.0
+"""A DuckDB that breaks down twice within these, while the catalog answers, has an error of its own."""
 
 
 class LakeConnection:
@@ -48,6 +50,7 @@ class LakeConnection:
         self._catalog: Catalog = catalog_from_url(settings.catalog_url)
         self._lost = False
         self._newest_seen = 0
+        self._broke_at = -math.inf
         remove_leftovers(settings.spool)
         self._scratch = ScratchFolder(settings.spool, "duckdb")
         self._connect()
@@ -131,24 +134,6 @@ class LakeConnection:
         self._newest_seen = snapshot_id
         return snapshot_id
 
-    def outlasting_breakdown(self, unit: Callable[[], T]) -> T:
-        """Do a unit of work; if DuckDB breaks down and the catalog answers, do it once more with a new engine.
-
-        The catalog may have been away for a moment. A second breakdown is an error of DuckDB's.
-
-        Args:
-            unit: reads the lake again each time it is called, and may have done a part of its work before.
-
-        Raises:
-            EngineBroke: it breaks down again.
-        """
-        try:
-            return unit()
-        except EngineBroke as error:
-            log.warning("unit_repeated", reason=str(error))
-            self.reconnect_if_lost()
-            return unit()
-
     @property
     def catalog(self) -> str:
         """The catalog's address without secrets."""
@@ -204,16 +189,20 @@ class LakeConnection:
         return known
 
     def _explained(self, breakdown: Fatal) -> BillstreamError:
-        """Find out whether DuckDB broke down over a lost catalog.
+        """Find out what a breakdown of DuckDB means: a lost catalog, or an error of DuckDB's own.
 
         DuckLake does not check each answer of a server: a connection that is lost while rows are read that the catalog
-        keeps itself looks like an error of DuckDB's own. Only the catalog can tell.
+        keeps itself looks like an error of DuckDB's. A server that restarts may answer again by the time it is asked.
         """
         if self._catalog.host_local:
             return breakdown
-        if succeeds(self._catalog.ask_sql(), [self._catalog.extension]):
-            return EngineBroke(str(breakdown))
-        return CatalogUnavailable(f"the catalog does not answer, and DuckDB broke down: {breakdown}")
+        if not succeeds(self._catalog.ask_sql(), [self._catalog.extension]):
+            return CatalogUnavailable(f"the catalog does not answer, and DuckDB broke down: {breakdown}")
+        if not self._lost:  # a DuckDB that broke down answers nothing more until it is replaced; that counts once
+            again, self._broke_at = time.monotonic() - self._broke_at < ONE_BREAKDOWN_SECONDS, time.monotonic()
+            if again:
+                return breakdown
+        return CatalogUnavailable(f"DuckDB broke down, perhaps over a lost connection to the catalog: {breakdown}")
 
     def _prepare_storage(self) -> None:
         with self._translated("reaching the data path"):
