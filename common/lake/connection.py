@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 MOST_SNAPSHOTS = 500
 """After so many snapshots a connection that works on is replaced; that costs 0.4 CPU seconds.
 
-DuckLake keeps the statistics of every table for each snapshot that a connection has seen, about 60 KB for a commit of
-one small file. DuckDB would evict them only at its memory limit. To detach does not give them back; a new engine does.
+DuckLake keeps the statistics of every table for each snapshot that a connection has seen, 40 KB for a commit of one
+small file. DuckDB evicts them only at its memory limit. To detach does not give them back; a new engine does.
 """
 
 
