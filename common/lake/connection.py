@@ -29,10 +29,10 @@ from billstream.common.settings import Settings
 log = structlog.get_logger(__name__)
 
 MOST_SNAPSHOTS = 500
-"""After so many snapshots a connection that works on is replaced; that costs 0.4 CPU seconds.
+"""After so many snapshots a connection that works on is replaced; that costs about half a CPU second.
 
 DuckLake keeps the statistics of every table for each snapshot that a connection has seen, 40 KB for a commit of one
-small file. DuckDB evicts them only at its memory limit. To detach does not give them back; a new engine does.
+small file. To detach the lake does not give them back; a new engine does.
 """
 
 
