@@ -31,10 +31,10 @@ from billstream.common.settings import Settings
 log = structlog.get_logger(__name__)
 
 MOST_SNAPSHOTS = 500
-"""After so many snapshots a connection that works on is replaced; that costs 0.4 CPU seconds.
+"""After so many snapshots a connection that works on is replaced; that costs about half a CPU second.
 
-DuckLake keeps the statistics of every table for each snapshot that a connection has seen, about 60 KB for a commit of
-one small file. DuckDB would evict them only at its memory limit. To detach does not give them back; a new engine does.
+DuckLake keeps the statistics of every table for each snapshot that a connection has seen, 40 KB for a commit of one
+small file. To detach the lake does not give them back; a new engine does.
 """
 
 ONE_BREAKDOWN_SECONDS = 600.0
