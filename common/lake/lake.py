@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -10,9 +11,11 @@ import duckdb
 import pyarrow as pa
 
 from billstream.common.failpoints import failpoint
+from billstream.common.lake.catalog import METADATA
 from billstream.common.lake.connection import LakeConnection
 from billstream.common.lake.data_path import once_more
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
+from billstream.common.lake.migrations import apply_options, options_differ
 from billstream.common.lake.tables import CHARGES, TABLES
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
@@ -168,3 +171,45 @@ class Lake(LakeConnection):
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
         return int(row[0]) if row else 0
+
+    # -- writing to the catalog alone: none of these makes a snapshot ----------------------------------------
+
+    @once_more
+    def clean_up(self, before: datetime) -> int:
+        """Remove the files that no snapshot needs since a moment, and return their number. It may be repeated.
+
+        A statement that has begun to read such a file ends with `DataDamaged`.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("removing old files"):
+            self._prepare_storage()
+            # The files go at once, the catalog's list of them with the COMMIT: what is lost in between is done again.
+            with self._catalog.writing(), self._transaction():
+                found = self._con.execute("CALL ducklake_cleanup_old_files('lake', older_than => ?)", [before])
+                return len(found.fetchall())
+
+    def forget_rows(self, store: str, before: int) -> None:
+        """Remove the rows of one of the catalog's tables of inlined rows that were deleted by snapshot `before`.
+
+        DuckLake keeps them until it writes all rows of the table to a file, dead ones included.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("removing old rows"), self._catalog.writing():
+            self._con.execute(f"DELETE FROM {METADATA}.{store} WHERE end_snapshot <= ?", [before])
+
+    def restore_options(self) -> bool:
+        """Set DuckLake's options of the tables if one of them is not as it should be. Returns True when it was not.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("setting the options of the tables"):
+            if not options_differ(self._con):
+                return False
+            with self._catalog.writing(), self._transaction():
+                apply_options(self._con)
+            return True
