@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billstream.maintenance.plan import first_needed, plan
@@ -126,6 +126,7 @@ small_files = st.lists(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(small_files)
 def test_each_merge_is_bounded_and_makes_fewer_files(found: list[SmallFile]) -> None:
     steps: list[Step] = list(plan(facts(small_files=tuple(found)), LIMITS))
