@@ -1,11 +1,13 @@
 """Carry out one step of a plan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import assert_never
 
 import duckdb
 
+from billstream.common.errors import BillstreamError
 from billstream.common.failpoints import failpoint
 from billstream.common.ids import new_id
 from billstream.common.lake import Claim, Lake, ProcessedKey
@@ -53,7 +55,8 @@ def carry_out(lake: Lake, step: Step, claim: Claim, limits: Limits, now: datetim
             case Flush():
                 return _commit(lake, claim, f"writes inlined rows of {step.table} to a file", _flush(step))
             case Merge():
-                return _commit(lake, claim, f"merges files of {step.table}", _merge(step))
+                with _merging_up_to(lake, step.size_bytes):
+                    return _commit(lake, claim, f"merges files of {step.table}", _merge(step))
             case Expire():
                 return _commit(lake, claim, f"expires snapshots before {step.before}", _expire(lake, step))
             case Forget():
@@ -87,19 +90,24 @@ def _flush(step: Flush) -> Change:
     return change
 
 
-def _merge(step: Merge) -> Change:
-    """DuckLake merges the oldest files of these sizes until they reach its target size: the sum of theirs."""
+@contextmanager
+def _merging_up_to(lake: Lake, size_bytes: int) -> Iterator[None]:
+    """Let DuckLake merge the oldest files until they have so many bytes together; it knows no other bound."""
+    lake.run(f"SET ducklake_target_file_size = '{size_bytes} bytes'")
+    try:
+        yield
+    finally:
+        with suppress(BillstreamError):  # a connection that is lost has lost the option, too
+            lake.run("RESET ducklake_target_file_size")
 
+
+def _merge(step: Merge) -> Change:
     def change(con: duckdb.DuckDBPyConnection) -> int:
-        con.execute(f"SET ducklake_target_file_size = '{step.size_bytes} bytes'")
-        try:
-            found = con.execute(
-                "CALL ducklake_merge_adjacent_files('lake', ?, max_compacted_files => 1, min_file_size => ?, "
-                "max_file_size => ?)",
-                [step.table, step.smallest, step.below],
-            ).fetchall()
-        finally:
-            con.execute("RESET ducklake_target_file_size")
+        found = con.execute(
+            "CALL ducklake_merge_adjacent_files('lake', ?, max_compacted_files => 1, min_file_size => ?, "
+            "max_file_size => ?)",
+            [step.table, step.smallest, step.below],
+        ).fetchall()
         return sum(int(files) for _, _, files, _ in found)
 
     return change

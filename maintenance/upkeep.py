@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from billstream.common.errors import ClaimRefused, DataDamaged, Retryable, WriteConflict
+from billstream.common.errors import ClaimRefused, DataDamaged, Fatal, Retryable, WriteConflict
 from billstream.common.lake import Claim, Lake
 from billstream.common.settings import Settings
 from billstream.maintenance.facts import read_facts
@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 60.0
 """Between two runs of a process that maintains the lake."""
+
+AFTER_FAILURE_SECONDS = 3600.0
+"""Until a run is tried again beside the aggregator after one that failed for a reason that stays."""
 
 AT_MOST_SECONDS = 5.0
 """After these a run beside the aggregator begins no further step: insights wait no longer than for it and one step."""
@@ -202,14 +205,17 @@ class Upkeep:
     def run_if_due(self) -> bool:
         """Maintain the lake for a few seconds, if that is wanted and a minute has passed. Returns whether it was due.
 
-        Raises:
-            Fatal: see `common.lake.failures`.
+        A failure of any kind is logged. A lake that is not maintained is slow, and its numbers are right all the same.
         """
         if not self._wanted or time.monotonic() < self._due:
             return False
+        wait = EVERY_SECONDS
         try:
             maintain(self._lake, self._limits, at_most_seconds=AT_MOST_SECONDS)
         except Retryable as error:
-            log.warning("maintenance_postponed", seconds=EVERY_SECONDS, reason=str(error))
-        self._due = time.monotonic() + EVERY_SECONDS
+            log.warning("maintenance_postponed", seconds=wait, reason=str(error))
+        except Fatal as error:
+            wait = AFTER_FAILURE_SECONDS
+            log.exception("maintenance_failed", seconds=wait, reason=str(error), consequence="the lake becomes slower")
+        self._due = time.monotonic() + wait
         return True
