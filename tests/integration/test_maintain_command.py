@@ -25,7 +25,7 @@ def billstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Comm
 
     monkeypatch.setattr(maintaining, "limits_of", limits_of)
     with commands(tmp_path, monkeypatch) as made:
-        for number in range(4):
+        for number in range(7):
             load(made.lake, f"load-{number}")
         yield made
 
@@ -36,7 +36,7 @@ def test_what_is_due_is_foreseen_done_and_then_no_longer_due(billstream: Command
     foreseen = billstream.json("maintain", "--dry-run")
     assert {step["step"] for step in foreseen["steps"]} == {"flush", "expire", "merge"}
     assert foreseen["facts"]["snapshots"] == before["snapshots"]
-    assert "Would: merge 4 files of charges" in billstream.run("maintain", "--dry-run")
+    assert "Would: merge 5 files of charges" in billstream.run("maintain", "--dry-run")
     assert billstream.json("status")["snapshots"] == before["snapshots"]
 
     done = billstream.json("maintain", "--once")
@@ -63,4 +63,4 @@ def _orphans(billstream: Commands, lake: Lake) -> None:
     refused = CliRunner().invoke(app, ["maintain", "--json"])
     assert refused.exit_code == 2
     assert "--json needs" in refused.output
-    assert lake.rows("SELECT count(*) FROM charges") == [(8,)]
+    assert lake.rows("SELECT count(*) FROM charges") == [(14,)]
