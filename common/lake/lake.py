@@ -151,7 +151,7 @@ class Lake(LakeConnection):
             unchanged: scopes that the commit reads, each with the entry that it must still have when it becomes true.
 
         Returns:
-            The id of the snapshot this commit made.
+            The id of the newest snapshot that this connection made, 0 where it made none: an expiry makes none.
 
         Raises:
             ClaimRefused: a claimed scope has changed; look it up again and decide again.
@@ -170,7 +170,7 @@ class Lake(LakeConnection):
                     [author, message, claims_json(claims, lost_files, unchanged)],
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
-        return int(row[0]) if row else 0
+        return int(row[0]) if row and row[0] is not None else 0
 
     # -- writing to the catalog alone: none of these makes a snapshot ----------------------------------------
 
