@@ -77,10 +77,14 @@ def test_what_others_commit_meanwhile_stands(lake: Lake, other: Lake, relay: Rel
         "retraction": lambda: remove_load(other, "one-1"),
         "maintenance": lambda: reports.append(maintained(other)),
     }
+
+    def meanwhile() -> None:
+        acts[what]()
+
     # The flush of the ledger is the first commit; a retraction meets a merge.
     if what == "retraction":
         assert "Flush" in kinds(maintained(lake, replace(KEEP_ALL, many_files=100)))
-    relay.call_before_commit(acts[what])
+    relay.call_before_commit(meanwhile)
     report = maintained(lake, KEEP_ALL)
     now = tables_at(other, other.snapshot_id())
     assert tables_at(lake, lake.snapshot_id()) == now
