@@ -63,8 +63,8 @@ insight-score: setup-dev ## Score anomalies and forecasts: DATA=folder of labell
 lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upgrade moves every pin
 	@echo "==> locks"
 	@$(COMPILE) requirements/build.in -o requirements/build.txt
-	@$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
-	@$(COMPILE) pyproject.toml -c requirements/demo.txt -o requirements/runtime.txt
+	@$(COMPILE) pyproject.toml --extra demo --extra serve -o requirements/demo.txt
+	@$(COMPILE) pyproject.toml --extra serve -c requirements/demo.txt -o requirements/runtime.txt
 	@$(COMPILE) pyproject.toml --extra demo --extra serve --extra notify --group dev \
 		-c requirements/demo.txt -c requirements/build.txt -o requirements/dev.txt
 	@$(COMPILE) --exclude-newer 2025-10-20 requirements/localstack.in -o requirements/localstack.txt

@@ -1,14 +1,12 @@
 """What a person decides of an anomaly, in a commit of its own."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import duckdb
 
 from billstream.aggregator.analysis.mark import analysis_claim, renew
-from billstream.aggregator.anomalies.incidents import Incident, decide
+from billstream.aggregator.anomalies.incidents import Incident, decide, the_one
 from billstream.aggregator.anomalies.store import read_incidents, store_incidents
-from billstream.common.errors import WrongUsage
 from billstream.common.lake import Lake
 from billstream.common.retries import redo_on_conflict
 
@@ -30,9 +28,12 @@ def decide_anomaly(lake: Lake, begins: str, decision: Decision, *, reason: str, 
         Retryable, Fatal: see `Lake.commit`.
     """
 
+    def chosen(lake: Lake) -> Incident:
+        return the_one(read_incidents(lake, lake.snapshot_id()), begins, lambda one: one.incident_id)
+
     def once() -> Incident:
         claim = analysis_claim(lake)
-        decided = decide(named(read_incidents(lake, lake.snapshot_id()), begins), decision, reason=reason, by=by)
+        decided = decide(chosen(lake), decision, reason=reason, by=by)
 
         def write(con: duckdb.DuckDBPyConnection) -> None:
             store_incidents(con, [decided])
@@ -42,19 +43,3 @@ def decide_anomaly(lake: Lake, begins: str, decision: Decision, *, reason: str, 
         return decided
 
     return redo_on_conflict(once)
-
-
-def named(incidents: Sequence[Incident], begins: str) -> Incident:
-    """Return the one incident whose id begins so.
-
-    Raises:
-        WrongUsage: there is none, or more than one.
-    """
-    found = [one for one in incidents if begins and one.incident_id.startswith(begins.lower())]
-    if len(found) != 1:
-        number = "more than one anomaly" if found else "no anomaly"
-        raise WrongUsage(
-            f"There is {number} whose id begins with {begins!r}; nothing was changed. billstream anomalies list shows "
-            "the ids."
-        )
-    return found[0]

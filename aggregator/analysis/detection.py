@@ -9,7 +9,7 @@ from decimal import Decimal
 import duckdb
 
 from billstream.aggregator.analysis.judging import MOVED_SHARE, Sources, changed_series, replayed
-from billstream.aggregator.anomalies.incidents import Incident
+from billstream.aggregator.anomalies.incidents import TOLD_DAYS, Incident
 from billstream.aggregator.anomalies.panel import Panel, SeriesKey, read_panel
 from billstream.aggregator.anomalies.store import (
     forget_incidents,
@@ -29,9 +29,6 @@ from billstream.common.statements import statement
 
 PANEL_DAYS = 200
 """Days that the detector reads: its window, its level test, and as much again."""
-
-TOLD_DAYS = 35
-"""Incidents that ended longer ago are neither explained nor shown."""
 
 MOST_EXPLAINED = 10
 MOST_RENEWED = 2

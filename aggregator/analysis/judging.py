@@ -9,7 +9,7 @@ import numpy as np
 from billstream.aggregator.anomalies.baseline import TINY
 from billstream.aggregator.anomalies.detector import Detector
 from billstream.aggregator.anomalies.incidents import Incident, merge, restate
-from billstream.aggregator.anomalies.panel import Bools, Floats, Ints, Panel, SeriesKey
+from billstream.aggregator.anomalies.panel import Ints, Panel, SeriesKey
 from billstream.aggregator.anomalies.store import judged_days, resume
 from billstream.aggregator.anomalies.thresholds import Thresholds
 from billstream.aggregator.completeness.maturity import SourceKey
@@ -52,17 +52,10 @@ def changed_series(
     ends = np.array([panel.index(judged[key]) if key in judged else -1 for key in panel.keys], dtype=np.int64)
     distance = np.abs(panel.amounts - old)
     moved = (distance > CHANGED_MONEY) & (distance > CHANGED_SHARE * np.abs(old))
-    moved |= _silent(panel, old) != _silent(panel, panel.amounts)
+    # The days on which an account has nothing decide what is new in it, and what is gone.
+    moved |= panel.silent(old) != panel.silent()
     moved &= np.arange(panel.days) <= ends[:, None]
     return {panel.keys[row] for row in np.flatnonzero(moved.any(axis=1))}
-
-
-def _silent(panel: Panel, amounts: Floats) -> Bools:
-    """Return for each series the days on which its account has nothing: they decide what is new and what is gone."""
-    sources = panel.sources()
-    totals = np.zeros((int(sources.max(initial=0)) + 1, panel.days))
-    np.add.at(totals, sources, np.abs(amounts))
-    return np.asarray(totals[sources] == 0)
 
 
 def replayed(

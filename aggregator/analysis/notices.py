@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from billstream.aggregator.alerts.values import Alert, Kind
-from billstream.aggregator.analysis.detection import TOLD_DAYS, Amounts, Detection
-from billstream.aggregator.anomalies.incidents import Incident
+from billstream.aggregator.analysis.detection import Amounts, Detection
+from billstream.aggregator.anomalies.incidents import TOLD_DAYS, Incident
 from billstream.aggregator.budgets.states import Notice
-from billstream.aggregator.causes.words import Course, amount_in_words, name_in_words, since_sentence
+from billstream.aggregator.causes.words import Course, amount_in_words, name_in_words, uncaused_sentence
 from billstream.aggregator.completeness.maturity import Habit, SourceKey
 from billstream.aggregator.completeness.states import stale_of
 from billstream.aggregator.insights.values import Source
@@ -42,15 +42,9 @@ def sentence_of(incident: Incident, amounts: Amounts) -> str:
     """Return an incident in one sentence: that of its explanation, else amounts and days alone."""
     if found := amounts.explained:
         return found.sentence
-    return since_sentence(
-        subject=_subject(incident),
-        currency=incident.series.currency,
-        days=[day.day for day in incident.days],
-        expected=amounts.expected,
-        actual=amounts.actual,
-        course=Course(open=(incident.state == "open"), new=(incident.kind == "new")),
-        reason="",
-    )
+    key, days = incident.series, [day.day for day in incident.days]
+    course = Course(open=(incident.state == "open"), new=(incident.kind == "new"))
+    return uncaused_sentence(key.service, key.user, key.currency, days, (amounts.expected, amounts.actual), course)
 
 
 def _subject(incident: Incident) -> str:

@@ -1,19 +1,25 @@
 """Incidents: findings of neighbouring days of one series, joined under an id that stays the same."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 from billstream.aggregator.anomalies.panel import SeriesKey
 from billstream.aggregator.anomalies.state import Accepted, Direction, Finding, Kind, Tier, score
 from billstream.aggregator.anomalies.thresholds import Thresholds
+from billstream.common.errors import WrongUsage
+
+T = TypeVar("T")
 
 IncidentState = Literal["open", "ended", "acknowledged", "expected", "withdrawn"]
 GAP_DAYS = 3
 """Findings at most so many days apart are of one incident."""
+TOLD_DAYS = 35
+"""Incidents that ended longer ago are neither explained nor shown."""
+
 STRONGEST: tuple[Kind, ...] = ("new", "gone", "spike", "drop", "level")
 
 
@@ -80,6 +86,21 @@ class Incident:
 def incident_id(series: SeriesKey, direction: Direction, first_day: date) -> str:
     """Return the id of an incident."""
     return hashlib.sha256(f"{series.text}|{direction}|{first_day.isoformat()}".encode()).hexdigest()[:12]
+
+
+def the_one(found: Sequence[T], begins: str, id_of: Callable[[T], str]) -> T:
+    """Return the one thing whose id begins so.
+
+    Raises:
+        WrongUsage: there is none, or more than one.
+    """
+    wanted = [one for one in found if begins and id_of(one).startswith(begins.lower())]
+    if len(wanted) != 1:
+        raise WrongUsage(
+            f"There is {'more than one' if wanted else 'no'} anomaly whose id begins with {begins!r}; nothing was "
+            "changed. billstream anomalies list --all shows the ids."
+        )
+    return wanted[0]
 
 
 def merge(

@@ -53,6 +53,13 @@ class Panel:
         """Return the column of a day, which may lie outside the panel."""
         return (day - self.first_day).days
 
+    def silent(self, amounts: Floats | None = None) -> Bools:
+        """Return for each series the days on which its account has nothing at all; `amounts`: in place of its own."""
+        sources = self.sources()
+        totals = np.zeros((int(sources.max(initial=0)) + 1, self.days))
+        np.add.at(totals, sources, np.abs(self.amounts if amounts is None else amounts))
+        return np.asarray(totals[sources] == 0)
+
     def sources(self) -> Ints:
         """Return a number for each series: equal for series of the same provider and account."""
         numbers: dict[tuple[str | None, str | None], int] = {}

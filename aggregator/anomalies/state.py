@@ -151,12 +151,8 @@ class State:
 
 def unknown_days(panel: Panel, thresholds: Thresholds) -> Floats:
     """Return NaN for the days that no history learns from, else 0: public holidays, and days of a silent source."""
-    sources = panel.sources()
-    totals = np.zeros((int(sources.max(initial=0)) + 1, panel.days))
-    np.add.at(totals, sources, np.abs(panel.amounts))
-    silent = totals[sources] == 0
     quiet = [(panel.day(i).month, panel.day(i).day) in thresholds.quiet_dates for i in range(panel.days)]
-    return np.where(silent | np.array(quiet, dtype=bool)[None, :], np.nan, 0.0)
+    return np.where(panel.silent() | np.array(quiet, dtype=bool)[None, :], np.nan, 0.0)
 
 
 def source_starts(panel: Panel) -> Ints:

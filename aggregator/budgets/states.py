@@ -8,6 +8,7 @@ from typing import Literal
 from billstream.aggregator.budgets.evaluation import Evaluation, Verdict
 
 State = Literal["ok", "firing", "acknowledged", "resolved"]
+OVER = "The period was over before this could alert."
 Key = tuple[str, date, str]
 """Budget, first day of the period, rule."""
 
@@ -73,7 +74,13 @@ def transition(evaluations: Sequence[Evaluation], before: Mapping[Key, RuleState
     for evaluation in evaluations:
         for verdict in evaluation.verdicts:
             old = before.get((evaluation.budget.name, evaluation.period.first_day, verdict.rule))
+            known_since = old.changed_at if old else now
+            if known_since.date() > evaluation.period.last_day:
+                # A budget that is new tells nobody what was spent before it was made.
+                verdict = replace(verdict, may_fire=False)  # noqa: PLW2901 - the same, less loud
             new = _next(old, _first(evaluation, verdict, now), verdict, now)
+            if new.state == "ok" and verdict.crossed == "yes" and evaluation.period.last_day < now.date():
+                new = replace(new, state="acknowledged", changed_at=now, acknowledged_by="billstream", reason=OVER)
             states.append(new)
             if kind := _told(old, new):
                 notices.append(Notice(kind, new, evaluation.budget.owner, evaluation.budget.send))

@@ -69,6 +69,27 @@ def subject_in_words(where: Sequence[Part], region: str | None = None) -> str:
     return f"{text[0].upper()}{text[1:]}" if text.startswith("charges") else text
 
 
+def uncaused_sentence(
+    service: str | None,
+    user: str | None,
+    currency: str | None,
+    days: Sequence[date],
+    money: tuple[Decimal, Decimal],
+    course: Course,
+) -> str:
+    """Return the sentence of an anomaly whose cause is not known: amounts and days alone. `money`: expected, actual."""
+    named = name_in_words(service, "service")
+    return since_sentence(
+        subject=f"{named} of {name_in_words(user, 'user')}" if user is not None else named,
+        currency=currency,
+        days=days,
+        expected=money[0],
+        actual=money[1],
+        course=course,
+        reason="",
+    )
+
+
 def since_sentence(
     *,
     subject: str,
@@ -172,6 +193,8 @@ def _price_and_volume(parts: PriceVolume, change: Decimal, currency: str | None)
     told = parts.price or parts.quantity
     if not told or abs(parts.begun) + abs(parts.untold) > MOST_UNTOLD * abs(change):
         return ""
-    told_apart = (one if abs(one) >= LEAST_TOLD * abs(change) else Decimal(0) for one in (parts.price, parts.quantity))
+    told_apart = [one if abs(one) >= LEAST_TOLD * abs(change) else Decimal(0) for one in (parts.price, parts.quantity)]
+    if not all(told_apart):
+        return f"by {'price' if told_apart[0] else 'quantity'} alone"
     signed = (f"{'+' if one > 0 else ''}{amount_in_words(one, currency)}" for one in told_apart)
     return "price {}, quantity {}".format(*signed)

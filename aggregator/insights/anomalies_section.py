@@ -5,17 +5,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from billstream.aggregator.anomalies.incidents import TOLD_DAYS, the_one
 from billstream.aggregator.anomalies.values import Anomaly
 from billstream.aggregator.causes.values import Change
-from billstream.aggregator.causes.words import Course, name_in_words, since_sentence
+from billstream.aggregator.causes.words import Course, uncaused_sentence
 from billstream.aggregator.insights.models import Model, Reading
 from billstream.aggregator.insights.ratios import share
 from billstream.aggregator.insights.section import Section
-from billstream.common.errors import WrongUsage
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
-TOLD_DAYS = 35
 MOST_ANOMALIES = 100
 FOR_EVER = 1_000_000
 
@@ -51,13 +50,7 @@ def find_anomaly(lake: Lake, begins: str) -> Anomaly:
         Retryable, Fatal: see `common.lake.failures`.
     """
     every = list_anomalies(lake, date.max, every=True, most=1_000_000)
-    found = [one for one in every if begins and one.id.startswith(begins.lower())]
-    if len(found) != 1:
-        raise WrongUsage(
-            f"There is {'more than one' if found else 'no'} anomaly whose id begins with {begins!r}. billstream "
-            "anomalies list --all shows the ids."
-        )
-    return found[0]
+    return the_one(every, begins, lambda one: one.id)
 
 
 def anomaly_of(row: Mapping[str, Any]) -> Anomaly:
@@ -79,17 +72,9 @@ def anomaly_of(row: Mapping[str, Any]) -> Anomaly:
 
 
 def _sentence(values: Mapping[str, Any], days: list[date]) -> str:
-    user = values["user"]
-    named = name_in_words(values["service"], "service")
-    return since_sentence(
-        subject=f"{named} of {name_in_words(user, 'user')}" if user is not None else named,
-        currency=values["currency"],
-        days=days,
-        expected=values["expected"],
-        actual=values["actual"],
-        course=Course(open=(values["state"] == "open"), new=(values["kind"] == "new")),
-        reason="",
-    )
+    course = Course(open=(values["state"] == "open"), new=(values["kind"] == "new"))
+    money = (values["expected"], values["actual"])
+    return uncaused_sentence(values["service"], values["user"], values["currency"], days, money, course)
 
 
 ANOMALIES = Section(__name__, "anomalies", tuple[Anomaly, ...], read_anomalies, (INCIDENTS,))

@@ -8,6 +8,7 @@ import typer
 
 from billstream.aggregator.causes.charges import Charges, days_between
 from billstream.aggregator.causes.explain import explain_periods
+from billstream.aggregator.insights.unfinished import unfinished_at
 from billstream.cli import opening
 from billstream.cli.explain import report
 from billstream.cli.terminal import AsJson, examples
@@ -68,7 +69,9 @@ def explain(  # noqa: PLR0913 - its options
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         found = explain_periods(lake, Charges(before), Charges(after, where, cost.value), most=limit)
-    report.tell(found, rows=rows, as_json=as_json)
+        sources = unfinished_at(lake, max(before | after))
+    named = [one for one in sources if provider in {None, one.provider} and currency in {None, one.currency}]
+    report.tell(found, named, rows=rows, as_json=as_json)
 
 
 def _days(option: str, text: str) -> frozenset[date]:

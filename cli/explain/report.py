@@ -2,21 +2,28 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from decimal import Decimal
 
 from billstream.aggregator.causes.values import Change, CurrencyChange, Days, Explanation, Line
+from billstream.aggregator.insights.unfinished import Unfinished
 from billstream.cli.terminal import add_row, out, say, table, write_json
 from billstream.common.texts import counted, decimal_text
 
 
-def tell(found: Explanation, *, rows: bool, as_json: bool) -> None:
-    """Show each currency: a table of its lines, then its usage in words, then what moved; `rows` adds the SQL."""
+def tell(found: Explanation, unfinished: Sequence[Unfinished], *, rows: bool, as_json: bool) -> None:
+    """Show each currency: a table of its lines, then its usage in words, then what moved.
+
+    `unfinished`: sources that have not completed the days that are compared. `rows` adds the SQL.
+    """
     if as_json:
-        write_json(found.model_dump(mode="json"))
+        write_json({**found.model_dump(mode="json"), "unfinished": [asdict(one) for one in unfinished]})
         return
     say(f"{_period(found.before)} → {_period(found.after)}, {found.cost}")
     if found.before.days != found.after.days:
         say(f"The amounts before are over {counted(found.after.days, 'day')}, as those after are.")
+    for source in unfinished:
+        say(source.sentence, style="yellow")
     if not found.currencies:
         say("No charges of these in either period.")
     for one in found.currencies:

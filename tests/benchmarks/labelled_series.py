@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from billstream.aggregator.anomalies.maturity import DEFAULT_AGE, learned_maturity
 from billstream.aggregator.anomalies.panel import Floats, Panel, SeriesKey, read_panel
+from tests.benchmarks.learned_maturity import DEFAULT_AGE, learned_maturity
 from tests.integration.aggregator_support import new_lake
 
 AGES = 4  # columns of vintages.csv: lag0 to lag3; older days are final

@@ -88,4 +88,4 @@ def test_a_killed_analysis_is_made_again_and_tells_nothing_twice(
     assert analyses == (point in {"after commit #2", "before commit #3"})
     one.aggregate()
     assert one.told() == undisturbed
-    assert len(undisturbed[2]) == 3 + 2  # type: ignore[arg-type]  # each series' anomaly, the budget in two months
+    assert len(undisturbed[2]) == 3 + 1  # type: ignore[arg-type]  # each series' anomaly, and the budget of the month

@@ -231,7 +231,7 @@ def test_the_loop_refreshes_and_publishes_until_told_to_stop(lake: Lake, setting
 def test_the_loop_waits_for_what_may_recover(lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [CatalogUnavailable("away"), Retryable("busy")]
 
-    def refresh(of: Lake) -> RefreshReport:
+    def refresh(of: Lake, **_: object) -> RefreshReport:
         if answers:
             raise answers.pop(0)
         return refresh_once(of)
@@ -243,7 +243,7 @@ def test_the_loop_waits_for_what_may_recover(lake: Lake, settings: Settings, mon
 
 
 def test_the_loop_ends_with_what_is_fatal(lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refresh(_: Lake) -> RefreshReport:
+    def refresh(_: Lake, **__: object) -> RefreshReport:
         raise Fatal("a bug")
 
     monkeypatch.setattr(loop, "refresh_once", refresh)

@@ -66,7 +66,8 @@ def holds(lake: Lake, rows: Sequence[Row]) -> bool:
 def test_the_tables_have_the_columns_that_the_rollups_need(lake: Lake) -> None:
     shared = list(lake.columns("daily_costs"))[2:]
     for rollup in ROLLUPS:
-        assert list(lake.columns(rollup.table)) == [*rollup.keys, *shared]
+        # A later version adds a column at the end: rows are written by the names of their columns.
+        assert sorted(lake.columns(rollup.table)) == sorted([*rollup.keys, *shared])
 
 
 def test_first_refresh_of_an_empty_lake_sets_the_watermark(tmp_path: Path) -> None:

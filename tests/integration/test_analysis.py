@@ -167,7 +167,7 @@ def test_alerts_are_queued_once_in_the_commit_of_what_they_tell(house: House) ->
     assert house.lake.snapshot_id() == refreshed + 2  # one commit has all of it
     assert not house.analyst().analyse(now=NOW)
     queued = alerts(house)
-    assert sorted(row["kind"] for row in queued) == ["anomaly", "budget", "budget", "budget"]
+    assert sorted(row["kind"] for row in queued) == ["anomaly", "budget", "budget"]
     house.round(NOW + timedelta(minutes=1))
     meddle(house.lake, "UPDATE analysis SET configuration = 'another'")
     assert house.round(NOW + timedelta(minutes=2))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from billstream.aggregator.refresh import refresh_once
 from tests.integration.aggregator_support import Row, commit_load
 from tests.integration.operator_support import Commands, commands
 
@@ -73,3 +74,12 @@ def test_what_cannot_be_read_is_refused_and_no_charges_are_no_error(billstream: 
         assert said in billstream.run("explain", "--from", before, "--to", after, expect=1)
     said = billstream.run("explain", "--from", "2020-10-01", "--to", "2020-10-03..2020-10-04")
     assert "No charges of these in either period." in said
+
+
+def test_a_source_that_has_not_completed_the_days_is_named(billstream: Commands) -> None:
+    refresh_once(billstream.lake, now=DAY + timedelta(4))
+    said = billstream.run("explain", *PERIODS)
+    assert "Acme is complete up to 3 Oct 2026: later days may grow, or have not come yet." in said
+    found = billstream.json("explain", *PERIODS, "--provider", "Acme", "--currency", "USD")
+    assert found["unfinished"] == [{"provider": "Acme", "currency": "USD", "complete_to": "2026-10-03"}]
+    assert billstream.json("explain", *PERIODS, "--provider", "Other")["unfinished"] == []

@@ -10,11 +10,11 @@ import pytest
 from billstream.aggregator.anomalies.baseline import fit, reach_of
 from billstream.aggregator.anomalies.detector import Detector
 from billstream.aggregator.anomalies.incidents import Incident, decide, incident_id, merge, restate
-from billstream.aggregator.anomalies.maturity import learned_maturity
 from billstream.aggregator.anomalies.panel import Floats, Panel, SeriesKey
 from billstream.aggregator.anomalies.state import Finding
 from billstream.aggregator.anomalies.store import judged_days, resume
 from billstream.aggregator.anomalies.thresholds import Thresholds
+from tests.benchmarks.learned_maturity import learned_maturity
 
 FIRST = date(2025, 2, 3)  # a Monday
 KEY = SeriesKey("USD", "AWS", "1", "compute")
@@ -22,9 +22,9 @@ REST = SeriesKey("USD", "AWS", "1", "the rest")
 LIMITS = Thresholds()
 
 
-def usual(days: int = 100, level: float = 100.0) -> Floats:
-    noise = np.random.default_rng(7).normal(0, 0.02, days)
-    return np.asarray(level * np.where(np.arange(days) % 7 >= 5, 0.5, 1.0) * (1 + noise))
+def usual(days: int = 100, noise: float = 0.02) -> Floats:
+    errors = np.random.default_rng(7).normal(0, noise, days)
+    return np.asarray(100.0 * np.where(np.arange(days) % 7 >= 5, 0.5, 1.0) * (1 + errors))
 
 
 def panel(amounts: Floats) -> Panel:
@@ -94,6 +94,29 @@ def test_a_fall_is_a_notice_and_only_of_complete_days() -> None:
     assert findings(amounts, complete=98) == []
 
 
+def test_late_days_are_never_told_as_falls() -> None:
+    """Each morning the newest days are seen in part, as vendors deliver them."""
+    final = usual()
+    told: list[Finding] = []
+    of = panel(final.copy())
+    detector = Detector(of)
+    for morning in range(of.days):
+        of.amounts[0] = np.where(np.arange(of.days) <= morning, final, 0)
+        of.amounts[0, morning], of.amounts[0, morning - 1] = 0.05 * final[morning], 0.6 * final[morning - 1]
+        told += detector.step(np.full(2, morning - 2), morning).findings
+    assert told == []
+
+
+def test_the_way_back_is_not_told() -> None:
+    """Neither after a leak that is mended, nor after a fall, nor from a level that was accepted lately."""
+    leak, fall, step = usual(), usual(), usual()
+    leak[60:75] *= np.exp(0.04 * np.arange(15))
+    fall[70:75] *= 0.3
+    step[60:80] *= 1.6
+    for amounts, way in ((leak, "up"), (fall, "down"), (step, "up")):
+        assert {f.direction for f in findings(amounts)} == {way}
+
+
 def test_a_rise_is_told_before_its_day_is_complete() -> None:
     amounts = usual()
     amounts[99] = 400
@@ -151,6 +174,17 @@ def test_a_restatement_withdraws_and_brings_back_under_one_id() -> None:
     decided = decide(incident, "acknowledged", reason="planned", by="ops")
     (kept,) = restate([decided], lambda _, __: 0.0, LIMITS)
     assert (kept.state, kept.reason, kept.by) == ("acknowledged", "planned", "ops")
+
+
+def test_a_fall_stands_while_its_amounts_do() -> None:
+    amounts = usual(noise=0.2)
+    amounts[95] *= 0.3
+    (incident,) = [one for one in replay(panel(amounts)) if one.first_day == FIRST + timedelta(95)]
+    assert abs(incident.days[0].actual - incident.days[0].expected) < LIMITS.score * incident.days[0].scale
+    (kept,) = restate([incident], lambda _, __: incident.days[0].actual, LIMITS)
+    assert kept == incident
+    (withdrawn,) = restate([incident], lambda _, __: incident.days[0].expected * 0.9, LIMITS)
+    assert withdrawn.state == "withdrawn"
 
 
 def test_keys_with_the_same_letters_have_ids_of_their_own() -> None:

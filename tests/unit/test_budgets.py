@@ -356,3 +356,18 @@ def test_any_course_of_a_month_alerts_at_most_once(course: list[int]) -> None:
         firing += sum(notice.kind == "firing" for notice in before.notices)
         assert states(before)["actual:0.8"] in ({"firing"} if amount >= 80 else {"ok", "resolved"})
     assert firing == any(amount >= 80 for amount in course)
+
+
+def test_a_period_that_was_over_before_alerts_nobody_and_is_not_called_ok() -> None:
+    january = NOON + timedelta(days=32)
+    found = step(judged("101", day=40), now=january)
+    assert states(found) == dict.fromkeys(("actual:0.8", "forecast:1"), "acknowledged")
+    assert found.notices == ()
+    assert {state.acknowledged_by for state in found.states} == {"billstream"}
+    again = step(judged("102", day=41), found, january + timedelta(days=1))
+    assert (states(again), again.notices) == (states(found), ())
+    assert states(step(judged("1", day=42), again, january + timedelta(days=2)))["actual:0.8"] == "resolved"
+    # A period that was watched while it went on alerts of what comes late.
+    watched = step(judged("10"))
+    late = step(judged("90", day=40), watched, january)
+    assert [notice.state.rule for notice in late.notices] == ["actual:0.8"]

@@ -31,7 +31,12 @@ def anomalies(hostile: str) -> tuple[Anomaly, ...]:
         ),
         price_volume=PriceVolume(price=NOTHING, quantity=NOTHING, begun=NOTHING, untold=Decimal(630), largest=()),
         sentence=f"{hostile} rose from about 100 to 310 USD a day since 28 May (+210 %, 630 USD so far).",
-        rows=Rows(sql=f"SELECT '{hostile}'", count=3, files=(f"s3://b/{hostile}.csv",), file_count=1),
+        rows=Rows(
+            sql=f"SELECT '{hostile}'",
+            count=3,
+            files=(f"s3://b/{hostile}.csv", "s3://bucket/" + "long" * 30),
+            file_count=2,
+        ),
     )
     told = {"currency": "USD", "provider": hostile, "account": hostile, "service": hostile, "user": None}
     first = Anomaly(
