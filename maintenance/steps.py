@@ -46,6 +46,7 @@ def carry_out(lake: Lake, step: Step, claim: Claim, limits: Limits, now: datetim
 
     Raises:
         ClaimRefused: another maintenance was first. Nothing was changed.
+        ReadersAtWork: somebody reads the catalog, and it is on SQLite. Nothing was changed.
         WriteConflict: another writer was first. Nothing was changed, and the writer was not held up.
         DataDamaged: a data file cannot be read. Nothing was changed.
         Retryable, Fatal: see `Lake.commit`.
@@ -78,7 +79,7 @@ def _commit(lake: Lake, claim: Claim, message: str, change: Change) -> int:
     def write(con: duckdb.DuckDBPyConnection) -> None:
         changed.append(change(con))
 
-    lake.commit(write, claims=[claim], author=AUTHOR, message=message)
+    lake.commit(write, claims=[claim], author=AUTHOR, message=message, alone=True)
     return changed[-1]  # the last attempt's: a commit is tried again after credentials were renewed
 
 

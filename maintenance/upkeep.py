@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from billstream.common.errors import ClaimRefused, DataDamaged, Fatal, Retryable, WriteConflict
+from billstream.common.errors import ClaimRefused, DataDamaged, Fatal, ReadersAtWork, Retryable, WriteConflict
 from billstream.common.lake import Claim, Lake
 from billstream.common.settings import Settings
 from billstream.maintenance.facts import read_facts
@@ -149,13 +149,17 @@ class _Run:
                 log.info("maintenance_left", step=step.subject, reason="another maintenance of this lake is at work")
                 self.refused = True
                 return False
+            except ReadersAtWork as error:  # the next step would have to wait for them, too
+                log.info("maintenance_left", step=step.subject, reason=str(error))
+                self.failed.append(Failed(step, str(error)))
+                return False
         return True
 
     def _carry_out(self, step: Step, claim: Claim) -> None:
         began = time.monotonic()
         try:
             changed = carry_out(self._lake, step, claim, self._limits, self.now)
-        except ClaimRefused:
+        except (ClaimRefused, ReadersAtWork):
             raise
         except (WriteConflict, DataDamaged) as error:
             log.warning("maintenance_step_failed", step=step.subject, reason=str(error), consequence="a later run")

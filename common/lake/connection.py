@@ -192,7 +192,7 @@ class LakeConnection:
             self._probe_storage()
             retries.redo_on_conflict(lambda: self._create(statements))
             return
-        with self._translated(f"opening the lake at {where}"):
+        with self._translated(f"opening the lake at {where}"), self._catalog.reading():
             self._execute_all(statements)
             check_version(schema_version(self._con), where=where)
             if self._read_only:
