@@ -14,7 +14,9 @@ class Limits:
     `keep`: the age up to which snapshots are kept. `grace`: how long a file that no snapshot needs stays, for
     statements that have begun to read it. `settled`: the age from which a file is merged; what is restated before
     retires its small file as a whole. `size_classes`: bounds in bytes; files of one class are merged with each other,
-    so that each row is written anew a few times at most. A file above the last bound is large enough.
+    so that each row is written anew a few times at most. A file above the last bound is large enough; any two below it
+    fit into `most_bytes`, else one of them could be in the way of all others. On SQLite nobody reads while a step is
+    carried out, so a step may take a second or two.
     """
 
     keep: timedelta
@@ -24,9 +26,10 @@ class Limits:
     many_files: int = 50
     too_many_files: int = 500
     most_files: int = 300
-    most_bytes: int = 128 * MEBIBYTE
+    most_bytes: int = 64 * MEBIBYTE
     many_rows: int = 1000
     most_snapshots: int = 200
+    most_removed: int = 300
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,9 +106,8 @@ def catalog(tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("soon_given_up")
 def test_readers_share_it_and_maintenance_does_not(catalog: Path) -> None:
     one, other, maintenance = ReadersLock(catalog), ReadersLock(catalog), ReadersLock(catalog)
-    with one.shared(), other.shared(), other.shared():
-        with pytest.raises(ReadersAtWork), maintenance.alone():
-            pass
+    with one.shared(), other.shared(), other.shared(), pytest.raises(ReadersAtWork), maintenance.alone():
+        pass
     with maintenance.alone():
         with maintenance.shared():  # its own statements
             pass

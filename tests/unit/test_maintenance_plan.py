@@ -98,7 +98,7 @@ def test_a_merge_writes_so_many_bytes_at_most() -> None:
     (step,) = merges(small_files=files(60, size=LARGE - 1))
     assert step.smallest == MIDDLE
     assert step.size_bytes <= LIMITS.most_bytes
-    assert step.files == 4
+    assert step.files == 2
 
 
 def test_files_of_one_size_are_merged_with_each_other() -> None:
