@@ -21,9 +21,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command(
     "maintain",
-    epilog=examples(
-        "billstream maintain --once", "billstream maintain --dry-run --json", "billstream maintain --orphans"
-    ),
+    epilog=examples("billstream maintain --once", "billstream maintain --dry-run --json"),
 )
 def maintain_command(
     context: typer.Context,

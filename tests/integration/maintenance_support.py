@@ -19,7 +19,6 @@ KEEP_ALL = Limits(
     most_files=5,
     many_rows=3,
     most_snapshots=4,
-    most_removed=4,
 )
 KEEP_NONE = replace(KEEP_ALL, keep=timedelta(0))
 """No snapshot is kept but those that somebody reads from."""

@@ -68,6 +68,7 @@ class Lived:
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
         self.active: dict[str, str] = {}
+        self.made = lake.snapshot_id()  # the snapshots before do not have all the tables
         self.loads = 0
         self.rebuilt: list[str] = []
 
@@ -92,11 +93,12 @@ class Lived:
         mark = read_watermark(lake, newest)
         assert mark
         first = snapshots(lake)[0] if keeps else mark.snapshot_id
-        kept = [version for version in snapshots(lake) if version >= first]
+        since = max(first, self.made)
+        kept = [version for version in snapshots(lake) if version >= since]
         # The ends, and a few in between: an answer takes as long as a commit.
         chosen = sorted({*kept[:2], *kept[-3:], *kept[:: 1 + len(kept) // 3]})
         before = {version: tables_at(lake, version) for version in chosen}
-        spans = [(after + 1, last) for after, last in pairwise(chosen)] + [(first + 1, newest)] * (first < newest)
+        spans = [(after + 1, last) for after, last in pairwise(chosen)] + [(since + 1, newest)] * (since < newest)
         told = {span: feed(lake, *span) for span in spans}
         report = maintained(lake, KEEP_ALL if keeps else KEEP_NONE)
         assert not report.failed

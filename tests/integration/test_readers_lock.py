@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from billstream.cli.query import read_only
 from billstream.common.errors import CatalogUnavailable, Misconfigured, ReadersAtWork
 from billstream.common.lake import Lake, readers_lock
 from billstream.common.lake.readers_lock import ReadersLock
+from billstream.consumer.exports.deciding import unsettled
 from billstream.maintenance.upkeep import Report
 from tests.integration.aggregator_support import new_lake, settings_in
 from tests.integration.maintenance_support import KEEP_ALL, load, maintained
@@ -89,6 +91,8 @@ def test_every_kind_of_statement_waits_for_maintenance(tmp_path: Path, monkeypat
             lambda: lake.same_content(["0" * 64]),
             lake.snapshot_id,
             lake.restore_options,
+            lambda: read_only(lake, COUNT),
+            lambda: unsettled(lake),
             lambda: Lake.open(settings_in(tmp_path), read_only=True),
         ):
             with pytest.raises(CatalogUnavailable, match="held by maintenance"):
