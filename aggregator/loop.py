@@ -1,4 +1,4 @@
-"""The long-running loop: refresh, analyse, publish, alert, wait, until it is told to stop."""
+"""The long-running loop: refresh, analyse, publish, alert, maintain, wait, until it is told to stop."""
 
 import time
 from typing import Protocol
@@ -15,6 +15,7 @@ from billstream.common.lake import Lake
 from billstream.common.metrics import catalogue as metrics
 from billstream.common.metrics.health import HEALTH
 from billstream.common.settings import Settings
+from billstream.maintenance.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     """Refresh, analyse and publish every `settings.aggregate_seconds`, until told to stop.
 
     A retryable failure is logged, and the next round tries again. What was committed but not published is published in
-    the next round.
+    the next round. Maintenance comes last, as nobody waits for it.
 
     Raises:
         Fatal: to continue would be wrong.
@@ -38,6 +39,7 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     publisher, target = Publisher(lake), target_of(settings)
     alerts = Alerts(lake, settings)
     analyst = Analyst(lake, settings, alerts.sinks)
+    upkeep = Upkeep(lake, settings)
     gauges = Gauges(lake, settings.insights)
     HEALTH.usual_wait = settings.aggregate_seconds
     timed = metrics.STEP_SECONDS.timed
@@ -51,6 +53,8 @@ def follow(lake: Lake, settings: Settings, stop: Stop) -> None:
                 publisher.publish(target, refreshed)
             with timed("alert"):
                 alerts.go_round(target.digest())
+            with timed("maintain"):
+                upkeep.run_if_due()
             HEALTH.goes_on()
             if settings.metrics_address:
                 with timed("observe"):

@@ -17,6 +17,7 @@ COMMANDS = {
     "consume": ("ingesting", "Load files as the queue announces them."),
     "aggregate": ("aggregating", "Keep aggregates and insights up to date."),
     "serve": ("serve", "Show the insights live, to a browser."),
+    "maintain": ("maintaining", "Keep the lake small and fast."),
     "rebuild": ("aggregating", "Recompute the aggregates from all charges."),
     "load": ("ingesting", "Load local files."),
     "sql": ("looking", "Query the lake, read-only."),

@@ -16,13 +16,19 @@ def read_only(lake: Lake, query: str) -> pa.Table:
     """Return the result of a query that can change nothing.
 
     Raises:
+        CatalogUnavailable: maintenance has been at a step for a minute.
         Fatal: it is not one SELECT that only reads the lake, or DuckDB refuses it; then the text is DuckDB's.
         DataDamaged, CatalogUnavailable, Misconfigured: a data file is lost, or the data path is away or refused.
         KeyboardInterrupt: Ctrl-C ended the query.
     """
+
+    def run() -> pa.Table:
+        with lake.reading():
+            return lake.engine.execute(one_select(lake.engine, query)).to_arrow_table()
+
     # In the main thread DuckDB would look for Ctrl-C only now and then, some queries for minutes never.
     with ThreadPoolExecutor(max_workers=1) as aside:
-        running = aside.submit(lambda: lake.engine.execute(one_select(lake.engine, query)).to_arrow_table())
+        running = aside.submit(run)
         try:
             return running.result()
         except duckdb.Error as error:

@@ -116,6 +116,7 @@ def _lake(counts: Table, state: Status) -> None:
     if state.oldest_awaiting is not None:
         awaiting = f"{state.parts_awaiting_manifest:,}, the oldest since {utc(state.oldest_awaiting)}"
         add_row(counts, "parts awaiting their manifest", awaiting)
+    add_row(counts, "files and snapshots", f"{state.data_files:,} data files, {state.snapshots:,} snapshots")
     add_row(counts, "newest ledger entry", utc(state.newest_entry) if state.newest_entry else "none yet")
     add_row(counts, "aggregates", _aggregates(state))
 

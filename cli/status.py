@@ -8,7 +8,7 @@ from typing import Any
 from billstream.common import aws
 from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
-from billstream.common.lake.catalog import catalog_from_url
+from billstream.common.lake.catalog import METADATA, catalog_from_url
 from billstream.common.settings import Settings
 from billstream.common.statements import statement
 from billstream.consumer.decide.states import State
@@ -89,6 +89,8 @@ class Status:
     dead_letter_problem: str | None = None
     overlaps: tuple[Overlap, ...] = ()
     rows_set_aside: int | None = None
+    data_files: int | None = None
+    snapshots: int | None = None
     lake_problem: str | None = None
 
     @property
@@ -116,7 +118,8 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
     states = lake.rows(statement(__name__, "status_ledger"), [EXPORT_BUCKET])
     ledger = {str(state): int(count) for state, count, _ in states}
     oldest = {str(state): since for state, _, since in states}
-    loads, rows, rejected, deliveries, newest, aside = lake.rows(statement(__name__, "status_lake"))[0]
+    counts = lake.rows(statement(__name__, "status_lake", catalog=METADATA))[0]
+    loads, rows, rejected, deliveries, newest, aside, data_files, snapshots = counts
     return Status(
         catalog=lake.catalog,
         data_path=lake.data_path,
@@ -134,6 +137,8 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
         queue_problem=queue_problem,
         overlaps=tuple(read_overlaps(lake)),
         rows_set_aside=aside,
+        data_files=data_files,
+        snapshots=snapshots,
     )
 
 

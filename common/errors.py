@@ -42,6 +42,10 @@ class WriteConflict(Retryable):
     """Another writer changed the same lake tables first. Redo the whole unit, the ledger look-up included."""
 
 
+class ReadersAtWork(WriteConflict):
+    """Statements read the catalog, and a commit that removes rows from it did not wait until they end."""
+
+
 class ClaimRefused(WriteConflict):
     """The catalog refused a commit, because a scope in it has changed since the ledger was read."""
 

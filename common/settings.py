@@ -185,6 +185,16 @@ class Settings(BaseSettings):
     aggregate_seconds: Seconds = Field(
         15.0, gt=0, description="Seconds between two refreshes of aggregates and insights. Example: `300`."
     )
+    maintain: bool = Field(
+        True,
+        description="Whether the aggregator maintains the lake, too; `false` where `billstream maintain` runs. "
+        "Example: `false`.",
+    )
+    keep_snapshots: Seconds = Field(
+        604_800.0,
+        gt=0,
+        description="Age up to which snapshots are kept, for time travel and `changes`. Example: `30d`.",
+    )
     tag_keys: Annotated[TagKeysSetting, NoDecode] = Field(
         NO_TAG_KEYS,
         description="Comma-separated tag keys that costs are told by, in any case; `name=key` reads another key where "

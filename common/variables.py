@@ -22,6 +22,7 @@ _LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)
 _MEANINGS = {
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "bool_parsing": "must be `true` or `false`",
     "float_parsing": "must be a number",
     "finite_number": "must be a number",
     "greater_than": "must be more than {gt}",

@@ -5,9 +5,10 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ import duckdb
 from billstream.common.errors import Misconfigured
 from billstream.common.lake.only_writer import only_writer
 from billstream.common.lake.postgres_url import FORM, SCHEMES, PostgresUrl, read_url
+from billstream.common.lake.readers_lock import ReadersLock
 from billstream.common.places import prepare_folder, usable
 
 METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database of `lake`
@@ -100,8 +102,11 @@ class Catalog(Protocol):
     def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
         """Return the rows of the guard's table that the script `query` finds for these digests, by an index."""
 
-    def writing(self) -> AbstractContextManager[None]:
-        """Return a context to hold around each write transaction."""
+    def reading(self) -> AbstractContextManager[None]:
+        """Return a context to hold around each statement, or each transaction, that reads."""
+
+    def writing(self, *, alone: bool = False) -> AbstractContextManager[None]:
+        """Return a context to hold around each write transaction; `alone`: it removes rows of the catalog's tables."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +209,22 @@ class SqliteCatalog:
             [METADATA, _sql(f"{query}.sqlite.sql"), json.dumps(list(digests))],
         ).fetchall()
 
-    def writing(self) -> AbstractContextManager[None]:
-        """Return the lock for one writer at a time; see `only_writer`."""
-        return only_writer(self.path)
+    def reading(self) -> AbstractContextManager[None]:
+        """Return the lock that readers share; see `readers_lock`."""
+        return self._readers.shared()
+
+    @contextmanager
+    def writing(self, *, alone: bool = False) -> Iterator[None]:
+        """Hold the lock for one writer at a time, and let nobody read if `alone`.
+
+        That writer needs no reader's lock: a commit that removes rows is a writer, too.
+        """
+        with only_writer(self.path), self._readers.alone() if alone else nullcontext():
+            yield
+
+    @cached_property
+    def _readers(self) -> ReadersLock:
+        return ReadersLock(self.path)
 
 
 @dataclass(frozen=True)
@@ -287,7 +305,11 @@ class PostgresCatalog:
         sql = _sql(f"{query}.postgres.sql").replace("{digests}", literal(json.dumps(list(digests))))
         return con.execute("SELECT * FROM postgres_query(?, ?)", [METADATA, sql]).fetchall()
 
-    def writing(self) -> AbstractContextManager[None]:
+    def reading(self) -> AbstractContextManager[None]:
+        """Return an empty context: all that a transaction reads is of one snapshot of PostgreSQL's."""
+        return nullcontext()
+
+    def writing(self, *, alone: bool = False) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's form
         """Return an empty context: PostgreSQL coordinates its writers."""
         return nullcontext()
 

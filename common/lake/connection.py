@@ -21,7 +21,14 @@ from billstream.common.lake.data_path import DataPathRefused, once_more
 from billstream.common.lake.engine import seal, start_engine, succeeds
 from billstream.common.lake.failures import broke_down, translate
 from billstream.common.lake.local_storage import LocalStorage
-from billstream.common.lake.migrations import apply_migrations, apply_options, check_version, newest, schema_version
+from billstream.common.lake.migrations import (
+    apply_migrations,
+    apply_options,
+    check_version,
+    newest,
+    options_differ,
+    schema_version,
+)
 from billstream.common.lake.storage import Storage, probe, storage_from
 from billstream.common.metrics.health import HEALTH
 from billstream.common.places import prepare_folder
@@ -255,7 +262,7 @@ class LakeConnection:
             self._probe_storage()
             retries.redo_on_conflict(lambda: self._create(statements))
             return
-        with self._translated(f"opening the lake at {where}"):
+        with self._translated(f"opening the lake at {where}"), self._catalog.reading():
             self._execute_all(statements)
             check_version(schema_version(self._con), where=where)
             if self._read_only:
@@ -272,7 +279,8 @@ class LakeConnection:
                 self._catalog.install_guard(self._con, statements)
             with self._transaction():
                 applied = apply_migrations(self._con, version)
-            if applied:  # DuckLake accepts options of committed tables only
+            # DuckLake accepts options of committed tables only; a process may have ended before it set them.
+            if applied or options_differ(self._con):
                 # In one transaction: a commit for each took longer than all the scripts together.
                 with self._transaction():
                     apply_options(self._con)

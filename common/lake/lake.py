@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -10,9 +11,11 @@ import duckdb
 import pyarrow as pa
 
 from billstream.common.failpoints import failpoint
+from billstream.common.lake.catalog import METADATA
 from billstream.common.lake.connection import LakeConnection
 from billstream.common.lake.data_path import once_more
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
+from billstream.common.lake.migrations import apply_options, options_differ
 from billstream.common.lake.tables import CHARGES, TABLES
 from billstream.common.metrics.commits import counted_commit
 
@@ -35,18 +38,18 @@ class Lake(LakeConnection):
         Raises:
             Retryable, Fatal: see `common.lake.failures`.
         """
-        with self._translated("reading the lake"):
+        with self._translated("reading the lake"), self._catalog.reading():
             return self._con.execute(sql, parameters).to_arrow_table()
 
     @once_more
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""
-        with self._translated("reading the lake"):
+        with self._translated("reading the lake"), self._catalog.reading():
             return self._con.execute(sql, parameters).fetchall()
 
     def snapshot_id(self) -> int:
         """Return the id of the newest snapshot; a transaction that begins now sees it."""
-        with self._translated("reading the newest snapshot"):
+        with self._translated("reading the newest snapshot"), self._catalog.reading():
             row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
         return self._saw(int(row[0]) if row else 0)
 
@@ -65,7 +68,7 @@ class Lake(LakeConnection):
     def _guarded(self, query: str, digests: Sequence[str]) -> list[ProcessedKey]:
         if not digests:
             return []
-        with self._translated("reading the ledger"):
+        with self._translated("reading the ledger"), self._catalog.reading():
             found = self._catalog.guarded(self._con, query, digests)
         return [processed_key(row) for row in found]
 
@@ -82,11 +85,19 @@ class Lake(LakeConnection):
         """Return the columns of each table that loads write rows into, by table."""
         return {table: self.columns(table) for table in TABLES}
 
+    def reading(self) -> AbstractContextManager[None]:
+        """Return a context to hold while `engine` reads the lake: no row of the catalog is removed meanwhile.
+
+        Raises:
+            CatalogUnavailable: on entering; maintenance has been at a step for a minute.
+        """
+        return self._catalog.reading()
+
     # -- working aside from the lake's tables ------------------------------------------------------------
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement that changes no table of the lake, such as CREATE TEMP TABLE. Raises what `query` raises."""
-        with self._translated("working on temporary tables"):
+        with self._translated("working on temporary tables"), self._catalog.reading():
             self._con.execute(sql, parameters)
 
     @contextmanager
@@ -107,7 +118,10 @@ class Lake(LakeConnection):
 
     @property
     def engine(self) -> duckdb.DuckDBPyConnection:
-        """The connection itself, for work on local files before any transaction opens. Its errors are DuckDB's."""
+        """The connection itself, for work on local files before any transaction opens. Its errors are DuckDB's.
+
+        What reads the lake with it outside of a commit does so inside `reading`.
+        """
         return self._con
 
     def staging_path(self, name: str, table: str = CHARGES) -> str:
@@ -124,7 +138,7 @@ class Lake(LakeConnection):
         self._storage.discard(path)
 
     @once_more
-    def commit(
+    def commit(  # noqa: PLR0913 - each is a thought of its own, and all but one have defaults or names
         self,
         write: Write,
         *,
@@ -134,6 +148,7 @@ class Lake(LakeConnection):
         staged: Sequence[str] = (),
         lost_files: Sequence[int] = (),
         unchanged: Mapping[str, str | None] = MappingProxyType({}),
+        alone: bool = False,
     ) -> int:
         """Run `write` in one transaction and commit it together with its claims, or change nothing.
 
@@ -148,12 +163,14 @@ class Lake(LakeConnection):
             staged: the files that `write` adds.
             lost_files: DuckLake's ids of data files that no longer can be read, which the commit takes out of the lake.
             unchanged: scopes that the commit reads, each with the entry that it must still have when it becomes true.
+            alone: the commit removes rows of the catalog's tables; on SQLite nobody may read them meanwhile.
 
         Returns:
-            The id of the snapshot this commit made.
+            The id of the newest snapshot that this connection made, 0 where it made none: an expiry makes none.
 
         Raises:
             ClaimRefused: a claimed scope has changed; look it up again and decide again.
+            ReadersAtWork: `alone`, and somebody reads.
             WriteConflict: another writer was first; redo the whole unit.
             CatalogUnavailable: no answer, so the commit may or may not have happened; the ledger tells.
             DataDamaged: a data file that the changes depend on cannot be read.
@@ -161,7 +178,7 @@ class Lake(LakeConnection):
         with counted_commit(), self._translated("committing to the lake"):
             self._prepare_storage()  # before the lock: renewing credentials may take a while
             self._storage.sync(staged)
-            with self._catalog.writing(), self._transaction():
+            with self._catalog.writing(alone=alone), self._transaction():
                 with failpoint("write"):
                     write(self._con)
                 self._con.execute(
@@ -169,4 +186,49 @@ class Lake(LakeConnection):
                     [author, message, claims_json(claims, lost_files, unchanged)],
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
-        return self._saw(int(row[0]) if row else 0)
+        return self._saw(int(row[0]) if row and row[0] is not None else 0)
+
+    # -- writing to the catalog alone: none of these makes a snapshot ----------------------------------------
+
+    @once_more
+    def clean_up(self, before: datetime) -> int:
+        """Remove the files that no snapshot needs since a moment, and return their number. It may be repeated.
+
+        A statement that has begun to read such a file ends with `DataDamaged`.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("removing old files"):
+            self._prepare_storage()
+            # The files go at once, the catalog's list of them with the COMMIT: what is lost in between is done again.
+            # No query reads that list, so none has to wait.
+            with self._catalog.writing(), self._transaction():
+                found = self._con.execute("CALL ducklake_cleanup_old_files('lake', older_than => ?)", [before])
+                return len(found.fetchall())
+
+    def forget_rows(self, store: str, before: int) -> None:
+        """Remove the rows of one of the catalog's tables of inlined rows that were deleted by snapshot `before`.
+
+        DuckLake keeps them until it writes all rows of the table to a file, dead ones included.
+
+        Raises:
+            ReadersAtWork: somebody reads the catalog, and it is on SQLite.
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("removing old rows"), self._catalog.writing(alone=True):
+            self._con.execute(f"DELETE FROM {METADATA}.{store} WHERE end_snapshot <= ?", [before])
+
+    def restore_options(self) -> bool:
+        """Set DuckLake's options of the tables if one of them is not as it should be. Returns True when it was not.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("setting the options of the tables"):
+            with self._catalog.reading():
+                if not options_differ(self._con):
+                    return False
+            with self._catalog.writing(), self._transaction():
+                apply_options(self._con)
+            return True

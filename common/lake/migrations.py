@@ -8,6 +8,7 @@ import duckdb
 
 from billstream.common.errors import Misconfigured
 
+_OPTION = re.compile(r"^CALL lake\.set_option\('(\w+)', (\d+), table_name => '(\w+)'\);$", re.MULTILINE)
 _NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
 
 
@@ -82,4 +83,19 @@ def apply_migrations(con: duckdb.DuckDBPyConnection, version: int) -> list[Migra
 
 def apply_options(con: duckdb.DuckDBPyConnection) -> None:
     """Set DuckLake's options of each table; it may be repeated."""
-    con.execute((files("billstream.common.lake") / "sql" / "options.sql").read_text())
+    con.execute(_options_script())
+
+
+def options_differ(con: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether an option of a table is not set as the script sets it.
+
+    A process may have ended between the commit of the scripts and that of the options.
+    """
+    found = con.execute("SELECT option_name, value, scope_entry FROM ducklake_options('lake') WHERE scope = 'TABLE'")
+    held = {(name, table): value for name, value, table in found.fetchall()}
+    wanted = _OPTION.findall(_options_script())
+    return any(held.get((name, f"main.{table}")) != value for name, value, table in wanted)
+
+
+def _options_script() -> str:
+    return (files("billstream.common.lake") / "sql" / "options.sql").read_text()

@@ -144,10 +144,11 @@ class Exports:
 @contextlib.contextmanager
 def reading(lake: Lake) -> Iterator[None]:
     """Translate the errors of work with the lake's connection outside a transaction."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise lake.failure(error, "reading what exports cover") from error
+    with lake.reading():
+        try:
+            yield
+        except duckdb.Error as error:
+            raise lake.failure(error, "reading what exports cover") from error
 
 
 def concerned_cells(lake: Lake, preferences: Sequence[Preference], cells: Collection[Cell] | None = None) -> set[Cell]:

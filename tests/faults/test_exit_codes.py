@@ -30,8 +30,21 @@ ARGUMENTS = {
     ("profile", "show"): ["plain"],
     ("profile", "test"): ["bill.csv"],
     ("profile", "new"): ["bill.csv"],
+    ("maintain",): ["--once"],
 }
-OF_THE_LAKE = ("init", "consume", "aggregate", "rebuild", "load", "sql", "sweep", "verify", "replay", "changes")
+OF_THE_LAKE = (
+    "init",
+    "consume",
+    "aggregate",
+    "rebuild",
+    "load",
+    "sql",
+    "sweep",
+    "verify",
+    "replay",
+    "changes",
+    "maintain",
+)
 WITHOUT_LAKE = {("connect",), ("settings",), ("dlq",), ("redrive",)}
 
 

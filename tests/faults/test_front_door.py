@@ -263,6 +263,7 @@ def test_only_the_insights_are_readable_by_others(site: Path, tmp_path: Path, um
         "catalog.sqlite-wal",
         "catalog.sqlite-shm",
         "catalog.sqlite.lock",
+        "catalog.sqlite.readers",
         "main/charges/",
         "/duckdb-",
         "dashboard.html",

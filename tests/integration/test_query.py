@@ -37,7 +37,9 @@ def content(home: Path) -> dict[str, str]:
     return {
         str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in home.rglob("*")
-        if path.is_file() and "spool" not in path.parts and not path.name.endswith(("-shm", "-wal", ".lock"))
+        if path.is_file()
+        and "spool" not in path.parts
+        and not path.name.endswith(("-shm", "-wal", ".lock", ".readers", ".turnstile"))
     }
 
 

@@ -32,6 +32,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.objects import FakeBucket, Sequencer, growing
 from tests.fakes.queue import FakeQueue
 from tests.integration.intake_support import START, House
+from tests.integration.maintenance_support import maintained
 from tests.model.fleet import Consumer, Listing, ShakyLake
 from tests.model.histories import KEYS, NAMES, POISON, TRUTHS, History, Truth
 from tests.model.world import VISIBILITY_SECONDS, World
@@ -82,8 +83,9 @@ class Estate:
             lake = self._stack.enter_context(ShakyLake.open(self.settings, create=number == 0))
             lake.reach, lake.happened = self.reach, self.happened
             self.lakes.append(lake)
+        self.lakes.append(self._stack.enter_context(ShakyLake.open(self.settings)))  # of maintenance
         profiles = ProfileRegistry.load(None, columns=self.lakes[0].columns("charges"))
-        for number, lake in enumerate(self.lakes):
+        for number, lake in enumerate(self.lakes[:LARGEST_FLEET]):
             self.intakes.append(
                 Intake(
                     Context(
@@ -104,6 +106,13 @@ class Estate:
 
     def close(self) -> None:
         self._stack.close()
+
+    def maintain(self) -> None:
+        """Do all that can be worth it, by an attachment of its own. Nobody else writes meanwhile: nothing may fail."""
+        report = maintained(self.lakes[-1])
+        assert not report.failed
+        assert not report.refused
+        self.happened["maintained"] += bool(report.done)
 
     def reach(self, point: str) -> None:
         if self._world:
@@ -156,7 +165,7 @@ class Estate:
             name=f"bucket-{self.happened['history']}", versioned=self.versioned, sequencer=self.sequencer
         )
         queue = FakeQueue(clock, timeout=VISIBILITY_SECONDS, max_receives=MANY_RECEIVES)
-        world = World(bucket, clock, queue, self.happened)
+        world = World(bucket, clock, queue, self.happened, maintain=self.maintain)
         listing = Listing(bucket, self.reach)
         world.consumers = [
             Consumer(Intake(replace(intake.context, objects=bucket)), queue, clock, listing, self.settings)

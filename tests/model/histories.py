@@ -134,6 +134,11 @@ class TimeOut:
 
 
 @dataclass(frozen=True)
+class Maintain:
+    """The lake is maintained: rows are flushed, files merged, snapshots expired, files removed."""
+
+
+@dataclass(frozen=True)
 class Turn:
     """A consumer does one micro-batch, or one sweep. At its pause it stands still while something else happens."""
 
@@ -144,7 +149,7 @@ class Turn:
     meanwhile: "tuple[Act, ...]" = ()
 
 
-Act = Put | Remove | RemoveVersion | TellAgain | Garble | StoreFails | TimeOut | Turn
+Act = Put | Remove | RemoveVersion | TellAgain | Garble | StoreFails | TimeOut | Maintain | Turn
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,9 @@ _rare = (
     | st.builds(StoreFails, _keys, st.sampled_from(("fetch", "current")))
     | st.builds(Garble)
 )
-_events = st.one_of(_puts, _puts, _puts, _removes, _removes, st.builds(TellAgain, st.integers(0, 5)), _rare, _rare)
+_events = st.one_of(
+    _puts, _puts, _puts, _removes, _removes, st.builds(TellAgain, st.integers(0, 5)), _rare, _rare, st.builds(Maintain)
+)
 _plain = st.builds(Turn, _consumers, sweeps=_seldom)
 _faulty = st.builds(Turn, _consumers, sweeps=_seldom, fault=_faults)
 
@@ -254,6 +261,7 @@ def drills() -> list[History]:
         turn = replace(sweeping if point is Point.NEXT_PAGE else Turn(0), pause=point)
         found.append((*files, replace(turn, meanwhile=(TimeOut(), Turn(1)))))
         found.append((*files, replace(turn, meanwhile=(Put(first, "a bad row"), Turn(1)))))
+        found.append((*files, replace(turn, meanwhile=(Maintain(),))))
     found.append((*files, Turn(0), Put(first, "plain"), Turn(0), Remove(second), Turn(0), TellAgain(0), Garble()))
     found.append((*files, Turn(0), Remove(first, told=0), Put(second, "plain", told=0), Put(third, "unknown header")))
     found.append((*files, Put(first, "header only", overtakes=3), Turn(0)))

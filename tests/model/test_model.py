@@ -21,6 +21,7 @@ HAPPENS = {
     "duplicate",
     "expired",
     "late or repeated",
+    "maintained",
     "reordered",
     "settled as loaded",
     "settled as quarantined",

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -18,6 +19,7 @@ from tests.model.histories import (
     Act,
     Fault,
     Garble,
+    Maintain,
     Point,
     Put,
     Remove,
@@ -54,6 +56,7 @@ class World:
     put: dict[str, set[str]] = field(default_factory=dict)  # names of the contents that a key has had
     garbled: list[str] = field(default_factory=list)
     interrupted: bool = False  # somebody could not know whether they had committed
+    maintain: Callable[[], None] = lambda: None
     _open: list[Open] = field(default_factory=list)
 
     def take(self, act: Act) -> None:
@@ -76,6 +79,10 @@ class World:
                 self.bucket.failures.setdefault((act.call, act.key), []).append(failure)
             case TimeOut():
                 self.clock.advance(VISIBILITY_SECONDS + 1)
+            case Maintain():
+                self._open.append(Open(Turn(0)))  # what befalls whoever pauses does not befall maintenance
+                self.maintain()
+                self._open.pop()
             case Turn():
                 self._take_turn(act)
             case _:

@@ -1,0 +1,103 @@
+"""Maintenance on PostgreSQL beside others: it holds nobody up, and loses nothing when a reply is lost."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from billstream.common.errors import CatalogUnavailable
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
+from billstream.maintenance.upkeep import Report
+from billstream.maintenance.values import Flush, Merge
+from tests.integration.aggregator_support import remove_load
+from tests.integration.lake_support import line
+from tests.integration.maintenance_support import KEEP_ALL, KEEP_NONE, load, maintained, tables_at
+from tests.servers.relay import Relay, running_relay
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def relay(postgres_url: str) -> Iterator[Relay]:
+    with running_relay(postgres_url) as relay:
+        yield relay
+
+
+@pytest.fixture
+def other(tmp_path: Path, postgres_url: str) -> Iterator[Lake]:
+    """A consumer of the lake."""
+    with Lake.open(Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=1), create=True) as lake:
+        yield lake
+
+
+@pytest.fixture
+def lake(other: Lake, tmp_path: Path, postgres_url: str, relay: Relay) -> Iterator[Lake]:
+    """The lake as maintenance has it: by way of the relay."""
+    assert other.snapshot_id()
+    with Lake.open(Settings(home=tmp_path, catalog=SecretStr(relay.url(postgres_url)), threads=1)) as lake:
+        yield lake
+
+
+def numbered(lake: Lake, name: str, count: int = 4) -> None:
+    for number in range(count):
+        load(lake, f"{name}-{number}")
+
+
+def kinds(report: Report) -> set[str]:
+    return {type(done.step).__name__ for done in report.done}
+
+
+def test_a_merge_whose_reply_is_lost_loses_no_row(lake: Lake, other: Lake, relay: Relay) -> None:
+    numbered(other, "one")
+    maintained(other)
+    numbered(other, "two", 2)  # too few rows of the ledger to be written: the next commit of maintenance merges
+    facts = tables_at(other, other.snapshot_id())
+    relay.lose_reply()
+    with pytest.raises(CatalogUnavailable):
+        maintained(lake, KEEP_ALL)
+    assert relay.lost == 1
+    lake.reconnect_if_lost()
+    for _ in range(2):
+        assert tables_at(lake, lake.snapshot_id()) == facts
+        assert tables_at(other, other.snapshot_id()) == facts
+        assert not maintained(lake).failed
+
+
+@pytest.mark.parametrize("what", ["append", "ledger line", "retraction", "maintenance"])
+def test_what_others_commit_meanwhile_stands(lake: Lake, other: Lake, relay: Relay, what: str) -> None:
+    numbered(other, "one")
+    before = tables_at(other, other.snapshot_id())
+    reports: list[Report] = []
+    acts: dict[str, Callable[[], object]] = {
+        "append": lambda: load(other, "meanwhile"),
+        "ledger line": lambda: other.commit(line("meanwhile"), claims=[], author="test", message="a line"),
+        "retraction": lambda: remove_load(other, "one-1"),
+        "maintenance": lambda: reports.append(maintained(other)),
+    }
+
+    def meanwhile() -> None:
+        acts[what]()
+
+    # The flush of the ledger is the first commit; a retraction meets a merge.
+    if what == "retraction":
+        assert "Flush" in kinds(maintained(lake, replace(KEEP_ALL, many_files=100)))
+    relay.call_before_commit(meanwhile)
+    report = maintained(lake, KEEP_ALL)
+    now = tables_at(other, other.snapshot_id())
+    assert tables_at(lake, lake.snapshot_id()) == now
+    if what == "maintenance":
+        assert report.refused
+        assert report.done == ()
+        assert now == before
+        assert {Flush.__name__, Merge.__name__} <= kinds(reports[0])
+        return
+    assert not report.refused
+    appended, written, retracted = (what == one for one in ("append", "ledger line", "retraction"))
+    assert len(now[0]) == len(before[0]) + 2 * appended - 2 * retracted
+    assert len(now[1]) == len(before[1]) + appended + written
+    # Whatever had to wait is done by a later run, and changes nothing either.
+    assert not maintained(lake, KEEP_NONE).failed
+    assert tables_at(other, other.snapshot_id()) == now
