@@ -15,8 +15,11 @@ from billstream.backups.places.place import overlap
 from billstream.common.errors import DataDamaged, Misconfigured
 from billstream.common.failpoints import failpoint
 from billstream.common.ids import new_id
-from billstream.common.lake.catalog import Catalog, PostgresCatalog, SqliteCatalog, catalog_from_url
+from billstream.common.lake.catalog import Catalog
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.lake.moved import record_moved_data
+from billstream.common.lake.postgres_catalog import PostgresCatalog
+from billstream.common.lake.sqlite_catalog import SqliteCatalog
 from billstream.common.scratch import scratch_folder
 from billstream.common.settings import Settings
 

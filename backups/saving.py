@@ -36,8 +36,10 @@ from billstream.backups.places import Place, place_at
 from billstream.backups.places.place import overlap, safe_name
 from billstream.common.errors import CatalogUnavailable, DataDamaged, Misconfigured
 from billstream.common.failpoints import failpoint
-from billstream.common.lake.catalog import PostgresCatalog, SqliteCatalog, catalog_from_url
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.lake.copying import CatalogFacts, copy_sqlite, exported_postgres
+from billstream.common.lake.postgres_catalog import PostgresCatalog
+from billstream.common.lake.sqlite_catalog import SqliteCatalog
 from billstream.common.scratch import scratch_folder
 from billstream.common.settings import Settings
 from billstream.common.texts import counted

@@ -8,7 +8,8 @@ from typing import Any
 from billstream.common import aws
 from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
-from billstream.common.lake.catalog import METADATA, catalog_from_url
+from billstream.common.lake.catalog import METADATA
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.settings import Settings
 from billstream.common.statements import statement
 from billstream.consumer.decide.states import State

@@ -187,8 +187,7 @@ class Settings(BaseSettings):
     )
     maintain: bool = Field(
         True,
-        description="Whether the aggregator maintains the lake, too; `false` where `billstream maintain` runs. "
-        "Example: `false`.",
+        description="Whether the aggregator maintains the lake; `false` where `billstream maintain` does. Example: `false`.",
     )
     keep_snapshots: Seconds = Field(
         604_800.0,
@@ -207,8 +206,7 @@ class Settings(BaseSettings):
     )
 
     memory_limit: Memory = Field(
-        "2GB",
-        description="Memory that DuckDB may use in one process, as a number with a unit. Example: `512MB`.",
+        "2GB", description="Memory that DuckDB may use in one process, as a number with a unit. Example: `512MB`."
     )
     threads: int = Field(
         0, ge=0, description="Threads that DuckDB may use in one process; `0` means one per core. Example: `4`."
@@ -220,8 +218,7 @@ class Settings(BaseSettings):
     )
     log_level: AnyCase[LogLevel] = Field(
         LogLevel.INFO,
-        description="Least severe log events that are written: `debug`, `info`, `warning` or `error`. Example: "
-        "`warning`.",
+        description="Least severe log events to write: `debug`, `info`, `warning` or `error`. Example: `warning`.",
     )
     log_format: AnyCase[LogFormat] = Field(
         LogFormat.AUTO,

@@ -11,7 +11,7 @@ from billstream.backups.saving import Saved
 from billstream.cli.terminal import progress, say, write_json
 from billstream.cli.verify import Verification
 from billstream.cli.verify import report as verify_report
-from billstream.common.lake.catalog import catalog_from_url
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.settings import Settings
 from billstream.common.texts import counted
 

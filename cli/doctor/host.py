@@ -14,8 +14,9 @@ import duckdb
 from billstream import __version__
 from billstream.cli.doctor.check import Check, Verdict
 from billstream.cli.settings_table import current
-from billstream.common.lake.catalog import SqliteCatalog, catalog_from_url
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.lake.migrations import newest
+from billstream.common.lake.sqlite_catalog import SqliteCatalog
 from billstream.common.settings import Settings
 from billstream.common.variables import unknown_variables
 

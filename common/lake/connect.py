@@ -1,6 +1,7 @@
 """SQL that attaches a lake from another program: plain DuckDB, a notebook, a BI tool."""
 
-from billstream.common.lake.catalog import catalog_from_url, literal
+from billstream.common.lake.catalog import literal
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.lake.storage import storage_from
 from billstream.common.settings import Settings
 

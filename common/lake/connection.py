@@ -15,7 +15,8 @@ import structlog
 from billstream.common import retries
 from billstream.common.errors import BillstreamError, CatalogUnavailable, Fatal
 from billstream.common.failpoints import failpoint
-from billstream.common.lake.catalog import Catalog, catalog_from_url, literal
+from billstream.common.lake.catalog import Catalog, literal
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.lake.damage import damage
 from billstream.common.lake.data_path import DataPathRefused, once_more
 from billstream.common.lake.engine import seal, start_engine, succeeds

@@ -9,12 +9,14 @@ from typing import Any
 import duckdb
 
 from billstream.common.errors import CatalogUnavailable, Fatal, Misconfigured, NoRoom
-from billstream.common.lake.catalog import METADATA, Catalog, PostgresCatalog, SqliteCatalog, literal
+from billstream.common.lake.catalog import METADATA, Catalog, literal
 from billstream.common.lake.damage import damage
 from billstream.common.lake.engine import start_engine
 from billstream.common.lake.failures import translate
 from billstream.common.lake.local_storage import LocalStorage
 from billstream.common.lake.migrations import check_version, schema_version
+from billstream.common.lake.postgres_catalog import PostgresCatalog
+from billstream.common.lake.sqlite_catalog import SqliteCatalog
 from billstream.common.lake.storage import storage_from
 from billstream.common.scratch import scratch_folder
 from billstream.common.settings import Settings

@@ -6,7 +6,8 @@ import duckdb
 import structlog
 
 from billstream.common.errors import Misconfigured
-from billstream.common.lake.catalog import METADATA, catalog_from_url, literal
+from billstream.common.lake.catalog import METADATA, literal
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.lake.engine import start_engine
 from billstream.common.lake.failures import translate
 from billstream.common.lake.local_storage import LocalStorage

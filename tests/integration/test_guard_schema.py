@@ -9,8 +9,10 @@ from billstream.aggregator.refresh import refresh_once
 from billstream.aggregator.verify import verify
 from billstream.common.errors import ClaimRefused
 from billstream.common.lake import Claim, Lake, ProcessedKey
-from billstream.common.lake.catalog import GUARD_TABLE, PostgresCatalog, catalog_from_url
+from billstream.common.lake.catalog import GUARD_TABLE
+from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.lake.guard import scope_id
+from billstream.common.lake.postgres_catalog import PostgresCatalog
 from billstream.common.settings import Settings
 from tests.integration.lake_support import line
 from tests.servers.postgres import USER, PostgresServer

@@ -139,7 +139,7 @@ def test_only_the_lake_opens_connections_of_duckdb() -> None:
         for source in sources(package)
         if re.search(r"\bduckdb\.connect\(|\bsqlite3\.connect\(", source.read_text())
     }
-    assert opening == {"common/lake/engine.py", "common/lake/catalog.py"}
+    assert opening == {"common/lake/engine.py", "common/lake/sqlite_catalog.py"}
 
 
 def test_each_table_is_written_by_one_package() -> None:

@@ -6,7 +6,10 @@ from urllib.parse import quote
 import pytest
 
 from billstream.common.errors import Fatal
-from billstream.common.lake.catalog import PostgresCatalog, SqliteCatalog, catalog_from_url, literal
+from billstream.common.lake.catalog import literal
+from billstream.common.lake.catalogs import catalog_from_url
+from billstream.common.lake.postgres_catalog import PostgresCatalog
+from billstream.common.lake.sqlite_catalog import SqliteCatalog
 
 
 @pytest.mark.parametrize(
