@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli import maintenance_report, opening
+from billstream.cli import maintenance_report, observing, opening
 from billstream.cli.terminal import AsJson, examples
 from billstream.common import retries
 from billstream.common.errors import Retryable
 from billstream.common.lake import Lake
+from billstream.common.metrics.health import HEALTH
+from billstream.common.metrics.instruments import MAINTAIN
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.maintenance.orphans import find_orphans, remove_orphans
@@ -59,7 +61,11 @@ def maintain_command(
 def _maintain(context: typer.Context, settings: Settings, *, once: bool, as_json: bool) -> None:
     stop = opening.signals(context, settings)
     patience = retries.COMMAND_SECONDS if once else math.inf
-    with opening.service("maintenance", stop), opening.opened_lake(settings, stop=stop, seconds=patience) as lake:
+    with (
+        opening.service("maintenance", stop),
+        observing.observed(settings, MAINTAIN, running=not once),
+        opening.opened_lake(settings, stop=stop, seconds=patience) as lake,
+    ):
         opening.begins_work(stop, settings)
         if not once:
             opening.say_started("maintenance", settings, lake)
@@ -72,11 +78,14 @@ def _maintain(context: typer.Context, settings: Settings, *, once: bool, as_json
 
 def _follow(lake: Lake, settings: Settings, stop: Stop) -> None:
     """Maintain the lake every minute until told to stop. A failure that may pass is logged, and the next run tries."""
+    HEALTH.usual_wait = EVERY_SECONDS
     while True:
         try:
-            lake.reconnect_if_lost()
+            lake.begin_work()
             maintain(lake, limits_of(settings), stop=stop)
+            HEALTH.goes_on()
         except Retryable as error:
+            HEALTH.waits(error)
             log.warning("maintenance_postponed", seconds=EVERY_SECONDS, reason=str(error))
         if stop.wait(EVERY_SECONDS):
             return

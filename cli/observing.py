@@ -15,7 +15,7 @@ def observed(settings: Settings, service: str, *, running: bool) -> Iterator[Non
 
     Args:
         settings: the address; without one nothing happens.
-        service: `consumer` or `aggregator`.
+        service: `consumer`, `aggregator` or `maintain`.
         running: False for a run that ends by itself; it leaves the address to the service beside it.
 
     Raises:

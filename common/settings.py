@@ -187,12 +187,10 @@ class Settings(BaseSettings):
     )
     maintain: bool = Field(
         True,
-        description="Whether the aggregator maintains the lake; `false` where `billstream maintain` does. Example: `false`.",
+        description="Whether the aggregator maintains the lake; else `billstream maintain` has to. Example: `false`.",
     )
     keep_snapshots: Seconds = Field(
-        604_800.0,
-        gt=0,
-        description="Age up to which snapshots are kept, for time travel and `changes`. Example: `30d`.",
+        604_800.0, gt=0, description="Age up to which snapshots are kept, for time travel. Example: `30d`."
     )
     tag_keys: Annotated[TagKeysSetting, NoDecode] = Field(
         NO_TAG_KEYS,
@@ -213,8 +211,8 @@ class Settings(BaseSettings):
     )
     metrics_address: Address | None = Field(
         None,
-        description="Address on which `consume` and `aggregate` serve metrics and health to whoever reaches it; each "
-        "process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
+        description="Address on which `consume`, `aggregate` and `maintain` serve metrics and health to whoever reaches "
+        "it; each process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
     )
     log_level: AnyCase[LogLevel] = Field(
         LogLevel.INFO,

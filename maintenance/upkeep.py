@@ -9,6 +9,7 @@ import structlog
 
 from billstream.common.errors import ClaimRefused, DataDamaged, Fatal, ReadersAtWork, Retryable, WriteConflict
 from billstream.common.lake import Claim, Lake
+from billstream.common.metrics import catalogue as metrics
 from billstream.common.settings import Settings
 from billstream.maintenance.facts import read_facts
 from billstream.maintenance.plan import plan
@@ -106,6 +107,8 @@ def maintain(
     if restored:
         log.warning("options_restored", consequence="the options of the tables are those of this version again")
     before = run.until_nothing_is_due()
+    metrics.UPKEEP_STEPS.add(len(run.failed), "left")
+    metrics.LAST_UPKEEP.set_now()
     after = read_facts(lake, limits, run.now) if run.done else before
     if run.done:
         _log_maintained(before, after, run.done)
@@ -171,6 +174,8 @@ class _Run:
         if not changed:
             self._left.add(step.subject)
         self.done.append(Done(step, changed, seconds))
+        metrics.UPKEEP_STEPS.add(1, type(step).__name__.lower())
+        metrics.UPKEEP_SECONDS.observe(seconds)
         log.info("maintenance_step_done", step=step.subject, changed=changed, seconds=seconds)
 
     def _next(self, claim: Claim) -> Claim:

@@ -4,9 +4,18 @@ The page of metrics and the dashboard are generated from this list. Labels have 
 account, or the text of a reason.
 """
 
-from billstream.common.metrics.instruments import AGGREGATOR, CONSUMER, OTHER, Counter, Gauge, Histogram, Instrument
+from billstream.common.metrics.instruments import (
+    AGGREGATOR,
+    CONSUMER,
+    MAINTAIN,
+    OTHER,
+    Counter,
+    Gauge,
+    Histogram,
+    Instrument,
+)
 
-BOTH = (CONSUMER, AGGREGATOR)
+EVERY = (CONSUMER, AGGREGATOR, MAINTAIN)
 REASONS = ("write_conflict", "claim_refused", "catalog", "service", "no_room", "data_damaged", "held", OTHER)
 """Why something is tried again: kinds of errors, see `health.reason_of`."""
 
@@ -31,12 +40,12 @@ _QUICK = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 _WORK = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 _LAG = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 
-# -- both services ---------------------------------------------------------------------------------------
+# -- every service ---------------------------------------------------------------------------------------
 
 COMMITS = Counter(
     name="billstream_commits_total",
     meaning="Commits to the lake by result; a conflict or a refused claim is decided again.",
-    processes=BOTH,
+    processes=EVERY,
     label="result",
     values=("committed", *REASONS),
 )
@@ -44,33 +53,33 @@ COMMIT_SECONDS = Histogram(
     name="billstream_commit_seconds",
     meaning="Seconds that a commit to the lake took, without the work before it.",
     unit="seconds",
-    processes=BOTH,
+    processes=EVERY,
     buckets=_QUICK,
 )
 LAST_COMMIT = Gauge(
     name="billstream_last_commit_timestamp_seconds",
     meaning="Time of the newest commit of this process; absent before the first.",
     unit="seconds",
-    processes=BOTH,
+    processes=EVERY,
 )
 RETRIES = Counter(
     name="billstream_retries_total",
     meaning="Attempts that failed and are made again, by the kind of error.",
-    processes=BOTH,
+    processes=EVERY,
     label="reason",
     values=REASONS,
 )
 WAITING = Gauge(
     name="billstream_waiting",
     meaning="1 while the process waits for what the reason names, else 0; `held`: nothing can be loaded.",
-    processes=BOTH,
+    processes=EVERY,
     label="reason",
     values=REASONS,
 )
 LAKE_ATTACHED = Gauge(
     name="billstream_lake_attached",
     meaning="1 while the lake is attached and has the schema of this version, else 0.",
-    processes=BOTH,
+    processes=EVERY,
 )
 
 # -- consumer --------------------------------------------------------------------------------------------
@@ -158,7 +167,7 @@ STEP_SECONDS = Histogram(
     unit="seconds",
     processes=(AGGREGATOR,),
     label="step",
-    values=("refresh", "analyse", "publish", "alert", "observe"),
+    values=("refresh", "analyse", "publish", "alert", "maintain", "observe"),
     buckets=_WORK,
 )
 TRUE_AS_OF = Gauge(
@@ -166,6 +175,29 @@ TRUE_AS_OF = Gauge(
     meaning="Time at which the aggregates were known to hold every charge of the lake.",
     unit="seconds",
     processes=(AGGREGATOR,),
+)
+
+# -- maintenance, beside the aggregator or by itself -------------------------------------------------------
+
+UPKEEP_STEPS = Counter(
+    name="billstream_upkeep_steps_total",
+    meaning="Steps of maintenance that were carried out, or left for a later run.",
+    processes=(AGGREGATOR, MAINTAIN),
+    label="step",
+    values=("flush", "merge", "expire", "forget", "cleanup", "left"),
+)
+UPKEEP_SECONDS = Histogram(
+    name="billstream_upkeep_step_seconds",
+    meaning="Seconds that a step of maintenance took.",
+    unit="seconds",
+    processes=(AGGREGATOR, MAINTAIN),
+    buckets=_QUICK,
+)
+LAST_UPKEEP = Gauge(
+    name="billstream_last_upkeep_timestamp_seconds",
+    meaning="Time of the newest run of maintenance in this process; absent before the first, and where it has none.",
+    unit="seconds",
+    processes=(AGGREGATOR, MAINTAIN),
 )
 
 # -- aggregator: the queue, the lake and what is published -----------------------------------------------

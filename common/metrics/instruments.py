@@ -14,6 +14,7 @@ OTHER = "other"
 
 CONSUMER = "consumer"
 AGGREGATOR = "aggregator"
+MAINTAIN = "maintain"
 
 
 class Child(Protocol):

@@ -7,11 +7,12 @@ from typing import Any
 
 from billstream.common.metrics import catalogue
 from billstream.common.metrics.catalogue import BUILD_INFO, BUILD_MEANING, CATALOGUE
-from billstream.common.metrics.instruments import AGGREGATOR, CONSUMER, Counter, Histogram, Instrument
+from billstream.common.metrics.instruments import AGGREGATOR, CONSUMER, MAINTAIN, Counter, Histogram, Instrument
 
 HALF = 12  # of Grafana's 24 columns
 HEIGHT = 8
 SOURCE = {"type": "prometheus", "uid": "${source}"}
+_UPKEEP = (AGGREGATOR, MAINTAIN)
 PROCESS = ("process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total")
 
 
@@ -31,22 +32,23 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "What `consume` and `aggregate` serve at `/metrics` where `BILLSTREAM_METRICS_ADDRESS` is set; see",
+        "What `consume`, `aggregate` and `maintain` serve at `/metrics` where `BILLSTREAM_METRICS_ADDRESS` is set; see",
         "[Metrics and health](../operate.md#metrics-and-health). Counters and histograms begin at 0 with the",
         "process; a gauge that is not known is absent. Labels have the values that are listed, and no others: no key,",
         "account or text of a reason is ever a label. Times are in seconds since 1970. Memory, descriptors and CPU",
         "time are there as well, as `process_*`.",
         "",
     ]
-    both = [one for one in CATALOGUE if len(one.processes) > 1]
+    every = [one for one in CATALOGUE if CONSUMER in one.processes and MAINTAIN in one.processes]
     chapters = (
-        ("Both services", both),
+        ("Every service", every),
         ("Consumer", [one for one in CATALOGUE if one.processes == (CONSUMER,)]),
         ("Aggregator", [one for one in CATALOGUE if one.processes == (AGGREGATOR,)]),
+        ("Maintenance, in the aggregator or by itself", [one for one in CATALOGUE if one.processes == _UPKEEP]),
     )
     for title, metrics in chapters:
         lines += [f"## {title}", "", "| metric | kind | label | meaning |", "|---|---|---|---|"]
-        if metrics is both:
+        if metrics is every:
             lines.append(f"| `{BUILD_INFO}` | gauge | `service`, `version`, `schema_version` | {BUILD_MEANING} |")
         lines += [f"| `{one.name}` | {one.kind} | {_label(one)} | {one.meaning} |" for one in metrics]
         lines.append("")
@@ -63,7 +65,8 @@ def dashboard() -> str:
         ("At a glance", list(_glance())),
         ("Consumer", [_panel(one) for one in CATALOGUE if one.processes == (CONSUMER,)]),
         ("Aggregator and queue", [_panel(one) for one in CATALOGUE if one.processes == (AGGREGATOR,)]),
-        ("Processes", [_panel(one) for one in CATALOGUE if len(one.processes) > 1] + list(_process())),
+        ("Maintenance", [_panel(one) for one in CATALOGUE if one.processes == _UPKEEP]),
+        ("Processes", [_panel(one) for one in CATALOGUE if len(one.processes) > 2] + list(_process())),
     )
     panels: list[dict[str, Any]] = []
     y = 0

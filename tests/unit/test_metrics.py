@@ -25,7 +25,7 @@ from billstream.common.metrics import catalogue, server
 from billstream.common.metrics.catalogue import CATALOGUE, exported_by
 from billstream.common.metrics.exposition import exporting, exposition
 from billstream.common.metrics.health import STALLED_SECONDS, Health, reason_of
-from billstream.common.metrics.instruments import AGGREGATOR, CONSUMER, OTHER, Counter, Gauge, Histogram
+from billstream.common.metrics.instruments import AGGREGATOR, CONSUMER, MAINTAIN, OTHER, Counter, Gauge, Histogram
 from billstream.common.metrics.server import MOST_AT_ONCE, serving
 from billstream.common.settings import Settings
 from billstream.consumer.decide.states import State
@@ -71,7 +71,7 @@ def test_the_names_are_as_prometheus_wants_them() -> None:
         assert (one.unit or None) == next((unit for unit in ("seconds", "bytes") if stem.endswith(f"_{unit}")), None)
         assert bool(one.values) == bool(one.label)
         assert len(one.values) <= 25, "each value is a series"
-        assert set(one.processes) <= {CONSUMER, AGGREGATOR}
+        assert set(one.processes) <= {CONSUMER, AGGREGATOR, MAINTAIN}
     for one in (one for one in CATALOGUE if isinstance(one, Histogram)):
         assert list(one.buckets) == sorted(one.buckets)
 
@@ -88,7 +88,7 @@ def test_nothing_is_counted_that_nobody_exports() -> None:
 
 
 def test_a_service_exports_its_own_metrics_and_each_series_from_the_start() -> None:
-    for process in (CONSUMER, AGGREGATOR):
+    for process in (CONSUMER, AGGREGATOR, MAINTAIN):
         with exported(process) as scrape:
             found = scrape()
         ours = {name for name, _ in found if name.startswith("billstream_")}
