@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     )
     maintain: bool = Field(
         True,
-        description="Whether the aggregator maintains the lake; else `billstream maintain` has to. Example: `false`.",
+        description="Whether the aggregator maintains the lake; else `billstream maintain` must. Example: `false`.",
     )
     keep_snapshots: Seconds = Field(
         604_800.0, gt=0, description="Age up to which snapshots are kept, for time travel. Example: `30d`."
