@@ -211,8 +211,8 @@ class Settings(BaseSettings):
     )
     metrics_address: Address | None = Field(
         None,
-        description="Address on which `consume`, `aggregate` and `maintain` serve metrics and health to whoever reaches "
-        "it; each process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
+        description="Address on which `consume`, `aggregate` and `maintain` serve metrics and health to whoever "
+        "reaches it; each process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
     )
     log_level: AnyCase[LogLevel] = Field(
         LogLevel.INFO,

@@ -48,6 +48,7 @@ SETTINGS = {
     "BILLSTREAM_LOG_FORMAT": "json",
     "BILLSTREAM_BREAKER_CONSECUTIVE": "0",
     "BILLSTREAM_BREAKER_SHARE": "1",
+    "BILLSTREAM_KEEP_SNAPSHOTS": "15m",  # so that what expires and what is added are in balance within the run
 }
 TICKS = os.sysconf("SC_CLK_TCK")
 
