@@ -47,7 +47,7 @@ def maintain_command(
         raise typer.BadParameter("--json needs --once, --dry-run, --orphans or --remove-orphans.")
     settings = opening.settings_with_logs()
     if orphans or remove:
-        with opening.opened_lake(settings, read_only=not remove) as lake:
+        with opening.opened_lake(settings) as lake:  # DuckLake lists nothing over a connection that only reads
             found = (remove_orphans if remove else find_orphans)(lake, timedelta(days=days))
         maintenance_report.orphans(found, removed=remove, as_json=as_json)
     elif dry_run:

@@ -11,6 +11,7 @@ from billstream.cli.commands import app
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.maintenance.values import Limits
+from tests.integration.aggregator_support import new_lake
 from tests.integration.maintenance_support import KEEP_NONE, load
 from tests.integration.operator_support import Commands, commands
 
@@ -64,3 +65,11 @@ def _orphans(billstream: Commands, lake: Lake) -> None:
     assert refused.exit_code == 2
     assert "--json needs" in refused.output
     assert lake.rows("SELECT count(*) FROM charges") == [(14,)]
+
+
+def test_orphans_are_listed_over_a_connection_of_the_command_itself(tmp_path: Path) -> None:
+    with new_lake(tmp_path):
+        pass
+    done = CliRunner().invoke(app, ["maintain", "--orphans"], env={"BILLSTREAM_HOME": str(tmp_path)})
+    assert done.exit_code == 0, done.output
+    assert "0 files are unknown" in done.output
