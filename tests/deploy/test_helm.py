@@ -20,7 +20,8 @@ kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="kuberne
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "deploy" / "helm" / "billstream"
 OLDEST, NEWEST = "1.27", "1.37"
-FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule"}  # of KEDA and of the Prometheus operator
+# Of KEDA and of the Prometheus operator.
+FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule"}
 REQUIRED: dict[str, Any] = {
     "catalog": {"existingSecret": "billstream-catalog"},
     "aws": {
