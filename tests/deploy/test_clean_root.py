@@ -15,6 +15,9 @@ import yaml
 
 from tests.deploy.clean_root import ASK
 
+# More than a minute of computing comes before the first test, and a busy machine has no minute to give.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2700)]
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Processes of its own, too: whatever is left ends with it.
 NAMESPACE = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
@@ -81,7 +84,6 @@ def out(said: dict[str, Any], command: str) -> str:
     return text
 
 
-@pytest.mark.slow
 def test_the_product_works_in_the_image(said: dict[str, Any]) -> None:
     version = re.search(r'^version = "(.+)"', (REPOSITORY / "pyproject.toml").read_text(), re.MULTILINE)
     assert version
@@ -92,7 +94,6 @@ def test_the_product_works_in_the_image(said: dict[str, Any]) -> None:
     assert float(told.split()[-1]) == 5
 
 
-@pytest.mark.slow
 def test_a_service_answers_and_one_off_commands_beside_it_do_not_listen(said: dict[str, Any]) -> None:
     (asked,) = [command for command in said if command.startswith("python -c")]
     out(said, asked)
@@ -104,7 +105,6 @@ def test_a_service_answers_and_one_off_commands_beside_it_do_not_listen(said: di
     assert check == ["CMD", "python", "-c", ASK.format(port=9464)]
 
 
-@pytest.mark.slow
 def test_only_home_and_tmp_can_be_written(said: dict[str, Any]) -> None:
     assert out(said, "id -un") == "billstream\n"
     for path in ("/written", "/opt/billstream/written"):
