@@ -165,7 +165,8 @@ class Trial:
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             over = time.monotonic() + HEALTH_SECONDS
-            while self.run("python", "-c", ASK.format(port=self.port)) and time.monotonic() < over:
+            asked = ("python", "-c", ASK.format(port=self.port))
+            while self.run(*asked) and process.poll() is None and time.monotonic() < over:
                 time.sleep(0.5)
             yield
         finally:
