@@ -11,8 +11,9 @@ def policies_page() -> str:
         "# Policies for AWS",
         "",
         "What each process may do, from `deploy/aws/billstream.yaml`. Replace what is in angle brackets; leave out the",
-        "keys and the topic that you do not have. The prefixes `data/` and `insights/` are those of",
-        "`BILLSTREAM_DATA_PATH` and `BILLSTREAM_INSIGHTS_DIR`, and several billing buckets are several resources.",
+        "keys, the topic and the bucket of backups that you do not have. The prefixes `data/`, `insights/` and",
+        "`billstream/` are those of `BILLSTREAM_DATA_PATH`, of `BILLSTREAM_INSIGHTS_DIR` and of the backups, and",
+        "several billing buckets are several resources.",
         "",
     ]
     for policy in policies():

@@ -9,7 +9,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = REPOSITORY / "deploy" / "aws" / "billstream.yaml"
-ROLES = ("init", "consumer", "aggregator", "maintain", "operator", "reader")
+ROLES = ("init", "consumer", "aggregator", "maintain", "backup", "operator", "reader")
 
 ABSENT = object()
 
@@ -67,6 +67,8 @@ NAMES = {
     "AWS::Partition": "aws",
     "BillingBucket": "<billing bucket>",
     "LakeBucket": "<lake bucket>",
+    "BackupBucket": "<backup bucket>",
+    "BackupPrefix": "billstream/",
     "DataPrefix": "data/",
     "InsightsPrefix": "insights/",
     "KeyArn": "<key arn>",
@@ -78,11 +80,11 @@ ATTRIBUTES = {
     "DeadLetterQueue.Arn": "arn:aws:sqs:<region>:<account>:billstream-dlq",
     "Key.Arn": "<key arn>",
 }
-TRUE = {"MakesKey", "HasBillingKey", "HasAlertTopic"}
+TRUE = {"MakesKey", "HasBillingKey", "HasAlertTopic", "HasBackupBucket"}
 
 
 def policies() -> list[Policy]:
-    """Return the policies of all roles, with a key, a billing key and an alert topic."""
+    """Return the policies of all roles, with a key, a billing key, a bucket of backups and an alert topic."""
     resources = read_template()["Resources"]
     found = []
     for role in ROLES:

@@ -5,6 +5,7 @@ was asked for is compared with what is granted, so a superfluous one does, too.
 """
 
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -122,8 +123,18 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
         topic = kit.client("sns").create_topic(Name="costs")["TopicArn"]
         (kit.folder / "budgets.toml").write_text(BUDGETS)
         kit.alerts.write_text(f'[sink.topic]\nkind = "sns"\ntopic = "{topic}"\n')
-        kit.outputs = kit.deploy(AlertTopicArn=topic)
+        kit.client("s3").create_bucket(
+            Bucket="kit-backups", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+        kit.outputs = kit.deploy(AlertTopicArn=topic, BackupBucket="kit-backups")
         yield kit
+
+
+def free_address() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{one.getsockname()[1]}"
 
 
 def running(kit: Kit, role: str, command: str, wait: Callable[[], None], **more: str) -> None:
@@ -174,8 +185,15 @@ def test_every_process_works_with_the_policy_of_its_role(kit: Kit) -> None:
         lambda: kit.until("consumer", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "s3:ListBucket"),
         BILLSTREAM_BATCH_SECONDS="4",
         BILLSTREAM_SWEEP_SECONDS="6",
+        BILLSTREAM_METRICS_ADDRESS=free_address(),
     )
-    running(kit, "aggregator", "aggregate", lambda: kit.until("aggregator", "sns:Publish", "s3:PutObject"))
+    running(
+        kit,
+        "aggregator",
+        "aggregate",
+        lambda: kit.until("aggregator", "sns:Publish", "s3:PutObject", "cloudwatch:GetMetricStatistics"),
+        BILLSTREAM_METRICS_ADDRESS=free_address(),
+    )
 
     operator = kit.billstream("operator")
     sqs.send_message(QueueUrl=kit.outputs["DeadLetterQueueUrl"], MessageBody="no notification")
@@ -189,6 +207,12 @@ def test_every_process_works_with_the_policy_of_its_role(kit: Kit) -> None:
     operator.run("verify", "--s3")
     operator.run("rebuild")
     operator.run("alerts", "test", "topic")
+    operator.run("doctor", "--output", str(kit.folder / "report.json"))
+
+    place = "s3://kit-backups/billstream/"
+    for _ in range(2):  # the second one removes the first
+        kit.billstream("backup").run("backup", place, "--keep", "1")
+    operator.run("restore", place, "--to", str(kit.folder / "trial"))
 
     if "maintain" in COMMANDS:
         kit.billstream("maintain").run("maintain", "--once")
@@ -217,6 +241,7 @@ def actual(resource: str) -> str:
     for placeholder, name in {
         "<billing bucket>": "kit-bills",
         "<lake bucket>": "kit-lake",
+        "<backup bucket>": "kit-backups",
         "<region>:<account>:billstream": "eu-west-1:000000000000:kit",
         "<alert topic arn>": "arn:aws:sns:eu-west-1:000000000000:costs",
     }.items():

@@ -20,7 +20,8 @@ kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="kuberne
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "deploy" / "helm" / "billstream"
 OLDEST, NEWEST = "1.27", "1.37"
-FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}  # of KEDA and of the Prometheus operator
+# Of KEDA and of the Prometheus operator.
+FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule"}
 REQUIRED: dict[str, Any] = {
     "catalog": {"existingSecret": "billstream-catalog"},
     "aws": {
@@ -43,7 +44,11 @@ EVERYTHING: dict[str, Any] = {
     "envFromSecrets": ["sinks"],
     "files": {"budgets.toml": '[[budget]]\nname = "all"\n'},
     "keda": {"enabled": True},
-    "metrics": {"podMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+    "backup": {"enabled": True, "place": "s3://acme-backups/billstream/", "keep": 30},
+    "metrics": {
+        "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "rules": {"enabled": True, "labels": {"release": "prometheus"}},
+    },
     "nodeSelector": {"kubernetes.io/arch": "arm64"},
     "tolerations": [{"key": "spot", "operator": "Exists"}],
     "podAnnotations": {"a": "b"},
@@ -123,6 +128,8 @@ def test_the_linter_finds_nothing(values: dict[str, Any]) -> None:
         ({"image": {"digest": "sha256:1"}}, "digest"),
         ({"keda": {"enabled": "yes"}}, "enabled"),
         ({"maintain": {"schedule": "hourly"}}, "schedule"),
+        ({"backup": {"enabled": True}}, "place"),
+        ({"backup": {"enabled": True, "place": "/mnt/backups"}}, "place"),
     ],
 )
 def test_wrong_values_are_refused(wrong: dict[str, Any], name: str) -> None:
@@ -174,8 +181,8 @@ def test_each_workload_runs_its_command() -> None:
     assert found["Deployment", "consumer"]["spec"]["replicas"] == 2
     assert found["Deployment", "aggregator"]["spec"]["strategy"] == {"type": "Recreate"}
     assert found["PodDisruptionBudget", "consumer"]["spec"]["maxUnavailable"] == 1
-    for name in ("maintain", "sweep"):
-        assert found["CronJob", name]["spec"]["concurrencyPolicy"] == "Forbid"
+    for (kind, _), one in rendered(EVERYTHING).items():
+        assert kind != "CronJob" or one["spec"]["concurrencyPolicy"] == "Forbid"
     for kind in ("ServiceAccount", "Job"):
         assert "pre-upgrade" in found[kind, "init"]["metadata"]["annotations"]["helm.sh/hook"]
     for name in ("consumer", "aggregator"):
@@ -183,6 +190,14 @@ def test_each_workload_runs_its_command() -> None:
         assert container["ports"] == [{"name": "metrics", "containerPort": 9464}]
         assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
         assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "metrics"}
+
+
+def test_a_backup_is_made_where_one_is_asked_for() -> None:
+    found = rendered(EVERYTHING)
+    pod = found["CronJob", "backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["args"] == ["backup", "s3://acme-backups/billstream/", "--keep", "30"]
+    assert pod["serviceAccountName"] == "costs-backup"
+    assert ("ServiceAccount", "backup") not in rendered(REQUIRED)
 
 
 def test_keda_scales_by_batches_and_slowly_down() -> None:

@@ -139,7 +139,7 @@ def test_the_bill_of_materials_names_every_package_of_the_lock() -> None:
 
 def test_the_steps_of_the_image_are_valid_shell_and_their_files_are_there() -> None:
     steps = re.findall(r"^RUN (.+?)$", DOCKERFILE.replace("\\\n", " "), re.MULTILINE)
-    assert len(steps) == 4
+    assert len(steps) == 5
     for step in steps:
         subprocess.run(["/bin/sh", "-n", "-c", step], check=True)
     for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):

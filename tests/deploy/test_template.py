@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ from billstream.consumer.provision.buckets import EVENTS
 from billstream.consumer.provision.policies import STATEMENT_ID
 from billstream.consumer.provision.queues import MINIMUM
 from tests.deploy.template import ROLES, TEMPLATE, policies, read_template
+
+TERRAFORM = TEMPLATE.parents[1] / "terraform"
+MOST_BYTES = 51_200  # of a template that is sent as it is, and not by way of a bucket
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,20 @@ def test_the_outputs_are_settings(template: dict[str, Any]) -> None:
     names = [line.partition("=")[0] for line in told.splitlines()]
     known = {f"BILLSTREAM_{name.upper()}" for name in Settings.model_fields}
     assert set(names) - known == {"AWS_REGION"}
+
+
+def test_it_is_small_enough_to_be_sent_as_it_is() -> None:
+    assert len(TEMPLATE.read_bytes()) < MOST_BYTES
+
+
+def test_terraform_makes_the_stack_and_nothing_beside_it(template: dict[str, Any]) -> None:
+    text = "\n".join(file.read_text() for file in sorted(TERRAFORM.glob("*.tf")))
+    assert re.findall(r'^resource "(\w+)"', text, re.MULTILINE) == ["aws_cloudformation_stack"]
+    (body,) = re.findall(r'file\("\$\{path\.module\}/(.+)"\)', text)
+    assert (TERRAFORM / body).resolve() == TEMPLATE
+    given = set(re.findall(r"^ +(\w+) += var\.\w+$", text, re.MULTILINE)) - {"name"}
+    required = {name for name, one in template["Parameters"].items() if "Default" not in one}
+    assert required <= given <= set(template["Parameters"])
+    assert set(re.findall(r'outputs\["(\w+)"\]', text)) <= set(template["Outputs"])
+    used, made = set(re.findall(r"\bvar\.(\w+)", text)), set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
+    assert used == made
