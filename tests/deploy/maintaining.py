@@ -1,4 +1,4 @@
-"""A process that maintains the lake of its environment with limits so small that each kind of step is due, after it has made small files.
+"""A process that makes small files in the lake of its environment, and maintains it with limits as small.
 
     python -m tests.deploy.maintaining
 
