@@ -12,7 +12,6 @@ from billstream.common import retries
 from billstream.common.errors import Retryable
 from billstream.common.lake import Lake
 from billstream.common.metrics.health import HEALTH
-from billstream.common.metrics.instruments import MAINTAIN
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.maintenance.orphans import find_orphans, remove_orphans
@@ -63,7 +62,7 @@ def _maintain(context: typer.Context, settings: Settings, *, once: bool, as_json
     patience = retries.COMMAND_SECONDS if once else math.inf
     with (
         opening.service("maintenance", stop),
-        observing.observed(settings, MAINTAIN, running=not once),
+        observing.observed(settings, "maintain", running=not once),
         opening.opened_lake(settings, stop=stop, seconds=patience) as lake,
     ):
         opening.begins_work(stop, settings)

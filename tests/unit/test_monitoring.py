@@ -9,7 +9,7 @@ import yaml
 
 from billstream.common.metrics import catalogue
 from billstream.common.metrics.catalogue import BUILD_INFO, CATALOGUE
-from billstream.common.metrics.instruments import Histogram, Instrument
+from billstream.common.metrics.instruments import MAINTAIN, Histogram, Instrument
 from billstream.common.runtime import SERVICES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -59,7 +59,7 @@ def test_the_panels_do_not_overlap() -> None:
 
 
 def test_every_metric_is_written_somewhere() -> None:
-    packages = [REPOSITORY / name for name in ("common", "consumer", "aggregator")]
+    packages = [REPOSITORY / name for name in ("common", "consumer", "aggregator", "maintenance")]
     text = "\n".join(path.read_text() for package in packages for path in package.rglob("*.py"))
     names = [name for name, value in vars(catalogue).items() if isinstance(value, Instrument)]
     assert [name for name in names if not re.search(rf"\b(metrics|catalogue)\.{name}\b", text)] == []
@@ -94,5 +94,5 @@ def test_only_the_services_listen() -> None:
     """The image names an address for every command, and most of them end by themselves."""
     text = "\n".join(path.read_text() for path in (REPOSITORY / "cli").rglob("*.py"))
     served = re.findall(r'observing\.observed\(settings, "(\w+)", running=not \w+\)', text)
-    assert sorted(served) == sorted(SERVICES.values())
+    assert sorted(served) == sorted([*SERVICES.values(), MAINTAIN])
     assert text.count("observing.observed(") == len(served)
