@@ -17,6 +17,10 @@ class Limits:
     so that each row is written anew a few times at most. A file above the last bound is large enough; any two below it
     fit into `most_bytes`, else one of them could be in the way of all others. On SQLite nobody reads while a step is
     carried out, so a step may take a second or two.
+
+    A file is renewed from `dead_share` of deleted rows on, and while rows of it are still being deleted from
+    `restless_share` on, where the deleted rows of a table are worth `dead_bytes`. At 0.2, files have at most 1.25 times
+    the bytes of their rows, and a row is written anew for a quarter of one that was deleted.
     """
 
     keep: timedelta
@@ -27,6 +31,10 @@ class Limits:
     too_many_files: int = 500
     most_files: int = 300
     most_bytes: int = 64 * MEBIBYTE
+    most_renewed_rows: int = 2_000_000
+    dead_share: float = 0.2
+    restless_share: float = 0.5
+    dead_bytes: int = MEBIBYTE
     many_rows: int = 1000
     most_snapshots: int = 200
     most_removed: int = 300
@@ -43,6 +51,27 @@ class SmallFile:
     size_bytes: int
     since: int
     young: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class WornFile:
+    """A data file of the newest snapshot with deleted rows; DuckLake merges it with no other.
+
+    `rows` are all that were written to it, `dead` those that are deleted. `young`: the newest of them was deleted less
+    than `Limits.settled` ago.
+    """
+
+    table: str
+    file_id: int
+    size_bytes: int
+    rows: int
+    dead: int
+    young: bool
+
+    @property
+    def dead_bytes(self) -> int:
+        """Return about how many bytes the deleted rows have."""
+        return self.size_bytes * self.dead // self.rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +106,7 @@ class Facts:
     files_to_remove: int
     files_waiting: int
     small_files: tuple[SmallFile, ...] = field(repr=False)
+    worn_files: tuple[WornFile, ...] = field(repr=False)
     inlined: tuple[InlinedRows, ...] = field(repr=False)
 
 
@@ -149,4 +179,19 @@ class Merge:
         return f"merge {self.table} {self.below}"
 
 
-Step = Flush | Expire | Forget | CleanUp | Merge
+@dataclass(frozen=True)
+class Renew:
+    """Write the rows that are left in some data files of a table to a new file: `rows` of about `size_bytes`."""
+
+    table: str
+    file_ids: tuple[int, ...]
+    rows: int
+    size_bytes: int
+
+    @property
+    def subject(self) -> str:
+        """See `Flush.subject`."""
+        return f"renew {self.table}"
+
+
+Step = Flush | Expire | Forget | CleanUp | Renew | Merge

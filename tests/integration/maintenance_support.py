@@ -18,6 +18,7 @@ KEEP_ALL = Limits(
     many_files=3,
     most_files=5,
     many_rows=3,
+    dead_bytes=1,
     most_snapshots=4,
 )
 KEEP_NONE = replace(KEEP_ALL, keep=timedelta(0))

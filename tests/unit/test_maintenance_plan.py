@@ -36,6 +36,7 @@ def facts(**known: object) -> Facts:
         "files_to_remove": 0,
         "files_waiting": 0,
         "small_files": (),
+        "worn_files": (),
         "inlined": (),
     }
     return Facts(**{**nothing, **known})  # type: ignore[arg-type]
