@@ -104,6 +104,8 @@ def _refresh(
             lake.reconnect_if_lost()
             return _refresh(lake, rollups, tag_keys, now=now, reason=DAMAGED)
     if position.watermark and not reason and not (changes and anything_moved(lake)):
+        if changes:
+            drop_folded(lake, folding)
         followed = _follow_idly(lake, position, position.watermark, read=changes)
         return RefreshReport(position.newest, followed, changed=False)
     folded = fold(lake, folding, version=position.newest, from_nothing=reason is not None)

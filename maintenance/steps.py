@@ -122,7 +122,8 @@ def _merge(step: Merge) -> Change:
 
 
 def _renew(lake: Lake, claim: Claim, step: Renew) -> int:
-    renewal = Renewal.stage(lake, step.table, step.file_ids)
+    with failpoint("maintenance stage"):
+        renewal = Renewal.stage(lake, step.table, step.file_ids)
     if renewal is None:
         return 0
     message = f"renews files of {step.table}"
