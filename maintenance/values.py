@@ -12,20 +12,24 @@ class Limits:
     """What a step may be, and from when on something is worth one.
 
     `keep`: the age up to which snapshots are kept. `grace`: how long a file that no snapshot needs stays, for
-    statements that have begun to read it. `settled`: the age from which a file is merged; what is restated before
-    retires its small file as a whole. `size_classes`: bounds in bytes; files of one class are merged with each other,
-    so that each row is written anew a few times at most. A file above the last bound is large enough; any two below it
-    fit into `most_bytes`, else one of them could be in the way of all others. On SQLite nobody reads while a step is
-    carried out, so a step may take a second or two.
+    statements that have begun to read it.
 
-    A file is renewed from `dead_share` of deleted rows on, and while rows of it are still being deleted from
-    `restless_share` on, where the deleted rows of a table are worth `dead_bytes`. At 0.2, files have at most 1.25 times
+    `settled`: the age from which a file is merged; what is restated before retires its small file as a whole. Where
+    files are restated four times a day, six hours in place of one halve what maintenance writes; a day would nearly
+    double the number of files. `size_classes`: bounds in bytes; files of one class are merged with each other, so that
+    each row is written anew a few times at most. A file above the last bound is large enough; any two below it fit into
+    `most_bytes`, else one of them could be in the way of all others. On SQLite nobody reads while a step is carried
+    out, so a step may take a second or two.
+
+    A file is renewed from `dead_share` of deleted rows on, but from `restless_share` on until none was deleted for the
+    time `quiet`, where the deleted rows of a table are worth `dead_bytes`. At 0.2, files have at most 1.25 times
     the bytes of their rows, and a row is written anew for a quarter of one that was deleted.
     """
 
     keep: timedelta
     grace: timedelta = timedelta(hours=1)
-    settled: timedelta = timedelta(hours=1)
+    settled: timedelta = timedelta(hours=6)
+    quiet: timedelta = timedelta(hours=1)
     size_classes: tuple[int, ...] = (256 * KIBIBYTE, 4 * MEBIBYTE, 32 * MEBIBYTE)
     many_files: int = 50
     too_many_files: int = 500
@@ -58,7 +62,7 @@ class WornFile:
     """A data file of the newest snapshot with deleted rows; DuckLake merges it with no other.
 
     `rows` are all that were written to it, `dead` those that are deleted. `young`: the newest of them was deleted less
-    than `Limits.settled` ago.
+    than `Limits.quiet` ago.
     """
 
     table: str

@@ -15,6 +15,7 @@ KEEP_ALL = Limits(
     keep=timedelta(days=365),
     grace=timedelta(0),
     settled=timedelta(0),
+    quiet=timedelta(0),
     many_files=3,
     most_files=5,
     many_rows=3,

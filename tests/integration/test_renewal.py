@@ -99,7 +99,7 @@ def restate(lake: Lake, load_id: str, replaces: str | None) -> None:
     path = lake.staging_path(load_id)
     lake.run(
         f"COPY (SELECT '{load_id}' AS load_id, TIMESTAMPTZ '2026-07-01 00:00:00+00' AS charge_period_start, "
-        "'USD' AS billing_currency, (hash(range, $1) % 1000000007)::DECIMAL(38, 18) / 1000 AS billed_cost, "
+        "'USD' AS billing_currency, (hash(range, $1) % 1000000007)::DECIMAL(38, 18) AS billed_cost, "
         f"md5(range || $1) AS resource_id FROM range(2000)) TO {literal(path)} (FORMAT parquet)",
         [load_id],
     )
