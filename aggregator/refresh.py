@@ -12,7 +12,7 @@ import duckdb
 import structlog
 
 from billstream.aggregator.completeness import arrivals
-from billstream.aggregator.fold.changes import Span, read_delta
+from billstream.aggregator.fold.changes import Span, anything_moved, read_delta
 from billstream.aggregator.fold.groups import MiscountedError, drop_folded, fold, write_folded
 from billstream.aggregator.rollups import ROLLUPS, Rollups, without_tags
 from billstream.aggregator.watermark import Position, Watermark, read_history
@@ -103,8 +103,11 @@ def _refresh(
             log.warning("changes_unreadable", reason=str(error), consequence="the aggregates are rebuilt")
             lake.reconnect_if_lost()
             return _refresh(lake, rollups, tag_keys, now=now, reason=DAMAGED)
-    if position.watermark and not changes and not reason:
-        return RefreshReport(position.newest, _follow_idly(lake, position, position.watermark), changed=False)
+    if position.watermark and not reason and not (changes and anything_moved(lake)):
+        if changes:
+            drop_folded(lake, folding)
+        followed = _follow_idly(lake, position, position.watermark, read=changes)
+        return RefreshReport(position.newest, followed, changed=False)
     folded = fold(lake, folding, version=position.newest, from_nothing=reason is not None)
     watermark = Watermark(
         snapshot_id=position.newest,
@@ -137,9 +140,13 @@ def _refresh(
     return RefreshReport(position.newest, watermark, changed=True)
 
 
-def _follow_idly(lake: Lake, position: Position, watermark: Watermark) -> Watermark:
-    """Leave the watermark where it is, unless it is so far behind that it keeps many snapshots from expiring."""
-    if position.newest - watermark.snapshot_id < MANY_SNAPSHOTS:
+def _follow_idly(lake: Lake, position: Position, watermark: Watermark, *, read: int) -> Watermark:
+    """Leave the watermark where it is, unless it is so far behind that it keeps many snapshots from expiring.
+
+    It also moves past rows that were read and cancel each other, as maintenance makes them: else each refresh would
+    read them again.
+    """
+    if not read and position.newest - watermark.snapshot_id < MANY_SNAPSHOTS:
         return watermark
     # Maintenance expires no snapshot after the watermark, because the next refresh reads the changes since it.
     moved = replace(watermark, snapshot_id=position.newest)

@@ -7,6 +7,7 @@ import duckdb
 
 from billstream.common.ids import new_id
 from billstream.common.lake import Claim, Lake, ProcessedKey
+from billstream.common.lake.catalog import METADATA
 from billstream.common.lake.datafiles import ROWS_LEFT
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
@@ -66,7 +67,8 @@ class History:
 
 def read_history(lake: Lake, first: int, last: int) -> History:
     """Return the history from snapshot `first` to `last`, both inclusive."""
-    ((missing, schema_versions, rows_left),) = lake.rows(statement(__name__, "history"), [first, last, ROWS_LEFT])
+    history = statement(__name__, "history", catalog=METADATA)
+    ((missing, schema_versions, rows_left),) = lake.rows(history, [first, last, ROWS_LEFT])
     return History(missing, schema_versions, rows_left)
 
 

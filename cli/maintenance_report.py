@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from billstream.cli.terminal import add_row, out, say, table, write_json
 from billstream.maintenance.plan import first_needed
 from billstream.maintenance.upkeep import Report
-from billstream.maintenance.values import CleanUp, Expire, Facts, Flush, Forget, Merge, Step
+from billstream.maintenance.values import CleanUp, Expire, Facts, Flush, Forget, Merge, Renew, Step
 
 
 def maintained(report: Report, *, as_json: bool) -> None:
@@ -72,11 +72,12 @@ def _state(facts: Facts) -> None:
 
 def _facts(facts: Facts) -> dict[str, Any]:
     found = asdict(facts)
-    del found["small_files"], found["inlined"]
+    del found["small_files"], found["worn_files"], found["inlined"]
     return {
         **found,
         "first_snapshot_needed": first_needed(facts),
         "files_that_may_be_merged": len(facts.small_files),
+        "files_with_deleted_rows": len(facts.worn_files),
         "inlined_rows": sum(rows.live for rows in facts.inlined),
     }
 
@@ -91,6 +92,9 @@ def _words(step: Step) -> str:
             return f"write {step.rows:,} rows of {step.table} from the catalog to a file"
         case Merge():
             return f"merge {step.files:,} files of {step.table} below {step.below:,} bytes"
+        case Renew():
+            files = f"{len(step.file_ids):,} files of {step.table} without their deleted rows"
+            return f"write {files}: {step.rows:,} rows of about {step.size_bytes:,} bytes"
         case Expire():
             return f"expire snapshots before {step.before}, {step.at_most:,} at most"
         case Forget():

@@ -7,7 +7,7 @@ from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import METADATA
 from billstream.common.statements import statement
-from billstream.maintenance.values import Facts, InlinedRows, Limits, SmallFile
+from billstream.maintenance.values import Facts, InlinedRows, Limits, SmallFile, WornFile
 
 _STORE = re.compile(r"ducklake_inlined_data_\d+_\d+")
 
@@ -24,11 +24,13 @@ def read_facts(lake: Lake, limits: Limits, now: datetime) -> Facts:
     files = lake.query(
         statement(__name__, "files", catalog=METADATA), [limits.size_classes[-1], now - limits.settled]
     ).to_pylist()
+    worn = lake.query(statement(__name__, "worn", catalog=METADATA), [now - limits.quiet]).to_pylist()
     followers = tuple(int(snapshot) for (snapshot,) in lake.rows(statement(__name__, "followers")))
     return Facts(
         **counts,
         followers=followers,
         small_files=tuple(SmallFile(**file) for file in files),
+        worn_files=tuple(WornFile(**file) for file in worn),
         inlined=_inlined(lake, counts["oldest_snapshot"]),
     )
 

@@ -3,7 +3,19 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from billstream.maintenance.values import CleanUp, Expire, Facts, Flush, Forget, Limits, Merge, SmallFile, Step
+from billstream.maintenance.values import (
+    CleanUp,
+    Expire,
+    Facts,
+    Flush,
+    Forget,
+    Limits,
+    Merge,
+    Renew,
+    SmallFile,
+    Step,
+    WornFile,
+)
 
 
 def plan(facts: Facts, limits: Limits) -> tuple[Step, ...]:
@@ -11,7 +23,7 @@ def plan(facts: Facts, limits: Limits) -> tuple[Step, ...]:
 
     What frees room comes before what needs it. A later plan finds what one step leaves over.
     """
-    return (*_flushes(facts, limits), *_expiry(facts, limits), *_merges(facts, limits))
+    return (*_flushes(facts, limits), *_expiry(facts, limits), *_renewals(facts, limits), *_merges(facts, limits))
 
 
 def first_needed(facts: Facts) -> int | None:
@@ -40,6 +52,34 @@ def _expiry(facts: Facts, limits: Limits) -> Iterator[Step]:
             yield Forget(rows.table, rows.store, facts.oldest_snapshot, rows.dead)
     if facts.files_to_remove:
         yield CleanUp(facts.files_to_remove)
+
+
+def _renewals(facts: Facts, limits: Limits) -> Iterator[Step]:
+    for table in dict.fromkeys(file.table for file in facts.worn_files):
+        files = [file for file in facts.worn_files if file.table == table]
+        worth_it = [file for file in files if _worn(file, limits)]
+        if sum(file.dead_bytes for file in worth_it) >= limits.dead_bytes:
+            yield _renewed_first(worth_it, limits)
+        elif len(files) >= limits.many_files:
+            # Few deleted rows, in many files: until they are renewed nothing merges them.
+            yield _renewed_first(files, limits)
+
+
+def _worn(file: WornFile, limits: Limits) -> bool:
+    return file.dead >= file.rows * (limits.restless_share if file.young else limits.dead_share)
+
+
+def _renewed_first(files: Sequence[WornFile], limits: Limits) -> Renew:
+    """Return the step for the files with the most to gain, one of them at least."""
+    chosen: list[WornFile] = []
+    rows = size = 0
+    for file in sorted(files, key=lambda file: file.dead / file.rows, reverse=True)[: limits.most_files]:
+        more_rows, more_bytes = rows + file.rows - file.dead, size + file.size_bytes - file.dead_bytes
+        if chosen and (more_rows > limits.most_renewed_rows or more_bytes > limits.most_bytes):
+            break
+        chosen.append(file)
+        rows, size = more_rows, more_bytes
+    return Renew(files[0].table, tuple(file.file_id for file in chosen), rows, size)
 
 
 def _merges(facts: Facts, limits: Limits) -> Iterator[Step]:

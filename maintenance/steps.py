@@ -1,20 +1,21 @@
 """Carry out one step of a plan."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import assert_never
 
 import duckdb
 
-from billstream.common.errors import BillstreamError
+from billstream.common.errors import BillstreamError, WriteConflict
 from billstream.common.failpoints import failpoint
 from billstream.common.ids import new_id
 from billstream.common.lake import Claim, Lake, ProcessedKey
 from billstream.common.lake.catalog import METADATA
 from billstream.common.lake.guard import scope_id
 from billstream.common.statements import statement
-from billstream.maintenance.values import CleanUp, Expire, Flush, Forget, Limits, Merge, Step
+from billstream.maintenance.renewal import Renewal
+from billstream.maintenance.values import CleanUp, Expire, Flush, Forget, Limits, Merge, Renew, Step
 
 SCOPE_ID = scope_id("billstream:maintenance")
 AUTHOR = "maintenance"
@@ -41,15 +42,15 @@ def carry_out(lake: Lake, step: Step, claim: Claim, limits: Limits, now: datetim
         now: the moment that the step was planned for.
 
     Returns:
-        How many rows were flushed, or files merged or removed, or snapshots expired, or rows forgotten. 0: nothing was
-        to be done any more.
+        How many rows were flushed, or files renewed, merged or removed, or snapshots expired, or rows forgotten. 0:
+        nothing was to be done any more.
 
     Raises:
         ClaimRefused: another maintenance was first. Nothing was changed.
         ReadersAtWork: somebody reads the catalog, and it is on SQLite. Nothing was changed.
         WriteConflict: another writer was first. Nothing was changed, and the writer was not held up.
         DataDamaged: a data file cannot be read. Nothing was changed.
-        Retryable, Fatal: see `Lake.commit`.
+        Retryable, Fatal: see `Lake.commit`. Fatal also: a renewed file would not have the same rows.
     """
     with failpoint(f"maintenance {type(step).__name__.lower()}"):
         match step:
@@ -58,6 +59,8 @@ def carry_out(lake: Lake, step: Step, claim: Claim, limits: Limits, now: datetim
             case Merge():
                 with _merging_up_to(lake, step.size_bytes):
                     return _commit(lake, claim, f"merges files of {step.table}", _merge(step))
+            case Renew():
+                return _renew(lake, claim, step)
             case Expire():
                 return _commit(lake, claim, f"expires snapshots before {step.before}", _expire(lake, step))
             case Forget():
@@ -75,13 +78,15 @@ Change = Callable[[duckdb.DuckDBPyConnection], int]
 """Writes inside the open transaction, and returns how much."""
 
 
-def _commit(lake: Lake, claim: Claim, message: str, change: Change) -> int:
+def _commit(
+    lake: Lake, claim: Claim, message: str, change: Change, *, alone: bool = True, staged: Sequence[str] = ()
+) -> int:
     changed: list[int] = []
 
     def write(con: duckdb.DuckDBPyConnection) -> None:
         changed.append(change(con))
 
-    lake.commit(write, claims=[claim], author=AUTHOR, message=message, alone=True)
+    lake.commit(write, claims=[claim], author=AUTHOR, message=message, alone=alone, staged=staged)
     return changed[-1]  # the last attempt's: a commit is tried again after credentials were renewed
 
 
@@ -114,6 +119,21 @@ def _merge(step: Merge) -> Change:
         return sum(int(files) for _, _, files, _ in found)
 
     return change
+
+
+def _renew(lake: Lake, claim: Claim, step: Renew) -> int:
+    with failpoint("maintenance stage"):
+        renewal = Renewal.stage(lake, step.table, step.file_ids)
+    if renewal is None:
+        return 0
+    message = f"renews files of {step.table}"
+    try:
+        # It removes nothing that a reader of the catalog may be at, as a consumer's commit does not.
+        return _commit(lake, claim, message, renewal.write, alone=False, staged=[renewal.path])
+    except WriteConflict:
+        # After any other failure the file stays: the COMMIT may have happened, and then the catalog names the file.
+        lake.discard(renewal.path)
+        raise
 
 
 def _expire(lake: Lake, step: Expire) -> Change:

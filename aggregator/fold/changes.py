@@ -71,6 +71,15 @@ def read_delta(lake: Lake, rollups: Rollups, span: Span, tag_keys: TagKeys = NO_
     return int(changes)
 
 
+def anything_moved(lake: Lake) -> bool:
+    """Return whether the temporary table `delta` changes a group: rows that maintenance moved to another file do not.
+
+    Raises:
+        Retryable, Fatal: see `common.lake.failures`.
+    """
+    return lake.rows(statement(__name__, "anything_moved")) == [(True,)]
+
+
 def grouping_set_of(rollup: Rollup, rollups: Rollups) -> int:
     """Return the number that `GROUPING_ID` over all keys of the delta gives to the rows of this rollup.
 

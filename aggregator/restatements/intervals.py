@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from billstream.common.errors import Fatal, WrongUsage
 from billstream.common.lake import Lake
+from billstream.common.lake.catalog import METADATA
 from billstream.common.statements import statement
 
 _ID = re.compile(r"[0-9]{1,18}\Z")
@@ -86,7 +87,7 @@ def interval_between(lake: Lake, since: Point, until: Point | None = None, *, ne
 
 def snapshot_time(lake: Lake, snapshot_id: int) -> datetime:
     """Return when an existing snapshot was made, in UTC."""
-    ((moment,),) = lake.rows(statement(__name__, "snapshot_time"), [snapshot_id])
+    ((moment,),) = lake.rows(statement(__name__, "snapshot_time", catalog=METADATA), [snapshot_id])
     made: datetime = moment
     return made.astimezone(UTC)
 
@@ -108,12 +109,12 @@ def _check(snapshot_id: int, oldest: int, newest: int) -> None:
 
 
 def _oldest(lake: Lake, upto: int) -> int:
-    ((oldest,),) = lake.rows(statement(__name__, "snapshots_kept"), [upto])
+    ((oldest,),) = lake.rows(statement(__name__, "snapshots_kept", catalog=METADATA), [upto])
     return int(oldest)
 
 
 def _snapshot_at(lake: Lake, moment: datetime) -> int | None:
-    ((snapshot_id,),) = lake.rows(statement(__name__, "snapshot_at"), [moment.isoformat()])
+    ((snapshot_id,),) = lake.rows(statement(__name__, "snapshot_at", catalog=METADATA), [moment.isoformat()])
     return None if snapshot_id is None else int(snapshot_id)
 
 

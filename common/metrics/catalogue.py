@@ -184,7 +184,7 @@ UPKEEP_STEPS = Counter(
     meaning="Steps of maintenance that were carried out, or left for a later run.",
     processes=(AGGREGATOR, MAINTAIN),
     label="step",
-    values=("flush", "merge", "expire", "forget", "cleanup", "left"),
+    values=("flush", "merge", "renew", "expire", "forget", "cleanup", "left"),
 )
 UPKEEP_SECONDS = Histogram(
     name="billstream_upkeep_step_seconds",

@@ -14,8 +14,8 @@ from billstream.common.failpoints import CRASH_AT, LAST_WORDS
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from tests.e2e.commands import REPOSITORY, SECONDS
-from tests.integration.aggregator_support import NOW
-from tests.integration.maintenance_support import KEEP_NONE, feed, load, maintained, snapshots, tables_at
+from tests.integration.aggregator_support import NOW, remove_load
+from tests.integration.maintenance_support import KEEP_ALL, KEEP_NONE, feed, load, maintained, snapshots, tables_at
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +32,9 @@ POINTS = {
         "after maintenance forget",
         "before maintenance cleanup",
         "after maintenance cleanup",
+        "before maintenance renew",
+        "after maintenance stage",
+        "after maintenance renew",
         "before maintenance merge",
         "after maintenance merge",
     ),
@@ -40,6 +43,9 @@ POINTS = {
         "after maintenance flush",
         "after maintenance expire",
         "after maintenance cleanup",
+        "before maintenance renew",
+        "after maintenance stage",
+        "after maintenance renew",
         "before maintenance merge",
         "after maintenance merge",
     ),
@@ -56,6 +62,7 @@ def test_maintenance_that_dies_loses_nothing(catalog: str, request: pytest.Fixtu
             patch.setenv(name, value)
         settings = Settings.from_environment()
     with Lake.open(settings, create=True) as lake:
+        _wear_out_a_file(lake)
         for number, point in enumerate(POINTS[catalog]):
             if number == 0 or point.startswith("before maintenance"):
                 _give_work(lake, f"{number}")  # so that each step is due when it is its turn
@@ -71,6 +78,14 @@ def test_maintenance_that_dies_loses_nothing(catalog: str, request: pytest.Fixtu
         assert feed(lake, mark + 1, lake.snapshot_id()) == told
         assert refresh_once(lake, now=NOW).watermark.reason is None
         assert verify(lake) == []
+
+
+def _wear_out_a_file(lake: Lake) -> None:
+    """A file of several loads, one of which is removed. No process renews it before one dies over that."""
+    for number in range(5):
+        load(lake, f"together-{number}")
+    maintained(lake, KEEP_ALL)
+    remove_load(lake, "together-1")
 
 
 def _give_work(lake: Lake, name: str) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from billstream.common.errors import CatalogUnavailable
+from billstream.common.errors import CatalogUnavailable, WriteConflict
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.maintenance.upkeep import Report
-from billstream.maintenance.values import Flush, Merge
+from billstream.maintenance.values import Flush, Merge, Renew
 from tests.integration.aggregator_support import remove_load
 from tests.integration.lake_support import line
 from tests.integration.maintenance_support import KEEP_ALL, KEEP_NONE, load, maintained, tables_at
@@ -101,3 +101,58 @@ def test_what_others_commit_meanwhile_stands(lake: Lake, other: Lake, relay: Rel
     # Whatever had to wait is done by a later run, and changes nothing either.
     assert not maintained(lake, KEEP_NONE).failed
     assert tables_at(other, other.snapshot_id()) == now
+
+
+# -- files that are renewed --------------------------------------------------------------------------------------
+
+NO_RENEWAL = replace(KEEP_ALL, dead_bytes=10**9, many_files=100)
+
+
+@pytest.fixture
+def worn(other: Lake) -> Lake:
+    """A file of four loads, one of which was removed, and nothing else to be done."""
+    numbered(other, "one")
+    maintained(other)
+    remove_load(other, "one-0")
+    maintained(other, NO_RENEWAL)
+    return other
+
+
+def amounts(lake: Lake) -> set[str]:
+    return {load_id for (load_id,) in lake.rows("SELECT load_id FROM charges")}
+
+
+def test_whoever_comes_second_to_a_worn_file_tries_again(worn: Lake, lake: Lake, relay: Relay) -> None:
+    def retract() -> None:
+        remove_load(worn, "one-1")
+
+    relay.call_before_commit(retract)
+    report = maintained(lake, KEEP_ALL)
+    assert [type(failed.step) for failed in report.failed] == [Renew]
+    assert amounts(lake) == amounts(worn) == {"one-2", "one-3"}
+    assert list(Path(worn.data_path).glob("main/charges/renewed-*")) == []  # it was not needed, and was removed
+
+    def renew() -> None:
+        assert "Renew" in kinds(maintained(worn, KEEP_ALL))
+
+    relay.call_before_commit(renew)
+    with pytest.raises(WriteConflict):
+        remove_load(lake, "one-2")
+    assert amounts(worn) == {"one-2", "one-3"}
+    remove_load(lake, "one-2")
+    assert amounts(lake) == amounts(worn) == {"one-3"}
+    assert lake.rows("SELECT count(*) FROM charges") == [(2,)]
+
+
+def test_a_renewal_whose_reply_is_lost_loses_no_row(worn: Lake, lake: Lake, relay: Relay) -> None:
+    facts = tables_at(worn, worn.snapshot_id())
+    relay.lose_reply()
+    with pytest.raises(CatalogUnavailable):
+        maintained(lake, KEEP_ALL)
+    assert relay.lost == 1
+    lake.reconnect_if_lost()
+    assert len(list(Path(worn.data_path).glob("main/charges/renewed-*"))) == 1
+    for _ in range(2):
+        assert tables_at(lake, lake.snapshot_id()) == facts
+        assert tables_at(worn, worn.snapshot_id()) == facts
+        assert not maintained(lake).failed

@@ -15,9 +15,11 @@ KEEP_ALL = Limits(
     keep=timedelta(days=365),
     grace=timedelta(0),
     settled=timedelta(0),
+    quiet=timedelta(0),
     many_files=3,
     most_files=5,
     many_rows=3,
+    dead_bytes=1,
     most_snapshots=4,
 )
 KEEP_NONE = replace(KEEP_ALL, keep=timedelta(0))

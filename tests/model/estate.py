@@ -28,6 +28,7 @@ from billstream.consumer.decode import Staging
 from billstream.consumer.intake import Intake
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.s3.fetch import Spool
+from billstream.maintenance.values import Renew
 from tests.fakes.clock import FakeClock
 from tests.fakes.objects import FakeBucket, Sequencer, growing
 from tests.fakes.queue import FakeQueue
@@ -113,6 +114,7 @@ class Estate:
         assert not report.failed
         assert not report.refused
         self.happened["maintained"] += bool(report.done)
+        self.happened["renewed"] += any(isinstance(done.step, Renew) for done in report.done)
 
     def reach(self, point: str) -> None:
         if self._world:

@@ -22,6 +22,7 @@ HAPPENS = {
     "expired",
     "late or repeated",
     "maintained",
+    "renewed",
     "reordered",
     "settled as loaded",
     "settled as quarantined",

@@ -16,8 +16,10 @@ from billstream.maintenance.values import (
     InlinedRows,
     Limits,
     Merge,
+    Renew,
     SmallFile,
     Step,
+    WornFile,
 )
 
 LIMITS = Limits(keep=timedelta(days=7))
@@ -36,6 +38,7 @@ def facts(**known: object) -> Facts:
         "files_to_remove": 0,
         "files_waiting": 0,
         "small_files": (),
+        "worn_files": (),
         "inlined": (),
     }
     return Facts(**{**nothing, **known})  # type: ignore[arg-type]
@@ -139,3 +142,68 @@ def test_each_merge_is_bounded_and_makes_fewer_files(found: list[SmallFile]) -> 
             file for file in found if file.table == step.table and step.smallest <= file.size_bytes < step.below
         ]
         assert step.files <= len(in_class)
+
+
+# -- files with deleted rows ---------------------------------------------------------------------------------
+
+
+def worn(number: int, dead: int, size: int = 10_000_000, *, young: bool = False, table: str = "charges") -> WornFile:
+    return WornFile(table=table, file_id=number, size_bytes=size, rows=100, dead=dead, young=young)
+
+
+def renewals(*found: WornFile, limits: Limits = LIMITS) -> list[Renew]:
+    return [step for step in plan(facts(worn_files=found), limits) if isinstance(step, Renew)]
+
+
+def test_a_file_is_renewed_when_a_fifth_of_its_rows_is_deleted() -> None:
+    assert renewals(worn(1, 19)) == []
+    assert renewals(worn(1, 20)) == [Renew("charges", (1,), 80, 8_000_000)]
+
+
+def test_a_file_whose_rows_are_still_being_deleted_waits_until_half_of_them_are() -> None:
+    assert renewals(worn(1, 49, young=True)) == []
+    assert len(renewals(worn(1, 50, young=True))) == 1
+
+
+def test_a_table_with_little_to_gain_is_left_alone() -> None:
+    assert renewals(worn(1, 99, 1_000_000)) == []
+    (step,) = renewals(worn(1, 60, 1_000_000), worn(2, 60, 1_000_000), worn(3, 60, 1_000_000, table="cost_cells"))
+    assert step.file_ids == (1, 2)
+
+
+def test_many_files_with_few_deleted_rows_are_renewed_because_nothing_merges_them() -> None:
+    few = [worn(number, 1, 20_000) for number in range(LIMITS.many_files)]
+    assert renewals(*few[1:]) == []
+    (step,) = renewals(*few)
+    assert len(step.file_ids) == LIMITS.many_files
+
+
+def test_the_files_with_the_most_deleted_rows_come_first_in_bounded_steps() -> None:
+    (step,) = renewals(*(worn(number, 20 + number) for number in range(60)))
+    assert step.file_ids[0] == 59
+    assert 1 < len(step.file_ids) < 60
+    assert step.size_bytes <= LIMITS.most_bytes
+    (step,) = renewals(worn(1, 30, 10 * LIMITS.most_bytes), worn(2, 20))
+    assert step.file_ids == (1,)  # one that is too large is a step of its own
+
+
+worn_files = st.lists(
+    st.builds(
+        lambda number, dead, size, young: worn(number, dead, size, young=young),
+        st.integers(0, 10_000),
+        st.integers(1, 99),
+        st.integers(1_000, LARGE),
+        st.booleans(),
+    ),
+    max_size=80,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(worn_files)
+def test_what_is_not_renewed_is_within_the_bound(found: list[WornFile]) -> None:
+    if renewals(*found):
+        return
+    settled = [file for file in found if not file.young]
+    live = sum(file.size_bytes - file.dead_bytes for file in settled)
+    assert sum(file.size_bytes for file in settled) <= 1.26 * live + LIMITS.dead_bytes * 1.26 + len(settled)

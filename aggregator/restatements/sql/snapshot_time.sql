@@ -1,2 +1,2 @@
--- The time when a snapshot was made. Grain: one row, or none. Parameter: the snapshot.
-SELECT snapshot_time FROM ducklake_snapshots('lake') WHERE snapshot_id = $1
+-- The time when a snapshot was made. Grain: one row, or none. Parameter: the snapshot. {catalog} is the catalog database.
+SELECT snapshot_time::TIMESTAMPTZ FROM {catalog}.ducklake_snapshot WHERE snapshot_id = $1
