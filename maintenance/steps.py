@@ -67,9 +67,7 @@ def carry_out(lake: Lake, step: Step, claim: Claim, limits: Limits, now: datetim
                 lake.forget_rows(step.store, step.before)
                 return step.rows
             case CleanUp():
-                bounds = [now - limits.grace, limits.most_removed]
-                ((before,),) = lake.rows(statement(__name__, "removable", catalog=METADATA), bounds)
-                return lake.clean_up(before)
+                return lake.clean_up(now - limits.grace, limits.most_removed)
             case _:
                 assert_never(step)
 

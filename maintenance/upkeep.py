@@ -14,7 +14,7 @@ from billstream.common.settings import Settings
 from billstream.maintenance.facts import read_facts
 from billstream.maintenance.plan import plan
 from billstream.maintenance.steps import carry_out, maintenance_claim
-from billstream.maintenance.values import Facts, Limits, Step
+from billstream.maintenance.values import Facts, Limits, Renew, Step
 
 log = structlog.get_logger(__name__)
 
@@ -136,9 +136,15 @@ class _Run:
             claim = maintenance_claim(self._lake)  # before the facts, so that nobody can change them unnoticed
             facts = read_facts(self._lake, self._limits, self.now)
             first = first or facts
-            steps = [step for step in plan(facts, self._limits) if step.subject not in self._left]
+            steps = [
+                step for step in plan(facts, self._limits) if step.subject not in self._left and not self._same(step)
+            ]
             if not steps or not self._carried_out(steps, claim):
                 return first
+
+    def _same(self, step: Step) -> bool:
+        """Return whether these very files were renewed in this run: whatever that did not help, it would not again."""
+        return isinstance(step, Renew) and any(done.step == step for done in self.done)
 
     def _carried_out(self, steps: list[Step], claim: Claim) -> bool:
         """Carry out the steps of one plan. Returns False when the run must end."""

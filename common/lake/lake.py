@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, proce
 from billstream.common.lake.migrations import apply_options, options_differ
 from billstream.common.lake.tables import CHARGES, TABLES
 from billstream.common.metrics.commits import counted_commit
+from billstream.common.statements import statement
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction. It receives the connection, with the transaction open and `lake` as default."""
@@ -191,21 +193,29 @@ class Lake(LakeConnection):
     # -- writing to the catalog alone: none of these makes a snapshot ----------------------------------------
 
     @once_more
-    def clean_up(self, before: datetime) -> int:
-        """Remove the files that no snapshot needs since a moment, and return their number. It may be repeated.
+    def clean_up(self, before: datetime, at_most: int) -> int:
+        """Remove files that no snapshot needs since before a moment, the oldest first, and return their number.
 
-        A statement that has begun to read such a file ends with `DataDamaged`.
+        It may be repeated. A statement that has begun to read such a file ends with `DataDamaged`. DuckLake's own
+        `ducklake_cleanup_old_files` compares texts on SQLite, and takes every file of the same day.
 
         Raises:
             Retryable, Fatal: see `common.lake.failures`.
         """
-        with self._translated("removing old files"):
+        with self._translated("removing old files"), self._catalog.writing():
             self._prepare_storage()
-            # The files go at once, the catalog's list of them with the COMMIT: what is lost in between is done again.
-            # No query reads that list, so none has to wait.
-            with self._catalog.writing(), self._transaction():
-                found = self._con.execute("CALL ducklake_cleanup_old_files('lake', older_than => ?)", [before])
-                return len(found.fetchall())
+            found = self._con.execute(statement(__name__, "old_files", catalog=METADATA), [before, at_most]).fetchall()
+            paths = [f"{self.data_path}{path}" if relative else path for _, path, relative in found]
+            # The files go first, the list of them after: what is lost in between is done again. No query reads the
+            # list, so none has to wait.
+            with ThreadPoolExecutor(max_workers=8) as pool:
+                list(pool.map(self._storage.remove, (path for path in paths if path.startswith(self.data_path))))
+            if found:
+                self._con.execute(
+                    f"DELETE FROM {METADATA}.ducklake_files_scheduled_for_deletion WHERE list_contains($1, data_file_id)",
+                    [[file_id for file_id, _, _ in found]],
+                )
+            return len(found)
 
     def forget_rows(self, store: str, before: int) -> None:
         """Remove the rows of one of the catalog's tables of inlined rows that were deleted by snapshot `before`.

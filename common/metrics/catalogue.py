@@ -14,27 +14,9 @@ from billstream.common.metrics.instruments import (
     Histogram,
     Instrument,
 )
+from billstream.common.metrics.labels import LEDGER_STATES, REASONS
 
 EVERY = (CONSUMER, AGGREGATOR, MAINTAIN)
-REASONS = ("write_conflict", "claim_refused", "catalog", "service", "no_room", "data_damaged", "held", OTHER)
-"""Why something is tried again: kinds of errors, see `health.reason_of`."""
-
-LEDGER_STATES = (
-    "loaded",
-    "unchanged",
-    "removed",
-    "kept",
-    "expired",
-    "skipped",
-    "quarantined",
-    "denied",
-    "failed",
-    "missing",
-    "awaiting_manifest",
-    "delivered",
-    "replaced",
-)
-"""The states of objects; `stale` is the state of an event alone."""
 
 _QUICK = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 _WORK = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)

@@ -32,7 +32,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 
 def reason_of(error: BaseException | None) -> str:
-    """Return the kind of an error, one of `catalogue.REASONS`: by its class, as its text may hold anything."""
+    """Return the kind of an error, one of `labels.REASONS`: by its class, as its text may hold anything."""
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), OTHER)
 
 

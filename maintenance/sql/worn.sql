@@ -14,4 +14,6 @@ JOIN {catalog}.ducklake_table AS tables ON tables.table_id = file.table_id AND t
 LEFT JOIN {catalog}.ducklake_snapshot AS made
   ON made.snapshot_id = coalesce(deleted.partial_max, deleted.begin_snapshot)
 WHERE deleted.end_snapshot IS NULL
+  -- A file of flushed rows whose rows are all deleted stays, in DuckLake; a renewal has no row of it to delete.
+  AND deleted.delete_count < file.record_count
 ORDER BY file.data_file_id

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +13,7 @@ from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.maintenance.upkeep import Report
 from billstream.maintenance.values import Flush, Merge, Renew
+from tests.faults.waiting import PATIENCE
 from tests.integration.aggregator_support import remove_load
 from tests.integration.lake_support import line
 from tests.integration.maintenance_support import KEEP_ALL, KEEP_NONE, load, maintained, tables_at
@@ -71,11 +73,13 @@ def test_what_others_commit_meanwhile_stands(lake: Lake, other: Lake, relay: Rel
     numbered(other, "one")
     before = tables_at(other, other.snapshot_id())
     reports: list[Report] = []
+    # In a thread, as it waits for the rows that the first maintenance has locked, until that has committed.
+    beside = Thread(target=lambda: reports.append(maintained(other)))
     acts: dict[str, Callable[[], object]] = {
         "append": lambda: load(other, "meanwhile"),
         "ledger line": lambda: other.commit(line("meanwhile"), claims=[], author="test", message="a line"),
         "retraction": lambda: remove_load(other, "one-1"),
-        "maintenance": lambda: reports.append(maintained(other)),
+        "maintenance": beside.start,
     }
 
     def meanwhile() -> None:
@@ -86,13 +90,15 @@ def test_what_others_commit_meanwhile_stands(lake: Lake, other: Lake, relay: Rel
         assert "Flush" in kinds(maintained(lake, replace(KEEP_ALL, many_files=100)))
     relay.call_before_commit(meanwhile)
     report = maintained(lake, KEEP_ALL)
+    if what == "maintenance":
+        beside.join(PATIENCE)
+        assert reports, "it waits for ever"
     now = tables_at(other, other.snapshot_id())
     assert tables_at(lake, lake.snapshot_id()) == now
     if what == "maintenance":
-        assert report.refused
-        assert report.done == ()
         assert now == before
-        assert {Flush.__name__, Merge.__name__} <= kinds(reports[0])
+        assert report.refused or report.failed or reports[0].refused or reports[0].failed
+        assert {Flush.__name__, Merge.__name__} <= kinds(report) | kinds(reports[0])
         return
     assert not report.refused
     appended, written, retracted = (what == one for one in ("append", "ledger line", "retraction"))

@@ -163,7 +163,6 @@ def test_files_that_no_snapshot_needs_stay_for_whoever_reads_them(lake: Lake) ->
         assert report.after.files_waiting
         assert tables_at(reader, version) == old
         reader.engine.execute("COMMIT")
-    # A step removes what became needless at one moment, however few it may remove.
     bounded = maintained(lake, replace(KEEP_NONE, most_removed=1))
     assert any(isinstance(done.step, CleanUp) for done in bounded.done)
     assert bounded.after.files_waiting == bounded.after.files_to_remove == 0

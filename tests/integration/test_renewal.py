@@ -81,7 +81,7 @@ def _the_next_refresh_finds_nothing_new(lake: Lake, newest: int, told: list[obje
     assert verify(lake) == []
 
 
-def test_a_clean_up_takes_one_moment_at_a_time(lake: Lake) -> None:
+def test_a_clean_up_is_bounded(lake: Lake) -> None:
     for number in range(8):
         load(lake, f"c-{number}")
     refresh_once(lake, now=NOW)
@@ -89,8 +89,9 @@ def test_a_clean_up_takes_one_moment_at_a_time(lake: Lake) -> None:
     waiting = maintained(lake, replace(KEEP_NONE, grace=timedelta(hours=2)))
     assert not steps(waiting, CleanUp)
     assert waiting.after.files_waiting > 1
-    report = maintained(lake, replace(KEEP_NONE, most_removed=1))
+    report = maintained(lake, replace(KEEP_NONE, most_removed=4))
     assert len(steps(report, CleanUp)) >= 2
+    assert max(done.changed for done in report.done if isinstance(done.step, CleanUp)) <= 4
     assert report.after.files_waiting == report.after.files_to_remove == 0
 
 

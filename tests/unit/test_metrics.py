@@ -21,7 +21,7 @@ from billstream.common.errors import (
     Retryable,
     WriteConflict,
 )
-from billstream.common.metrics import catalogue, server
+from billstream.common.metrics import catalogue, labels, server
 from billstream.common.metrics.catalogue import CATALOGUE, exported_by
 from billstream.common.metrics.exposition import exporting, exposition
 from billstream.common.metrics.health import STALLED_SECONDS, Health, reason_of
@@ -77,7 +77,7 @@ def test_the_names_are_as_prometheus_wants_them() -> None:
 
 
 def test_the_states_are_those_of_the_ledger() -> None:
-    assert {*catalogue.LEDGER_STATES, "stale"} == {*State}
+    assert {*labels.LEDGER_STATES, "stale"} == {*State}
 
 
 def test_nothing_is_counted_that_nobody_exports() -> None:
@@ -171,7 +171,7 @@ def test_a_process_that_does_not_move_is_stuck_and_one_that_waits_is_not() -> No
         clock.advance(STALLED_SECONDS)
         health.waits(CatalogUnavailable("the password is hunter2"))
         assert health.stalled() is None
-    assert catalogue.WAITING.known() == dict.fromkeys(catalogue.REASONS, 0.0) | {"catalog": 1.0}
+    assert catalogue.WAITING.known() == dict.fromkeys(labels.REASONS, 0.0) | {"catalog": 1.0}
     health.goes_on()
     assert set(catalogue.WAITING.known().values()) == {0.0}
 
