@@ -211,10 +211,9 @@ class Lake(LakeConnection):
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(self._storage.remove, (path for path in paths if path.startswith(self.data_path))))
             if found:
-                self._con.execute(
-                    f"DELETE FROM {METADATA}.ducklake_files_scheduled_for_deletion WHERE list_contains($1, data_file_id)",
-                    [[file_id for file_id, _, _ in found]],
-                )
+                scheduled = f"{METADATA}.ducklake_files_scheduled_for_deletion"
+                ids = [file_id for file_id, _, _ in found]
+                self._con.execute(f"DELETE FROM {scheduled} WHERE list_contains($1, data_file_id)", [ids])
             return len(found)
 
     def forget_rows(self, store: str, before: int) -> None:
