@@ -95,7 +95,7 @@ def test_maintenance_that_dies_loses_nothing(catalog: str, request: pytest.Fixtu
 def _wear_out_a_file(lake: Lake) -> None:
     """A file of several loads, most of which are removed."""
     for number in range(5):
-        load(lake, f"together-{number}")
+        load(lake, f"together-{number}", 40)  # most of the rows of whatever they are merged with
     maintained(lake, replace(KEEP_ALL, many_files=2, most_files=100))
     for number in range(4):
         remove_load(lake, f"together-{number}")
