@@ -28,12 +28,10 @@ def decide_anomaly(lake: Lake, begins: str, decision: Decision, *, reason: str, 
         Retryable, Fatal: see `Lake.commit`.
     """
 
-    def chosen(lake: Lake) -> Incident:
-        return the_one(read_incidents(lake, lake.snapshot_id()), begins, lambda one: one.incident_id)
-
     def once() -> Incident:
         claim = analysis_claim(lake)
-        decided = decide(chosen(lake), decision, reason=reason, by=by)
+        chosen = the_one(read_incidents(lake, lake.snapshot_id()), begins, lambda one: one.incident_id)
+        decided = decide(chosen, decision, reason=reason, by=by)
 
         def write(con: duckdb.DuckDBPyConnection) -> None:
             store_incidents(con, [decided])

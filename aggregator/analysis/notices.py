@@ -7,7 +7,12 @@ from billstream.aggregator.alerts.values import Alert, Kind
 from billstream.aggregator.analysis.detection import Amounts, Detection
 from billstream.aggregator.anomalies.incidents import TOLD_DAYS, Incident
 from billstream.aggregator.budgets.states import Notice
-from billstream.aggregator.causes.words import Course, amount_in_words, name_in_words, uncaused_sentence
+from billstream.aggregator.causes.words import (
+    Course,
+    amount_in_words,
+    series_in_words,
+    uncaused_sentence,
+)
 from billstream.aggregator.completeness.maturity import Habit, SourceKey
 from billstream.aggregator.completeness.states import stale_of
 from billstream.aggregator.insights.values import Source
@@ -47,16 +52,12 @@ def sentence_of(incident: Incident, amounts: Amounts) -> str:
     return uncaused_sentence(key.service, key.user, key.currency, days, (amounts.expected, amounts.actual), course)
 
 
-def _subject(incident: Incident) -> str:
-    text = name_in_words(incident.series.service, "service")
-    return f"{text} of {name_in_words(incident.series.user, 'user')}" if incident.series.user is not None else text
-
-
 def _anomalies(detection: Detection, today: date) -> Iterator[Alert]:
     for one in detection.incidents:
         if one.state != "open" or (today - one.last_day).days > FRESH_DAYS:
             continue
         amounts = detection.amounts[one.incident_id]
+        named = series_in_words(one.series.service, one.series.user)
         way = "above" if amounts.impact > 0 else "below"
         money = amount_in_words(abs(amounts.impact), one.series.currency)
         yield Alert(
@@ -64,7 +65,7 @@ def _anomalies(detection: Detection, today: date) -> Iterator[Alert]:
             dedupe_key=f"anomaly:{one.incident_id}:{one.last_day}",
             incident=one.incident_id,
             amount=amounts.impact,
-            title=f"{_subject(one)}: {money} {way} what is usual, {day_in_words(one.last_day)}",
+            title=f"{named}: {money} {way} what is usual, {day_in_words(one.last_day)}",
             text=f"{sentence_of(one, amounts)}\n{_where(one)}\nRows: billstream anomalies show {one.incident_id}",
             payload=_payload(one, amounts),
         )
@@ -84,10 +85,11 @@ def _payload(one: Incident, amounts: Amounts) -> dict[str, object]:
 def _withdrawn(detection: Detection, today: date) -> Iterator[Alert]:
     for one in detection.withdrawn:
         if (today - one.last_day).days <= TOLD_DAYS:
+            named = series_in_words(one.series.service, one.series.user)
             yield Alert(
                 kind="restatement",
                 dedupe_key=f"withdrawn:{one.incident_id}:{today}",
-                title=f"{_subject(one)}: a restatement took the anomaly of {day_in_words(one.first_day)} away",
+                title=f"{named}: a restatement took the anomaly of {day_in_words(one.first_day)} away",
                 text=f"Its costs from {one.first_day} to {one.last_day} are what is usual now.\n{_where(one)}",
                 payload={"anomaly_id": one.incident_id},
             )

@@ -69,6 +69,12 @@ def subject_in_words(where: Sequence[Part], region: str | None = None) -> str:
     return f"{text[0].upper()}{text[1:]}" if text.startswith("charges") else text
 
 
+def series_in_words(service: str | None, user: str | None) -> str:
+    """Return the name of a series by its service alone, and its user where it has one."""
+    text = name_in_words(service, "service")
+    return f"{text} of {name_in_words(user, 'user')}" if user is not None else text
+
+
 def uncaused_sentence(
     service: str | None,
     user: str | None,
@@ -78,9 +84,8 @@ def uncaused_sentence(
     course: Course,
 ) -> str:
     """Return the sentence of an anomaly whose cause is not known: amounts and days alone. `money`: expected, actual."""
-    named = name_in_words(service, "service")
     return since_sentence(
-        subject=f"{named} of {name_in_words(user, 'user')}" if user is not None else named,
+        subject=series_in_words(service, user),
         currency=currency,
         days=days,
         expected=money[0],
