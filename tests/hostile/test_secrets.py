@@ -108,9 +108,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.setattr(retries, "patiently", lambda call, *_, **__: call())
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    # The loggers of a process keep their first standard error, and here each test has another.
-    configure = structlog.configure
-    monkeypatch.setattr(structlog, "configure", lambda **how: configure(**how | {"cache_logger_on_first_use": False}))
 
     def run(*command: str, catalog: str, form: str = "json") -> str:
         monkeypatch.setenv("BILLSTREAM_CATALOG", catalog)
