@@ -265,4 +265,6 @@ def drills() -> list[History]:
     found.append((*files, Turn(0), Put(first, "plain"), Turn(0), Remove(second), Turn(0), TellAgain(0), Garble()))
     found.append((*files, Turn(0), Remove(first, told=0), Put(second, "plain", told=0), Put(third, "unknown header")))
     found.append((*files, Put(first, "header only", overtakes=3), Turn(0)))
+    # Files that were loaded together share a data file, which some of its rows leave.
+    found.append((*files, Turn(0), Put(second, "plain"), Turn(0), Maintain(), Remove(third), Turn(0), Maintain()))
     return [History(acts, again=number % 8 == 0) for number, acts in enumerate(found)]
