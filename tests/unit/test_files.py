@@ -61,6 +61,9 @@ class FakeIntake:
 
     batches: list[list[ObjectEvent]] = field(default_factory=list)
 
+    def recover(self) -> None:
+        """Nothing to bring back: there is no lake."""
+
     def process(self, events: Sequence[ObjectEvent]) -> list[Outcome]:
         self.batches.append(list(events))
         return [
