@@ -83,8 +83,10 @@ def by_shape(lines: Sequence[Header]) -> Header | None:
     for index, line in enumerate(lines[:-1]):
         labels = [name for name in line.names if name]
         values = sum(bool(_VALUE.fullmatch(name)) for name in labels)
-        alike = [other for other in lines[index + 1 :] if len(other.names) == len(line.names)]
-        if len(line.names) > 1 and values * 2 < len(labels) and len(alike) * 5 >= 4 * (len(lines) - index - 1):
+        # A label may have line ends in it, and what is behind one is no record.
+        below = [other for other in lines[index + 1 :] if other.start >= line.end]
+        alike = [other for other in below if len(other.names) == len(line.names)]
+        if len(line.names) > 1 and values * 2 < len(labels) and alike and len(alike) * 5 >= 4 * len(below):
             # A label with a value beside it has fewer cells that are not empty than a record has.
             if len(labels) >= max(sum(map(bool, other.names)) for other in alike):
                 return line

@@ -54,6 +54,14 @@ def test_a_record_that_is_no_charge_is_counted_and_rejects_nothing(
     assert result.load().billed_totals == {"XXX": Decimal(3)}
 
 
+def test_a_parquet_file_with_records_that_are_no_charges_may_be_the_first_of_a_connection(tmp_path: Path) -> None:
+    profile = f'{BASE}[records]\nleave_out = [{{ from = ["kind"], is = ["*total"] }}]\n'
+    with Lake.open(Settings(home=tmp_path / "home", threads=1), create=True) as lake:
+        result = Bench(lake, tmp_path).stage(profile, FILTERED.format("Subtotal").replace(",,d,3\n", ""), parquet=True)
+    assert result.staged.poisoned == {}
+    assert result.counts() == (2, 0, 1)
+
+
 def test_files_of_a_batch_keep_their_own_lines_and_counts(bench: Bench) -> None:
     profile = f'{BASE}[records]\nleave_out = [{{ from = ["kind"], is = ["sub*"] }}]\n'
     head = "when,kind,service,cost\n"

@@ -103,6 +103,9 @@ def test_a_character_cut_by_the_bound_does_no_harm(tmp_path: Path, monkeypatch: 
         (["Usage Data Extract", "", "day,cost,note", "1,2,3", "4,5,6"], 3),
         (["Invoice number,1,", "Currency,USD,", "a,b,c,d,e", *["1,2,3,4,5"] * 5], 3),
         (["a,b", "x,y", "a,b,c,d", *["1,2,3,4"] * 8, "Total,,,9"], 3),
+        # A label may have line ends in it.
+        (['day,cost,"the\nnote"', '"Jan 31, 2026",1.5,A', '"Feb 1, 2026",-2,'], 1),
+        (["Usage, all accounts", 'day,cost,"the\nnote\nof it"', '"Jan 31, 2026",1.5,A', '"Feb 1, 2026",-2,'], 2),
         # A line below which nothing is alike, or that has values, is none.
         (["day,cost"], None),
         (["2026-01-01,1", "2026-01-02,2"], None),
