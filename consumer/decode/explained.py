@@ -8,6 +8,7 @@ import duckdb
 from billstream.common.errors import BillstreamError, Poison, Retryable
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
+from billstream.consumer.decode.scan import load_macros
 
 # DuckDB's exceptions over the content of a file: what it cannot split or cast, costs whose sum does not fit, and
 # records that fill its buffer.
@@ -66,11 +67,13 @@ def unreadable_sources(sources: Mapping[str, str], lake: Lake) -> dict[str, str]
     DuckDB reports them with errors of every class, also those that it has for its own bugs, so each is tried alone.
 
     Args:
-        sources: for each load, its file as SQL.
+        sources: for each load, its file as SQL, which may use the macros.
         lake: has the DuckDB that reads.
     """
     reasons = {}
     for load_id, source in sources.items():
+        with explained(lake):
+            load_macros(lake.engine)  # each time: the file before may have cost the connection
         try:
             lake.engine.execute(f"SELECT * FROM {source} LIMIT 0")
         except (duckdb.OutOfMemoryException, MemoryError):

@@ -37,7 +37,7 @@ from billstream.consumer.decode.rejects import (
     locate,
     refusal,
 )
-from billstream.consumer.decode.scan import Malformed, Scan, literals, load_macros
+from billstream.consumer.decode.scan import Malformed, Scan, literals
 from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
@@ -72,9 +72,6 @@ class Staging:
         staged = Staged(loads={file.load_id: StagedLoad() for file in files if file.binding is None})
         readable = [file for file in files if file.binding is not None]
         parquet = {f.load_id: Scan([f], self._types[f.table], number=0).reader() for f in readable if f.text.parquet}
-        if parquet:
-            with explained(self._lake):
-                load_macros(self._lake.engine)  # the profile's words about records are compared by them
         staged.poisoned = unreadable_sources(parquet, self._lake)
         readable = [file for file in readable if file.load_id not in staged.poisoned]
         for table in TABLES:  # a staged file has the rows of one table

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.consumer.commit.ledger import no_row_fits
+from billstream.consumer.decode import explained
 from billstream.consumer.profiles import ProfileRegistry
 from tests.integration.intake_support import House
 from tests.integration.records_support import BASE, Bench
@@ -60,6 +61,19 @@ def test_a_parquet_file_with_records_that_are_no_charges_may_be_the_first_of_a_c
         result = Bench(lake, tmp_path).stage(profile, FILTERED.format("Subtotal").replace(",,d,3\n", ""), parquet=True)
     assert result.staged.poisoned == {}
     assert result.counts() == (2, 0, 1)
+
+
+def test_a_parquet_file_that_costs_the_connection_takes_no_other_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replaced(lake: Lake) -> None:
+        lake._lost = True
+        lake.reconnect_if_lost()
+
+    monkeypatch.setattr(explained, "_restart_if_broken", replaced)
+    sources = {"broken": f"read_parquet('{tmp_path}/none.parquet')", "good": "(SELECT folded('A') AS a)"}
+    with Lake.open(Settings(home=tmp_path / "home", threads=1), create=True) as lake:
+        assert explained.unreadable_sources(sources, lake).keys() == {"broken"}
 
 
 def test_files_of_a_batch_keep_their_own_lines_and_counts(bench: Bench) -> None:

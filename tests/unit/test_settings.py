@@ -4,7 +4,6 @@ import io
 import json
 import re
 import threading
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -289,11 +288,10 @@ def test_patterns_are_shell_patterns_of_whole_keys() -> None:
 
 
 @pytest.fixture
-def secretive() -> Iterator[Settings]:
+def secretive() -> Settings:
     settings = Settings(catalog=SecretStr(CATALOG), log_format=LogFormat.JSON)
     assert settings.catalog_url == CATALOG  # a cached secret must not show either
-    yield settings
-    structlog.reset_defaults()
+    return settings
 
 
 def test_a_secret_is_in_no_form_of_the_settings(secretive: Settings) -> None:
