@@ -41,7 +41,7 @@ class Renewal:
         """Write the new file. Nobody waits for it: no transaction is open, and nothing refers to the file.
 
         Returns:
-            None where none of the files is in the newest snapshot any more.
+            None where none of the files is in the newest snapshot any more, or no row of them is left.
 
         Raises:
             DataDamaged: a data file cannot be read.
@@ -63,7 +63,11 @@ class Renewal:
             whole = "*COLUMNS(*)"
             _check_equal(lake.rows(_counted(key, whole, copy)), lake.rows(_counted(key, whole, rows)), table, path)
             compared = ", ".join(amounts) or "NULL"
-            return cls(table, old, path, key, compared, lake.rows(_counted(key, compared, copy)))
+            counts = lake.rows(_counted(key, compared, copy))
+            if not counts:
+                lake.discard(path)  # DuckLake would add no file without rows, and nothing would ever remove it
+                return None
+            return cls(table, old, path, key, compared, counts)
         except BaseException:
             lake.discard(path)
             raise

@@ -177,8 +177,9 @@ class _Run:
             self._left.add(step.subject)
             return
         seconds = round(time.monotonic() - began, 3)
-        if not changed:
+        if not changed:  # such as a file whose rows are all deleted, which the facts do not show
             self._left.add(step.subject)
+            return
         self.done.append(Done(step, changed, seconds))
         metrics.UPKEEP_STEPS.add(1, type(step).__name__.lower())
         metrics.UPKEEP_SECONDS.observe(seconds)

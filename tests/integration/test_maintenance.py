@@ -18,10 +18,12 @@ from billstream.aggregator.verify import verify
 from billstream.aggregator.watermark import read_watermark
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import METADATA
+from billstream.common.lake.datafiles import data_files
 from billstream.common.settings import Settings
 from billstream.maintenance.orphans import find_orphans, remove_orphans
+from billstream.maintenance.steps import carry_out, maintenance_claim
 from billstream.maintenance.upkeep import Upkeep, foresee
-from billstream.maintenance.values import CleanUp, Forget, Merge, Renew
+from billstream.maintenance.values import CleanUp, Flush, Forget, Merge, Renew
 from tests.integration.aggregator_support import NOW, new_lake, remove_load, settings_in
 from tests.integration.maintenance_support import (
     KEEP_ALL,
@@ -208,6 +210,22 @@ def _upkeep_runs_once_a_minute(lake: Lake, folder: Path) -> None:
     assert not upkeep.run_if_due()
     unwanted = settings_in(folder).model_copy(update={"maintain": False})
     assert not Upkeep(lake, unwanted).run_if_due()
+
+
+def test_files_whose_rows_are_all_deleted_are_not_renewed(tmp_path: Path) -> None:
+    with new_lake(tmp_path) as lake:
+        for load_id in KEYS:
+            load(lake, load_id)
+        refresh_once(lake, now=NOW)
+        assert carry_out(lake, Flush("changed_loads", 1), maintenance_claim(lake), KEEP_ALL, soon())
+        flushed = tuple(file.file_id for file in data_files(lake, "changed_loads"))
+        lake.run("DELETE FROM changed_loads")
+        assert [file.file_id for file in data_files(lake, "changed_loads")] == list(flushed) != []
+        before = snapshots(lake)
+        step = Renew("changed_loads", flushed, 0, 0)
+        assert carry_out(lake, step, maintenance_claim(lake), KEEP_ALL, soon()) == 0
+        assert snapshots(lake) == before
+        assert list(Path(lake.data_path).rglob("renewed-*")) == []
 
 
 # -- orphans ---------------------------------------------------------------------------------------------------
