@@ -61,13 +61,13 @@ class Renewal:
         try:
             lake.run(f"COPY {rows} TO {literal(path)} (FORMAT parquet)")
             whole = "*COLUMNS(*)"
-            _check_equal(lake.rows(_counted(key, whole, copy)), lake.rows(_counted(key, whole, rows)), table, path)
-            compared = ", ".join(amounts) or "NULL"
-            counts = lake.rows(_counted(key, compared, copy))
-            if not counts:
+            copied = lake.rows(_counted(key, whole, copy))
+            _check_equal(copied, lake.rows(_counted(key, whole, rows)), table, path)
+            if not copied:
                 lake.discard(path)  # DuckLake would add no file without rows, and nothing would ever remove it
                 return None
-            return cls(table, old, path, key, compared, counts)
+            compared = ", ".join(amounts) or "NULL"
+            return cls(table, old, path, key, compared, lake.rows(_counted(key, compared, copy)))
         except BaseException:
             lake.discard(path)
             raise

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-import structlog
 import typer.main
 
 from billstream.cli import wiring
@@ -160,7 +159,6 @@ def test_the_last_line_of_a_service_is_an_error(
     if wrong == "bug":
         code = ExitCode.TROUBLE
         monkeypatch.setattr("billstream.cli.opening.signals", lambda *_: 1 / 0)
-    structlog.reset_defaults()
     done = run(tmp_path, name, env={"BILLSTREAM_HOME": str(tmp_path / "home"), **env}, service=True)
     assert done.code == code, done
     lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]

@@ -248,7 +248,6 @@ def estate(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     first = ShakyLake.open(chosen, create=True)
     house = House(first, chosen)
     with house.stack:
-        house.stack.callback(structlog.reset_defaults)
         lakes = [house.stack.enter_context(lake) for lake in (first, ShakyLake.open(chosen))]
         made = Estate(house, lakes)
         for lake in lakes:

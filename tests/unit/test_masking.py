@@ -76,8 +76,6 @@ def test_no_log_line_has_a_secret(form: LogFormat, secret: str, capsys: pytest.C
         fail()
     except ValueError as error:
         log.exception("it_failed", reason=f"no {secret}", nested={"a": [secret, {"b": (secret,)}]}, error=error)
-    finally:
-        structlog.reset_defaults()
 
     err = capsys.readouterr().err
     assert "it_failed" in err
