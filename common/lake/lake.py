@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,7 @@ from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import METADATA
 from billstream.common.lake.connection import LakeConnection
 from billstream.common.lake.data_path import once_more
+from billstream.common.lake.engine import start_engine_aside
 from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
 from billstream.common.lake.migrations import apply_options, options_differ
 from billstream.common.lake.tables import CHARGES, TABLES
@@ -126,6 +128,10 @@ class Lake(LakeConnection):
         """
         return self._con
 
+    def engine_aside(self) -> duckdb.DuckDBPyConnection:
+        """Return a new connection to a DuckDB that knows nothing of the lake; see `engine.start_engine_aside`."""
+        return start_engine_aside(self._settings, self._scratch.path / "aside")
+
     def staging_path(self, name: str, table: str = CHARGES) -> str:
         """Return the path of a new Parquet file of a table, for a commit that adds it with `ducklake_add_data_files`.
 
@@ -134,6 +140,19 @@ class Lake(LakeConnection):
         """
         self._prepare_storage()
         return self._storage.staging_path(name, table)
+
+    @contextmanager
+    def staging_file(self, path: str) -> Iterator[Path]:
+        """Yield a path on this host for the content of a staged file; when the block ends well, the data path has it.
+
+        Nothing is there afterwards where nothing was written, or where the block fails.
+
+        Raises:
+            ServiceUnavailable: S3 does not take it.
+            OSError: the disk does not.
+        """
+        with self._storage.written(path, self._scratch.path) as local:
+            yield local
 
     def discard(self, path: str) -> None:
         """Remove a staged file that no commit has added."""

@@ -103,6 +103,15 @@ class LocalStorage:
             folder = folder.parent
             _fsync(folder)
 
+    @contextmanager
+    def written(self, path: str, scratch: Path) -> Iterator[Path]:  # noqa: ARG002 - the port's form
+        """See `Storage`: it is written where it stays."""
+        try:
+            yield Path(path)
+        except BaseException:
+            self.remove(path)
+            raise
+
     def discard(self, path: str) -> None:
         """Delete the file."""
         self.remove(path)

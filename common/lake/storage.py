@@ -1,8 +1,9 @@
 """The data path of a lake: a local folder or an S3 prefix with its Parquet files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -68,6 +69,16 @@ class Storage(Protocol):
 
     def sync_written(self, since: float) -> None:
         """Do the same for the files that DuckLake itself has written after `since` (Unix time in seconds)."""
+
+    def written(self, path: str, scratch: Path) -> AbstractContextManager[Path]:
+        """Return a context with a path on this host where a staged file is written; it is stored when the context ends.
+
+        Nothing is stored where nothing was written, or where the context fails.
+
+        Args:
+            path: see `staging_path`.
+            scratch: a folder of this process.
+        """
 
     def discard(self, path: str) -> None:
         """Remove a staged file that no commit has added. Never raises: one that is left is cleaned up later."""
@@ -164,6 +175,25 @@ class S3Storage:
     def sync_written(self, since: float) -> None:
         """Do nothing: S3 answers when an object is stored."""
 
+    @contextmanager
+    def written(self, path: str, scratch: Path) -> Iterator[Path]:
+        """See `Storage`.
+
+        Raises:
+            ServiceUnavailable: S3 does not answer, or not yet.
+            Fatal: it refuses the object.
+        """
+        local = scratch / path.rpartition("/")[2]
+        try:
+            yield local
+            if local.exists():
+                bucket, _, key = path.removeprefix("s3://").partition("/")
+                with local.open("rb") as content:  # in parts, where it is large
+                    upload = partial(aws.s3_client().upload_fileobj, content, bucket, key)
+                    self._answered(f"PUT {path}", "s3:PutObject", upload)
+        finally:
+            local.unlink(missing_ok=True)
+
     def discard(self, path: str) -> None:
         """Delete the object; if that fails, the clean-up of orphaned files deletes it later."""
         try:
@@ -174,16 +204,26 @@ class S3Storage:
     def remove(self, path: str) -> None:
         """Delete the object."""
         bucket, _, key = path.removeprefix("s3://").partition("/")
-        doing = f"DELETE {path}"
+        delete = partial(aws.s3_client().delete_object, Bucket=bucket, Key=key)
+        self._answered(f"DELETE {path}", "s3:DeleteObject", delete)
+
+    def _answered(self, doing: str, action: str, request: Callable[[], object]) -> None:
+        """Send a request to S3, and translate its failures.
+
+        Args:
+            doing: the request, for people.
+            action: the permission that it needs.
+            request: sends it.
+        """
         try:
-            aws.s3_client().delete_object(Bucket=bucket, Key=key)
+            request()
         except ClientError as error:
             status = aws.status_of(error)
             if waiting := aws.not_renewed(error, doing):
                 raise waiting from error
             if status in {0, 429} or status >= 500:  # noqa: PLR2004 - HTTP
                 raise ServiceUnavailable(f"{doing}: {error}") from error
-            raise Misconfigured(f"{doing}: {error}. Grant s3:DeleteObject on {self.location}*.") from error
+            raise Misconfigured(f"{doing}: {error}. Grant {action} on {self.location}*.") from error
         except aws.NO_ANSWER as error:
             raise aws.unanswered(error, doing) from error
 

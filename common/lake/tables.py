@@ -1,6 +1,6 @@
 """The tables that loads write rows into. Each row belongs to a load, and leaves its table with that load."""
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 Table = Literal["charges", "billing_periods", "invoice_details"]
 """The table that the rows of a file belong in. A profile names it."""
@@ -27,6 +27,6 @@ def folder_of(table: str) -> str:
     return f"main/{table}"
 
 
-def table_of(path: str) -> str:
-    """Return the table of a data file or staged file. It is the folder that the file lies in."""
-    return path.rsplit("/", 2)[-2]
+def table_of(path: str) -> Table:
+    """Return the table of a staged file. It is the folder that the file lies in."""
+    return cast("Table", path.rsplit("/", 2)[-2])

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from billstream.common.lake.catalog import literal
-from billstream.common.lake.tables import CHARGES, table_of
+from billstream.common.lake.tables import CHARGES, Table
 from billstream.consumer.decode.projection import AFTER_BAD_MARK
 from billstream.consumer.decode.row_hash import hash_of_row, made_by
 from billstream.consumer.decode.staged import COSTS, NO_CURRENCY, Covered, StagedLoad
@@ -24,62 +24,82 @@ _KEYS = ("billing_currency", "provider_name", "billing_account_id", "sub_account
 
 
 def facts_of(
-    path: str, columns: Sequence[str], types: Mapping[str, str], engine: duckdb.DuckDBPyConnection, unread: str
+    path: str,
+    table: Table,
+    columns: Sequence[str],
+    types: Mapping[str, str],
+    engine: duckdb.DuckDBPyConnection,
+    unread: str,
 ) -> dict[str, StagedLoad]:
     """Return the facts of each load: what is read back from a staged file is what a commit adds.
 
     Args:
-        path: the staged file.
+        path: the staged file, or where it is written.
+        table: the table of its rows.
         columns: its columns, in the order of its table.
         types: the columns of its table with their DuckDB types.
         engine: reads the file; its errors are DuckDB's.
         unread: the SQL of the number of cells of a row that cannot be read as tags.
     """
-    how, hashes, loads = made_by(columns, list(types), table_of(path)), dict[str, int](), dict[str, StagedLoad]()
-    groups: dict[str, dict[tuple[object, ...], Covered]] = {}
-    found = engine.execute(_sql(path, columns, types, unread)).fetchall()
+    how, hashes, loads = made_by(columns, list(types), table), dict[str, int](), dict[str, StagedLoad]()
+    covered: dict[str, list[Covered]] = {}
+    found = engine.execute(_sql(path, table, columns, types, unread)).fetchall()
     with localcontext(prec=DIGITS):
-        for load_id, currency, provider, account, sub_account, began, number, count, hashed, lost, *costs in found:
-            day = None if number is None else date.fromordinal(number)
-            load = loads.get(load_id, StagedLoad(table=table_of(path)))
+        for load_id, currency, provider, account, sub_account, month, ordinals, count, hashed, lost, *of_days in found:
+            # Added up here, not by DuckDB: the sum of some days may have more digits than the type.
+            costs = [sum(some, Decimal(0)) if some else None for some in map(_there, of_days)]
+            days = tuple(date.fromordinal(number) for number in ordinals or ())
+            load = loads.get(load_id, StagedLoad(table=table))
             hashes[load_id] = hashes.get(load_id, 0) + (hashed or 0)
             loads[load_id] = replace(
                 load,
                 rows_loaded=load.rows_loaded + count,
                 tags_unread=load.tags_unread + lost,
                 rows_hash=f"{how} {hashes[load_id]}",
-                first_charge_day=min(filter(None, (load.first_charge_day, day)), default=None),
-                last_charge_day=max(filter(None, (load.last_charge_day, day)), default=None),
+                first_charge_day=min(filter(None, (load.first_charge_day, *days[:1])), default=None),
+                last_charge_day=max(filter(None, (load.last_charge_day, *days[-1:])), default=None),
                 **_totals(load, currency or NO_CURRENCY, costs),
             )
-            if day:  # else marked rows, of which only the number is known, or rows of a table without charges
-                month = date.fromordinal(began).replace(day=1)
-                of_load, key = groups.setdefault(load_id, {}), (currency, provider, account, sub_account, month)
-                more = Covered(provider, account, sub_account, month, currency, (day,), count, *costs)
-                of_load[key] = of_load[key].plus(more) if key in of_load else more
-    return {load_id: replace(load, covered=tuple(groups.get(load_id, {}).values())) for load_id, load in loads.items()}
+            if days:  # else marked rows, of which only the number is known, or rows of a table without charges
+                of = (provider, account, sub_account, date.fromordinal(month), currency)
+                covered.setdefault(load_id, []).append(Covered(*of, days, count, *costs))
+    return {load_id: replace(load, covered=tuple(covered.get(load_id, ()))) for load_id, load in loads.items()}
 
 
-def _sql(path: str, columns: Sequence[str], types: Mapping[str, str], unread: str) -> str:
+def _sql(path: str, table: Table, columns: Sequence[str], types: Mapping[str, str], unread: str) -> str:
     rows, none = f"read_parquet({literal(path)}, hive_partitioning = false)", ", NULL" * len(COSTS)
     unknown = ", NULL" * (len(_KEYS) + 2)
-    counts = f"count(*), sum({hash_of_row(columns, types)}), sum({unread})"
-    if table_of(path) == CHARGES:
+    counts = f"count(*) AS rows, sum({hash_of_row(columns, types)}) AS hashed, sum({unread}) AS lost"
+    # The two halves are told apart by the statistics of the file; a filter of each sum would cost more than the sum.
+    # Values of marked rows are not looked at: they may be beyond every sum and every day.
+    good = f"FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} GROUP BY ALL"
+    if table == CHARGES:
         keys = ", ".join(name if name in columns else f"NULL::VARCHAR AS {name}" for name in _KEYS)
         begun = "coalesce(billing_period_start, charge_period_start)"
         begun = begun if "billing_period_start" in columns else "charge_period_start"
-        days = f"{_day(begun)} AS began, {_day('charge_period_start')} AS day"
-        sums = ", ".join(f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS)
-        facts = f", {keys}, {days}, {counts}, {sums}"
+        sums = [f"sum({cost}_cost)" if f"{cost}_cost" in columns else "NULL" for cost in COSTS]
+        named = ", ".join(f"{total} AS {cost}" for cost, total in zip(COSTS, sums, strict=True))
+        by_day = (
+            f"SELECT load_id, {keys}, {_day(begun)} AS began, {_day('charge_period_start')} AS day, "
+            f"{counts}, {named} {good}"
+        )
+        # Days become months only here, where they are few: a calendar's functions cost more than all of the above.
+        month = "began - day(DATE '0001-01-01' + (began - 1)::INTEGER) + 1"
+        again = ", ".join(f"list({cost})" for cost in COSTS)
+        facts = (
+            f"SELECT load_id, {', '.join(_KEYS)}, {month} AS month, list(DISTINCT day ORDER BY day), "
+            f"sum(rows), sum(hashed), sum(lost), {again} FROM ({by_day}) GROUP BY ALL"
+        )
     else:  # only charges have days, and costs that may be added up
-        facts = f"{unknown}, {counts}{none}"
-    # The two halves are told apart by the statistics of the file; a filter of each sum would cost more than the sum.
-    # Values of marked rows are not looked at: they may be beyond every sum and every day.
+        facts = f"SELECT load_id{unknown}, {counts}{none} {good}"
     return (
-        f"SELECT load_id{facts} FROM {rows} WHERE load_id >= {literal(AFTER_BAD_MARK)} GROUP BY ALL "
-        f"UNION ALL SELECT load_id{unknown}, count(*), NULL, 0{none} FROM {rows} "
+        f"{facts} UNION ALL SELECT load_id{unknown}, count(*), NULL, 0{none} FROM {rows} "
         f"WHERE load_id < {literal(AFTER_BAD_MARK)} GROUP BY load_id ORDER BY ALL"
     )
+
+
+def _there(costs: Sequence[Decimal | None] | None) -> list[Decimal]:
+    return [cost for cost in costs or () if cost is not None]
 
 
 def _day(moment: str) -> str:

@@ -65,12 +65,14 @@ class Projection:
         exact: whether a number that would have to be rounded, or is written with a currency sign or in groups, counts
             as one that does not fit: most files have neither, and are read faster so.
         forms: how times are written; see `values.time_value`.
+        numbered: the positions of cells whose numbers the records have already, as the columns n0, n1, …
     """
 
     binding: Binding
     types: Mapping[str, str]
     exact: bool = True
     forms: tuple[str, ...] = ("iso",)
+    numbered: frozenset[int] = frozenset()
 
     @property
     def cells(self) -> list[str]:
@@ -100,7 +102,11 @@ class Projection:
         """
         values = self.binding.profile.values
         texts = [f"{plain_number(f'c{position}', values)} AS t{position}" for position in self._decorated]
-        numbered = [f"{self._number(cell)} AS {operand(cell)}" for cell in self._operands]
+        numbered = [
+            f"{self._number(cell)} AS {operand(cell)}"
+            for cell in self.operands
+            if cell.amounts or cell.position not in self.numbered
+        ]
         parts = (cell for value in self.binding.values.values() for cell in cells_of(value))
         keyed = dict.fromkeys(cell.position for cell in parts if cell.key is not None)
         maps = [f"tags_of(c{position}) AS {entries(position)}" for position in keyed]
@@ -110,7 +116,7 @@ class Projection:
 
     def typed_columns(self) -> str:
         """Return the values of `columns`, from the cells and operands of one record."""
-        return ", ".join(f"{self._value(column)} AS {column}" for column in self.columns if column != "rescued")
+        return ", ".join(f"{self.value(column)} AS {column}" for column in self.columns if column != "rescued")
 
     def bad(self) -> str:
         """Return the condition under which a record is rejected; it is never NULL: a record is rejected or it fits."""
@@ -126,7 +132,7 @@ class Projection:
         # A value that reads when rounded, and does not read exactly, was rounded, if its record uses it.
         numbers = [value for column, value in self.binding.values.items() if self.types[column] == COST_TYPE]
         uses = either(use for value in numbers for use in usage(value).items())
-        read = {cell: operand(cell) for cell in self._operands}
+        read = {cell: operand(cell) for cell in self.operands}
         read |= {Cell(p): column for column, p in self.binding.positions.items() if self.types[column] == COST_TYPE}
         lost = []
         for cell, name in read.items():
@@ -143,7 +149,7 @@ class Projection:
     # -- values ------------------------------------------------------------------------------------------
 
     @cached_property
-    def _operands(self) -> tuple[Cell, ...]:
+    def operands(self) -> tuple[Cell, ...]:
         """The cells that are numbers of an expression; each is read once, as a column of its own."""
         found = dict.fromkeys(
             Cell(cell.position, cell.amounts)
@@ -169,7 +175,7 @@ class Projection:
         )
         return tuple(dict.fromkeys(cell.position for cell in cells if cell.amounts is None))
 
-    def _value(self, column: str) -> str:
+    def value(self, column: str) -> str:
         """Return the value of one column, of the column's type."""
         data_type = self.types[column]
         value = self.binding.values.get(column)

@@ -35,12 +35,22 @@ class Rescue:
 
         A cell of tags is among them in the records in which it cannot be read as tags.
         """
-        unknown = [(self._names[position], f"c{position}") for position in self.binding.rescued]
-        plain, lost = _json_object(unknown), []
+        unknown = [(name, f"c{position}") for position, name in self.names().items()]
+        plain, lost = _json_object(unknown), list(self.lost().values())
         for column, position in self._only_unread.items():
             unknown.append((self._names[position], f"CASE WHEN {tags_of(column)} IS NULL THEN c{position} END"))
-            lost.append(f"(c{position} IS NOT NULL AND {tags_of(column)} IS NULL)")
         return f"CASE WHEN {' OR '.join(lost)} THEN {_json_object(unknown)} ELSE {plain} END" if lost else plain
+
+    def names(self) -> dict[int, str]:
+        """Return the names in the JSON object of the cells that are always in it, by position."""
+        return {position: self._names[position] for position in self.binding.rescued}
+
+    def lost(self) -> dict[str, str]:
+        """Return, by column of maps, the condition under which its cell has no tags, and is in the JSON object."""
+        return {
+            column: f"(c{position} IS NOT NULL AND {tags_of(column)} IS NULL)"
+            for column, position in self._only_unread.items()
+        }
 
     def tags_unread(self) -> str | None:
         """Return how many cells of a staged row are no tags in any spelling; None where no cell should be tags.

@@ -1,8 +1,9 @@
-"""Many files at once into one Parquet file of rows, with counts and rejected rows for each file.
+"""Many files at once into Parquet files of rows, with counts and rejected rows for each file.
 
-The first pass is fast and strict: one scan over all files that are written alike, every value exact or marked.
-Only a file with a marked row is read a second time, carefully: what fits is kept, digits beyond the 18th
-decimal are rounded and counted, and each row that does not fit is listed with its line and its reason.
+The first pass takes the texts that Arrow reads exactly, which is most of them (see `typed_pass`). The second is strict:
+one scan of DuckDB over all other files that are written alike, every value exact or marked. Only a file with a marked
+row is read once more, carefully: what fits is kept, digits beyond the 18th decimal are rounded and counted, and each
+row that does not fit is listed with its line and its reason.
 
 A scan fails at the first record that does not split into columns, and is done once more with the records of that kind
 listed: DuckDB needs so much time and memory for each that their number must be known to be small before.
@@ -43,6 +44,7 @@ from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
 from billstream.consumer.decode.totals import totals_in
+from billstream.consumer.decode.typed_pass import TypedPass
 from billstream.consumer.decode.undated import dated
 from billstream.consumer.decode.unread import UnreadTags, tags_unread
 
@@ -52,12 +54,13 @@ log = structlog.get_logger(__name__)
 
 
 class Staging:
-    """Decodes files with the lake's own DuckDB."""
+    """Decodes files into the data path of a lake; `typed` is whether the first of the three passes is tried."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, *, typed: bool = True) -> None:
         self._lake = lake
         self._types = lake.columns_of_loads()
         self._unread = UnreadTags(self._types[CHARGES])
+        self.typed = TypedPass(lake, self._types) if typed else None
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Decode `files` into Parquet files whose names begin with `name`.
@@ -74,19 +77,27 @@ class Staging:
         parquet = {f.load_id: Scan([f], self._types[f.table], number=0).reader() for f in readable if f.text.parquet}
         staged.poisoned = unreadable_sources(parquet, self._lake)
         readable = [file for file in readable if file.load_id not in staged.poisoned]
-        for table in TABLES:  # a staged file has the rows of one table
-            if of_table := [file for file in readable if file.table == table]:
-                staged.take(self._stage_or_halve(of_table, name))
-        if readable:
-            self._refuse_contradicted(readable, staged, name)
+        with self._kept(staged):
+            for table in TABLES:  # a staged file has the rows of one table
+                of_table = [file for file in readable if file.table == table]
+                staged.take(self._typed_pass(of_table, f"{name}-typed"))
+                done = staged.loads.keys() | staged.poisoned.keys()
+                if left := [file for file in of_table if file.load_id not in done]:
+                    staged.take(self._stage_or_halve(left, name))
+            with explained(self._lake):
+                wrong = contradicted(readable, staged, self._lake)
+            if wrong:  # their rows say that they are of another kind than their profile is for
+                others = (staged.loads.keys() | staged.poisoned.keys()) - wrong.keys()
+                self.keep_only(staged, others, f"{name}-kind")
+                staged.poisoned |= wrong
             self._unread.warn(readable, staged)
         return staged
 
     def keep_only(self, staged: Staged, load_ids: Iterable[str], name: str) -> None:
         """Rewrite the staged files so that only these loads remain. Needed when a commit dropped some of them."""
         kept = sorted(set(load_ids))
-        staged.loads = {load_id: load for load_id, load in staged.loads.items() if load_id in kept}
-        staged.poisoned = {load_id: why for load_id, why in staged.poisoned.items() if load_id in kept}
+        staged.loads = {load_id: staged.loads[load_id] for load_id in kept if load_id in staged.loads}
+        staged.poisoned = {load_id: staged.poisoned[load_id] for load_id in kept if load_id in staged.poisoned}
         if not any(load.rows_loaded for load in staged.loads.values()):
             self.discard(staged)
             return
@@ -106,16 +117,16 @@ class Staging:
             self._lake.discard(path)
         staged.paths = []
 
-    def _refuse_contradicted(self, files: Sequence[Tabular], staged: Staged, name: str) -> None:
-        """Take out the files whose rows say that they are of another kind than their profile is for."""
-        with self._kept(staged), explained(self._lake):
-            wrong = contradicted(files, staged, self._lake)
-            if wrong:
-                others = (staged.loads.keys() | staged.poisoned.keys()) - wrong.keys()
-                self.keep_only(staged, others, f"{name}-kind")
-                staged.poisoned |= wrong
+    # -- the three passes --------------------------------------------------------------------------------
 
-    # -- the two passes ----------------------------------------------------------------------------------
+    def _typed_pass(self, files: Sequence[Tabular], name: str) -> Staged:
+        """Stage the files that Arrow takes; none where the search for totals fails, as the strict pass explains why."""
+        staged = self.typed.stage(files, name) if self.typed else Staged()
+        taken = [file for file in files if file.load_id in staged.loads]
+        try:
+            return self._without_totals(taken, staged, f"{name}-charges") if taken else staged
+        except Poison:
+            return Staged()
 
     def _stage_or_halve(
         self, files: Sequence[Tabular], name: str, malformed: Malformed = Malformed.FAIL, left_out: LeftOut = _NONE
@@ -274,7 +285,7 @@ class Staging:
             with explained(self._lake):
                 types = self._types[table_of(path)]
                 fed = [name for name in types if any(name in scan.columns for scan in scans)]
-                return facts_of(path, fed, types, self._lake.engine, tags_unread(scans))
+                return facts_of(path, table_of(path), fed, types, self._lake.engine, tags_unread(scans))
         except BaseException:
             self._lake.discard(path)
             raise

@@ -1,0 +1,258 @@
+"""The first and fastest of three passes over texts: Arrow reads and writes them, every record exactly, or no record.
+
+A file with a record that does not fit, or that is written in a way that Arrow reads otherwise than DuckDB, is left to
+the strict pass as a whole. So nothing here rejects, rounds or explains. Texts are held in pieces of bounded size.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import structlog
+
+from billstream.common.errors import BillstreamError
+from billstream.common.lake import Lake
+from billstream.common.lake.tables import Table
+from billstream.consumer.decode.arrow_text import Refused, batches, counted_by_referee, is_readable
+from billstream.consumer.decode.facts import facts_of
+from billstream.consumer.decode.malformed import alike
+from billstream.consumer.decode.scan import Scan, load_macros, scan_key
+from billstream.consumer.decode.staged import Staged, StagedLoad
+from billstream.consumer.decode.tabular import Tabular
+from billstream.consumer.decode.typed_columns import Array, TypedColumns
+from billstream.consumer.decode.unread import tags_unread
+
+PIECE_BYTES = 32 * 1024 * 1024
+"""So much text is typed at a time; its columns take several times as much memory."""
+PIECE_ROWS = 122_880
+"""The rows of a group of a Parquet file, as DuckDB writes them."""
+LARGE_BYTES = 8 * 1024 * 1024
+"""A file of so many bytes is written to a Parquet file of its own; smaller ones share one."""
+_REMEMBERED = 100  # kinds of headers
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that Arrow may read, with the number of its records where the referee has counted them."""
+
+    file: Tabular
+    records: int | None
+
+
+@dataclass
+class Piece:
+    """Records of texts, one batch after the other, each with the load that it belongs to."""
+
+    loads: list[str] = field(default_factory=list)
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    _rows: int = 0
+    _bytes: int = 0
+
+    def add(self, load_id: str, batches: Sequence[pa.RecordBatch]) -> None:
+        """Add records of a load."""
+        self.loads += [load_id] * len(batches)
+        self.batches += batches
+        self._rows += sum(batch.num_rows for batch in batches)
+        self._bytes += sum(batch.get_total_buffer_size() for batch in batches)
+
+    @property
+    def is_full(self) -> bool:
+        """True if no more should be added."""
+        return self._rows >= PIECE_ROWS or self._bytes >= PIECE_BYTES
+
+    def cells(self) -> dict[int, Array]:
+        """Return the cells by position."""
+        columns = pa.Table.from_batches(self.batches).combine_chunks().columns
+        return {position: column.chunk(0) for position, column in enumerate(columns)}
+
+    def load_ids(self) -> Array:
+        """Return the load of each record, as an array with a dictionary."""
+        names = list(dict.fromkeys(self.loads))
+        numbers = [
+            pa.repeat(pa.scalar(names.index(load), pa.int32()), batch.num_rows)
+            for load, batch in zip(self.loads, self.batches, strict=True)
+        ]
+        return pa.DictionaryArray.from_arrays(pa.concat_arrays(numbers), names)
+
+
+class TypedPass:
+    """Stages the files of a batch that Arrow can take.
+
+    Args:
+        lake: has the data path, and makes the DuckDB that computes.
+        types: the columns of each table of loads with their DuckDB types.
+    """
+
+    def __init__(self, lake: Lake, types: dict[str, dict[str, str]]) -> None:
+        self._lake = lake
+        self._types = types
+        self._engine = lake.engine_aside()
+        self._columns: dict[object, TypedColumns] = {}
+        load_macros(self._engine)
+
+    def stage(self, files: Sequence[Tabular], name: str) -> Staged:
+        """Return the staged rows of the files that were taken; the others are in none of its loads.
+
+        Args:
+            files: files of one table, with a header.
+            name: the beginning of the names of the staged files.
+
+        Raises:
+            Fatal: the data path needs credentials and there are none.
+        """
+        staged, refused = Staged(), dict[str, str]()
+        for number, group in enumerate(alike([file for file in files if is_readable(file)])):
+            counts = counted_by_referee(group, self._types[group[0].table], self._engine)
+            refused |= {load_id: count for load_id, count in counts.items() if isinstance(count, str)}
+            texts = [(file, counts.get(file.load_id)) for file in group]
+            sound = [Text(file, count) for file, count in texts if not isinstance(count, str)]
+            for part, some in enumerate(shared(sound)):
+                staged.take(self._stage_together(some, f"{name}-{number}-{part}", refused))
+        for load_id, why in refused.items():
+            log.debug("file_read_strictly", load_id=load_id, reason=why)
+        return staged
+
+    def _stage_together(self, texts: Sequence[Text], name: str, refused: dict[str, str]) -> Staged:
+        """Stage texts in one Parquet file; those that cannot be taken are added to `refused`."""
+        first = texts[0].file
+        path = self._lake.staging_path(name, first.table)
+        try:
+            with self._lake.staging_file(path) as local:
+                left_out = self._write(texts, local, refused)
+                written = self._facts([text.file for text in texts], local, first.table) if local.exists() else {}
+        except (Refused, BillstreamError, duckdb.Error, pa.ArrowException, OSError) as error:
+            # Whatever it is, the strict pass meets it again, and explains it.
+            refused |= {text.file.load_id: str(error) for text in texts}
+            return Staged()
+        loads = {
+            load_id: replace(written.get(load_id, StagedLoad()), records_left_out=count)
+            for load_id, count in left_out.items()
+        }
+        return Staged([path] if written else [], loads)
+
+    def _write(self, texts: Sequence[Text], local: Path, refused: dict[str, str]) -> dict[str, int]:
+        """Write the rows of texts. Returns, by load that was taken, how many records are no charges.
+
+        Raises:
+            Refused: the only text cannot be taken.
+        """
+        columns, left_out = self._columns_of(texts[0].file), dict[str, int]()
+        writer: pq.ParquetWriter | None = None
+        try:
+            for piece in pieces(texts, left_out, refused):
+                rows = _typed(piece, columns, left_out, refused)
+                if rows is not None and rows.num_rows:
+                    writer = writer or _writer(local, rows.schema)
+                    writer.write_table(rows, row_group_size=PIECE_ROWS)
+        finally:
+            if writer:
+                writer.close()
+        return left_out
+
+    def _facts(self, files: Sequence[Tabular], local: Path, table: Table) -> dict[str, StagedLoad]:
+        types = self._types[table]
+        scan = Scan(files, types, number=0)
+        fed = [name for name in types if name in scan.columns]
+        return facts_of(str(local), table, fed, types, self._engine, tags_unread([scan]))
+
+    def _columns_of(self, file: Tabular) -> TypedColumns:
+        """Return the way to the columns of files that are written alike, which is known for the last ones."""
+        if len(self._columns) >= _REMEMBERED:
+            self._columns.clear()
+        made = TypedColumns(file.header_binding, self._types[file.table], self._engine)
+        return self._columns.setdefault(scan_key(file), made)
+
+
+def shared(texts: Sequence[Text]) -> Iterator[list[Text]]:
+    """Yield the texts in groups that share a Parquet file: a large one alone, small ones up to a piece."""
+    some, size = list[Text](), 0
+    for text in texts:
+        length = text.file.path.stat().st_size
+        if length >= LARGE_BYTES:
+            yield [text]
+            continue
+        if size + length > PIECE_BYTES:
+            yield some
+            some, size = [], 0
+        some.append(text)
+        size += length
+    if some:
+        yield some
+
+
+def pieces(texts: Sequence[Text], left_out: dict[str, int], refused: dict[str, str]) -> Iterator[Piece]:
+    """Yield the records of one text piece by piece, or of several texts as one piece.
+
+    Each text that could be read gets an entry in `left_out`, each other one of several in `refused`.
+
+    Raises:
+        Refused: the only text cannot be read.
+    """
+    piece = Piece()
+    for text in texts:
+        load_id = text.file.load_id
+        if len(texts) > 1:
+            try:
+                piece.add(load_id, list(batches(text.file, text.records)))
+            except Refused as error:
+                refused[load_id] = str(error)
+                continue
+        else:
+            for batch in batches(text.file, text.records):
+                piece.add(load_id, [batch])
+                if piece.is_full:
+                    yield piece
+                    piece = Piece()
+        left_out.setdefault(load_id, 0)
+    if piece.batches:
+        yield piece
+
+
+def _typed(piece: Piece, columns: TypedColumns, left_out: dict[str, int], refused: dict[str, str]) -> pa.Table | None:
+    """Return the rows of a piece; loads with a misfit are moved from `left_out` to `refused`.
+
+    Raises:
+        Refused: the only load has a misfit.
+    """
+    cells, load_ids = piece.cells(), piece.load_ids()
+    charges = columns.charges(cells)
+    if charges is not None and charges.false_count:
+        for load_id, count in _counts(load_ids.filter(pc.invert(charges))):
+            left_out[load_id] = left_out.get(load_id, 0) + count
+        cells, load_ids = {p: column.filter(charges) for p, column in cells.items()}, load_ids.filter(charges)
+    if not len(load_ids):
+        return None
+    typed, bad = columns.typed(cells)
+    arrays = {"load_id": load_ids} | {name: typed[name] for name in columns.projection.columns}
+    rows = pa.table(arrays)
+    for misfits in bad:
+        for load_id, count in _counts(load_ids.filter(misfits)):
+            refused[load_id] = f"{count} records do not fit"
+            left_out.pop(load_id, None)
+    if bad:
+        if len(set(piece.loads)) == 1:
+            raise Refused(refused[piece.loads[0]])
+        rows = rows.filter(pc.is_in(load_ids.cast(pa.string()), pa.array(list(left_out))))
+    return rows
+
+
+def _counts(load_ids: Array) -> list[tuple[str, int]]:
+    """Return how often each load is there."""
+    return [(str(one["values"]), int(one["counts"].as_py())) for one in load_ids.cast(pa.string()).value_counts()]
+
+
+def _writer(local: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Return a writer of rows; amounts hardly repeat, so they have no dictionary."""
+    names = []
+    for column in schema:
+        kinds = ("key", "value") if pa.types.is_map(column.type) else ()
+        names += [f"{column.name}.key_value.{kind}" for kind in kinds] or [column.name]
+        if pa.types.is_decimal(column.type):
+            names.pop()
+    return pq.ParquetWriter(local, schema, use_dictionary=names, store_schema=False)  # type: ignore[arg-type]
