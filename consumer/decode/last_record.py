@@ -76,17 +76,23 @@ def last_record(file: Tabular) -> LastRecord | None:
     start = max(file.path.stat().st_size - TAIL_BYTES, 0)
     with file.path.open("rb") as stream:
         stream.seek(start)
-        lines = stream.read().split(b"\n")
-    # The first line of a tail may be the end of a longer one; that of the whole file is its header.
-    filled = [number for number, line in enumerate(lines) if number and line.strip()]
-    if len(filled) < _LEAST_ROWS - 1 or any(lines[number].count(b'"') % 2 for number in filled[-2:]):
+        tail = stream.read()
+    filled, end = list[int](), len(tail)  # where the lines begin, the last one first
+    while len(filled) < _LEAST_ROWS - 1 and end > 0:
+        begin = tail.rfind(b"\n", 0, end) + 1
+        if begin and tail[begin:end].strip():  # the first line of a tail may be the end of a longer one, or the header
+            filled.append(begin)
+        end = begin - 1
+    lines = [tail[begin:].split(b"\n", 1)[0] for begin in reversed(filled)]
+    if len(lines) < _LEAST_ROWS - 1 or any(line.count(b'"') % 2 for line in lines):
         return None
-    texts = [lines[number].decode("utf-8", "ignore").rstrip("\r") for number in filled[-2:]]
+    texts = [line.decode("utf-8", "ignore").rstrip("\r") for line in lines]
     before, cells = csv.reader(texts, delimiter=file.delimiter)
     nulls = {"", *file.header_binding.profile.values.nulls}
     there = [{position for position, cell in enumerate(some) if cell.strip() not in nulls} for some in (before, cells)]
     lacking = tuple(sorted(there[0] - there[1])) if len(there[1]) < len(there[0]) else ()
-    return LastRecord(lines[filled[-1]] + b"\n", tuple(cells), lacking, start, filled[-1])
+    number = tail.count(b"\n", 0, filled[0])
+    return LastRecord(lines[-1] + b"\n", tuple(cells), lacking, start, number)
 
 
 def _may_be_sum(file: Tabular, last: LastRecord, totals: Totals) -> bool:

@@ -2,8 +2,8 @@
 
 *   A text of one cell is that cell.
 *   A number of one cell is cast by Arrow, where every text of the column is plain and cannot have too many digits.
-*   All other values come from the SQL of `Projection`. One that depends on a single cell is computed once for each
-    distinct text: most columns of a bill repeat a few texts, such as its days and its tags.
+*   All other values come from the SQL of `Projection`. Those that are no amounts are computed once for each distinct
+    combination of their cells: most columns of a bill repeat a few texts, such as its days and its tags.
 
 Which records do not fit is told, but not why: their files are left to the strict pass.
 """
@@ -17,10 +17,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from billstream.common.lake.catalog import literal
 from billstream.consumer.decode.charges import is_charge
+from billstream.consumer.decode.distinct import Array, Cells, DistinctCells, Memory, key_of
 from billstream.consumer.decode.projection import Projection
 from billstream.consumer.decode.rescued import Rescue
+from billstream.consumer.decode.rescued_objects import as_objects
 from billstream.consumer.decode.time_forms import certain_forms
 from billstream.consumer.decode.values import COST_TYPE, MAP_TYPE, TIME_TYPE, is_one_cell
 from billstream.consumer.profiles import Binding
@@ -39,11 +40,6 @@ _SAFE_LENGTH = 20
 _FITS = r"^-?[0-9]{1,20}(?:\.[0-9]{1,18})?$"
 _BAD = "__bad"
 
-Array = Any  # an Arrow array; the stubs of pyarrow lack half of its methods
-
-Cells = Mapping[int, Array]
-"""The cells of some records as text, by the position of their column."""
-
 
 @dataclass(frozen=True)
 class TypedColumns:
@@ -59,11 +55,16 @@ class TypedColumns:
     types: Mapping[str, str]
     engine: duckdb.DuckDBPyConnection = field(repr=False)
     _statements: dict[tuple[tuple[str, ...], frozenset[int]], str] = field(default_factory=dict, repr=False)
+    _memories: dict[tuple[str, ...], Memory] = field(default_factory=dict, repr=False)
 
     @cached_property
     def projection(self) -> Projection:
         """The SQL of the strict pass."""
         return Projection(self.binding, self.types, forms=certain_forms(self.binding.profile))
+
+    @cached_property
+    def _rescue(self) -> Rescue:
+        return Rescue(self.binding, self.types)
 
     def charges(self, cells: Cells) -> Array | None:
         """Return which records are charges by the words of the profile; None where every record is one."""
@@ -82,27 +83,25 @@ class TypedColumns:
         columns = {name: cells[position] for name, position in self._texts.items()}
         columns |= {name: numbers[p] for name, p in self._numbers.items() if numbers[p] is not None}
         bad = [column.is_null() for name, column in columns.items() if self._is_required(name) and column.null_count]
-        by_cell = dict(self._of_one_cell)
-        for name, position in self._numbers.items():
-            if name not in columns:
-                by_cell[position] = (*by_cell.get(position, ()), name)
-        for position, names in by_cell.items():
-            distinct = pc.dictionary_encode(cells[position], null_encoding="encode")
-            found = self._computed({f"c{position}": distinct.dictionary}, self._select(names))
-            columns |= {name: found[name].take(distinct.indices) for name in names}
+        distinct = DistinctCells(cells)
+        by_cells = list(self._by_cells.items())
+        by_cells += [(frozenset({p}), (name,)) for name, p in self._numbers.items() if name not in columns]
+        for positions, names in by_cells:
+            found, numbers_of_rows = self._of_distinct(distinct, positions, names)
+            columns |= {name: found[name].take(numbers_of_rows) for name in names}
             if found[_BAD].true_count:
-                bad.append(found[_BAD].take(distinct.indices))
-        if self._of_several_cells:
+                bad.append(found[_BAD].take(numbers_of_rows))
+        if self._amounts:
             known = {f"n{p}": numbers[p] for p in self._operands if numbers[p] is not None}
-            given = {f"c{p}": cells[p] for p in self._used(self._of_several_cells)} | known
-            sql = self._select(self._of_several_cells, frozenset(int(name[1:]) for name in known))
+            given = {f"c{p}": cells[p] for p in self._used(self._amounts)} | known
+            sql = self._select(self._amounts, frozenset(int(name[1:]) for name in known))
             found = self._computed(given, sql)
-            columns |= {name: found[name] for name in self._of_several_cells}
+            columns |= {name: found[name] for name in self._amounts}
             if found[_BAD].true_count:
                 bad.append(found[_BAD])
         rows = len(next(iter(cells.values())))
         columns |= {name: pa.repeat(value, rows) for name, value in self._constants.items()}
-        columns["rescued"] = self._rescued(cells, rows)
+        columns["rescued"] = as_objects(distinct, self._rescue.names(), self._computed)
         return columns, bad
 
     # -- the ways of the columns -------------------------------------------------------------------------
@@ -134,18 +133,19 @@ class TypedColumns:
         }
 
     @cached_property
-    def _of_one_cell(self) -> dict[int, tuple[str, ...]]:
-        """The other columns that depend on one cell, by its position."""
-        found: dict[int, tuple[str, ...]] = {}
+    def _by_cells(self) -> dict[frozenset[int], tuple[str, ...]]:
+        """The other columns, by the positions of the cells that they depend on."""
+        found: dict[frozenset[int], tuple[str, ...]] = {}
         for column in self._others:
-            if len(used := self._used([column])) == 1:
-                (position,) = used
-                found[position] = (*found.get(position, ()), column)
+            if (used := self._used([column])) and column not in self._amounts:
+                found[used] = (*found.get(used, ()), column)
         return found
 
     @cached_property
-    def _of_several_cells(self) -> tuple[str, ...]:
-        return tuple(column for column in self._others if len(self._used([column])) > 1)
+    def _amounts(self) -> tuple[str, ...]:
+        """The numbers that are made of several cells: hardly a record has those of another."""
+        amounts = (column for column in self._others if self.types[column] == COST_TYPE)
+        return tuple(column for column in amounts if len(self._used([column])) > 1)
 
     @cached_property
     def _constants(self) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class TypedColumns:
         """The positions of the numbers that expressions are made of, as far as Arrow may read them."""
         if self.binding.profile.values.decimal_point != ".":
             return frozenset()
-        operands = self._of(self._of_several_cells).operands
+        operands = self._of(self._amounts).operands
         return frozenset(cell.position for cell in operands if cell.amounts is None)
 
     def _is_bare(self, column: str) -> bool:
@@ -207,6 +207,22 @@ class TypedColumns:
         self._statements[columns, numbered] = sql
         return sql
 
+    def _of_distinct(
+        self, distinct: DistinctCells, positions: frozenset[int], columns: tuple[str, ...]
+    ) -> tuple[dict[str, Array], Array]:
+        """Return the values of each combination of cells, and for each record the number of its combination."""
+        found = distinct.of(positions)
+        texts = {position: distinct.cells[position].take(pa.array(found.first)) for position in sorted(positions)}
+        keys, memory = key_of(list(texts.values())), self._memories.setdefault(columns, Memory())
+        sql, numbers = self._select(columns), pa.array(found.numbers)
+        if keys is None:
+            return self._computed({f"c{p}": text for p, text in texts.items()}, sql), numbers
+        unknown = memory.unknown(keys)
+        if unknown.true_count:
+            new = {f"c{position}": text.filter(unknown) for position, text in texts.items()}
+            memory.learn(keys.filter(unknown), self._computed(new, sql))
+        return memory.recall(keys), numbers
+
     def _computed(self, cells: Mapping[str, Array], sql: str) -> dict[str, Array]:
         self.engine.register("cells", pa.table(dict(cells)))
         try:
@@ -218,35 +234,6 @@ class TypedColumns:
             name: array.combine_chunks().cast(types.get(name, array.type))
             for name, array in zip(found.column_names, found.columns, strict=True)
         }
-
-    # -- rescued -----------------------------------------------------------------------------------------
-
-    @cached_property
-    def _rescue(self) -> Rescue:
-        return Rescue(self.binding, self.types)
-
-    def _rescued(self, cells: Cells, rows: int) -> Array:
-        """Return the cells that no column holds, as JSON objects without their nulls; NULL for an empty one."""
-        names = {p: name for p, name in self._rescue.names().items() if cells[p].null_count < rows}
-        if not names:
-            return pa.nulls(rows, pa.string())
-        distinct = {position: cells[position].dictionary_encode() for position in names}
-        stacked = pa.concat_arrays([distinct[position].dictionary for position in names])
-        pairs = self._computed({"c0": stacked}, "SELECT to_json(c0)::VARCHAR AS json FROM cells")["json"]
-        parts, start = [], 0
-        for position, name in names.items():
-            found = distinct[position]
-            texts = pairs.slice(start, len(found.dictionary))
-            start += len(found.dictionary)
-            named = pc.binary_join_element_wise(self._key(name), texts, ":")
-            parts.append(named.take(found.indices))
-        joined = pc.binary_join_element_wise(*parts, ",", null_handling="skip")
-        objects = pc.binary_join_element_wise("{", joined, "}", "")
-        return pc.replace_with_mask(objects, pc.equal(joined, pa.scalar("")), pa.scalar(None, pa.string()))
-
-    def _key(self, name: str) -> str:
-        ((key,),) = self.engine.execute(f"SELECT to_json({literal(name)})::VARCHAR").fetchall()
-        return str(key)
 
 
 def plain_numbers(texts: Array) -> Array | None:

@@ -18,12 +18,13 @@ from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
 from billstream.common.lake.tables import Table
 from billstream.consumer.decode.arrow_text import Refused, batches, counted_by_referee, is_readable
+from billstream.consumer.decode.distinct import Array
 from billstream.consumer.decode.facts import facts_of
 from billstream.consumer.decode.malformed import alike
 from billstream.consumer.decode.scan import Scan, load_macros, scan_key
 from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.tabular import Tabular
-from billstream.consumer.decode.typed_columns import Array, TypedColumns
+from billstream.consumer.decode.typed_columns import TypedColumns
 from billstream.consumer.decode.unread import tags_unread
 
 PIECE_BYTES = 32 * 1024 * 1024

@@ -8,6 +8,7 @@ of generated files (default 300); the long run of a release has 50,000.
 import csv
 import io
 import os
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -183,6 +184,21 @@ def test_a_large_file_is_typed_piece_by_piece(two: Two, monkeypatch: pytest.Monk
         assert (
             two.compared([two.file((header + "\n" + records * 30 + records.replace("2026-01-28", "x")).encode())]) == 0
         )
+
+
+def test_cells_that_hardly_repeat_are_kept_beside_those_that_do(two: Two) -> None:
+    """More combinations than are put together, records without any cell to rescue, and all of it in two pieces."""
+    choose = random.Random(7)  # noqa: S311 - no secret
+    for name, header in HEADERS.items():
+        rows = [row for row in csv.reader(io.StringIO(well_written(name))) if row[0] not in header]
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([*header.split(","), *(f"Unknown{number}" for number in range(12))])
+        for number in range(5_000):
+            unknown = [choose.choice(["", "a", 'b"', "c\\", str(number), f"é{number % 7}"]) for _ in range(12)]
+            writer.writerow(choose.choice(rows) + (unknown if number % 3 else [""] * 12))
+        files = [two.file(out.getvalue().encode()), two.file(out.getvalue().encode().replace(b"Unknown0", b"Other"))]
+        assert two.compared(files) == 2
 
 
 def test_a_record_that_is_too_long_is_left_to_the_strict_pass(two: Two) -> None:
