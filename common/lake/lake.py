@@ -55,6 +55,28 @@ class Lake(LakeConnection):
             row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
         return self._saw(int(row[0]) if row else 0)
 
+    def newest_snapshot(self) -> int:
+        """Return the id of the newest snapshot at next to no cost, for a process that looks for commits all day long.
+
+        It asks the catalog database and not DuckLake, so a transaction of this connection may see a later one, and
+        never an earlier one.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("looking for a new snapshot"):
+            return self._snapshots.newest(self._con)
+
+    @property
+    def snapshots_made(self) -> int:
+        """The number of snapshots that `commit` has made since the lake was opened."""
+        return self._snapshots.number_made
+
+    @property
+    def look_seconds(self) -> float:
+        """Seconds between two calls of `newest_snapshot` that are worth their cost."""
+        return self._catalog.look_seconds
+
     def processed_keys(self, scope_ids: Sequence[str]) -> dict[str, ProcessedKey]:
         """Return what the catalog knows of these scopes, in one look-up by its index. Unknown scopes are absent.
 
@@ -188,7 +210,7 @@ class Lake(LakeConnection):
                     [author, message, claims_json(claims, lost_files, unchanged)],
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
-        return self._saw(int(row[0]) if row and row[0] is not None else 0)
+        return self._saw(self._snapshots.made(int(row[0]) if row and row[0] is not None else 0))
 
     # -- writing to the catalog alone: none of these makes a snapshot ----------------------------------------
 
