@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import METADATA
@@ -20,6 +19,9 @@ from billstream.common.lake.migrations import apply_options, options_differ
 from billstream.common.lake.tables import CHARGES, TABLES
 from billstream.common.metrics.commits import counted_commit
 from billstream.common.statements import statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # with numpy it takes a seventh of a second, which most commands do without
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction. It receives the connection, with the transaction open and `lake` as default."""
@@ -34,7 +36,7 @@ class Lake(LakeConnection):
     # -- reading -----------------------------------------------------------------------------------------
 
     @once_more
-    def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> pa.Table:
+    def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> "pa.Table":
         """Return the result of a SELECT as an Arrow table. SQL of ours: a user's goes through `gate.one_select` first.
 
         Raises:
