@@ -63,8 +63,10 @@ def status(*, as_json: AsJson = False) -> None:
     from billstream.cli.status import queue_expected, read_queue, read_status, without_lake
 
     settings = opening.settings_with_logs()
+    # A few small questions: to share each of them among threads takes more time than it saves.
+    alone = settings.model_copy(update={"threads": settings.threads or 1})
     try:
-        with opening.opened_lake(settings, read_only=True) as lake:
+        with opening.opened_lake(alone, read_only=True) as lake:
             state = replace(read_status(lake, None, None), queue_expected=queue_expected(settings))
     except BillstreamError as error:
         state = without_lake(settings, str(error))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -87,11 +88,15 @@ HEAVY = (
 """What takes long to load, each a tenth of a second or more, and what leads to it. typer itself needs pydantic."""
 
 
-def loaded_by(*commands: tuple[str, ...]) -> dict[str, list[str]]:
-    """What of `HEAVY` each command line loads that those before it have not, in a process of their own."""
+def loaded_by(*commands: tuple[str, ...], heavy: tuple[str, ...] = HEAVY) -> dict[str, list[str]]:
+    """What of `heavy` each command line loads that those before it have not, in a process of their own."""
     told = (
         "import contextlib, io, json, sys\n"
-        f"heavy, commands, found = {HEAVY!r}, {commands!r}, {{}}\n"
+        f"heavy, commands, found = {heavy!r}, {commands!r}, {{}}\n"
+        "class NoPandas:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'pandas': raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, NoPandas())\n"
         "from billstream.cli.main import run\n"
         "for command in commands:\n"
         "    before, sys.argv = set(sys.modules), ['billstream', *command]\n"
@@ -117,6 +122,16 @@ def test_the_list_of_what_is_heavy_is_true() -> None:
     assert "billstream.common.settings" in loaded
     for name in HEAVY:
         assert find_spec(name), name
+
+
+def test_the_status_of_a_lake_loads_no_data_frames_and_no_readers_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB loads pandas where it is installed, as it is for the documentation, and that numpy; a user has none."""
+    monkeypatch.setenv("BILLSTREAM_HOME", str(tmp_path))
+    subprocess.run([sys.executable, "-m", "billstream.cli.main", "init"], capture_output=True, check=True)
+    heavy = ("numpy", "pyarrow", "billstream.consumer.decode", "billstream.aggregator", "duckdb")
+    assert loaded_by(("status", "--json"), heavy=heavy) == {"status --json": ["duckdb"]}
 
 
 @pytest.mark.parametrize(
