@@ -19,6 +19,9 @@ from billstream.common.statements import statement
 SHARE = 0.05
 """Part of the time that reading the lake may take: after 2 seconds of it, 38 without."""
 
+AGAIN_SECONDS = 15.0
+"""Until the lake is read again after it could not be."""
+
 _EXPORTS = "export:"  # the bucket of the ledger's entries about deliveries, see consumer.events
 _SILENT = frozenset({"stale_sources", "lagging_sources"})
 _OF_LAKE = (
@@ -52,7 +55,9 @@ class Gauges:
         self._clock = clock
         self._state: tuple[object, ...] | None = None  # of the lake, when it was read
         self._due_at = 0.0
-        self._published: tuple[int, int] | None = None  # inode and time of the file that was read
+        self._behind = True  # the lake was not read, or it was too early to read what has changed
+        self._looked_at: tuple[int, int, int] | None = None  # the file at the last look, readable or not
+        self._published: tuple[int, int, int] | None = None  # inode, size and time of the file that was read
 
     def read(self) -> None:
         """Read what has changed; the insights from their folder, as another process may have published them.
@@ -64,7 +69,12 @@ class Gauges:
         except BillstreamError as error:
             log.warning("gauges_not_read", reason=str(error), consequence="the metrics of the lake are absent")
             self.forget_lake()
+            self._due_at = self._clock() + AGAIN_SECONDS
         self._read_insights()
+
+    def due(self) -> bool:
+        """Return whether there is something to read though nothing was committed; nothing but a file is looked at."""
+        return (self._behind and self._clock() >= self._due_at) or self._mark() != self._looked_at
 
     def lost(self, error: BillstreamError) -> None:
         """Forget the gauges of a lake that does not answer."""
@@ -73,7 +83,7 @@ class Gauges:
 
     def forget_lake(self) -> None:
         """Know nothing of the lake until it is read again."""
-        self._state = None
+        self._state, self._behind = None, True
         metrics.OBSERVED.set(0, "lake")
         for gauge in _OF_LAKE:
             gauge.forget()
@@ -81,7 +91,8 @@ class Gauges:
     def _read_lake(self) -> None:
         started, today = self._clock(), datetime.now(UTC).date()
         state = (self._lake.snapshot_id(), today)
-        if state == self._state or (started < self._due_at and self._state):
+        self._behind = state != self._state
+        if not self._behind or (started < self._due_at and self._state):
             return
         rows = self._lake.rows(statement(__name__, "gauges", metadata=METADATA), [_EXPORTS, today])
         metrics.LEDGER.set_all(_amounts(rows, "ledger"))
@@ -95,23 +106,32 @@ class Gauges:
         metrics.LAKE_BYTES.set(_amounts(rows, "bytes")[""])
         metrics.LAKE_SNAPSHOTS.set(_amounts(rows, "snapshots")[""])
         metrics.OBSERVED.set(1, "lake")
-        self._state = state
+        self._state, self._behind = state, False
         ended = self._clock()
         self._due_at = ended + (ended - started) * (1 / SHARE - 1)
 
     def _read_insights(self) -> None:
+        self._looked_at = mark = self._mark()
+        if mark is None or mark == self._published:  # not published yet, or elsewhere; or read before
+            return
         try:
-            found = self._json.stat()
-            if self._published == (mark := (found.st_ino, found.st_mtime_ns)):
-                return
             tell_omissions(json.loads(self._json.read_bytes())["omissions"])
-        except FileNotFoundError:  # not published yet, or elsewhere
+        except FileNotFoundError:
             return
         except (OSError, ValueError, LookupError, TypeError):  # by another version, or not by us
             self._published = None
             metrics.LAGGING.forget()
             return
         self._published = mark
+
+    def _mark(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._json.stat()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return 0, 0, 0  # it is there, and cannot be read
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def tell_omissions(omissions: Iterable[Mapping[str, Any]]) -> None:

@@ -4,3 +4,6 @@ A backup is a folder or an S3 prefix with `manifests/`, `catalogs/` and `data/`.
 in one place share them. The manifest is written last and names everything that belongs to its backup: what no manifest
 names does not count.
 """
+
+KEEP = 7
+"""Backups that stay in a place, unless an option says otherwise."""

@@ -17,7 +17,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from billstream import __version__
-from billstream.backups import postgres_tools
+from billstream.backups import KEEP, postgres_tools
 from billstream.backups.copying import GoneError, Progress, Wanted, Way, carry_all, unchanged
 from billstream.backups.manifest import (
     CATALOGS,
@@ -49,7 +49,6 @@ log = structlog.get_logger(__name__)
 _NOTED = TypeAdapter(list[SavedFile])
 
 ATTEMPTS = 5
-KEEP = 7
 MARKER = "billstream-backup.txt"
 """The file that makes a place one for backups; it has the id of the lake."""
 NOTE = "progress.json"

@@ -5,14 +5,7 @@ from typing import Annotated
 
 import typer
 
-from billstream.aggregator.alerts.config import read_sinks
-from billstream.aggregator.analysis.analyst import Analyst
-from billstream.aggregator.loop import follow
-from billstream.aggregator.publish import publish
-from billstream.aggregator.refresh import rebuild, refresh_once
-from billstream.cli import observing, opening, report
 from billstream.cli.terminal import examples, out
-from billstream.common import retries
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -28,6 +21,14 @@ def aggregate(
     Runs until Ctrl-C or SIGTERM. Each refresh reads only what has changed in the lake, and then publishes
     insights.json, insights.md and dashboard.html.
     """
+    from billstream.aggregator.alerts.config import read_sinks
+    from billstream.aggregator.analysis.analyst import Analyst
+    from billstream.aggregator.loop import follow
+    from billstream.aggregator.publish import publish
+    from billstream.aggregator.refresh import refresh_once
+    from billstream.cli import observing, opening, report
+    from billstream.common import retries
+
     settings = opening.settings_with_logs()
     stop = opening.signals(context, settings)
     patience = retries.COMMAND_SECONDS if once else math.inf
@@ -55,6 +56,12 @@ def rebuild_command() -> None:
     Replaces the aggregates in one commit, and publishes the insights. A refresh gives the same numbers at less cost;
     use this when `billstream verify` finds a difference.
     """
+    from billstream.aggregator.alerts.config import read_sinks
+    from billstream.aggregator.analysis.analyst import Analyst
+    from billstream.aggregator.publish import publish
+    from billstream.aggregator.refresh import rebuild
+    from billstream.cli import opening, report
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
         rebuilt = rebuild(lake, tag_keys=settings.tag_keys)

@@ -1,4 +1,8 @@
-"""The console command: which module has which command. A command loads its own code only, so it starts at once."""
+"""The console command: which module has which command. A command loads its own code only, so it starts at once.
+
+The module of a command imports at its top what its help needs, which is little. What the command itself needs is
+imported inside it: so `billstream COMMAND --help` starts no engine, and a command loads nothing of those beside it.
+"""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -95,7 +99,7 @@ def run(stop: Stop | None) -> None:
     try:
         app(obj=stop)
     except Exception as error:
-        from billstream.cli.ending import told  # noqa: PLC0415 - `--help` needs no rich
+        from billstream.cli.ending import told
 
         mask_tracebacks()  # again: typer has put a hook of its own there
         code = told(error, service=stop is not None)
@@ -106,7 +110,7 @@ def run(stop: Stop | None) -> None:
 
 def _print_version(*, wanted: bool) -> None:
     if wanted:
-        from billstream import __version__  # noqa: PLC0415 - it reads the metadata of the installed package
+        from billstream import __version__
 
         sys.stdout.write(f"billstream {__version__}\n")
         raise typer.Exit

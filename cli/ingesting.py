@@ -6,17 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from billstream.cli import observing, opening, report, wiring
 from billstream.cli.terminal import examples, exit_code, interruptible, out, shown
-from billstream.common import aws as aws_clients
-from billstream.common import retries
-from billstream.common.lake.moved import record_moved_data
-from billstream.common.outputs import refuse_feedback
-from billstream.consumer.backfill.local_files import find_files, load_files
-from billstream.consumer.provision import set_up_aws
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -43,6 +34,13 @@ def init(
     every object that is in the bucket now, and makes aggregates and insights. Exit code 1 if an object could not be
     loaded.
     """
+    from billstream.cli import opening, report
+    from billstream.common import aws as aws_clients
+    from billstream.common import retries
+    from billstream.common.lake.moved import record_moved_data
+    from billstream.common.outputs import refuse_feedback
+    from billstream.consumer.provision import set_up_aws
+
     settings = opening.settings_with_logs()
     refuse_feedback(settings)
     if data_moved:
@@ -53,7 +51,7 @@ def init(
     with opening.opened_lake(settings, create=True) as lake:
         out.print(shown(f"lake at {lake.catalog}, data in {lake.data_path}"))
         if from_bucket:
-            from billstream.cli.rebuilding import load_bucket  # noqa: PLC0415 - consumers do without the aggregator
+            from billstream.cli.rebuilding import load_bucket
 
             stop = interruptible()
             raise typer.Exit(exit_code(stop, fine=load_bucket(settings, lake, stop)))
@@ -70,6 +68,10 @@ def consume(
     Runs until Ctrl-C or SIGTERM; in-flight work is finished then, and unfinished messages return to the queue. Any
     number of consumers may run at once.
     """
+    from billstream.cli import observing, opening, report, wiring
+    from billstream.common import retries
+    from billstream.common.outputs import refuse_feedback
+
     settings = opening.settings_with_logs()
     refuse_feedback(settings)
     stop = opening.signals(context, settings)
@@ -100,6 +102,13 @@ def load(
     Local files go through the same checks, ledger and commit as the objects of a bucket, so loading one again changes
     nothing. In folders, files that match BILLSTREAM_INCLUDE are loaded. Exit code 1 if a file could not be loaded.
     """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from billstream.cli import opening, report, wiring
+    from billstream.common.outputs import refuse_feedback
+    from billstream.consumer.backfill.local_files import find_files, load_files
+
     settings = opening.settings_with_logs()
     refuse_feedback(settings)
     files = find_files(paths, settings, wiring.layouts(settings))

@@ -6,15 +6,9 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli import opening, report
-from billstream.cli.output import Format, write_result
-from billstream.cli.query import read_only
-from billstream.cli.settings_table import markdown
-from billstream.cli.status import queue_expected, read_queue, read_status, without_lake
-from billstream.cli.terminal import AsJson, examples, out, write_json
+from billstream.cli.terminal import AsJson, Format, examples, out, write_json
 from billstream.common.errors import BillstreamError
 from billstream.common.exits import ExitCode
-from billstream.common.lake.connect import connect_sql
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -34,6 +28,10 @@ def sql(
     Runs one SELECT in DuckDB's SQL; nothing can be changed. On a terminal, columns that do not fit are left out in the
     middle and counted. In JSON decimals are strings, so that no digit is lost.
     """
+    from billstream.cli import opening
+    from billstream.cli.output import write_result
+    from billstream.cli.query import read_only
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         write_result(read_only(lake, query), form)
@@ -46,6 +44,9 @@ def connect() -> None:
     The statements attach this lake read-only from plain DuckDB: its shell, Python, a BI tool. They hold no secrets:
     replace <password> and the like yourself.
     """
+    from billstream.cli import opening, report
+    from billstream.common.lake.connect import connect_sql
+
     settings = opening.settings_with_logs()
     statements = connect_sql(settings)
     report.connection(statements)
@@ -58,9 +59,14 @@ def status(*, as_json: AsJson = False) -> None:
     Also counts active loads, rows, rejected rows and dead letters, and shows how far the aggregates are behind. Exit
     code 1 if the queue or the catalog could not be asked.
     """
+    from billstream.cli import opening, report
+    from billstream.cli.status import queue_expected, read_queue, read_status, without_lake
+
     settings = opening.settings_with_logs()
+    # A few small questions: to share each of them among threads takes more time than it saves.
+    alone = settings.model_copy(update={"threads": settings.threads or 1})
     try:
-        with opening.opened_lake(settings, read_only=True) as lake:
+        with opening.opened_lake(alone, read_only=True) as lake:
             state = replace(read_status(lake, None, None), queue_expected=queue_expected(settings))
     except BillstreamError as error:
         state = without_lake(settings, str(error))
@@ -84,6 +90,9 @@ def settings_command(
 
     Shows each BILLSTREAM_* environment variable, its value now and its meaning; secrets are masked.
     """
+    from billstream.cli import opening, report
+    from billstream.cli.settings_table import markdown
+
     if as_markdown:
         sys.stdout.write(markdown())
     else:

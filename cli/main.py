@@ -18,7 +18,7 @@ def run() -> None:
     os.umask(UMASK)
     stop = Stop().install() if LONG_RUNNING.intersection(sys.argv[1:2]) else None
 
-    from billstream.cli import commands  # noqa: PLC0415 - only now, see above
+    from billstream.cli import commands
 
     commands.run(stop)
 

@@ -2,20 +2,17 @@
 
 import math
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billstream.cli import maintenance_report, observing, opening
 from billstream.cli.terminal import AsJson, examples
-from billstream.common import retries
 from billstream.common.errors import Retryable
-from billstream.common.lake import Lake
-from billstream.common.metrics.health import HEALTH
-from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.maintenance.orphans import find_orphans, remove_orphans
-from billstream.maintenance.upkeep import EVERY_SECONDS, foresee, limits_of, log, maintain
+
+if TYPE_CHECKING:
+    from billstream.common.lake import Lake
+    from billstream.common.settings import Settings
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -41,6 +38,10 @@ def maintain_command(
     SIGTERM. The aggregator does the same by itself, unless BILLSTREAM_MAINTAIN is false. Exit code 1 if a step was left
     for later.
     """
+    from billstream.cli import maintenance_report, opening
+    from billstream.maintenance.orphans import find_orphans, remove_orphans
+    from billstream.maintenance.upkeep import foresee, limits_of
+
     single = once or dry_run or orphans or remove
     if as_json and not single:
         raise typer.BadParameter("--json needs --once, --dry-run, --orphans or --remove-orphans.")
@@ -57,7 +58,11 @@ def maintain_command(
         _maintain(context, settings, once=once, as_json=as_json)
 
 
-def _maintain(context: typer.Context, settings: Settings, *, once: bool, as_json: bool) -> None:
+def _maintain(context: typer.Context, settings: "Settings", *, once: bool, as_json: bool) -> None:
+    from billstream.cli import maintenance_report, observing, opening
+    from billstream.common import retries
+    from billstream.maintenance.upkeep import limits_of, maintain
+
     stop = opening.signals(context, settings)
     patience = retries.COMMAND_SECONDS if once else math.inf
     with (
@@ -75,8 +80,11 @@ def _maintain(context: typer.Context, settings: Settings, *, once: bool, as_json
     raise typer.Exit(1 if report.failed else 0)
 
 
-def _follow(lake: Lake, settings: Settings, stop: Stop) -> None:
+def _follow(lake: "Lake", settings: "Settings", stop: Stop) -> None:
     """Maintain the lake every minute until told to stop. A failure that may pass is logged, and the next run tries."""
+    from billstream.common.metrics.health import HEALTH
+    from billstream.maintenance.upkeep import EVERY_SECONDS, limits_of, log, maintain
+
     HEALTH.usual_wait = EVERY_SECONDS
     while True:
         try:

@@ -24,7 +24,7 @@ def observed(settings: Settings, service: str, *, running: bool) -> Iterator[Non
     if settings.metrics_address is None or not running:
         yield
         return
-    from billstream.common.metrics.server import serving  # noqa: PLC0415 - most processes serve none
+    from billstream.common.metrics.server import serving
 
     build = {"service": service, "version": __version__, "schema_version": str(newest())}
     with serving(ip_and_port(settings.metrics_address), service, build):
@@ -34,12 +34,12 @@ def observed(settings: Settings, service: str, *, running: bool) -> Iterator[Non
 @contextmanager
 def queue_observed(settings: Settings) -> Iterator[None]:
     """Look at the queue now and then for the length of the block, where metrics are served and a queue is expected."""
-    from billstream.cli.status import queue_expected  # noqa: PLC0415 - an aggregator without metrics needs no SQS
+    from billstream.cli.status import queue_expected
 
     if settings.metrics_address is None or not queue_expected(settings):
         yield
         return
-    from billstream.consumer.sqs.watch import QueueWatch  # noqa: PLC0415
+    from billstream.consumer.sqs.watch import QueueWatch
 
     with QueueWatch(settings).watching():
         yield

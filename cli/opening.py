@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import structlog
 import typer
 
-from billstream.aggregator.alerts.config import variables_named
 from billstream.cli.settings_table import current
 from billstream.common import retries
 from billstream.common.errors import Fatal, Misconfigured, Stopped
@@ -32,7 +31,11 @@ def settings_with_logs() -> Settings:
     settings = Settings.from_environment()
     configure_logs(settings)
     # A warning only: whoever runs containers cannot always choose their environment.
-    named = variables_named(settings.alerts) if settings.alerts else set()  # secrets of sinks, by any name
+    named = set()
+    if settings.alerts:
+        from billstream.aggregator.alerts.config import variables_named
+
+        named = variables_named(settings.alerts)  # secrets of sinks, by any name
     for variable, nearest in unknown_variables(os.environ.keys() - named, Settings.model_fields).items():
         log.warning("setting_unknown", variable=variable, nearest=nearest, consequence="it has no effect")
     return settings

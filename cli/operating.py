@@ -5,18 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from billstream.cli import opening, verify, wiring
-from billstream.cli.dlq import report as dlq_report
-from billstream.cli.replay import Order, Origin, carry_out, selection
-from billstream.cli.replay import report as replay_report
-from billstream.cli.sweeping import Handling, carry_out_sweep, foresee_sweep, sweep_result
+from billstream.cli.replay.origin import Origin
 from billstream.cli.terminal import AsJson, examples, exit_code, interruptible, progress, write_json
-from billstream.cli.verify import report as verify_report
-from billstream.common.runtime import process_name
-from billstream.consumer.backfill.backfill import BackfillResult
-from billstream.consumer.backfill.sweep import MAX_SHARE, Gone, foreign
-from billstream.consumer.dead_letters import diagnose
-from billstream.consumer.sqs.redrive import FASTEST, Redrive
+from billstream.consumer.limits import FASTEST, MAX_SHARE
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -43,6 +34,10 @@ def dlq(
     For each message: its events, what the ledger has of their objects, and what a redrive would do. Nothing is taken
     out of the dead-letter queue.
     """
+    from billstream.cli import opening, wiring
+    from billstream.cli.dlq import report as dlq_report
+    from billstream.consumer.dead_letters import diagnose
+
     settings = opening.settings_with_logs()
     letters = wiring.dead_letters(settings)
     with opening.opened_lake(settings, read_only=True) as lake:
@@ -65,6 +60,10 @@ def redrive(
     The consumers then try them again. No message is lost if it is stopped early; one that is moved twice changes
     nothing.
     """
+    from billstream.cli import opening, wiring
+    from billstream.cli.dlq import report as dlq_report
+    from billstream.consumer.sqs.redrive import Redrive
+
     settings = opening.settings_with_logs()
     letters, queue = wiring.dead_letters(settings), wiring.queue(settings)
     # SQS counts roughly: the number is for the forecast and the bar, never a bound of the loop.
@@ -110,6 +109,12 @@ def replay(  # noqa: PLR0913 - each is an option of the command
     days are those of its partition, or the day of its last change. With --state, objects that were not loaded are
     tried again. Exit code 1 if some could not be processed.
     """
+    from billstream.cli import opening
+    from billstream.cli.replay import report as replay_report
+    from billstream.cli.replay.order import Order, selection
+    from billstream.cli.replay.run import carry_out
+    from billstream.consumer.backfill.backfill import BackfillResult
+
     chosen = selection(prefix, since, until, partition, state, force=force)
     stop = interruptible()
     result = carry_out(Order(chosen, origin, via_queue, dry_run), opening.settings_with_logs(), stop)
@@ -142,6 +147,10 @@ def sweep(
     Objects that are gone are listed, and their rows stay, unless an option says otherwise. Exit code 1 if some could
     not be processed.
     """
+    from billstream.cli import opening, wiring
+    from billstream.cli.sweeping import Handling, carry_out_sweep, foresee_sweep, sweep_result
+    from billstream.consumer.backfill.sweep import Gone, foreign
+
     settings = opening.settings_with_logs()
     if retract_gone and keep_gone:
         raise typer.BadParameter("--retract-gone and --keep-gone exclude each other.")
@@ -170,6 +179,10 @@ def verify_command(
     Compares, at one snapshot, the rows and sums of every load with the ledger, the ledger with the catalog's claims,
     and every aggregate with its charges. Exit code 1 if anything differs.
     """
+    from billstream.cli import opening, verify, wiring
+    from billstream.cli.verify import report as verify_report
+    from billstream.common.runtime import process_name
+
     settings = opening.settings_with_logs()
     buckets = wiring.buckets(settings) if s3 else []
     with opening.opened_lake(settings, read_only=not repair) as lake:

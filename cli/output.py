@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -13,20 +12,10 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from billstream.cli.terminal import ELLIPSIS, console, plain, printable, shown
+from billstream.cli.terminal import ELLIPSIS, Format, console, plain, printable, shown
 from billstream.common.errors import WrongUsage
 
 MIN_WIDTH = 8  # characters of a column, however narrow the terminal is
-
-
-class Format(StrEnum):
-    """The form of a result on standard output."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    ARROW = "arrow"
-    PARQUET = "parquet"
 
 
 def write_result(result: pa.Table, form: Format) -> None:

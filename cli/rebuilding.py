@@ -10,7 +10,8 @@ from billstream.cli.terminal import say
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
-from billstream.consumer.backfill.sweep import MAX_SHARE, Gone
+from billstream.consumer.backfill.sweep import Gone
+from billstream.consumer.limits import MAX_SHARE
 
 
 def load_bucket(settings: Settings, lake: Lake, stop: Stop) -> bool:

@@ -8,6 +8,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +32,16 @@ WIDE = 10_000
 """Columns of an output that is not a terminal: its reader folds it later, or greps it line by line."""
 
 ELLIPSIS = "…"
+
+
+class Format(StrEnum):
+    """The form of a result on standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    ARROW = "arrow"
+    PARQUET = "parquet"
 
 
 def console(*, as_wide_as_asked: bool = False) -> Console:

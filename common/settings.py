@@ -183,7 +183,7 @@ class Settings(BaseSettings):
         "Example: `10`.",
     )
     aggregate_seconds: Seconds = Field(
-        15.0, gt=0, description="Seconds between two refreshes of aggregates and insights. Example: `300`."
+        1.0, gt=0, description="Least pause between two refreshes of aggregates and insights. Example: `300`."
     )
     maintain: bool = Field(
         True,

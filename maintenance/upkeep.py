@@ -217,6 +217,14 @@ class Upkeep:
         self._wanted = settings.maintain
         self._limits = limits_of(settings)
         self._due = 0.0
+        self._left_at: int | None = None  # the newest snapshot after a run that found nothing to do
+
+    def due(self, newest: int) -> bool:
+        """Return whether a run may find something, as far as the newest snapshot and the time since the last can tell.
+
+        What becomes due because something has become old is not seen; `run_if_due` finds it.
+        """
+        return self._wanted and time.monotonic() >= self._due and newest != self._left_at
 
     def run_if_due(self) -> bool:
         """Maintain the lake for a few seconds, if that is wanted and a minute has passed. Returns whether it was due.
@@ -226,8 +234,12 @@ class Upkeep:
         if not self._wanted or time.monotonic() < self._due:
             return False
         wait = EVERY_SECONDS
+        self._left_at = None
         try:
-            maintain(self._lake, self._limits, at_most_seconds=AT_MOST_SECONDS)
+            report = maintain(self._lake, self._limits, at_most_seconds=AT_MOST_SECONDS)
+            # A run that did something, or left something, is followed by another.
+            if not (report.done or report.failed or report.refused or report.options_restored):
+                self._left_at = report.after.newest_snapshot
         except Retryable as error:
             log.warning("maintenance_postponed", seconds=wait, reason=str(error))
         except Fatal as error:

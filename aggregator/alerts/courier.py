@@ -97,7 +97,7 @@ class Courier:
         """
         now = now or datetime.now(UTC)
         ready = [sink.name for sink in self._sinks.values() if at_once or not quiet_until(sink.quiet, now)]
-        ready = [name for name in ready if not self._is_waiting(name)]
+        ready = [name for name in ready if self.is_free(name)]
         attempts = take(self._lake, ready, now=now, waiting_too=at_once) if ready else []
         if not attempts:
             return []
@@ -107,9 +107,10 @@ class Courier:
         _log(ends)
         return ends
 
-    def _is_waiting(self, name: str) -> bool:
+    def is_free(self, name: str) -> bool:
+        """Return whether a sink has answered, or was not told anything yet."""
         thread = self._waiting.get(name)
-        return thread is not None and thread.is_alive()
+        return thread is None or not thread.is_alive()
 
     def _tell(self, attempts: Iterable[Attempt]) -> list[End]:
         deadline = time.monotonic() + ROUND_SECONDS

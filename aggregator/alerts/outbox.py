@@ -161,6 +161,15 @@ def take(lake: Lake, sinks: Sequence[str], *, now: datetime, waiting_too: bool =
     return redo_on_conflict(once)
 
 
+def next_attempts(lake: Lake, sinks: Sequence[str]) -> dict[str, datetime]:
+    """Return when the next attempt at each sink is due, for the sinks that have any.
+
+    Raises:
+        Retryable: the lake does not answer.
+    """
+    return {str(sink): moment for sink, moment in lake.rows(statement(__name__, "next_attempts"), [list(sinks)])}
+
+
 def finish(lake: Lake, ends: Sequence[End], *, now: datetime) -> None:
     """Write how attempts ended, in one commit.
 

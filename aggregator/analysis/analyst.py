@@ -1,6 +1,7 @@
 """The analysis of one lake, after a refresh: read, judge, forecast, evaluate, and write all of it in one commit."""
 
 import hashlib
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +45,9 @@ NAMES = ("month", "scope", "currency", "provider", "account", "service")
 """What identifies a forecast."""
 
 MOST_IN_A_ROW = 20
+
+REST_SECONDS = 15.0
+"""Until an analysis looks again at what may not last, as days are arriving that were judged before."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,15 @@ class Analyst:
         self._budgets: tuple[Budget, ...] = file.budgets
         self._metrics = file.metrics
         self._held: Held | None = None
+        self._files = self._seen_files()
+        self._again_at = math.inf
+
+    def due(self) -> bool:
+        """Return whether the last analysis has left something over, or a file of quantities was touched since."""
+        return time.monotonic() >= self._again_at or self._seen_files() != self._files
+
+    def _seen_files(self) -> list[tuple[int, int, int] | None]:
+        return [table.seen() for table in self._metrics]
 
     @property
     def _configuration(self) -> str:
@@ -109,6 +122,7 @@ class Analyst:
                 reply was lost and the next analysis finds out.
             Fatal: see `common.lake.failures`.
         """
+        self._files = self._seen_files()  # before they are read: what is written meanwhile is another change
         self._metrics = tuple(table.reread() for table in self._metrics)
         return redo_on_conflict(lambda: self._attempt(now or datetime.now(UTC)))
 
@@ -132,6 +146,7 @@ class Analyst:
         version = self._lake.snapshot_id()
         watermark = read_watermark(self._lake, version)
         stored = read_analysis(self._lake, version)
+        self._again_at = math.inf
         if watermark is None:
             return False
         if stored and stored.is_of(watermark.snapshot_id, watermark.refreshed_at, today, self._configuration):
@@ -163,6 +178,8 @@ class Analyst:
         self._lake.commit(
             write, claims=claims, author="aggregator", message=f"analysis of snapshot {mark.watermark_snapshot_id}"
         )
+        if mark.pending:
+            self._again_at = time.monotonic() + (0.0 if found.detection.unexplained else REST_SECONDS)
         self._held = Held(mark.analysis_id, found.detection.known, found.forecasts)
         log.info(
             "aggregates_analysed",

@@ -5,6 +5,7 @@ the ETags of the objects that belong to it, and it is replaced only while it is 
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ CONTENT_TYPES = {
     "md": "text/markdown; charset=utf-8",
 }
 OURS = "billstream"  # the key of our metadata: an object without it is somebody else's
+LOOK_SECONDS = 300.0
+"""An object that somebody has removed is missed after so long, where nothing is published meanwhile."""
+
 LARGEST_DIGEST = 1_000_000  # bytes
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _SUPERSEDED = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict", "NoSuchKey"}
@@ -94,6 +98,10 @@ class BucketTarget:
         belong = _etags(found.get("Metadata", {}))
         there = {name: (self._head(name) or {}).get("ETag", "").strip('"') for name in OBJECTS}
         return mark if there == belong else None
+
+    def stamp(self) -> int:
+        """Return a number that changes every `LOOK_SECONDS`: only requests can tell, and each costs money."""
+        return int(time.monotonic() // LOOK_SECONDS)
 
     def digest(self) -> list[str]:
         """Return the lines of the published digest; none when there is none, or it cannot be read."""

@@ -89,6 +89,10 @@ class FolderTarget:
             return None
         return mark_of((self.folder / JSON_NAME).read_bytes())
 
+    def stamp(self) -> tuple[tuple[int, int, int] | None, ...]:
+        """Return inode, size and time of each file; None for one that cannot be seen."""
+        return tuple(_seen(self.folder / name) for name in PUBLISHED)
+
     def digest(self) -> list[str]:
         """Return the lines of the published digest; none when there is none, or it cannot be read."""
         try:
@@ -104,6 +108,14 @@ class FolderTarget:
             texts = {DIGEST_NAME: digest_markdown(facts_of(insights)), **render(insights)}
         with failpoint("publish"):
             replace_files(self.folder, texts, _FILE_MODES[self.readers])
+
+
+def _seen(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def replace_files(folder: Path, texts: Mapping[str, str], mode: int = 0o600) -> None:

@@ -1,6 +1,7 @@
 """The contract of a target, and the mark that tells whether its insights are current."""
 
 import json
+from collections.abc import Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -53,6 +54,9 @@ class Target(Protocol):
 
     def published(self) -> Mark | None:
         """Return the mark of the insights that are published there; None when they are absent or incomplete."""
+
+    def stamp(self) -> Hashable:
+        """Return a value that becomes another one when the publication may have been touched; at next to no cost."""
 
     def publish(self, insights: Insights) -> None:
         """Replace what is published there, while the target is held.

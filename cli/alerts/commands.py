@@ -1,21 +1,17 @@
 """`billstream alerts …`, every command thin."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billstream.aggregator.alerts.config import Sink, read_sinks
-from billstream.aggregator.alerts.courier import Courier
-from billstream.aggregator.alerts.outbox import list_alerts
-from billstream.aggregator.alerts.sinks import send
-from billstream.aggregator.alerts.values import Letter
-from billstream.cli import opening
-from billstream.cli.alerts import report
 from billstream.cli.terminal import AsJson, examples, say
 from billstream.common.errors import Misconfigured, WrongUsage
 from billstream.common.ids import new_id
-from billstream.common.settings import Settings
+
+if TYPE_CHECKING:
+    from billstream.aggregator.alerts.config import Sink
+    from billstream.common.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,6 +36,11 @@ def list_command(
     A sink that fails is named with its error and the time of its next attempt. Nothing is lost: what failed is sent
     again until the sink accepts it.
     """
+    from billstream.aggregator.alerts.config import read_sinks
+    from billstream.aggregator.alerts.outbox import list_alerts
+    from billstream.cli import opening
+    from billstream.cli.alerts import report
+
     settings = opening.settings_with_logs()
     names = {sink.name for sink in read_sinks(settings.alerts)}
     with opening.opened_lake(settings, read_only=True) as lake:
@@ -56,6 +57,10 @@ def test_command(
     Nothing is written to the lake, and quiet hours do not count. The command fails when the sink does not accept the
     message.
     """
+    from billstream.aggregator.alerts.sinks import send
+    from billstream.aggregator.alerts.values import Letter
+    from billstream.cli import opening
+
     settings = opening.settings_with_logs()
     sink = next((one for one in _sinks(settings) if one.name == name), None)
     if sink is None:
@@ -80,6 +85,10 @@ def send_command() -> None:
     The aggregator does so by itself. This sends at once what waits after a failed attempt or in quiet hours, one round
     for each sink; what another process is sending is left to it.
     """
+    from billstream.aggregator.alerts.courier import Courier
+    from billstream.cli import opening
+    from billstream.cli.alerts import report
+
     settings = opening.settings_with_logs()
     sinks = _sinks(settings)
     with opening.opened_lake(settings) as lake:
@@ -87,7 +96,9 @@ def send_command() -> None:
     report.sent(ends)
 
 
-def _sinks(settings: Settings) -> tuple[Sink, ...]:
+def _sinks(settings: "Settings") -> "tuple[Sink, ...]":
+    from billstream.aggregator.alerts.config import read_sinks
+
     sinks = read_sinks(settings.alerts)
     if not sinks:
         raise Misconfigured(

@@ -1,16 +1,15 @@
 """`billstream anomalies …`, every command thin."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billstream.aggregator.analysis.decisions import Decision, decide_anomaly
-from billstream.aggregator.insights.anomalies_section import find_anomaly, list_anomalies
-from billstream.cli import opening
-from billstream.cli.anomalies import report
 from billstream.cli.terminal import AsJson, examples, person
 from billstream.common.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from billstream.aggregator.analysis.decisions import Decision
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -38,6 +37,10 @@ def list_command(
 
     Open ones come first, then those of the last five weeks, by tier and impact.
     """
+    from billstream.aggregator.insights.anomalies_section import list_anomalies
+    from billstream.cli import opening
+    from billstream.cli.anomalies import report
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         found = list_anomalies(lake, datetime.now(UTC).date(), every=every, most=limit)
@@ -55,6 +58,10 @@ def show(
 
     The SQL of --rows returns exactly the charges of its days, each with its file: give it to billstream sql.
     """
+    from billstream.aggregator.insights.anomalies_section import find_anomaly
+    from billstream.cli import opening
+    from billstream.cli.anomalies import report
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         found = find_anomaly(lake, anomaly)
@@ -89,7 +96,11 @@ def resolve(
     _decide(anomaly, "ended", reason)
 
 
-def _decide(anomaly: str, decision: Decision, reason: str) -> None:
+def _decide(anomaly: str, decision: "Decision", reason: str) -> None:
+    from billstream.aggregator.analysis.decisions import decide_anomaly
+    from billstream.cli import opening
+    from billstream.cli.anomalies import report
+
     if not reason.strip() or not reason.isprintable() or len(reason) > LONGEST_REASON:
         raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} printable characters; nothing was changed.")
     settings = opening.settings_with_logs()

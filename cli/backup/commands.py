@@ -1,21 +1,15 @@
 """The commands that save, restore and move a lake, every one thin."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import SecretStr
 
-from billstream.backups.restoring import restore
-from billstream.backups.saving import KEEP, save
-from billstream.cli import opening, verify, wiring
-from billstream.cli.backup import report
+from billstream.backups import KEEP
 from billstream.cli.terminal import AsJson, examples
-from billstream.common import retries
-from billstream.common.lake.migrations import newest
-from billstream.common.lake.moved import record_moved_data
-from billstream.common.outputs import refuse_feedback
-from billstream.common.settings import Settings
+
+if TYPE_CHECKING:
+    from billstream.common.settings import Settings
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -38,6 +32,10 @@ def backup_command(
     not copied again. The backup counts once its manifest is written, last of all: a backup that is ended early leaves
     the earlier ones as they are.
     """
+    from billstream.backups.saving import save
+    from billstream.cli import opening
+    from billstream.cli.backup import report
+
     settings = opening.settings_with_logs()
     with report.counting("Copying files") as progress:
         saved = save(settings, to, keep=keep, progress=progress)
@@ -68,6 +66,12 @@ def restore_command(
     The lake becomes that of BILLSTREAM_CATALOG and BILLSTREAM_DATA_PATH, or of the folder of --to; a lake that is
     there already is never overwritten. Exit code 1 if the proof finds a difference.
     """
+    from billstream.backups.restoring import restore
+    from billstream.cli import opening, verify, wiring
+    from billstream.cli.backup import report
+    from billstream.common.lake.migrations import newest
+    from billstream.common.outputs import refuse_feedback
+
     settings = opening.settings_with_logs()
     if to is not None:
         settings = _in_folder(to)
@@ -90,13 +94,23 @@ def relocate_command() -> None:
     Stop all other commands, move or copy all files of the data path, and set BILLSTREAM_DATA_PATH to the new folder or
     S3 prefix. Unless every file of the lake is there, nothing is changed.
     """
+    from billstream.cli import opening
+    from billstream.cli.backup import report
+    from billstream.common import retries
+    from billstream.common.lake.moved import record_moved_data
+    from billstream.common.outputs import refuse_feedback
+
     settings = opening.settings_with_logs()
     refuse_feedback(settings)
     retries.patiently(lambda: record_moved_data(settings))
     report.relocated(settings)
 
 
-def _in_folder(folder: Path) -> Settings:
+def _in_folder(folder: Path) -> "Settings":
     """Return the settings of a lake in a folder, whatever the environment names."""
+    from pydantic import SecretStr
+
+    from billstream.common.settings import Settings
+
     place = folder.absolute()
     return Settings(home=place, catalog=SecretStr(f"{place}/catalog.sqlite"), data_path=f"{place}/data")

@@ -6,13 +6,6 @@ from typing import Annotated
 
 import typer
 
-from billstream.aggregator.alerts.config import read_sinks
-from billstream.aggregator.analysis.acknowledging import acknowledge_rule
-from billstream.aggregator.budgets.reading import read_budgets
-from billstream.aggregator.budgets.section import list_budgets
-from billstream.aggregator.budgets.store import evaluate_all, read_states
-from billstream.cli import opening
-from billstream.cli.budgets import report
 from billstream.cli.terminal import AsJson, examples, person
 from billstream.common.errors import WrongUsage
 
@@ -44,6 +37,12 @@ def check(
     A mistake is named with its line. Then each budget is set against the costs in the lake; nothing is written and
     nobody is alerted.
     """
+    from billstream.aggregator.alerts.config import read_sinks
+    from billstream.aggregator.budgets.reading import read_budgets
+    from billstream.aggregator.budgets.store import evaluate_all, read_states
+    from billstream.cli import opening
+    from billstream.cli.budgets import report
+
     settings = opening.settings_with_logs()
     path = file or settings.budgets
     if path is None:
@@ -66,6 +65,10 @@ def list_command(*, as_json: AsJson = False) -> None:
     They are as the aggregator has evaluated them last, each in its newest two periods. The state of a rule is ok,
     firing, acknowledged or resolved.
     """
+    from billstream.aggregator.budgets.section import list_budgets
+    from billstream.cli import opening
+    from billstream.cli.budgets import report
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         found = list_budgets(lake)
@@ -84,6 +87,10 @@ def ack(
     It is the newest period in which the rule fires. Nothing more is sent of it in this period, and the insights show
     who acknowledged it, and the reason.
     """
+    from billstream.aggregator.analysis.acknowledging import acknowledge_rule
+    from billstream.cli import opening
+    from billstream.cli.budgets import report
+
     if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise WrongUsage(f"--reason must have 1 to {LONGEST_REASON} printable characters; nothing was changed.")
     settings = opening.settings_with_logs()

@@ -1,16 +1,15 @@
 """`billstream changes`, thin."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billstream.aggregator.restatements.comparison import read_restatements
-from billstream.aggregator.restatements.intervals import Point, interval_between, read_point
-from billstream.cli import opening
-from billstream.cli.changes import report
 from billstream.cli.terminal import AsJson, examples
 from billstream.common.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from billstream.aggregator.restatements.intervals import Point
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -33,6 +32,11 @@ def changes(
     Compares two snapshots of the lake by day, service and account, and names the file behind each difference. Restated
     costs come before those of new files.
     """
+    from billstream.aggregator.restatements.comparison import read_restatements
+    from billstream.aggregator.restatements.intervals import interval_between
+    from billstream.cli import opening
+    from billstream.cli.changes import report
+
     now = datetime.now(UTC)
     beginning = _point("--since", since, now)
     end = _point("--until", until, now) if until is not None else None
@@ -43,7 +47,9 @@ def changes(
     report.tell(found, cut=interval.cut, lost=found.from_snapshot_id != interval.after, as_json=as_json)
 
 
-def _point(option: str, text: str, now: datetime) -> Point:
+def _point(option: str, text: str, now: datetime) -> "Point":
+    from billstream.aggregator.restatements.intervals import read_point
+
     try:
         return read_point(text.strip(), now)
     except ValueError as error:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli import opening
 from billstream.cli.terminal import console, examples
 
 app = typer.Typer(rich_markup_mode=None)
@@ -26,7 +25,8 @@ def demo(
     arrives in the lake with what was written into the files. No AWS account and no containers are needed. Exit code 1
     if anything differs.
     """
-    from billstream.cli.demo.run import run_demo  # noqa: PLC0415 - only now, see above
+    from billstream.cli import opening
+    from billstream.cli.demo.run import run_demo
 
     settings = opening.settings_with_logs()
     raise typer.Exit(run_demo(home=settings.home, console=console(), input_dir=input_dir, keep=keep, days=days))

@@ -10,12 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from billstream.cli.doctor.check import Check, Verdict, worst
-from billstream.cli.doctor.examination import examine
 from billstream.cli.terminal import AsJson, examples, out, plain, printable, say, write_json
 from billstream.common.exits import ExitCode
-from billstream.common.places import usable
-from billstream.common.runtime import configure_logs
-from billstream.common.settings import Settings
 from billstream.common.values import LogLevel
 
 app = typer.Typer(rich_markup_mode=None)
@@ -36,6 +32,10 @@ def doctor_command(
     Checks versions, settings, folders and disks, lake, ledger, quarantine, aggregates, insights, queue, buckets and
     clock, and says what to do. The report has no secrets, and nothing is changed. Exit code 1 if a check fails.
     """
+    from billstream.cli.doctor.examination import examine
+    from billstream.common.runtime import configure_logs
+    from billstream.common.settings import Settings
+
     configure_logs(Settings.model_construct(log_level=LogLevel.ERROR))  # the report says it all
     checks = examine()
     report = {
@@ -63,6 +63,8 @@ def _show(checks: list[Check]) -> None:
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:
+    from billstream.common.places import usable
+
     with usable(path, "the report", None):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -6,11 +6,6 @@ from typing import Annotated
 
 import typer
 
-from billstream.aggregator.causes.charges import Charges, days_between
-from billstream.aggregator.causes.explain import explain_periods
-from billstream.aggregator.insights.unfinished import unfinished_at
-from billstream.cli import opening
-from billstream.cli.explain import report
 from billstream.cli.terminal import AsJson, examples
 from billstream.common.errors import WrongUsage
 
@@ -63,6 +58,12 @@ def explain(  # noqa: PLR0913 - its options
     apart. Purchases, tax, credits and corrections are lines of their own. Periods of different lengths are compared by
     the day. A charge without an effective cost counts with its billed cost.
     """
+    from billstream.aggregator.causes.charges import Charges
+    from billstream.aggregator.causes.explain import explain_periods
+    from billstream.aggregator.insights.unfinished import unfinished_at
+    from billstream.cli import opening
+    from billstream.cli.explain import report
+
     before, after = _days("--from", from_), _days("--to", to)
     fixed = {"provider": provider, "account": account, "service": service, "currency": currency}
     where = {name: value for name, value in fixed.items() if value is not None}
@@ -75,6 +76,8 @@ def explain(  # noqa: PLR0913 - its options
 
 
 def _days(option: str, text: str) -> frozenset[date]:
+    from billstream.aggregator.causes.charges import days_between
+
     first, _, last = text.strip().partition("..")
     try:
         begin = date.fromisoformat(first)

@@ -5,18 +5,9 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli import opening
-from billstream.cli.exports import report
 from billstream.cli.terminal import AsJson, examples
 from billstream.common.errors import WrongUsage
 from billstream.common.ids import new_id
-from billstream.common.runtime import process_name
-from billstream.consumer.exports.coverage import account_of, provider_of
-from billstream.consumer.exports.deciding import prefer, settle, undo
-from billstream.consumer.exports.exports import Exports
-from billstream.consumer.exports.listing import list_exports, named_export
-from billstream.consumer.exports.preferences import OPERATOR, Preference, read_preferences
-from billstream.consumer.exports.rules import apply_rules, month_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -39,6 +30,10 @@ def list_command(*, as_json: AsJson = False) -> None:
     Each export is shown with its datasets, providers, accounts, days, rows and billed costs, the exports that have the
     same charges, and the preferences that hold.
     """
+    from billstream.cli import opening
+    from billstream.cli.exports import report
+    from billstream.consumer.exports.listing import list_exports
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         found, preferences = list_exports(lake)
@@ -75,6 +70,15 @@ def prefer_command(
     data that arrives later goes aside at once. Nothing is set aside that only the other export has, and nothing is
     deleted: billstream exports undo brings all rows back.
     """
+    from billstream.cli import opening
+    from billstream.cli.exports import report
+    from billstream.common.runtime import process_name
+    from billstream.consumer.exports.coverage import account_of, provider_of
+    from billstream.consumer.exports.deciding import prefer, undo
+    from billstream.consumer.exports.exports import Exports
+    from billstream.consumer.exports.listing import list_exports, named_export
+    from billstream.consumer.exports.preferences import OPERATOR, Preference, read_preferences
+
     if (scope is None) != reset:
         raise WrongUsage("Name the export that is to count, or use --reset; nothing was changed.")
     settings = opening.settings_with_logs()
@@ -114,6 +118,12 @@ def undo_command(
     Without an id it is the newest decision of an operator. Rules of a file are undone by changing the file, and
     billstream exports apply.
     """
+    from billstream.cli import opening
+    from billstream.cli.exports import report
+    from billstream.common.runtime import process_name
+    from billstream.consumer.exports.deciding import undo
+    from billstream.consumer.exports.preferences import OPERATOR, read_preferences
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings) as lake:
         held = [one for one in read_preferences(lake) if one.source == OPERATOR]
@@ -135,6 +145,12 @@ def apply_command() -> None:
     before them. Consumers do the same when they start. Without the variable, it moves rows that are not where the
     preferences of the lake want them.
     """
+    from billstream.cli import opening
+    from billstream.cli.exports import report
+    from billstream.common.runtime import process_name
+    from billstream.consumer.exports.deciding import settle
+    from billstream.consumer.exports.rules import apply_rules
+
     settings = opening.settings_with_logs()
     author = process_name("exports")
     with opening.opened_lake(settings) as lake:
@@ -143,6 +159,8 @@ def apply_command() -> None:
 
 
 def _month(option: str, text: str | None) -> date | None:
+    from billstream.consumer.exports.rules import month_of
+
     try:
         return month_of(text.strip()) if text else None
     except ValueError as error:

@@ -2,20 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billstream.cli.profiles import report
 from billstream.cli.terminal import AsJson, examples, printable
 from billstream.common.errors import Fatal
-from billstream.common.runtime import configure_logs
-from billstream.common.settings import Settings
-from billstream.consumer.trial.bench import workbench
-from billstream.consumer.trial.catalogue import catalogue, named
-from billstream.consumer.trial.loading import load_folder
-from billstream.consumer.trial.proposal import propose
-from billstream.consumer.trial.trial import try_file
+
+if TYPE_CHECKING:
+    from billstream.common.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,6 +35,10 @@ def list_command(*, as_json: AsJson = False) -> None:
 
     On a terminal each profile has two lines; in a file or a pipe it is one line.
     """
+    from billstream.cli.profiles import report
+    from billstream.consumer.trial.bench import workbench
+    from billstream.consumer.trial.catalogue import catalogue
+
     settings = _settings()
     with workbench(settings) as bench:
         found = catalogue(bench.profiles, settings.profiles_dir)
@@ -56,6 +55,10 @@ def show(
 
     Shows when the profile fits a file, and the source of each column of `charges`.
     """
+    from billstream.cli.profiles import report
+    from billstream.consumer.trial.bench import workbench
+    from billstream.consumer.trial.catalogue import catalogue, named
+
     settings = _settings()
     with workbench(settings) as bench:
         found = named(catalogue(bench.profiles, settings.profiles_dir), name)
@@ -77,6 +80,11 @@ def examine(
     rejected; of a folder, what would become of each file. Nothing is loaded. The exit code is that of `load`: 1 if a
     file would not be loaded.
     """
+    from billstream.cli.profiles import report
+    from billstream.consumer.trial.bench import workbench
+    from billstream.consumer.trial.loading import load_folder
+    from billstream.consumer.trial.trial import try_file
+
     settings = _settings()
     if file.is_dir():
         if key is not None:
@@ -104,13 +112,19 @@ def new(
 
     Prints the profile as TOML. Lines marked CHECK are guesses: read them before you use the profile.
     """
+    from billstream.consumer.trial.bench import workbench
+    from billstream.consumer.trial.proposal import propose
+
     path = _existing(file)
     with workbench(_settings()) as bench:
         sys.stdout.write(propose(bench, path, name))
 
 
-def _settings() -> Settings:
+def _settings() -> "Settings":
     """Return the settings of the environment, with logs set up; a trial's log is shown only to those who ask for it."""
+    from billstream.common.runtime import configure_logs
+    from billstream.common.settings import Settings
+
     settings = Settings.from_environment()
     quiet = {"log_level": "warning"} if settings.log_level == "info" else {}
     configure_logs(settings.model_copy(update=quiet))

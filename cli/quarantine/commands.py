@@ -4,11 +4,8 @@ from typing import Annotated
 
 import typer
 
-from billstream.cli import opening, wiring
-from billstream.cli.quarantine import report
 from billstream.cli.terminal import AsJson, examples, exit_code, interruptible, progress
 from billstream.common.errors import WrongUsage
-from billstream.consumer.quarantine import named, quarantined, rejected_records, reload_objects
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -30,6 +27,10 @@ def list_command(*, as_json: AsJson = False) -> None:
 
     On a terminal each entry has three lines; in a file or a pipe it is one line.
     """
+    from billstream.cli import opening
+    from billstream.cli.quarantine import report
+    from billstream.consumer.quarantine import quarantined
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         found = quarantined(lake)
@@ -47,6 +48,10 @@ def show(
 
     Each rejected record has its line in the file, the column, the value and the reason.
     """
+    from billstream.cli import opening
+    from billstream.cli.quarantine import report
+    from billstream.consumer.quarantine import named, quarantined, rejected_records
+
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         found = [(item, rejected_records(lake, item, limit)) for item in named(quarantined(lake), [name])]
@@ -64,6 +69,10 @@ def reload(
     Use it once the file, its profile or a permission was corrected: the current version of each object replaces what
     was loaded of it. Exit code 1 if something of them stays in quarantine.
     """
+    from billstream.cli import opening, wiring
+    from billstream.cli.quarantine import report
+    from billstream.consumer.quarantine import named, quarantined, reload_objects
+
     if bool(names) == everything:
         raise WrongUsage("Name the objects to reload, or use --all; nothing was reloaded.")
     settings = opening.settings_with_logs()

@@ -2,18 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from billstream.cli.replay.origin import Origin
 from billstream.common.errors import WrongUsage
 from billstream.consumer.backfill.selection import Selection
 from billstream.consumer.decide.states import State
-
-
-class Origin(StrEnum):
-    """The source of the objects of a replay."""
-
-    LISTING = "listing"
-    LEDGER = "ledger"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from itertools import chain
 
 from billstream.cli import opening, wiring
-from billstream.cli.replay.order import Order, Origin
+from billstream.cli.replay.order import Order
+from billstream.cli.replay.origin import Origin
 from billstream.cli.terminal import progress
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings

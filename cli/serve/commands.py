@@ -4,18 +4,12 @@ import os
 from importlib.util import find_spec
 from typing import Annotated
 
-import structlog
 import typer
 
-from billstream.cli import opening
-from billstream.cli.serve.access import access_of
-from billstream.cli.serve.published import Published
 from billstream.cli.terminal import examples, say
 from billstream.common.errors import Misconfigured
 
 app = typer.Typer(rich_markup_mode=None)
-log = structlog.get_logger(__name__)
-
 EXTRA = ("starlette", "uvicorn")
 
 
@@ -42,6 +36,12 @@ def serve(
     Runs until Ctrl-C or SIGTERM. Serves dashboard.html and the files beside it, read-only, as the aggregator publishes
     them; an open page follows. Needs the extra billstream[serve]. Any address but loopback needs a token.
     """
+    import structlog
+
+    from billstream.cli import opening
+    from billstream.cli.serve.access import access_of
+    from billstream.cli.serve.published import Published
+
     settings = opening.settings_with_logs()
     access = access_of(address, os.environ, token_from=token_from, names=host or ())
     if any(find_spec(module) is None for module in EXTRA):
@@ -57,11 +57,13 @@ def serve(
     published.check()
     stop = opening.signals(context, settings)
     with opening.service("serve", stop):
-        from billstream.cli.serve import running  # noqa: PLC0415 - the extra may be absent
+        from billstream.cli.serve import running  # only now: the extra may be absent
 
         with running.listening(access) as listener:
             opening.begins_work(stop, settings)
             url = access.url(listener.getsockname()[1])
-            log.info("serving_started", url=url, folder=str(settings.insights), token=bool(access.token))
+            structlog.get_logger(__name__).info(
+                "serving_started", url=url, folder=str(settings.insights), token=bool(access.token)
+            )
             say(f"The insights in {settings.insights} are at {url}")
             running.run(listener, published, access, stop)

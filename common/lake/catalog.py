@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Protocol
 
@@ -9,6 +10,9 @@ import duckdb
 
 METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database of `lake`
 GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
+
+NEWEST_SNAPSHOT = "SELECT max(snapshot_id) FROM ducklake_snapshot"
+"""In the SQL of either catalog database; DuckLake keeps an index of it."""
 
 Row = tuple[str | None, ...]
 """A row of the guard's table, its columns in the order of `common.lake.guard.COLUMNS`."""
@@ -22,6 +26,17 @@ def literal(text: str) -> str:
 def script(name: str) -> str:
     """Return one of the lake's own scripts."""
     return (files("billstream.common.lake") / "sql" / name).read_text()
+
+
+@dataclass(frozen=True)
+class Writes:
+    """When and how the files of a catalog were last written: equal while nobody has written to them since.
+
+    `newest` is the time of the newest write, in seconds since 1970; `files` has inode, size and time of each.
+    """
+
+    newest: float
+    files: tuple[tuple[int, int, int] | None, ...]
 
 
 class Catalog(Protocol):
@@ -70,6 +85,16 @@ class Catalog(Protocol):
 
     def guarded(self, con: duckdb.DuckDBPyConnection, query: str, digests: Sequence[str]) -> list[Row]:
         """Return the rows of the guard's table that the script `query` finds for these digests, by an index."""
+
+    @property
+    def look_seconds(self) -> float:
+        """Return the seconds between two looks for a new snapshot that cost next to nothing a minute."""
+
+    def writes(self) -> Writes | None:
+        """Return what the operating system knows of the last write; None where only a statement can tell."""
+
+    def newest_snapshot(self, con: duckdb.DuckDBPyConnection) -> int:
+        """Return the id of the newest snapshot by one cheap statement, whatever the default database of `con` is."""
 
     def reading(self) -> AbstractContextManager[None]:
         """Return a context to hold around each statement, or each transaction, that reads."""

@@ -30,6 +30,7 @@ from billstream.common.lake.migrations import (
     options_differ,
     schema_version,
 )
+from billstream.common.lake.snapshots import Snapshots
 from billstream.common.lake.storage import Storage, probe, storage_from
 from billstream.common.metrics.health import HEALTH
 from billstream.common.places import prepare_folder
@@ -56,8 +57,8 @@ class LakeConnection:
         self._settings = settings
         self._read_only = read_only
         self._catalog: Catalog = catalog_from_url(settings.catalog_url)
-        self._lost = False
-        self._newest_seen = 0
+        self._snapshots = Snapshots(self._catalog)
+        self._lost, self._newest_seen = False, 0
         self._broke_at = -math.inf
         remove_leftovers(settings.spool)
         self._scratch = ScratchFolder(settings.spool, "duckdb")

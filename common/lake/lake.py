@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import METADATA
@@ -22,6 +21,9 @@ from billstream.common.lake.migrations import apply_options, options_differ
 from billstream.common.lake.tables import CHARGES, TABLES
 from billstream.common.metrics.commits import counted_commit
 from billstream.common.statements import statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # with numpy it takes a seventh of a second, which most commands do without
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction. It receives the connection, with the transaction open and `lake` as default."""
@@ -36,7 +38,7 @@ class Lake(LakeConnection):
     # -- reading -----------------------------------------------------------------------------------------
 
     @once_more
-    def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> pa.Table:
+    def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> "pa.Table":
         """Return the result of a SELECT as an Arrow table. SQL of ours: a user's goes through `gate.one_select` first.
 
         Raises:
@@ -56,6 +58,28 @@ class Lake(LakeConnection):
         with self._translated("reading the newest snapshot"), self._catalog.reading():
             row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
         return self._saw(int(row[0]) if row else 0)
+
+    def newest_snapshot(self) -> int:
+        """Return the id of the newest snapshot at next to no cost, for a process that looks for commits all day long.
+
+        It asks the catalog database and not DuckLake, so a transaction of this connection may see a later one, and
+        never an earlier one.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("looking for a new snapshot"):
+            return self._snapshots.newest(self._con)
+
+    @property
+    def snapshots_made(self) -> int:
+        """The number of snapshots that `commit` has made since the lake was opened."""
+        return self._snapshots.number_made
+
+    @property
+    def look_seconds(self) -> float:
+        """Seconds between two calls of `newest_snapshot` that are worth their cost."""
+        return self._catalog.look_seconds
 
     def processed_keys(self, scope_ids: Sequence[str]) -> dict[str, ProcessedKey]:
         """Return what the catalog knows of these scopes, in one look-up by its index. Unknown scopes are absent.
@@ -207,7 +231,7 @@ class Lake(LakeConnection):
                     [author, message, claims_json(claims, lost_files, unchanged)],
                 )
             row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
-        return self._saw(int(row[0]) if row and row[0] is not None else 0)
+        return self._saw(self._snapshots.made(int(row[0]) if row and row[0] is not None else 0))
 
     # -- writing to the catalog alone: none of these makes a snapshot ----------------------------------------
 

@@ -38,13 +38,11 @@ def newest() -> int:
 
 def schema_version(con: duckdb.DuckDBPyConnection) -> int:
     """Return the number of the newest script that was applied to the attached lake; 0 for a new lake."""
-    # A new lake has no such table, and selecting from it would raise.
-    known = con.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'schema_version'"
-    ).fetchone()
-    if known == (0,):
+    try:
+        row = con.execute("SELECT max(version) FROM lake.schema_version").fetchone()
+    except duckdb.CatalogException:
+        # A new lake has no such table. To list the tables first takes a tenth of a second: DuckLake counts their rows.
         return 0
-    row = con.execute("SELECT max(version) FROM lake.schema_version").fetchone()
     return int(row[0] or 0) if row else 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from billstream.common.lake.catalog import METADATA, Row, literal, script
+from billstream.common.lake.catalog import METADATA, NEWEST_SNAPSHOT, Row, Writes, literal, script
 from billstream.common.lake.postgres_url import PostgresUrl
 
 PASSWORD = "<password>"  # noqa: S105 - stands for one in a printed statement
@@ -93,6 +93,20 @@ class PostgresCatalog:
             raise ValueError("a digest is a SHA-256 in hexadecimal")
         sql = script(f"{query}.postgres.sql").replace("{digests}", literal(json.dumps(list(digests))))
         return con.execute("SELECT * FROM postgres_query(?, ?)", [METADATA, sql]).fetchall()
+
+    @property
+    def look_seconds(self) -> float:
+        """Return two seconds: each look is a question to the server."""
+        return 2.0
+
+    def writes(self) -> Writes | None:
+        """Return None: the server's files are its own."""
+        return None
+
+    def newest_snapshot(self, con: duckdb.DuckDBPyConnection) -> int:
+        """Let PostgreSQL itself look at the end of its index."""
+        ((newest,),) = con.execute("SELECT * FROM postgres_query(?, ?)", [METADATA, NEWEST_SNAPSHOT]).fetchall()
+        return int(newest)
 
     def reading(self) -> AbstractContextManager[None]:
         """Return an empty context: all that a transaction reads is of one snapshot of PostgreSQL's."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from billstream.common.lake.catalog import METADATA, Row, literal, script
+from billstream.common.lake.catalog import METADATA, NEWEST_SNAPSHOT, Row, Writes, literal, script
 from billstream.common.lake.only_writer import only_writer
 from billstream.common.lake.readers_lock import ReadersLock
 from billstream.common.places import prepare_folder, usable
@@ -122,6 +122,29 @@ class SqliteCatalog:
             "SELECT * FROM sqlite_query(?, ?, params => row(?))",
             [METADATA, script(f"{query}.sqlite.sql"), json.dumps(list(digests))],
         ).fetchall()
+
+    @property
+    def look_seconds(self) -> float:
+        """Return half a second: a look is two questions to the operating system."""
+        return 0.5
+
+    def writes(self) -> Writes | None:
+        """Look at the file and its write-ahead log: each commit writes to one of them, and no reader does."""
+        found: list[tuple[int, int, int] | None] = []
+        for path in (self.path, Path(f"{self.path}-wal")):
+            try:
+                seen = path.stat()
+            except OSError:  # no log, as nobody has the file open; of the file itself a statement tells more
+                found.append(None)
+            else:
+                found.append((seen.st_ino, seen.st_size, seen.st_mtime_ns))
+        newest = max((mtime for _, _, mtime in filter(None, found)), default=0)
+        return Writes(newest / 1e9, tuple(found)) if found[0] else None
+
+    def newest_snapshot(self, con: duckdb.DuckDBPyConnection) -> int:
+        """Let SQLite itself look at the end of its index; one statement of its own needs no reader's lock."""
+        ((newest,),) = con.execute("SELECT * FROM sqlite_query(?, ?)", [METADATA, NEWEST_SNAPSHOT]).fetchall()
+        return int(newest)
 
     def reading(self) -> AbstractContextManager[None]:
         """Return the lock that readers share; see `readers_lock`."""

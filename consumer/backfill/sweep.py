@@ -29,13 +29,12 @@ from billstream.consumer.commit.duplicates import freed
 from billstream.consumer.decide.decision import Verdict, decide
 from billstream.consumer.events import EventKind, ObjectEvent
 from billstream.consumer.layouts.interest import BillingFiles
+from billstream.consumer.limits import MAX_SHARE
 from billstream.consumer.s3.listing import Bucket, ListedObject
 
 CREATED = "ObjectCreated:Sweep"
 REMOVED = "ObjectRemoved:Sweep"
 EXPIRED = "LifecycleExpiration:Sweep"
-MAX_SHARE = 0.1
-"""Share of the active objects of a bucket that may be retracted in one go: more are gone by a mistake, mostly."""
 
 log = structlog.get_logger(__name__)
 

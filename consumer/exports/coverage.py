@@ -5,15 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from billstream.common.lake.catalog import literal
 from billstream.common.statements import statement
-from billstream.consumer.decode import Covered
 from billstream.consumer.exports.naming import Source
+
+if TYPE_CHECKING:
+    from billstream.consumer.decode import Covered  # whoever only reads coverage does without the readers of files
 
 COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 
@@ -61,16 +62,6 @@ Cell = tuple[str, date]
 """A provider and a billing month: preferences are applied to the loads of a cell at a time."""
 
 _COLUMNS = tuple(field.name for field in fields(Line))
-_MONEY = pa.decimal128(38, 18)
-_TYPES: dict[str, pa.DataType] = {
-    "whole_period": pa.bool_(),
-    "set_aside": pa.bool_(),
-    "billing_month": pa.date32(),
-    "days": pa.list_(pa.date32()),
-    "charge_rows": pa.int64(),
-    **dict.fromkeys(COSTS, _MONEY),
-}
-_SCHEMA = pa.schema({name: _TYPES.get(name, pa.string()) for name in _COLUMNS})
 
 
 def account_of(billing_account_id: str | None) -> str | None:
@@ -90,7 +81,7 @@ def provider_of(provider_name: str | None, names: Mapping[str, str]) -> str | No
 
 
 def staged_lines(
-    sources: Iterable[Source], covered: Mapping[str, Sequence[Covered]], names: Mapping[str, str]
+    sources: Iterable[Source], covered: Mapping[str, Sequence["Covered"]], names: Mapping[str, str]
 ) -> list[Line]:
     """Return the coverage of staged loads.
 
@@ -141,8 +132,19 @@ def insert_lines(con: duckdb.DuckDBPyConnection, lines: Sequence[Line]) -> None:
     """Write lines of coverage, inside the open transaction."""
     if not lines:
         return
+    import pyarrow as pa  # noqa: PLC0415 - with numpy a seventh of a second, which whoever only reads does without
+
+    types: dict[str, pa.DataType] = {
+        "whole_period": pa.bool_(),
+        "set_aside": pa.bool_(),
+        "billing_month": pa.date32(),
+        "days": pa.list_(pa.date32()),
+        "charge_rows": pa.int64(),
+        **dict.fromkeys(COSTS, pa.decimal128(38, 18)),
+    }
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in _COLUMNS])
     rows = [{name: getattr(line, name) for name in _COLUMNS} for line in lines]
-    con.register("new_coverage", pa.Table.from_pylist(rows, schema=_SCHEMA))
+    con.register("new_coverage", pa.Table.from_pylist(rows, schema=schema))
     try:
         con.execute("INSERT INTO load_coverage BY NAME SELECT * FROM new_coverage")
     finally:

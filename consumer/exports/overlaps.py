@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 
@@ -44,8 +44,12 @@ def read_overlaps(lake: Lake, cells: Iterable[Cell] | None = None) -> list[Overl
     if cells is not None:
         listed = ", ".join(f"({literal(name)}, DATE {literal(month.isoformat())})" for name, month in cells)
         where = f"WHERE (provider_name, billing_month) IN ({listed})"
-    rows = lake.query(f"SELECT * FROM export_overlaps {where}").to_pylist()
-    return [Overlap(**{**row, **{name: tuple(row[name]) for name in ("exports", "amounts", "rows")}}) for row in rows]
+    columns = ", ".join(f'"{column.name}"' for column in fields(Overlap))
+    rows = lake.rows(f"SELECT {columns} FROM export_overlaps {where}")
+    return [
+        Overlap(provider, account, month, currency, metric, tuple(exports), tuple(amounts), tuple(counts))
+        for provider, account, month, currency, metric, exports, amounts, counts in rows
+    ]
 
 
 @dataclass

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from billstream.common.aws import code_of
 from billstream.common.ids import new_id
 from billstream.common.stop import Stop
+from billstream.consumer.limits import FASTEST
 from billstream.consumer.sqs.dead_letters import DeadLetter, DeadLetterQueue, attributes, translated_errors
 from billstream.consumer.sqs.queue import BATCH, is_fifo
 
-FASTEST = 500  # messages in a second, SQS's own limit for a move
 HIDDEN_SECONDS = 60
 LARGEST_SEND = 200_000  # bytes of bodies in one call; SQS allows 256 KiB, attributes included
 POLL_SECONDS = 0.5

@@ -16,7 +16,7 @@ from billstream.consumer.sqs.age import oldest_message_seconds
 from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.queue import SqsQueue, find_queue
 
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 15.0
 AGE_SECONDS = 60.0
 """CloudWatch has an age for each minute, and each question costs money."""
 
@@ -45,12 +45,12 @@ class QueueWatch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Look once in a round of the aggregator, at least every `LOOK_SECONDS`, for the length of the block."""
-        over, seconds = threading.Event(), min(LOOK_SECONDS, self._settings.aggregate_seconds)
+        """Look every `LOOK_SECONDS` for the length of the block."""
+        over = threading.Event()
 
         def run() -> None:
             self.look()
-            while not over.wait(seconds):
+            while not over.wait(LOOK_SECONDS):
                 self.look()
 
         thread = threading.Thread(target=run, name="queue", daemon=True)

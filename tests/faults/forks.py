@@ -12,7 +12,9 @@ from billstream.cli import commands, main
 from billstream.common.stop import Stop
 
 # Loaded once, before the forks.
+from billstream.aggregator import loop, publish  # noqa: F401  # isort: skip
 from billstream.cli import aggregating, ingesting, looking, operating, quarantine  # noqa: F401  # isort: skip
+from billstream.cli import observing, opening, report, sweeping, verify, wiring  # noqa: F401  # isort: skip
 
 _VERSION = 0x20080522
 _DAC_OVERRIDE, _DAC_READ_SEARCH = 1, 2

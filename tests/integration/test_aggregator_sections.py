@@ -187,6 +187,9 @@ class MemoryTarget:
             newest.today,
         )
 
+    def stamp(self) -> int:
+        return len(self.insights)
+
     def publish(self, insights: Insights) -> None:
         assert self.held
         self.insights.append(insights)

@@ -225,6 +225,34 @@ def test_a_digest_goes_out_once_at_its_time(
     assert [(one.body["title"], one.body["text"]) for one in hook.received] == [("Headline", "Second")]
 
 
+def test_a_round_is_due_at_the_time_of_a_digest_and_of_another_attempt(
+    lake: Lake, hook: HttpSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = sinks(tmp_path, HOOK + 'digest = "daily 12:00"\nquiet = ["13:00-14:00"]\n')
+    monkeypatch.setenv("BILLSTREAM_ALERTS", str(tmp_path / "alerts.toml"))
+    alerts = Alerts(lake, Settings(home=tmp_path))
+
+    def due(seconds: float) -> bool:
+        return alerts.due(NOW + timedelta(seconds=seconds))
+
+    assert [due(-1), due(0)] == [False, True]
+    alerts.go_round([], now=NOW)  # nothing is published yet, so there is no digest to send
+    assert [due(0), due(86_399), due(86_400)] == [False, False, True]
+
+    def refuse(_sink: Sink, _letter: Letter) -> None:
+        raise Undelivered("not now", answered=True)
+
+    queue(lake, to, alert())
+    alerts._courier = Courier(lake, alerts.sinks, refuse)
+    alerts.go_round([], now=NOW)
+    assert [due(29), due(30)] == [False, True]
+    assert [due(3600), due(7199), due(7200)] == [False, False, True], "not in quiet hours"
+    alerts._courier = Courier(lake, alerts.sinks)
+    alerts.go_round([], now=NOW + timedelta(seconds=30))
+    assert len(hook.received) == 1
+    assert not due(7200)
+
+
 def test_mail(lake: Lake, mailbox: SmtpSink, tmp_path: Path) -> None:
     text = (
         f'[sink.mail]\nkind = "email"\nhost = "127.0.0.1"\nport = {mailbox.port}\ntls = "none"\n'

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from billstream.cli import maintaining
 from billstream.cli.commands import app
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from billstream.maintenance import upkeep
 from billstream.maintenance.values import Limits
 from tests.integration.aggregator_support import new_lake
 from tests.integration.maintenance_support import KEEP_NONE, load
@@ -24,7 +24,7 @@ def billstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Comm
         assert settings.keep_snapshots == 7 * 86_400
         return KEEP_NONE
 
-    monkeypatch.setattr(maintaining, "limits_of", limits_of)
+    monkeypatch.setattr(upkeep, "limits_of", limits_of)
     with commands(tmp_path, monkeypatch) as made:
         for number in range(7):
             load(made.lake, f"load-{number}")

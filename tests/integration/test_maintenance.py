@@ -206,10 +206,19 @@ def test_options_that_a_death_has_left_out_are_set_again(tmp_path: Path) -> None
 
 def _upkeep_runs_once_a_minute(lake: Lake, folder: Path) -> None:
     upkeep = Upkeep(lake, settings_in(folder))
+    newest = lake.newest_snapshot()
+    assert upkeep.due(newest)
     assert upkeep.run_if_due()
     assert not upkeep.run_if_due()
+    assert not upkeep.due(newest)
+    upkeep._due = 0.0  # a minute later
+    assert upkeep.due(lake.newest_snapshot() + 1)
+    assert upkeep.run_if_due()
+    upkeep._due = 0.0
+    assert not upkeep.due(lake.newest_snapshot()), "there is nothing left, and nobody has committed"
     unwanted = settings_in(folder).model_copy(update={"maintain": False})
     assert not Upkeep(lake, unwanted).run_if_due()
+    assert not Upkeep(lake, unwanted).due(newest + 1)
 
 
 def test_files_whose_rows_are_all_deleted_are_not_renewed(tmp_path: Path) -> None:

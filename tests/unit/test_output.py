@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from billstream.cli.output import Format, write_result
-from billstream.cli.terminal import printable
+from billstream.cli.output import write_result
+from billstream.cli.terminal import Format, printable
 from billstream.common.errors import Fatal
 from billstream.common.texts import decimal_text
 
