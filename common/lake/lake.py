@@ -31,6 +31,8 @@ class Lake(LakeConnection):
     Tables and views are named without a schema in every SQL text: the lake is the default database.
     """
 
+    _with_one_thread: duckdb.DuckDBPyConnection | None = None  # the engine that was told so; a new one was not
+
     # -- reading -----------------------------------------------------------------------------------------
 
     @once_more
@@ -71,7 +73,7 @@ class Lake(LakeConnection):
         if not digests:
             return []
         with self._translated("reading the ledger"), self._catalog.reading():
-            found = self._catalog.guarded(self._con, query, digests)
+            found = self._catalog.guarded(self._beside, query, digests)
         return [processed_key(row) for row in found]
 
     def columns(self, table: str) -> dict[str, str]:
@@ -88,7 +90,7 @@ class Lake(LakeConnection):
         return {table: self.columns(table) for table in TABLES}
 
     def reading(self) -> AbstractContextManager[None]:
-        """Return a context to hold while `engine` reads the lake: no row of the catalog is removed meanwhile.
+        """Return a context to hold while `connection` reads the lake: no row of the catalog is removed meanwhile.
 
         Raises:
             CatalogUnavailable: on entering; maintenance has been at a step for a minute.
@@ -119,12 +121,33 @@ class Lake(LakeConnection):
     # -- writing -----------------------------------------------------------------------------------------
 
     @property
-    def engine(self) -> duckdb.DuckDBPyConnection:
-        """The connection itself, for work on local files before any transaction opens. Its errors are DuckDB's.
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection with the lake as its default database. Its errors are DuckDB's.
 
         What reads the lake with it outside of a commit does so inside `reading`.
         """
         return self._con
+
+    @property
+    def engine(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB beside the lake, for work on files before any transaction opens. Its errors are DuckDB's.
+
+        It has temporary tables, macros and views of its own, and does not see the tables of the lake by their names.
+        """
+        return self._beside
+
+    def use_threads(self, *, one: bool) -> None:
+        """Let DuckDB use one thread from now on, which is for small work, or all that it may.
+
+        Its threads wait for each other in busy loops, and with more than one of them each scan of a catalog in an
+        SQLite file opens the file anew: with one, the commit of a small file costs half the CPU, and takes no longer.
+        """
+        if one == (self._with_one_thread is self._beside):
+            return
+        most = f"SET threads = {self._settings.threads}" if self._settings.threads else "RESET threads"
+        with self._translated("choosing a number of threads"):
+            self._beside.execute("SET threads = 1" if one else most)
+        self._with_one_thread = self._beside if one else None
 
     def staging_path(self, name: str, table: str = CHARGES) -> str:
         """Return the path of a new Parquet file of a table, for a commit that adds it with `ducklake_add_data_files`.
@@ -187,7 +210,7 @@ class Lake(LakeConnection):
                     "CALL lake.set_commit_message(?, ?, extra_info => ?)",
                     [author, message, claims_json(claims, lost_files, unchanged)],
                 )
-            row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
+            row = self._beside.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
         return self._saw(int(row[0]) if row and row[0] is not None else 0)
 
     # -- writing to the catalog alone: none of these makes a snapshot ----------------------------------------
