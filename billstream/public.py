@@ -41,7 +41,7 @@ class OpenLake:
             raise
         self._closed = False
         self._read_only = read_only
-        self.connection: duckdb.DuckDBPyConnection = self._lake.engine
+        self.connection: duckdb.DuckDBPyConnection = self._lake.connection
         self.catalog: str = self._lake.catalog
         self.data_path: str = self._lake.data_path
 

@@ -24,7 +24,7 @@ def read_only(lake: Lake, query: str) -> pa.Table:
 
     def run() -> pa.Table:
         with lake.reading():
-            return lake.engine.execute(one_select(lake.engine, query)).to_arrow_table()
+            return lake.connection.execute(one_select(lake.connection, query)).to_arrow_table()
 
     # In the main thread DuckDB would look for Ctrl-C only now and then, some queries for minutes never.
     with ThreadPoolExecutor(max_workers=1) as aside:
@@ -35,7 +35,7 @@ def read_only(lake: Lake, query: str) -> pa.Table:
             raise _explained(lake, error) from error
         except KeyboardInterrupt:
             while not running.done():  # an interrupt between two statements of ours would be lost
-                lake.engine.interrupt()
+                lake.connection.interrupt()
                 wait([running], timeout=0.1)
             raise
 

@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from urllib.parse import quote, quote_plus
 
@@ -44,12 +44,22 @@ def keep_secret(secret: str | None, *, public: Iterable[str] = (), shortest: int
 
 def masked(text: str) -> str:
     """Return a text without the secrets of this process, however they are quoted in it."""
+    return masking()(text)
+
+
+def masking() -> Callable[[str], str]:
+    """Return `masked` for many texts of one moment: the secrets are looked up once."""
     for name, shortest in _IN_ENVIRONMENT:
         keep_secret(os.environ.get(name), shortest=shortest)
     # The longest first: a part of a secret may be another one.
-    for form in sorted(_kept, key=len, reverse=True):
-        text = text.replace(form, MASK)
-    return _USER_INFO.sub(rf"\1{MASK}@", text)
+    forms = sorted(_kept, key=len, reverse=True)
+
+    def mask(text: str) -> str:
+        for form in forms:
+            text = text.replace(form, MASK)
+        return _USER_INFO.sub(rf"\1{MASK}@", text) if "@" in text else text
+
+    return mask
 
 
 def mask_tracebacks() -> None:

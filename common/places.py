@@ -84,6 +84,8 @@ def make_private(folder: Path) -> None:
     Raises:
         OSError: it cannot be made.
     """
+    if folder.is_dir():
+        return
     for missing in reversed([path for path in (folder, *folder.parents) if not os.path.lexists(path)]):
         missing.mkdir(mode=0o700, exist_ok=True)
     if not folder.is_dir():

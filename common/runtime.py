@@ -4,16 +4,19 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
-from billstream.common.masking import masked
+from billstream.common.masking import masking
 from billstream.common.policies import LogFormat
 from billstream.common.settings import Settings
 
+# Made once: a union in the code is made anew for each value of each event.
+_NUMBERS, _LISTS = (bool, int, float, type(None)), (list, tuple)
 # Written by billstream alone.
 _OWN_WORDS = frozenset({"event", "level", "timestamp", "service", "version", "consumer_id"})
 
@@ -68,17 +71,18 @@ def configure_logs(settings: Settings) -> None:
 
 def _without_secrets(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
     """Mask the secrets of this process in all values of an event, whoever wrote them."""
-    return {name: value if name in _OWN_WORDS else _masked(value) for name, value in event.items()}
+    mask = masking()
+    return {name: value if name in _OWN_WORDS else _masked(value, mask) for name, value in event.items()}
 
 
-def _masked(value: Any) -> Any:  # noqa: ANN401 - whatever an event has
-    if isinstance(value, bool | int | float | None):
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:  # noqa: ANN401 - whatever an event has
+    if isinstance(value, _NUMBERS):
         return value
     if isinstance(value, dict):
-        return {name: _masked(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(part) for part in value]
-    return masked(str(value))
+        return {name: _masked(part, mask) for name, part in value.items()}
+    if isinstance(value, _LISTS):
+        return [_masked(part, mask) for part in value]
+    return mask(str(value))
 
 
 def _of_this_process() -> structlog.types.Processor:

@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     )
 
     poll_seconds: WholeSeconds = Field(
-        5, ge=0, le=20, description="Seconds that one receive waits for messages, at most 20. Example: `20`."
+        20, ge=0, le=20, description="Seconds that a receive waits for messages; SIGTERM waits for it. Example: `5`."
     )
     batch_files: int = Field(
         200, ge=1, le=5000, description="Files after which a micro-batch is committed. Example: `50`."
@@ -159,8 +159,8 @@ class Settings(BaseSettings):
         2.0,
         gt=0,
         le=300,
-        description="Seconds after the first message when a micro-batch is committed, however small it is. "
-        "Example: `0.5`.",
+        description="Seconds after the first message when a micro-batch is committed although more messages wait; it "
+        "is committed sooner where none does. Example: `0.5`.",
     )
     max_receives: int = Field(
         12,

@@ -202,7 +202,7 @@ class ObjectWork:
             return
         self._context.staging.discard(self.staged)
         with failpoint("stage"):
-            self.staged = self._context.staging.stage([tabular for tabular in wanted.values() if tabular], new_id())
+            self.staged = self._context.stage([tabular for tabular in wanted.values() if tabular])
 
 
 def _unread_body(entry: LedgerEntry, event: ObjectEvent) -> tuple[RejectedRow, ...]:

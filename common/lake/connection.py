@@ -19,7 +19,7 @@ from billstream.common.lake.catalog import Catalog, literal
 from billstream.common.lake.catalogs import catalog_from_url
 from billstream.common.lake.damage import damage
 from billstream.common.lake.data_path import DataPathRefused, once_more
-from billstream.common.lake.engine import seal, start_engine, succeeds
+from billstream.common.lake.engine import beside, seal, start_engine, succeeds
 from billstream.common.lake.failures import broke_down, translate
 from billstream.common.lake.local_storage import LocalStorage
 from billstream.common.lake.migrations import (
@@ -58,8 +58,7 @@ class LakeConnection:
         self._read_only = read_only
         self._catalog: Catalog = catalog_from_url(settings.catalog_url)
         self._snapshots = Snapshots(self._catalog)
-        self._lost, self._newest_seen = False, 0
-        self._broke_at = -math.inf
+        self._lost, self._newest_seen, self._broke_at = False, 0, -math.inf
         remove_leftovers(settings.spool)
         self._scratch = ScratchFolder(settings.spool, "duckdb")
         self._connect()
@@ -229,8 +228,8 @@ class LakeConnection:
         self._storage: Storage = storage_from(self._settings.data_location)
         extensions = ["ducklake", self._catalog.extension, *self._storage.extensions]
         self._con = start_engine(self._settings, self._scratch.path, extensions)
-        if not self._caches_files:
-            self._con.execute("SET enable_external_file_cache = false")
+        self._con.execute(f"SET enable_external_file_cache = {self._caches_files}")
+        self._beside = beside(self._con)
 
     @property
     def _caches_files(self) -> bool:
@@ -239,6 +238,7 @@ class LakeConnection:
 
     def _disconnect(self) -> None:
         """Detach, then close: a connection that is closed with its lake attached may keep the catalog busy."""
+        self._beside.close()
         self._detach_quietly()
         self._con.close()
 

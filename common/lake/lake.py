@@ -1,125 +1,35 @@
-"""The lake: read, and commit with claims."""
+"""The lake: what `LakeReader` reads, and commits with claims."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from billstream.common.failpoints import failpoint
 from billstream.common.lake.catalog import METADATA
-from billstream.common.lake.connection import LakeConnection
 from billstream.common.lake.data_path import once_more
-from billstream.common.lake.engine import start_engine_aside
-from billstream.common.lake.guard import Claim, ProcessedKey, claims_json, processed_key
+from billstream.common.lake.engine import start_computing_engine
+from billstream.common.lake.guard import Claim, claims_json
 from billstream.common.lake.migrations import apply_options, options_differ
-from billstream.common.lake.tables import CHARGES, TABLES
+from billstream.common.lake.reader import LakeReader
+from billstream.common.lake.tables import CHARGES
 from billstream.common.metrics.commits import counted_commit
 from billstream.common.statements import statement
-
-if TYPE_CHECKING:
-    import pyarrow as pa  # with numpy it takes a seventh of a second, which most commands do without
 
 Write = Callable[[duckdb.DuckDBPyConnection], object]
 """The body of a write transaction. It receives the connection, with the transaction open and `lake` as default."""
 
 
-class Lake(LakeConnection):
-    """An attached DuckLake. Not for use by two threads at a time.
+class Lake(LakeReader):
+    """An attached DuckLake. Not for use by two threads at a time."""
 
-    Tables and views are named without a schema in every SQL text: the lake is the default database.
-    """
-
-    # -- reading -----------------------------------------------------------------------------------------
-
-    @once_more
-    def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> "pa.Table":
-        """Return the result of a SELECT as an Arrow table. SQL of ours: a user's goes through `gate.one_select` first.
-
-        Raises:
-            Retryable, Fatal: see `common.lake.failures`.
-        """
-        with self._translated("reading the lake"), self._catalog.reading():
-            return self._con.execute(sql, parameters).to_arrow_table()
-
-    @once_more
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""
-        with self._translated("reading the lake"), self._catalog.reading():
-            return self._con.execute(sql, parameters).fetchall()
-
-    def snapshot_id(self) -> int:
-        """Return the id of the newest snapshot; a transaction that begins now sees it."""
-        with self._translated("reading the newest snapshot"), self._catalog.reading():
-            row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
-        return self._saw(int(row[0]) if row else 0)
-
-    def newest_snapshot(self) -> int:
-        """Return the id of the newest snapshot at next to no cost, for a process that looks for commits all day long.
-
-        It asks the catalog database and not DuckLake, so a transaction of this connection may see a later one, and
-        never an earlier one.
-
-        Raises:
-            Retryable, Fatal: see `common.lake.failures`.
-        """
-        with self._translated("looking for a new snapshot"):
-            return self._snapshots.newest(self._con)
-
-    @property
-    def snapshots_made(self) -> int:
-        """The number of snapshots that `commit` has made since the lake was opened."""
-        return self._snapshots.number_made
-
-    @property
-    def look_seconds(self) -> float:
-        """Seconds between two calls of `newest_snapshot` that are worth their cost."""
-        return self._catalog.look_seconds
-
-    def processed_keys(self, scope_ids: Sequence[str]) -> dict[str, ProcessedKey]:
-        """Return what the catalog knows of these scopes, in one look-up by its index. Unknown scopes are absent.
-
-        Call it before the transaction begins, not inside: a transaction that begins afterwards sees everything that
-        the answer shows as committed.
-        """
-        return {key.scope_id: key for key in self._guarded("processed_keys", scope_ids)}
-
-    def same_content(self, digests: Sequence[str]) -> list[ProcessedKey]:
-        """Return the scopes whose active rows come from a content with one of these SHA-256 digests."""
-        return self._guarded("same_content", digests)
-
-    def _guarded(self, query: str, digests: Sequence[str]) -> list[ProcessedKey]:
-        if not digests:
-            return []
-        with self._translated("reading the ledger"), self._catalog.reading():
-            found = self._catalog.guarded(self._con, query, digests)
-        return [processed_key(row) for row in found]
-
-    def columns(self, table: str) -> dict[str, str]:
-        """Return the columns of a table or view of the lake with their DuckDB types, in order."""
-        rows = self.rows(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = 'lake' AND table_name = ? ORDER BY column_index",
-            [table],
-        )
-        return dict(rows)
-
-    def columns_of_loads(self) -> dict[str, dict[str, str]]:
-        """Return the columns of each table that loads write rows into, by table."""
-        return {table: self.columns(table) for table in TABLES}
-
-    def reading(self) -> AbstractContextManager[None]:
-        """Return a context to hold while `engine` reads the lake: no row of the catalog is removed meanwhile.
-
-        Raises:
-            CatalogUnavailable: on entering; maintenance has been at a step for a minute.
-        """
-        return self._catalog.reading()
+    _with_one_thread: duckdb.DuckDBPyConnection | None = None  # the engine that was told so; a new one was not
 
     # -- working aside from the lake's tables ------------------------------------------------------------
 
@@ -145,16 +55,37 @@ class Lake(LakeConnection):
     # -- writing -----------------------------------------------------------------------------------------
 
     @property
-    def engine(self) -> duckdb.DuckDBPyConnection:
-        """The connection itself, for work on local files before any transaction opens. Its errors are DuckDB's.
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection with the lake as its default database. Its errors are DuckDB's.
 
         What reads the lake with it outside of a commit does so inside `reading`.
         """
         return self._con
 
-    def engine_aside(self) -> duckdb.DuckDBPyConnection:
-        """Return a new connection to a DuckDB that knows nothing of the lake; see `engine.start_engine_aside`."""
-        return start_engine_aside(self._settings, self._scratch.path / "aside")
+    def computing_engine(self) -> duckdb.DuckDBPyConnection:
+        """Return a new DuckDB that knows nothing of the lake; see `engine.start_computing_engine`."""
+        return start_computing_engine(self._settings, self._scratch.path / "computing")
+
+    @property
+    def engine(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB beside the lake, for work on files before any transaction opens. Its errors are DuckDB's.
+
+        It has temporary tables, macros and views of its own, and does not see the tables of the lake by their names.
+        """
+        return self._beside
+
+    def use_threads(self, *, one: bool) -> None:
+        """Let DuckDB use one thread from now on, which is for small work, or all that it may.
+
+        Its threads wait for each other in busy loops, and with more than one of them each scan of a catalog in an
+        SQLite file opens the file anew: with one, the commit of a small file costs half the CPU, and takes no longer.
+        """
+        if one == (self._with_one_thread is self._beside):
+            return
+        most = f"SET threads = {self._settings.threads}" if self._settings.threads else "RESET threads"
+        with self._translated("choosing a number of threads"):
+            self._beside.execute("SET threads = 1" if one else most)
+        self._with_one_thread = self._beside if one else None
 
     def staging_path(self, name: str, table: str = CHARGES) -> str:
         """Return the path of a new Parquet file of a table, for a commit that adds it with `ducklake_add_data_files`.
@@ -230,7 +161,7 @@ class Lake(LakeConnection):
                     "CALL lake.set_commit_message(?, ?, extra_info => ?)",
                     [author, message, claims_json(claims, lost_files, unchanged)],
                 )
-            row = self._con.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
+            row = self._beside.execute("FROM ducklake_last_committed_snapshot('lake')").fetchone()
         return self._saw(self._snapshots.made(int(row[0]) if row and row[0] is not None else 0))
 
     # -- writing to the catalog alone: none of these makes a snapshot ----------------------------------------

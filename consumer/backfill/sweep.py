@@ -89,6 +89,7 @@ class Sweep:
             Retryable: S3 or the catalog does not answer.
             Fatal: the bucket cannot be listed.
         """
+        self.lake.use_threads(one=False)
         # The ledger is read before the listing begins: an object that arrives in between is not reported as gone.
         self.lake.run(statement(__name__, "sweep_known", guard=GUARD_TABLE), [self.bucket.name])
         self.lake.run("CREATE OR REPLACE TEMP TABLE sweep_listed (scope_id VARCHAR)")

@@ -33,8 +33,8 @@ def read_pages(lake: Lake, table: str) -> Iterator[list[dict[str, Any]]]:
 def append_rows(lake: Lake, table: str, columns: Mapping[str, Sequence[object]]) -> None:
     """Append rows to a temporary table, given as columns of equal length."""
     # Through Arrow: as bound parameters, 1,000 rows take half a second.
-    lake.engine.register("new_page", pa.table(dict(columns)))
+    lake.connection.register("new_page", pa.table(dict(columns)))
     try:
         lake.run(f"INSERT INTO {table} BY NAME SELECT * FROM new_page")
     finally:
-        lake.engine.unregister("new_page")
+        lake.connection.unregister("new_page")

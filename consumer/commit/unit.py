@@ -121,6 +121,8 @@ class Unit:
         if not all(found.obsolete for found in self.unreadable):
             message = f"{message}; {ROWS_LEFT}"
         copied = list[str]()
+        # What deletes and moves no rows is small work, however much was staged for it.
+        lake.use_threads(one=not (self.replaced or plan.cells))
         snapshot_id = lake.commit(
             lambda con: copied.extend(self._write(con, plan)),
             claims=[*self.claims, *plan.claims],

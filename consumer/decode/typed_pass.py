@@ -93,7 +93,7 @@ class TypedPass:
     def __init__(self, lake: Lake, types: dict[str, dict[str, str]]) -> None:
         self._lake = lake
         self._types = types
-        self._engine = lake.engine_aside()
+        self._engine = lake.computing_engine()
         self._columns: dict[object, TypedColumns] = {}
         load_macros(self._engine)
 

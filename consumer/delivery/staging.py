@@ -124,7 +124,7 @@ def _stage_group(
             if one.tabular and (force or not same):
                 files.append(one.tabular)
         with failpoint("stage"):
-            staged = context.staging.stage(files, new_id()) if files else Staged()
+            staged = context.stage(files) if files else Staged()
         done.staged.take(staged)
         for load_id, reason in staged.poisoned.items():
             raise Poison(f"The part {keys[load_id]} cannot be loaded: {reason}")

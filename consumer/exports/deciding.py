@@ -86,7 +86,7 @@ def unsettled(lake: Lake) -> Moves:
     preferences = read_preferences(lake)
     # Cells without a preference too: one that was undone may have left rows aside.
     with reading(lake):
-        return moves(active_lines(lake.engine, _every_cell(lake)), preferences)
+        return moves(active_lines(lake.connection, _every_cell(lake)), preferences)
 
 
 def _every_cell(lake: Lake) -> set[Cell]:
@@ -117,7 +117,7 @@ def _attempt(lake: Lake, change: Change, author: str, message: str) -> Decided:
     cells = _every_cell(lake) if after == before else concerned_cells(lake, [*before, *after])
     if after == before:
         with reading(lake):
-            if not moves(active_lines(lake.engine, cells), after).load_ids:
+            if not moves(active_lines(lake.connection, cells), after).load_ids:
                 return Decided(tuple(after), changed=False)
     counts, now, names = {"out": 0, "back": 0}, datetime.now(UTC), Exports().names(lake)
 

@@ -132,7 +132,7 @@ class Exports:
         now = {source.load_id: source for source in kept}
         listed = ", ".join(map(literal, sorted(now)))
         with reading(lake):
-            found = read_lines(lake.engine, f"load_id IN ({listed})")
+            found = read_lines(lake.connection, f"load_id IN ({listed})")
         moved = {line.load_id for line in found if line.export != now[line.load_id].export}
         return [
             replace(line, export=now[line.load_id].export, whole_period=now[line.load_id].whole_period)

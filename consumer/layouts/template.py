@@ -37,11 +37,15 @@ _COMPLETE = (["yyyymmdd-yyyymmdd"], ["yyyy-mm"], ["mm", "yyyy"])
 
 @dataclass(frozen=True)
 class Template:
-    """One template: `pattern` matches its last `count` segments, those after `{export}`."""
+    """One template: `pattern` matches its last `count` segments, those after `{export}`.
+
+    `ending` is the text with which they end, in lower case: it rules out most keys at the least cost. Empty: any text.
+    """
 
     text: str
     count: int
     pattern: re.Pattern[str]
+    ending: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Template":
@@ -68,13 +72,18 @@ class Template:
                 parts.append(glob_pattern(segment) if "*" in segment else re.escape(segment))
         if sorted(periods) not in _COMPLETE:
             raise ValueError(f"{text!r} must name the period once, as one of {{yyyymmdd-yyyymmdd}}, {{yyyy-mm}}, …")
+        ending = re.split("[*}]", segments[-1])[-1].lower()
         try:
-            return cls(text, len(segments), re.compile("/".join(parts)))
+            return cls(text, len(segments), re.compile("/".join(parts)), ending if ending.isascii() else "")
         except re.error as error:  # a group that is there twice
             raise ValueError(f"{text!r} has a placeholder twice: {error}") from error
 
     def match(self, key: str) -> Place | None:
         """Return the place that the key names, None if it does not match."""
+        last = key[-len(self.ending) :] if self.ending else ""
+        # Of ASCII alone: other letters, such as the long s, match one of it where case does not count.
+        if last.isascii() and last.lower() != self.ending:
+            return None
         # Split off from the end, so that the pattern never searches for the place where it begins.
         tail = "/".join(key.rsplit("/", self.count)[-self.count :])
         found = self.pattern.fullmatch(tail)

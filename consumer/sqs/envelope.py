@@ -209,7 +209,7 @@ def _name(value: Any) -> str:  # noqa: ANN401
 
 def _is_utf8(text: str) -> bool:
     """Return whether a text can be stored: JSON can spell half a surrogate pair, UTF-8 cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _time(value: Any) -> datetime | None:  # noqa: ANN401

@@ -109,7 +109,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 def summed(lake: Lake, change: Change) -> tuple[Decimal, int, set[tuple[str, str]]]:
     """What the SQL of a change returns when `billstream sql` runs it: the sum, the rows, and their files."""
-    found = lake.query(one_select(lake.engine, change.rows.sql)).to_pylist()
+    found = lake.query(one_select(lake.connection, change.rows.sql)).to_pylist()
     amounts = [row["amount"] for row in found if row["amount"] is not None]
     return sum(amounts, Decimal(0)), len(found), {(row["bucket"], row["key"]) for row in found}
 

@@ -118,9 +118,9 @@ def surroundings(draw: st.DrawFn) -> str:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(surrounding=surroundings(), call=st.sampled_from(FORBIDDEN).flatmap(spelt))
 def test_no_spelling_of_a_forbidden_function_passes(lake: Lake, surrounding: str, call: str) -> None:
-    one_select(lake.engine, surrounding.replace("{}", "range(1)"))  # so it is the function that is refused
+    one_select(lake.connection, surrounding.replace("{}", "range(1)"))  # so it is the function that is refused
     with pytest.raises(Fatal, match="Nothing was run"):
-        one_select(lake.engine, surrounding.replace("{}", call))
+        one_select(lake.connection, surrounding.replace("{}", call))
 
 
 @pytest.mark.parametrize(
@@ -142,25 +142,25 @@ def test_no_spelling_of_a_forbidden_function_passes(lake: Lake, surrounding: str
 )
 def test_a_name_in_from_is_a_relation_of_the_lake_or_of_the_query(lake: Lake, query: str) -> None:
     with pytest.raises(Fatal, match=r"[Nn]othing was run"):
-        one_select(lake.engine, query)
+        one_select(lake.connection, query)
 
 
 def test_bytes_that_are_no_text_are_refused(lake: Lake) -> None:
     with pytest.raises(Fatal, match="UTF-8"):
-        one_select(lake.engine, "SELECT '\udcff'")
+        one_select(lake.connection, "SELECT '\udcff'")
 
 
 def test_a_query_that_is_too_deep_to_be_checked_is_refused(lake: Lake) -> None:
-    one_select(lake.engine, "FROM " + "(FROM " * 100 + "charges" + ")" * 100)
+    one_select(lake.connection, "FROM " + "(FROM " * 100 + "charges" + ")" * 100)
     with pytest.raises(Fatal, match="nested too deeply"):
-        one_select(lake.engine, "SELECT " + "+".join("1" * 990))
+        one_select(lake.connection, "SELECT " + "+".join("1" * 990))
 
 
 def views(folder: Path, *statements: str) -> Settings:
     settings = Settings(home=folder, threads=1)
     with Lake.open(settings, create=True) as writer:
         for statement in statements:
-            writer.engine.execute(statement)
+            writer.connection.execute(statement)
     return settings
 
 

@@ -92,7 +92,7 @@ def test_a_guard_in_another_schema_is_brought_back_with_its_claims(
         assert isinstance(catalog, PostgresCatalog)
 
         for _ in range(2):  # it may be repeated
-            catalog.install_guard(lake.engine, [])
+            catalog.install_guard(lake.connection, [])
 
         assert postgres.execute(PLACE_OF_GUARD, database) == IN_PUBLIC
         lake.commit(line("b"), claims=[claim("1", prev="0")], author="test", message="test")

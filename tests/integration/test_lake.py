@@ -303,3 +303,38 @@ def test_the_columns_of_a_table_are_told_in_order_with_their_types(lake: Lake) -
     assert columns["billed_cost"] == "DECIMAL(38,18)"
     assert columns["tags"] == "MAP(VARCHAR, VARCHAR)"
     assert lake.columns("nowhere") == {}
+
+
+# -- beside the lake ---------------------------------------------------------------------------------------
+
+
+def test_a_statement_beside_the_lake_asks_no_catalog(lake: Lake) -> None:
+    """To ask costs more CPU than the work on a small file."""
+    engine = lake.engine
+    engine.execute("CALL enable_logging('QueryLog', storage = 'memory')")
+    try:
+        engine.execute("SELECT abs(1) AS beside")
+        lake.processed_keys([scope_id("beside")])
+        lake.rows("SELECT abs(2) AS in_the_lake")
+    finally:
+        engine.execute("CALL disable_logging()")
+    said = [text for (text,) in engine.execute("SELECT message FROM duckdb_logs ORDER BY timestamp").fetchall()]
+    asking = [number for number, text in enumerate(said) if "ducklake_snapshot" in text]
+    assert said.index("SELECT abs(1) AS beside") < said.index("SELECT abs(2) AS in_the_lake") < asking[0]
+    assert engine.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
+
+
+def test_small_work_has_one_thread_and_all_other_work_all_of_them(tmp_path: Path) -> None:
+    with Lake.open(Settings(home=tmp_path, threads=3), create=True) as lake:
+        threads = "SELECT current_setting('threads')"
+        assert lake.rows(threads) == [(3,)]
+        lake.use_threads(one=True)
+        assert lake.rows(threads) == lake.engine.execute(threads).fetchall() == [(1,)]
+        lake.use_threads(one=False)
+        assert lake.rows(threads) == [(3,)]
+        lake.use_threads(one=True)
+        lake._lost = True
+        lake.reconnect_if_lost()
+        assert lake.rows(threads) == [(3,)]
+        lake.use_threads(one=True)
+        assert lake.rows(threads) == [(1,)]

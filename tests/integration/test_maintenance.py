@@ -163,13 +163,13 @@ def test_files_that_no_snapshot_needs_stay_for_whoever_reads_them(lake: Lake) ->
         load(lake, f"read-{number}")
     # With one thread: with more, DuckDB reads an SQLite catalog over several connections, outside of its transaction.
     with Lake.open(Settings(home=Path(lake.data_path).parent, threads=1), read_only=True) as reader:
-        reader.engine.execute("BEGIN")
+        reader.connection.execute("BEGIN")
         old = tables_at(reader, reader.snapshot_id())
         version = reader.snapshot_id()
         report = maintained(lake, replace(KEEP_NONE, grace=timedelta(hours=2)))
         assert report.after.files_waiting
         assert tables_at(reader, version) == old
-        reader.engine.execute("COMMIT")
+        reader.connection.execute("COMMIT")
     bounded = maintained(lake, replace(KEEP_NONE, most_removed=1))
     assert any(isinstance(done.step, CleanUp) for done in bounded.done)
     assert bounded.after.files_waiting == bounded.after.files_to_remove == 0
@@ -193,12 +193,12 @@ def test_rows_of_no_snapshot_leave_the_catalog(lake: Lake) -> None:
 def test_options_that_a_death_has_left_out_are_set_again(tmp_path: Path) -> None:
     with new_lake(tmp_path) as lake:
         wanted = lake.rows("SELECT option_name, value, scope_entry FROM ducklake_options('lake') ORDER BY ALL")
-        lake.engine.execute(f"DELETE FROM {METADATA}.ducklake_metadata WHERE scope = 'table'")
+        lake.connection.execute(f"DELETE FROM {METADATA}.ducklake_metadata WHERE scope = 'table'")
     with Lake.open(settings_in(tmp_path)) as lake:
         assert lake.rows("SELECT count(*) FROM ducklake_options('lake') WHERE scope = 'TABLE'") == [(0,)]
         assert maintained(lake, KEEP_ALL).options_restored
         assert not maintained(lake, KEEP_ALL).options_restored
-        lake.engine.execute(f"DELETE FROM {METADATA}.ducklake_metadata WHERE scope = 'table'")
+        lake.connection.execute(f"DELETE FROM {METADATA}.ducklake_metadata WHERE scope = 'table'")
     with new_lake(tmp_path) as lake:
         assert lake.rows("SELECT option_name, value, scope_entry FROM ducklake_options('lake') ORDER BY ALL") == wanted
         _upkeep_runs_once_a_minute(lake, tmp_path)

@@ -36,7 +36,7 @@ def soon_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def count(lake: Lake) -> int:
-    found = lake.engine.execute(COUNT).fetchone()
+    found = lake.connection.execute(COUNT).fetchone()
     assert found
     return int(found[0])
 
@@ -45,11 +45,11 @@ def count(lake: Lake) -> int:
 def transaction(lake: Lake) -> Iterator[None]:
     """What a single statement is as well, only longer."""
     with lake.reading():
-        lake.engine.execute("BEGIN")
+        lake.connection.execute("BEGIN")
         try:
             yield
         finally:
-            lake.engine.execute("COMMIT")
+            lake.connection.execute("COMMIT")
 
 
 def seen_around_maintenance(writer: Lake, reader: Lake, name: str) -> tuple[int, int, Report]:

@@ -573,7 +573,7 @@ def test_a_file_over_which_duckdb_breaks_is_poisoned_alone_and_the_lake_goes_on(
                 return
             with explained(lake):
                 broken.append(True)
-                lake.engine.close()
+                lake.connection.close()
                 raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
 
         monkeypatch.setattr(Staging, "_write", breaking)

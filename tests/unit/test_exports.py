@@ -102,6 +102,15 @@ def test_many_stars_cost_no_time() -> None:
     assert (datetime.now(UTC) - began).total_seconds() < 1
 
 
+@given(
+    st.sampled_from(["*sk-s", "sk-s", "{delivery}", "*", "*\u017f"]), st.text(alphabet="skSK\u017f\u212a-x", max_size=5)
+)
+def test_the_ending_of_a_template_rules_out_no_key_that_it_matches(segment: str, name: str) -> None:
+    """Where case does not count, the long s is an s, and the sign of the kelvin is a k."""
+    template, key = Template.parse(f"{{export}}/{{yyyy-mm}}/{segment}"), f"2026-03/{name}"
+    assert (template.match(key) is not None) == (template.pattern.fullmatch(key) is not None)
+
+
 HOSTILE_KEYS = [
     "/" * 1024,
     "a/" * 512,

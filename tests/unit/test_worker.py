@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -484,22 +485,93 @@ def test_a_batch_is_full_at_its_number_of_bytes(bench: Bench) -> None:
     assert [len(batch) for batch in bench.intake.batches] == [20, 5]  # SQS gives ten at a time
 
 
-def test_a_batch_is_settled_when_its_first_message_is_old_enough(bench: Bench) -> None:
-    bench.options = {"batch_seconds": 3.0}
-    bench.send("first.csv")
-    arrivals = {1: "second.csv", 2: "third.csv", 9: "late.csv"}
+def test_a_quiet_queue_is_not_waited_for(bench: Bench) -> None:
     began = bench.clock.now
+    bench.send("a.csv", "b.csv")
+    bench.until(lambda: bench.queue.messages == [])
+    bench.worker().run()
+    assert bench.intake.keys == [["a.csv", "b.csv"]]
+    assert bench.clock.now - began == 5, "there was more to wait for than the long poll after the batch"
+
+
+def test_under_load_a_batch_is_settled_when_its_first_message_is_old_enough(bench: Bench) -> None:
+    bench.options = {"batch_seconds": 3.0}
+    keys = [f"{number}.csv" for number in range(60)]
+    bench.send(*keys)
     receive = bench.queue.receive
 
-    def arriving(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
-        for second in [second for second in arrivals if bench.clock.now - began >= second]:
-            bench.send(arrivals.pop(second))
+    def slow(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
+        bench.clock.advance(1)
         return receive(limit, wait_seconds)
 
-    bench.queue.receive = arriving  # type: ignore[method-assign]
-    bench.until(lambda: len(bench.intake.batches) == 2)
+    bench.queue.receive = slow  # type: ignore[method-assign]
+    bench.until(lambda: bench.queue.messages == [])
     bench.worker().run()
-    assert bench.intake.keys == [["first.csv", "second.csv", "third.csv"], ["late.csv"]]
+    assert bench.intake.keys == [keys[:40], keys[40:]]
+
+
+@pytest.mark.parametrize(("seconds", "gathered"), [(1.5, 1.5), (30.0, 2.0)])
+def test_messages_that_come_one_by_one_are_gathered_for_as_long_as_the_last_batch_took(
+    bench: Bench, seconds: float, gathered: float
+) -> None:
+    """Else each would be a commit of its own, and the consumer busy with nothing but commits."""
+    settled_at: list[float] = []
+
+    def settling() -> None:
+        settled_at.append(bench.clock.now)
+        bench.clock.advance(seconds)
+        if len(settled_at) < 3:
+            bench.send(f"{len(settled_at)}.csv")
+
+    bench.intake.before = settling
+    bench.send("0.csv")
+    bench.until(lambda: len(settled_at) == 3 and bench.queue.messages == [])
+    bench.worker().run()
+    assert bench.intake.keys == [["0.csv"], ["1.csv"], ["2.csv"]]
+    pauses = [later - earlier - seconds for earlier, later in pairwise(settled_at)]
+    assert pauses == [gathered, gathered]
+
+
+def test_what_arrives_while_it_gathers_is_of_the_batch(bench: Bench) -> None:
+    bench.intake.before = lambda: bench.clock.advance(1.5)
+    bench.send("first.csv")
+    wait = bench.stop.wait
+
+    def arriving(seconds: float) -> bool:
+        bench.send("third.csv")
+        return wait(seconds)
+
+    receive = bench.queue.receive
+
+    def second(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
+        if bench.intake.keys == [["first.csv"]] and "second.csv" not in sent:
+            sent.extend(["second.csv"])
+            bench.send("second.csv")
+        return receive(limit, wait_seconds)
+
+    sent: list[str] = []
+    bench.stop.wait = arriving  # type: ignore[method-assign]
+    bench.queue.receive = second  # type: ignore[method-assign]
+    bench.until(lambda: len(bench.intake.keys) == 2)
+    bench.worker().run()
+    assert bench.intake.keys == [["first.csv"], ["second.csv", "third.csv"]]
+
+
+def test_an_idle_queue_is_asked_three_times_a_minute(bench: Bench) -> None:
+    """Each receive costs money, whatever it finds."""
+    waits: list[int] = []
+    bench.options = {"poll_seconds": Settings.model_fields["poll_seconds"].default}
+    receive, began = bench.queue.receive, bench.clock.now
+
+    def counted(limit: int, wait_seconds: int) -> Any:  # noqa: ANN401
+        waits.append(wait_seconds)
+        return receive(limit, wait_seconds)
+
+    bench.queue.receive = counted  # type: ignore[method-assign]
+    bench.until(lambda: bench.clock.now - began >= 3600)
+    bench.worker().run()
+    assert set(waits) == {20}
+    assert len(waits) <= 181
 
 
 def test_a_drain_takes_what_there_is_and_waits_for_what_is_in_flight(bench: Bench) -> None:
@@ -511,8 +583,10 @@ def test_a_drain_takes_what_there_is_and_waits_for_what_is_in_flight(bench: Benc
 
 
 def test_an_empty_queue_is_drained_at_once(bench: Bench) -> None:
+    bench.options, began = {"poll_seconds": 20}, bench.clock.now
     summary = bench.worker().run(drain=True)
     assert (summary.messages, bench.intake.batches) == (0, [])
+    assert bench.clock.now - began <= 5
 
 
 # -- the end -----------------------------------------------------------------------------------------------

@@ -1,0 +1,106 @@
+"""The lake as those see it who read."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from billstream.common.lake.connection import LakeConnection
+from billstream.common.lake.data_path import once_more
+from billstream.common.lake.guard import ProcessedKey, processed_key
+from billstream.common.lake.tables import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # with numpy it takes a seventh of a second, which most commands do without
+
+
+class LakeReader(LakeConnection):
+    """What can be read of an attached DuckLake, and of its catalog.
+
+    Tables and views are named without a schema in every SQL text: the lake is the default database.
+    """
+
+    @once_more
+    def query(self, sql: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> "pa.Table":
+        """Return the result of a SELECT as an Arrow table. SQL of ours: a user's goes through `gate.one_select` first.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("reading the lake"), self._catalog.reading():
+            return self._con.execute(sql, parameters).to_arrow_table()
+
+    @once_more
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""
+        with self._translated("reading the lake"), self._catalog.reading():
+            return self._con.execute(sql, parameters).fetchall()
+
+    def snapshot_id(self) -> int:
+        """Return the id of the newest snapshot; a transaction that begins now sees it."""
+        with self._translated("reading the newest snapshot"), self._catalog.reading():
+            row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
+        return self._saw(int(row[0]) if row else 0)
+
+    def newest_snapshot(self) -> int:
+        """Return the id of the newest snapshot at next to no cost, for a process that looks for commits all day long.
+
+        It asks the catalog database and not DuckLake, so a transaction of this connection may see a later one, and
+        never an earlier one.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`.
+        """
+        with self._translated("looking for a new snapshot"):
+            return self._snapshots.newest(self._con)
+
+    @property
+    def snapshots_made(self) -> int:
+        """The number of snapshots that `commit` has made since the lake was opened."""
+        return self._snapshots.number_made
+
+    @property
+    def look_seconds(self) -> float:
+        """Seconds between two calls of `newest_snapshot` that are worth their cost."""
+        return self._catalog.look_seconds
+
+    def processed_keys(self, scope_ids: Sequence[str]) -> dict[str, ProcessedKey]:
+        """Return what the catalog knows of these scopes, in one look-up by its index. Unknown scopes are absent.
+
+        Call it before the transaction begins, not inside: a transaction that begins afterwards sees everything that
+        the answer shows as committed.
+        """
+        return {key.scope_id: key for key in self._guarded("processed_keys", scope_ids)}
+
+    def same_content(self, digests: Sequence[str]) -> list[ProcessedKey]:
+        """Return the scopes whose active rows come from a content with one of these SHA-256 digests."""
+        return self._guarded("same_content", digests)
+
+    def _guarded(self, query: str, digests: Sequence[str]) -> list[ProcessedKey]:
+        if not digests:
+            return []
+        with self._translated("reading the ledger"), self._catalog.reading():
+            found = self._catalog.guarded(self._beside, query, digests)
+        return [processed_key(row) for row in found]
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Return the columns of a table or view of the lake with their DuckDB types, in order."""
+        rows = self.rows(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = 'lake' AND table_name = ? ORDER BY column_index",
+            [table],
+        )
+        return dict(rows)
+
+    def columns_of_loads(self) -> dict[str, dict[str, str]]:
+        """Return the columns of each table that loads write rows into, by table."""
+        return {table: self.columns(table) for table in TABLES}
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Return a context to hold while `connection` reads the lake: no row of the catalog is removed meanwhile.
+
+        Raises:
+            CatalogUnavailable: on entering; maintenance has been at a step for a minute.
+        """
+        return self._catalog.reading()
