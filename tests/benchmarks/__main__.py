@@ -16,13 +16,20 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 
-from tests.benchmarks import decode
+from tests.benchmarks import aggregating, arriving, commands, decode
 from tests.benchmarks.files import SHAPES
 from tests.benchmarks.report import Options, Report, machine
 
 # Name → what measures it. A new section is a module with a function from options to a report, and a line here.
 SECTIONS: dict[str, Callable[[Options], Report]] = {
     **{name.replace(" ", "-").lower(): partial(decode.measure, shape) for name, shape in SHAPES.items()},
+    "throughput": arriving.throughput,
+    "latency": arriving.latency,
+    "insights": arriving.insights,
+    "refresh": aggregating.refresh,
+    "idle": aggregating.idle,
+    "memory": commands.memory,
+    "start": commands.start,
 }
 
 
@@ -33,11 +40,14 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=Options.repeat, help="rounds that count")
     parser.add_argument("--quick", action="store_true", help="tiny inputs: to see that all works")
     parser.add_argument("--big", type=float, default=Options.big, metavar="GB", help="size of the one big file")
+    parser.add_argument(
+        "--millions", type=int, nargs="+", default=Options.millions, help="rows in the lake of the section `refresh`"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args()
     if unknown := [name for name in given.sections if name not in SECTIONS]:
         parser.error(f"no such section: {', '.join(unknown)}. There are {', '.join(SECTIONS)}.")
-    options = Options(repeat=given.repeat, quick=given.quick, big=given.big)
+    options = Options(repeat=given.repeat, quick=given.quick, big=given.big, millions=tuple(given.millions))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     console = Console(width=None if sys.stdout.isatty() else 140)
     found = {}
