@@ -6,6 +6,7 @@ alike. So every ratio is that of two turns of one round, and the median of the r
 the largest.
 """
 
+import math
 import resource
 import statistics
 import time
@@ -71,6 +72,5 @@ def by_turns(repeat: int, runs: Mapping[str, Run]) -> dict[str, list[Taken]]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below or at which that share of the values is; no value is made up between two."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """Return the smallest of the values that is not exceeded by that share of them."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
