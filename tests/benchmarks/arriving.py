@@ -22,7 +22,7 @@ PAUSE = 6.0
 
 def throughput(options: Options) -> Report:
     """A backlog: files a second from when the consumers run to the last commit."""
-    report = Report("A backlog of small files", ("lake", "consumers", "files/s", "CPU ms a file", "times one consumer"))
+    report = Report("A backlog of small files", ("lake", "consumers"), ("files/s", "CPU ms a file", "times one"))
     backlog = 12 if options.quick else BACKLOG
     for lake in LAKES[:1] if options.quick else LAKES:
         alone = 0.0
@@ -42,8 +42,9 @@ def throughput(options: Options) -> Report:
 
 def latency(options: Options) -> Report:
     """Put → visible at a steady rate."""
-    columns = ("lake", "consumers", "files/s put", "p50 s", "p95 s", "p99 s", "most s", "CPU ms a file")
-    report = Report("From put to visible", columns)
+    figures = ("p50 s", "p95 s", "p99 s", "most s", "CPU ms a file")
+    keys, compared = ("lake", "consumers", "files/s put"), ("p50 s", "p99 s", "CPU ms a file")
+    report = Report("From put to visible", keys, figures, compared)
     for lake in LAKES[:1] if options.quick else LAKES:
         for consumers in CONSUMERS[:1] if options.quick else CONSUMERS:
             with new_fleet(lake) as fleet:
@@ -57,7 +58,7 @@ def latency(options: Options) -> Report:
 
 def insights(options: Options) -> Report:
     """Put → insights.json at the default settings, with a consumer and an aggregator."""
-    report = Report("From put to insights.json", ("lake", "files", "p50 s", "p95 s", "most s"))
+    report = Report("From put to insights.json", ("lake", "files"), ("p50 s", "p95 s", "most s"))
     pause, files = (0.1, 1) if options.quick else (PAUSE, PUBLICATIONS)
     for lake in LAKES[:1] if options.quick else LAKES:
         with new_fleet(lake) as fleet:

@@ -21,7 +21,8 @@ BIG = (
 
 def memory(options: Options) -> Report:
     """One big file each: the most memory that the process ever had."""
-    report = Report("One big file", ("file", "MB", "rows", "peak MB", "CPU s", "wall s"))
+    figures = ("peak MB", "CPU s", "wall s")
+    report = Report("One big file", ("file", "MB", "rows"), figures, compared=figures[:-1])
     for small in BIG:
         with new_fleet(aws=False) as fleet:
             shape = small if options.quick else replace(small, rows=_rows(small, options.big * GB))
@@ -29,14 +30,14 @@ def memory(options: Options) -> Report:
             shape.write(folder)
             (path,) = folder.iterdir()
             taken, peak = fleet.run("load", str(path))
-            report.add(small.name, path.stat().st_size / MB, shape.rows, peak / MB, taken.cpu, taken.wall)
+            report.add(small.name, round(path.stat().st_size / MB), shape.rows, peak / MB, taken.cpu, taken.wall)
     report.notes.append("The gzip file is the plain one, compressed. Peak: the resident set of the largest process.")
     return report
 
 
 def start(options: Options) -> Report:
     """What a command costs before it does anything."""
-    report = Report("Start of a command", ("command", "CPU s", "wall s"))
+    report = Report("Start of a command", ("command",), ("CPU s", "wall s"), compared=("CPU s",))
     with new_fleet() as fleet:
         for command in (["--help"], ["--version"], ["status"]):
             taken = [fleet.run(*command)[0] for _ in range(1 if options.quick else STARTS * options.repeat)]

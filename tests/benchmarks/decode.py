@@ -17,7 +17,8 @@ from tests.benchmarks.files import Shape
 from tests.benchmarks.measure import Ratio, Run, Taken, by_turns, clock
 from tests.benchmarks.report import Options, Report
 
-COLUMNS = ("engine", "CPU s", "wall s", "rows per CPU s", "billstream's speed, CPU", "billstream's speed, wall")
+SPEED = "billstream's speed, CPU"
+FIGURES = ("CPU s", "wall s", "rows per CPU s", SPEED, "billstream's speed, wall")
 OURS = "billstream"
 
 
@@ -37,7 +38,7 @@ def billstream_load(shape: Shape, folder: Path, home: Path) -> Taken:
 def measure(shape: Shape, options: Options) -> Report:
     """Return what each engine took."""
     shape = shape.tiny() if options.quick else shape
-    report = Report(shape.words, COLUMNS)
+    report = Report(shape.words, ("engine",), FIGURES, compared=("CPU s", SPEED))
     with tempfile.TemporaryDirectory(prefix="billstream-bench-") as scratch, peers.running_peers() as others:
         base = Path(scratch)
         folder = base / "files"

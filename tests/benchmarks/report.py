@@ -24,22 +24,33 @@ class Options:
 
 @dataclass
 class Report:
-    """One table. The first column says what the line is of."""
+    """One table.
+
+    Args:
+        title: what was done.
+        keys: the columns that say what a line is of.
+        figures: the columns of what was measured.
+        compared: those of them that docs/benchmarks.md shows, before and now; default: all.
+    """
 
     title: str
-    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+    figures: tuple[str, ...]
+    compared: tuple[str, ...] = ()
     lines: list[dict[str, Cell]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, *cells: Cell) -> None:
         """Add a line."""
-        self.lines.append(dict(zip(self.columns, cells, strict=True)))
+        self.lines.append(dict(zip((*self.keys, *self.figures), cells, strict=True)))
 
     def table(self) -> Table:
         """Return it for a terminal."""
         table = Table(title=self.title, caption="\n".join(self.notes) or None, title_justify="left")
-        for number, name in enumerate(self.columns):
-            table.add_column(name, justify="right" if number else "left")
+        for name in self.keys:
+            table.add_column(name)
+        for name in self.figures:
+            table.add_column(name, justify="right")
         for line in self.lines:
             table.add_row(*(shown(cell) for cell in line.values()))
         return table
@@ -53,7 +64,13 @@ class Report:
             }
             for line in self.lines
         ]
-        return {"title": self.title, "lines": lines, "notes": self.notes}
+        return {
+            "title": self.title,
+            "keys": self.keys,
+            "compared": self.compared or self.figures,
+            "lines": lines,
+            "notes": self.notes,
+        }
 
 
 def shown(cell: Cell) -> str:

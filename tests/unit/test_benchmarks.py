@@ -1,5 +1,8 @@
+import json
+
 import pytest
 
+from tests.benchmarks.compare import Section, compared
 from tests.benchmarks.measure import Ratio, Taken, by_turns, clock, cpu_seconds, percentile
 from tests.benchmarks.report import Report, shown
 
@@ -57,9 +60,29 @@ def test_a_cell_shows_the_digits_that_count(cell: object, text: str) -> None:
 
 
 def test_a_line_of_a_report_has_a_cell_for_each_column() -> None:
-    report = Report("title", ("work", "s"))
+    report = Report("title", ("work",), ("s",))
     report.add("one", 1.5)
 
     assert report.values()["lines"] == [{"work": "one", "s": 1.5}]
     with pytest.raises(ValueError, match="argument"):
         report.add("two")
+
+
+def test_two_runs_are_shown_beside_each_other() -> None:
+    def run(seconds: float, ratio: Ratio, *more: str) -> dict[str, Section]:
+        report = Report("two files", ("engine",), ("s", "speed"))
+        for name in ("bare", *more):
+            report.add(name, seconds, ratio)
+        read: dict[str, Section] = json.loads(json.dumps({"small": report.values()}))
+        return read
+
+    text = compared(run(2.0, Ratio(0.5, 0.4, 0.6)), run(1.0, Ratio(1, 1, 1), "new"))
+
+    assert text.splitlines() == [
+        "### `small`: two files",
+        "",
+        "| engine | s, before | s, now | speed, before | speed, now |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| bare | 2 | 1 | 0.50 (0.40 to 0.60) | 1.00 (1.00 to 1.00) |",
+        "| new | – | 1 | – | 1.00 (1.00 to 1.00) |",  # noqa: RUF001 - a dash in a table
+    ]
