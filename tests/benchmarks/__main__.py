@@ -8,6 +8,7 @@ Without sections, all of them run, one after the other. docs/benchmarks.md says 
 import argparse
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -47,6 +48,7 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := [name for name in given.sections if name not in SECTIONS]:
         parser.error(f"no such section: {', '.join(unknown)}. There are {', '.join(SECTIONS)}.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that folders and processes are removed
     options = Options(repeat=given.repeat, quick=given.quick, big=given.big, millions=tuple(given.millions))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     console = Console(width=None if sys.stdout.isatty() else 140)

@@ -11,7 +11,7 @@ from tests.benchmarks.report import Options, Report
 
 GB = 1_000_000_000
 MB = 1_000_000
-STARTS = 5
+STARTS = 3
 BIG = (
     Shape("plain CSV", 1, 1000, PLAIN),
     Shape("plain CSV, gzip", 1, 1000, PLAIN, gzip=True),
