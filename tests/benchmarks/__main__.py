@@ -55,6 +55,7 @@ def main() -> None:
     found = {}
     for name in given.sections or SECTIONS:
         report = SECTIONS[name](options)
+        report.title = f"{name}: {report.title}"
         console.print(report.table(), "")
         found[name] = report.values()
         if given.json:  # after each section, as a run of all takes long

@@ -18,10 +18,10 @@ Section = dict[str, Any]
 
 def compared(before: dict[str, Section], now: dict[str, Section]) -> str:
     """Return a Markdown table for each section, in the order of the newer run."""
-    return "\n".join(_table(name, before.get(name), section) for name, section in now.items())
+    return "\n".join(_table(before.get(name), section) for name, section in now.items())
 
 
-def _table(name: str, before: Section | None, now: Section) -> str:
+def _table(before: Section | None, now: Section) -> str:
     keys, figures = now["keys"], now["compared"]
     older = {_key(line, keys): line for line in (before or {"lines": []})["lines"]}
     head = [*keys, *(f"{figure}, {when}" for figure in figures for when in ("before", "now"))]
@@ -31,7 +31,7 @@ def _table(name: str, before: Section | None, now: Section) -> str:
         cells = [_text(one.get(figure)) for figure in figures for one in (older.get(key, {}), line)]
         rows.append([*key, *cells])
     notes = "".join(f"\n{note}\n" for note in now["notes"])
-    return f"### `{name}`: {now['title']}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows) + notes
+    return f"### {now['title']}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows) + notes
 
 
 def _key(line: dict[str, Cell], keys: list[str]) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class Shape:
     @property
     def words(self) -> str:
         """What a table calls it."""
-        return f"{self.name}: {self.files} x {self.rows:,} rows, {len(self.columns)} columns"
+        return f"{self.files} x {self.rows:,} rows, {len(self.columns)} columns"
 
     def of_kind(self, kind: Kind) -> list[str]:
         """Return the names of the columns of a kind."""

@@ -79,7 +79,7 @@ def test_two_runs_are_shown_beside_each_other() -> None:
     text = compared(run(2.0, Ratio(0.5, 0.4, 0.6)), run(1.0, Ratio(1, 1, 1), "new"))
 
     assert text.splitlines() == [
-        "### `small`: two files",
+        "### two files",
         "",
         "| engine | s, before | s, now | speed, before | speed, now |",
         "| --- | ---: | ---: | ---: | ---: |",
