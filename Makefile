@@ -9,6 +9,7 @@ UV_VERSION := 0.13.9
 
 VENV := .venv
 LOCALSTACK_VENV := .venv-localstack
+BENCH_VENV := .venv-bench
 UV_VENV := .venv-uv
 BIN := $(VENV)/bin
 
@@ -26,7 +27,7 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack demo test lint docs lock bench insight-score clean
+.PHONY: help setup setup-dev setup-localstack setup-bench demo test lint docs lock bench insight-score clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +35,8 @@ help: ## List the targets
 setup: $(VENV)/setup.stamp ## Make .venv with billstream and its demo
 setup-dev: $(VENV)/dev.stamp ## ... and with what tests and linters need
 setup-localstack: $(LOCALSTACK_VENV)/setup.stamp ## Make .venv-localstack, for the tests against LocalStack
+
+setup-bench: $(BENCH_VENV)/setup.stamp ## Make .venv-bench, with what the benchmarks compare billstream to
 
 demo: setup ## Show billstream at work: no AWS account, no containers
 	@$(BIN)/billstream demo
@@ -53,7 +56,7 @@ docs: setup-dev ## Build the documentation into build/docs; a broken link is an 
 	@echo "==> docs"
 	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q docs build/docs
 
-bench: setup-dev ## Run the benchmarks
+bench: setup-dev setup-bench ## Run the benchmarks; BENCH_FLAGS="large focus" chooses sections
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
 insight-score: setup-dev ## Score anomalies and forecasts: DATA=folder of labelled series [OUT=folder]
@@ -68,9 +71,10 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 	@$(COMPILE) pyproject.toml --extra demo --extra serve --extra notify --group dev \
 		-c requirements/demo.txt -c requirements/build.txt -o requirements/dev.txt
 	@$(COMPILE) --exclude-newer 2025-10-20 requirements/localstack.in -o requirements/localstack.txt
+	@$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## Remove the environments, caches and build results (not var/)
-	rm -rf $(VENV) $(LOCALSTACK_VENV) $(UV_VENV) build dist *.egg-info
+	rm -rf $(VENV) $(LOCALSTACK_VENV) $(BENCH_VENV) $(UV_VENV) build dist *.egg-info
 	rm -rf .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -98,6 +102,13 @@ $(LOCALSTACK_VENV)/setup.stamp: requirements/build.txt requirements/localstack.t
 	@test -x $(LOCALSTACK_VENV)/bin/python || $(PYTHON) -m venv $(LOCALSTACK_VENV)
 	@$(LOCALSTACK_VENV)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
 	@$(LOCALSTACK_VENV)/bin/python -m pip install $(LOCKED) -r requirements/localstack.txt
+	@touch $@
+
+$(BENCH_VENV)/setup.stamp: requirements/build.txt requirements/bench.txt
+	@echo "==> $(BENCH_VENV)"
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
+	@$(BENCH_VENV)/bin/python -m pip install $(LOCKED) -r requirements/bench.txt
 	@touch $@
 
 $(UV_VENV)/setup.stamp: Makefile

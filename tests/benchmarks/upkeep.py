@@ -29,7 +29,7 @@ from billstream.common.settings import Settings
 from billstream.consumer.backfill.local_files import find_files, load_files
 from billstream.maintenance.upkeep import maintain
 from billstream.maintenance.values import Limits
-from tests.benchmarks.__main__ import write_files
+from tests.benchmarks.files import PLAIN, Shape
 
 COLUMNS = ("commits", "upkeep", "sum", "refresh", "open", "status", "files", "snapshots", "disk / live", "seconds")
 REFRESH_EVERY = 20
@@ -70,7 +70,7 @@ def measured(lake: Lake, settings: Settings, folder: Path) -> list[str]:
 
 def load(lake: Lake, settings: Settings, folder: Path) -> None:
     """Load a folder of new files, one commit each."""
-    write_files(folder, REFRESH_EVERY, ROWS)
+    Shape("upkeep", REFRESH_EVERY, ROWS, PLAIN).write(folder)
     done = load_files(find_files([folder], settings), wiring.local_intake(settings, lake), settings)
     if done.troubles:
         raise RuntimeError(f"the benchmark's files did not load: {done.troubles[:3]}")
