@@ -1,6 +1,7 @@
 """The lake: what `LakeReader` reads, and commits with claims."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import duckdb
 
 from billstream.common.failpoints import failpoint
+from billstream.common.ids import new_id
 from billstream.common.lake.catalog import METADATA
 from billstream.common.lake.data_path import once_more
 from billstream.common.lake.engine import start_computing_engine
@@ -64,7 +66,12 @@ class Lake(LakeReader):
 
     def computing_engine(self) -> duckdb.DuckDBPyConnection:
         """Return a new DuckDB that knows nothing of the lake; see `engine.start_computing_engine`."""
-        return start_computing_engine(self._settings, self._scratch.path / "computing")
+        return start_computing_engine(self._settings, self._scratch.path / f"computing-{new_id()}")
+
+    @property
+    def cores(self) -> int:
+        """The number of threads that may compute at a time."""
+        return self._settings.threads or os.cpu_count() or 1
 
     @property
     def engine(self) -> duckdb.DuckDBPyConnection:

@@ -5,8 +5,10 @@ the strict pass as a whole. So nothing here rejects, rounds or explains. Texts a
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import duckdb
 import pyarrow as pa
@@ -16,7 +18,6 @@ import structlog
 
 from billstream.common.errors import BillstreamError
 from billstream.common.lake import Lake
-from billstream.common.lake.tables import Table
 from billstream.consumer.decode.arrow_text import Refused, batches, counted_by_referee, is_readable
 from billstream.consumer.decode.distinct import Array
 from billstream.consumer.decode.facts import facts_of
@@ -83,19 +84,17 @@ class Piece:
 
 
 class TypedPass:
-    """Stages the files of a batch that Arrow can take.
+    """Stages the files of a batch that Arrow can take, several Parquet files at a time.
 
     Args:
-        lake: has the data path, and makes the DuckDB that computes.
+        lake: has the data path, and makes the DuckDBs that compute.
         types: the columns of each table of loads with their DuckDB types.
     """
 
     def __init__(self, lake: Lake, types: dict[str, dict[str, str]]) -> None:
         self._lake = lake
         self._types = types
-        self._engine = lake.computing_engine()
-        self._columns: dict[object, TypedColumns] = {}
-        load_macros(self._engine)
+        self._lanes = [Lane(lake, types)]
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Return the staged rows of the files that were taken; the others are in none of its loads.
@@ -107,35 +106,67 @@ class TypedPass:
         Raises:
             Fatal: the data path needs credentials and there are none.
         """
-        staged, refused = Staged(), dict[str, str]()
-        for number, group in enumerate(alike([file for file in files if is_readable(file)])):
-            counts = counted_by_referee(group, self._types[group[0].table], self._engine)
-            refused |= {load_id: count for load_id, count in counts.items() if isinstance(count, str)}
-            texts = [(file, counts.get(file.load_id)) for file in group]
-            sound = [Text(file, count) for file, count in texts if not isinstance(count, str)]
-            for part, some in enumerate(shared(sound)):
-                staged.take(self._stage_together(some, f"{name}-{number}-{part}", refused))
-        for load_id, why in refused.items():
-            log.debug("file_read_strictly", load_id=load_id, reason=why)
+        groups = [some for group in alike([file for file in files if is_readable(file)]) for some in shared(group)]
+        paths = [self._lake.staging_path(f"{name}-{n}", group[0].table) for n, group in enumerate(groups)]
+        staged = Staged()
+        for taken, refused in self._at_once(list(zip(groups, paths, strict=True))):
+            staged.take(taken)
+            for load_id, why in refused.items():
+                log.debug("file_read_strictly", load_id=load_id, reason=why)
         return staged
 
-    def _stage_together(self, texts: Sequence[Text], name: str, refused: dict[str, str]) -> Staged:
-        """Stage texts in one Parquet file; those that cannot be taken are added to `refused`."""
-        first = texts[0].file
-        path = self._lake.staging_path(name, first.table)
+    def _at_once(self, work: Sequence[tuple[list[Tabular], str]]) -> list[tuple[Staged, dict[str, str]]]:
+        """Stage each group of files at its path, as many at a time as there are cores to do it."""
+        if len(work) == 1:
+            return [self._lanes[0].stage(*work[0])]
+        while len(self._lanes) < min(len(work), self._lake.cores):
+            self._lanes.append(Lane(self._lake, self._types))
+        free = SimpleQueue[Lane]()
+        for lane in self._lanes:
+            free.put(lane)
+
+        def stage(some: tuple[list[Tabular], str]) -> tuple[Staged, dict[str, str]]:
+            lane = free.get()
+            try:
+                return lane.stage(*some)
+            finally:
+                free.put(lane)
+
+        with ThreadPoolExecutor(len(self._lanes)) as pool:
+            return list(pool.map(stage, work))
+
+
+class Lane:
+    """What one thread works with: a DuckDB of its own, and what it has learnt of headers and texts."""
+
+    def __init__(self, lake: Lake, types: dict[str, dict[str, str]]) -> None:
+        self._lake = lake
+        self._types = types
+        self._engine = lake.computing_engine()
+        self._columns: dict[object, TypedColumns] = {}
+        load_macros(self._engine)
+
+    def stage(self, files: Sequence[Tabular], path: str) -> tuple[Staged, dict[str, str]]:
+        """Stage files that are written alike in one Parquet file.
+
+        Returns:
+            The files that were taken, and the reasons for which others were not.
+        """
+        counts = counted_by_referee(files, self._types[files[0].table], self._engine)
+        refused = {load_id: count for load_id, count in counts.items() if isinstance(count, str)}
+        texts = [Text(f, c) for f in files if not isinstance(c := counts.get(f.load_id), str)]
         try:
             with self._lake.staging_file(path) as local:
-                left_out = self._write(texts, local, refused)
-                written = self._facts([text.file for text in texts], local, first.table) if local.exists() else {}
+                left_out = self._write(texts, local, refused) if texts else {}
+                written = self._facts([text.file for text in texts], local) if local.exists() else {}
         except (Refused, BillstreamError, duckdb.Error, pa.ArrowException, OSError) as error:
             # Whatever it is, the strict pass meets it again, and explains it.
-            refused |= {text.file.load_id: str(error) for text in texts}
-            return Staged()
+            return Staged(), refused | {text.file.load_id: str(error) for text in texts}
         loads = {
             load_id: replace(written.get(load_id, StagedLoad()), records_left_out=count)
             for load_id, count in left_out.items()
         }
-        return Staged([path] if written else [], loads)
+        return Staged([path] if written else [], loads), refused
 
     def _write(self, texts: Sequence[Text], local: Path, refused: dict[str, str]) -> dict[str, int]:
         """Write the rows of texts. Returns, by load that was taken, how many records are no charges.
@@ -156,11 +187,11 @@ class TypedPass:
                 writer.close()
         return left_out
 
-    def _facts(self, files: Sequence[Tabular], local: Path, table: Table) -> dict[str, StagedLoad]:
-        types = self._types[table]
-        scan = Scan(files, types, number=0)
-        fed = [name for name in types if name in scan.columns]
-        return facts_of(str(local), table, fed, types, self._engine, tags_unread([scan]))
+    def _facts(self, files: Sequence[Tabular], local: Path) -> dict[str, StagedLoad]:
+        table = files[0].table
+        scan = Scan(files, self._types[table], number=0)
+        fed = [name for name in self._types[table] if name in scan.columns]
+        return facts_of(str(local), table, fed, self._types[table], self._engine, tags_unread([scan]))
 
     def _columns_of(self, file: Tabular) -> TypedColumns:
         """Return the way to the columns of files that are written alike, which is known for the last ones."""
@@ -170,18 +201,18 @@ class TypedPass:
         return self._columns.setdefault(scan_key(file), made)
 
 
-def shared(texts: Sequence[Text]) -> Iterator[list[Text]]:
-    """Yield the texts in groups that share a Parquet file: a large one alone, small ones up to a piece."""
-    some, size = list[Text](), 0
-    for text in texts:
-        length = text.file.path.stat().st_size
+def shared(files: Sequence[Tabular]) -> Iterator[list[Tabular]]:
+    """Yield the files in groups that share a Parquet file: a large one alone, small ones up to a piece."""
+    some, size = list[Tabular](), 0
+    for file in files:
+        length = file.path.stat().st_size
         if length >= LARGE_BYTES:
-            yield [text]
+            yield [file]
             continue
         if size + length > PIECE_BYTES:
             yield some
             some, size = [], 0
-        some.append(text)
+        some.append(file)
         size += length
     if some:
         yield some
