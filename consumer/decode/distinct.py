@@ -16,7 +16,7 @@ Cells = Mapping[int, Array]
 """The cells of some records as text, by the position of their column."""
 
 _SEPARATOR, _NULL = "\x1f", "\x1e"
-_MOST_REMEMBERED = 50_000
+_MOST_REMEMBERED = 4 * 1024 * 1024  # bytes of one memory
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,14 @@ class Memory:
         """Return the results of texts that are known."""
         places = pc.index_in(keys, value_set=self.keys)
         found = {name: values.take(places) for name, values in self.results.items()}
-        if len(self.keys) > _MOST_REMEMBERED:
-            self.keys, self.results = self.keys.slice(0, 0), {}
+        if self.nbytes > _MOST_REMEMBERED:
+            self.keys, self.results = pa.array([], pa.string()), {}
         return found
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all texts and results."""
+        return int(self.keys.nbytes + sum(values.nbytes for values in self.results.values()))
 
 
 def key_of(cells: list[Array]) -> Array | None:

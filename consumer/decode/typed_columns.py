@@ -66,6 +66,11 @@ class TypedColumns:
     def _rescue(self) -> Rescue:
         return Rescue(self.binding, self.types)
 
+    @property
+    def remembered_bytes(self) -> int:
+        """The bytes of the values that are kept for texts that come again."""
+        return sum(memory.nbytes for memory in self._memories.values())
+
     def charges(self, cells: Cells) -> Array | None:
         """Return which records are charges by the words of the profile; None where every record is one."""
         if (condition := is_charge(self.binding)) is None:

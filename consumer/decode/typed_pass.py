@@ -35,6 +35,7 @@ PIECE_ROWS = 122_880
 LARGE_BYTES = 8 * 1024 * 1024
 """A file of so many bytes is written to a Parquet file of its own; smaller ones share one."""
 _REMEMBERED = 100  # kinds of headers
+_REMEMBERED_BYTES = 32 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
 
@@ -195,7 +196,8 @@ class Lane:
 
     def _columns_of(self, file: Tabular) -> TypedColumns:
         """Return the way to the columns of files that are written alike, which is known for the last ones."""
-        if len(self._columns) >= _REMEMBERED:
+        remembered = sum(columns.remembered_bytes for columns in self._columns.values())
+        if len(self._columns) >= _REMEMBERED or remembered > _REMEMBERED_BYTES:
             self._columns.clear()
         made = TypedColumns(file.header_binding, self._types[file.table], self._engine)
         return self._columns.setdefault(scan_key(file), made)
