@@ -23,6 +23,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_")
 FOREIGN_NAMES = ("USE_LOCALSTACK", "LOCALSTACK_HOST", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
+# Processes of the tests are as those of users, who have no pandas. Where it is, as for docs/, DuckDB imports
+# it into each of them, for half a CPU second.
+WITHOUT_PANDAS = str(REPOSITORY / "tests" / "without_pandas")
+if WITHOUT_PANDAS not in os.environ.get("PYTHONPATH", ""):
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [WITHOUT_PANDAS, os.environ.get("PYTHONPATH")]))
+
 # DuckDB checks an extension's signature at every open, for 0.2 CPU seconds each. Hundreds of lakes in the tests' own
 # processes do without it; every command that a test starts as a process checks them.
 engine.CONFIG["allow_unsigned_extensions"] = "true"
