@@ -32,6 +32,16 @@ PATIENCE = 600.0
 ROWS = 100
 Event = dict[str, Any]
 
+# A child begins with the memory of the process that started it as its peak, so that has to be a small one.
+ALONE = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+child = subprocess.Popen(sys.argv[1:], stdout=sys.stderr)
+_, status, used = os.wait4(child.pid, 0)
+wall, code = time.perf_counter() - began, os.waitstatus_to_exitcode(status)
+print(json.dumps([code, used.ru_utime + used.ru_stime, wall, used.ru_maxrss]))
+"""
+
 
 @dataclass
 class Fleet:
@@ -57,16 +67,14 @@ class Fleet:
         Raises:
             RuntimeError: it failed.
         """
-        began = time.perf_counter()
         output = self.home / "output.log"
+        run = [sys.executable, "-c", ALONE, sys.executable, "-m", "billstream.cli.main", *command]
         with output.open("wb") as log:
-            run = [sys.executable, "-m", "billstream.cli.main", *command]
-            process = subprocess.Popen(run, env=self.environment, stdout=log, stderr=log)
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+            done = subprocess.run(run, env=self.environment, stdout=subprocess.PIPE, stderr=log, check=True)
+        exit_code, cpu, wall, peak = json.loads(done.stdout)
+        if exit_code:
             raise RuntimeError(f"billstream {' '.join(command)} failed. It said:\n{output.read_text()[-2000:]}")
-        return Taken(usage.ru_utime + usage.ru_stime, time.perf_counter() - began), usage.ru_maxrss * 1024
+        return Taken(cpu, wall), peak * 1024
 
     def stop(self) -> None:
         """Stop what runs."""
