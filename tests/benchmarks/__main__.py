@@ -17,13 +17,15 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 
-from tests.benchmarks import aggregating, arriving, commands, decode
+from tests.benchmarks import aggregating, arriving, commands, decode, redeliveries, trickle
 from tests.benchmarks.files import SHAPES
 from tests.benchmarks.report import Options, Report, machine
 
 # Name → what measures it. A new section is a module with a function from options to a report, and a line here.
 SECTIONS: dict[str, Callable[[Options], Report]] = {
     **{name.replace(" ", "-").lower(): partial(decode.measure, shape) for name, shape in SHAPES.items()},
+    "trickle": trickle.measure,
+    "redeliveries": redeliveries.measure,
     "throughput": arriving.throughput,
     "latency": arriving.latency,
     "insights": arriving.insights,

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
+from unittest import mock
 
 from billstream.cli import wiring
 from billstream.common import aws
@@ -31,6 +32,7 @@ from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.s3.objects import S3Objects
 from billstream.consumer.sqs.queue import Depth, Message, SqsQueue
 from billstream.consumer.worker import Worker
+from tests.benchmarks.report import Options, Report
 from tests.benchmarks.trickle import small_file
 from tests.fakes.notifications import body_of
 from tests.fakes.objects import FakeBucket
@@ -85,14 +87,15 @@ class Emulated(SqsQueue):
 def emulated_queue() -> Iterator[Emulated]:
     """A queue of the emulator."""
     with running_emulator() as endpoint_url:
-        os.environ |= {
+        told = {
             "AWS_ENDPOINT_URL": endpoint_url,
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
         }
-        client = aws.sqs_client()
-        yield Emulated(client, client.create_queue(QueueName="redeliveries")["QueueUrl"])
+        with mock.patch.dict(os.environ, told):
+            client = aws.sqs_client()
+            yield Emulated(client, client.create_queue(QueueName="redeliveries")["QueueUrl"])
 
 
 def cpu_of_redeliveries(home: Path, queue: InMemory | Emulated, messages: int, repeat: int) -> list[float]:
@@ -115,6 +118,17 @@ def cpu_of_redeliveries(home: Path, queue: InMemory | Emulated, messages: int, r
     if (worker.summary.outcomes["loaded"], worker.summary.outcomes["duplicate"]) != (messages, messages * repeat):
         raise RuntimeError(f"not every message was settled: {worker.summary}")
     return seconds
+
+
+def measure(options: Options) -> Report:
+    """The section of the harness: messages of objects that are loaded, settled per CPU second of this process."""
+    report = Report("Redeliveries", ("queue",), ("settled per CPU s",))
+    messages = 20 if options.quick else 1000
+    for where, opened in (("in memory", contextlib.nullcontext(InMemory())), ("emulator, by boto3", emulated_queue())):
+        with tempfile.TemporaryDirectory() as home, opened as queue:
+            seconds = cpu_of_redeliveries(Path(home), queue, messages, 1 if options.quick else 2 * options.repeat + 1)
+        report.add(where, messages / statistics.median(seconds))
+    return report
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from billstream.consumer.layouts.interest import BillingFiles
 from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.s3.objects import S3Objects
 from billstream.consumer.worker import Worker
+from tests.benchmarks.report import Options, Report
 from tests.fakes.notifications import body_of
 from tests.fakes.objects import FakeBucket
 from tests.fakes.queue import FakeQueue
@@ -63,6 +64,16 @@ def cpu_of_files(home: Path, files: int, rows: int) -> list[float]:
         if worker.summary.outcomes["loaded"] != len(seconds):
             raise RuntimeError(f"the benchmark's files did not load: {worker.summary}")
     return seconds[WARM_UP:]
+
+
+def measure(options: Options) -> Report:
+    """The section of the harness: milliseconds of CPU a file, in this process."""
+    report = Report("One small file from queue to commit", ("rows",), ("CPU ms, median", "CPU ms, most"))
+    for rows in (100, 1_000):
+        with tempfile.TemporaryDirectory() as home:
+            seconds = cpu_of_files(Path(home), 2 if options.quick else 20 * options.repeat, rows)
+        report.add(rows, statistics.median(seconds) * 1000, max(seconds) * 1000)
+    return report
 
 
 def main() -> None:
