@@ -192,7 +192,7 @@ class Lane:
         table = files[0].table
         scan = Scan(files, self._types[table], number=0)
         fed = [name for name in self._types[table] if name in scan.columns]
-        return facts_of(str(local), table, fed, self._types[table], self._engine, tags_unread([scan]))
+        return facts_of(str(local), table, fed, self._types[table], self._engine, tags_unread([scan]), marked=False)
 
     def _columns_of(self, file: Tabular) -> TypedColumns:
         """Return the way to the columns of files that are written alike, which is known for the last ones."""
