@@ -24,12 +24,12 @@ def refuse_feedback(settings: Settings) -> None:
         )
 
 
-def is_own_file(settings: Settings, file: Path) -> bool:
-    """Return whether a file of this host is one of the lake's, or a temporary one.
+def own_folders(settings: Settings) -> list[Path]:
+    """Return the folders of this host whose files are the lake's, or temporary ones.
 
     The folders of the settings may have others' files beside them, so only what billstream makes in them counts.
     """
     places = [own_folder(settings.spool)]
     if settings.data_bucket is None:
         places += [Path(settings.data_location) / name for name in ("main", "sealed")]
-    return any(file.resolve().is_relative_to(place.resolve()) for place in places)
+    return [place.resolve() for place in places]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from billstream.common.errors import Fatal
-from billstream.common.outputs import is_own_file
+from billstream.common.outputs import own_folders
 from billstream.common.settings import Settings
 from billstream.consumer.commit.outcome import Hindrances, Outcome
 from billstream.consumer.decide.states import State
@@ -59,15 +59,17 @@ def find_files(paths: Sequence[Path], settings: Settings, layouts: Layouts = Lay
         Fatal: a path does not exist, or there is nothing to load.
     """
     found: dict[Path, None] = {}
+    own = own_folders(settings)
     for path in paths:
         if path.is_dir():
             # Sorted, so that the same folder gives the same batches again after an interruption.
             below = sorted(file for file in path.rglob("*") if file.is_file())
             found |= dict.fromkeys(
-                file.resolve()
+                resolved
                 for file in below
-                if (settings.includes(file.name) or layouts.role(str(file.resolve())) is not None)
-                and not is_own_file(settings, file)
+                for resolved in [file.resolve()]
+                if (settings.includes(file.name) or layouts.role(str(resolved)) is not None)
+                and not any(resolved.is_relative_to(folder) for folder in own)
             )
         elif path.is_file():
             found[path.resolve()] = None

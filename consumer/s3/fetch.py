@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 MISSING_ATTEMPTS = 3
 """After so many receives of its message, an object that is not there is written down as missing."""
 
-REQUESTS_AT_ONCE = 8
 _SMALLER = "No row of it is loaded: make room, or split it, then run `billstream quarantine reload`."
 
 Current = ObjectVersion | Gone | Later | Poison
@@ -74,7 +73,7 @@ def ask_current(objects: ObjectStore, events: Sequence[ObjectEvent]) -> list[Cur
         except Poison as poison:
             return poison
 
-    return _at_once(head, events)
+    return _at_once(head, events, objects.requests_at_once)
 
 
 def uncounted(tabular: Tabular, *, of_delivery: bool) -> str | None:
@@ -122,7 +121,9 @@ class Fetcher:
             Fatal: we are not allowed to read one of them that is ours.
         """
         new = [event for event in events if event.scope not in self._fetched]
-        self._fetched.update(zip([event.scope for event in new], _at_once(self._get, new), strict=True))
+        self._fetched.update(
+            zip([event.scope for event in new], _at_once(self._get, new, self._objects.requests_at_once), strict=True)
+        )
         return [self._fetched[event.scope] for event in events]
 
     def forget(self, scope: str) -> None:
@@ -171,8 +172,8 @@ class Fetcher:
         return Later(str(full), unavailable=True)
 
 
-def _at_once(request: Callable[[ObjectEvent], T], events: Sequence[ObjectEvent]) -> list[T | Later]:
-    """Make a request for each event, eight at a time. A store that is found away is not asked again."""
+def _at_once(request: Callable[[ObjectEvent], T], events: Sequence[ObjectEvent], threads: int) -> list[T | Later]:
+    """Make a request for each event, so many at a time. A store that is found away is not asked again."""
     outage: list[str] = []
 
     def unless_away(event: ObjectEvent) -> T | Later:
@@ -184,7 +185,7 @@ def _at_once(request: Callable[[ObjectEvent], T], events: Sequence[ObjectEvent])
                 outage.append(str(error))
         return Later(outage[0], unavailable=True)
 
-    if not events:
-        return []
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="s3") as pool:
+    if threads == 1 or len(events) < 2:  # noqa: PLR2004 - one is not worth a thread
+        return [unless_away(event) for event in events]
+    with ThreadPoolExecutor(threads, thread_name_prefix="s3") as pool:
         return list(pool.map(unless_away, events))

@@ -32,6 +32,10 @@ class Fetched:
 class ObjectStore(Protocol):
     """The operations that the consumer needs from a store of objects."""
 
+    @property
+    def requests_at_once(self) -> int:
+        """Return how many requests it should get at a time, each in a thread."""
+
     def current(self, event: ObjectEvent) -> ObjectVersion | Gone:
         """Return the current version of the event's key, or `GONE` if there is none.
 
@@ -55,6 +59,8 @@ class ObjectStore(Protocol):
 
 class S3Objects:
     """Objects in S3, through boto3."""
+
+    requests_at_once = 8
 
     def __init__(self, client: "S3Client", ownership: Ownership = Ownership()) -> None:  # noqa: B008 - frozen
         self._s3 = client
@@ -134,6 +140,8 @@ class LocalObjects:
 
     They are read through a link in the spool: DuckDB reads `*` or `{a,b}` in a file's name as a pattern.
     """
+
+    requests_at_once = 1  # what takes time is our own checks, which threads do not make faster
 
     def current(self, event: ObjectEvent) -> ObjectVersion | Gone:
         """See `ObjectStore`."""

@@ -14,6 +14,11 @@ class RoutedObjects:
     buckets: ObjectStore
     files: ObjectStore
 
+    @property
+    def requests_at_once(self) -> int:
+        """See `ObjectStore`."""
+        return self.buckets.requests_at_once
+
     def current(self, event: ObjectEvent) -> ObjectVersion | Gone:
         """See `ObjectStore`."""
         return self._store(event).current(event)

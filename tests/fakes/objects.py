@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import ClassVar
 
 from billstream.common.errors import ObjectMissing
 from billstream.consumer.events import GONE, EventKind, Gone, ObjectEvent, ObjectVersion
@@ -55,6 +56,8 @@ class FakeBucket:
     calls ("fetch" or "current") for a key, one each; `before` is called first, with the call's name and its event.
     An object that is put has `now` as its time of modification.
     """
+
+    requests_at_once: ClassVar[int] = 8
 
     name: str = "billing"
     versioned: bool = False

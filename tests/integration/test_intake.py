@@ -18,7 +18,6 @@ from billstream.consumer.decode import staging
 from billstream.consumer.events import FILE_BUCKET, EventKind, ObjectEvent
 from billstream.consumer.intake import Intake
 from billstream.consumer.process import rounds
-from billstream.consumer.s3.fetch import REQUESTS_AT_ONCE
 from billstream.consumer.s3.objects import LocalObjects
 from billstream.consumer.sqs.envelope import read_body
 from tests.fakes.objects import FakeBucket, absent, constant, growing
@@ -557,7 +556,7 @@ def test_many_objects_are_asked_about_at_the_same_time_and_an_outage_only_once(h
     intake = house.intake(bucket)
     keys = [f"{number}.csv" for number in range(40)]
     intake.process([bucket.put(key, bill("1 USD")) for key in keys])
-    at_once = threading.Barrier(REQUESTS_AT_ONCE, timeout=120)
+    at_once = threading.Barrier(FakeBucket.requests_at_once, timeout=120)
 
     def all_together(call: str, _event: ObjectEvent) -> None:
         if call == "current":
@@ -573,7 +572,7 @@ def test_many_objects_are_asked_about_at_the_same_time_and_an_outage_only_once(h
         bucket.failures["current", key] = [ServiceUnavailable("503 Slow Down")]
     outcomes = intake.process([bucket.put(key, bill("3 USD")) for key in keys])
     assert {(outcome.label, outcome.unavailable) for outcome in outcomes} == {("released", True)}
-    assert len(bucket.calls) <= REQUESTS_AT_ONCE, "a store that is away was asked again and again"
+    assert len(bucket.calls) <= FakeBucket.requests_at_once, "a store that is away was asked again and again"
 
 
 def test_a_fatal_error_that_is_over_soon_stops_nothing(house: House) -> None:
