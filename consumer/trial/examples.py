@@ -90,7 +90,9 @@ def _first_rows(bench: Bench, tabular: Tabular, columns: Sequence[str], types: d
     # Examples are of the file's first rows; DuckDB keeps their order only on request.
     lake.engine.execute("SET preserve_insertion_order = true")
     try:
-        found = lake.rows(f"SELECT {', '.join([*cells, *values])} FROM {scan.records()} LIMIT {LOOKED_AT}")
+        found = lake.engine.execute(
+            f"SELECT {', '.join([*cells, *values])} FROM {scan.records()} LIMIT {LOOKED_AT}"
+        ).fetchall()
     finally:
         lake.engine.execute("SET preserve_insertion_order = false")
     for row in found:
