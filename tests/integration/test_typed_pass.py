@@ -164,7 +164,13 @@ def test_a_file_that_does_not_fit_costs_no_other_its_place(two: Two) -> None:
     good = two.file(well_written("focus").encode())
     bad = [
         two.file(well_written("focus").replace(*change).encode())
-        for change in [("Compute", '"Com"pute'), ("1.5", "1,5"), ("1.5", "x"), ("2026-01-01T00", "9/1/24")]
+        for change in [
+            ("Compute", '"Compute" '),
+            ("Compute", '"Com"pute'),
+            ("1.5", "1,5"),
+            ("1.5", "x"),
+            ("2026-01-01T00", "9/1/24"),
+        ]
     ]
     assert good
     files = [good, *filter(None, bad)]
@@ -242,7 +248,28 @@ PLAIN_TEXTS = (
     "|a|USD|Usage|Tax|Credit|Total|Grand total|a,b| pad |é🎈|NULL|null|N/A|-|\\|\\n|=1+1|'; DROP TABLE charges; --"
 )
 TEXTS = [*PLAIN_TEXTS.split("|"), 'say "x"', "two\nlines", "cr\rlf\r\n", "\t", "x" * 300, "\u2028", "\x7f", "\x1b"]
-DAMAGE = ['"', '""', ",", "\n", "\r", "\r\n", "\n\n", " ", "\\", "\x00", "x", "'", '"x', 'y"', ",,", "0", "\ufeff"]
+DAMAGE = [
+    "\t",
+    '" ',
+    '"  ,',
+    '"',
+    '""',
+    ",",
+    "\n",
+    "\r",
+    "\r\n",
+    "\n\n",
+    " ",
+    "\\",
+    "\x00",
+    "x",
+    "'",
+    '"x',
+    'y"',
+    ",,",
+    "0",
+    "\ufeff",
+]
 CELLS = {
     "time": st.sampled_from(TIMES),
     "number": NUMBERS,
