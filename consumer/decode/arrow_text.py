@@ -2,8 +2,8 @@
 
 Arrow reads several times as fast as DuckDB, and refuses a record with too few or too many cells. Only inside and around
 quotes it takes what DuckDB's strict parser refuses: `"x"y` becomes xy. So that parser counts the records of a text that
-has a quote anywhere, which costs a third of a reading; what the parser refuses, Arrow does not get. Only a space between
-a quote and the delimiter behind it is read by both, and in two ways: DuckDB leaves it out.
+has a quote anywhere, which costs a third of a reading; what the parser refuses, Arrow does not get. Only a space behind
+a closing quote is read by both, and in two ways: DuckDB leaves it out.
 """
 
 import mmap
