@@ -178,6 +178,20 @@ def test_a_file_that_does_not_fit_costs_no_other_its_place(two: Two) -> None:
     two.compared(files)
 
 
+@pytest.mark.parametrize("spaces", [1, 3, 1_100_000])
+@pytest.mark.parametrize("end", ["middle", "line", "file"])
+def test_a_space_behind_a_closing_quote_is_found_wherever_it_stands(two: Two, spaces: int, end: str) -> None:
+    """DuckDB leaves it out, and Arrow keeps it. A piece of the text that is looked at may end in the midst of it."""
+    text = well_written("credits", 20)
+    cell, behind = (',"u20"', ",") if end == "middle" else (',u20,"note"', "\n" if end == "line" else "")
+    begin = text[: text.index(",u20,")]
+    sound, spaced = (two.file((begin + cell + some + behind).encode()) for some in ("", " " * spaces))
+    assert sound
+    assert spaced
+    assert two.typed_alone([sound]).loads
+    assert two.typed_alone([spaced]).loads == {}
+
+
 def test_a_large_file_is_typed_piece_by_piece(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typed_pass, "LARGE_BYTES", 1)
     monkeypatch.setattr(typed_pass, "PIECE_ROWS", 100)
