@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from operator import methodcaller
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import duckdb
@@ -189,8 +189,8 @@ class S3Storage:
             if local.exists():
                 bucket, _, key = path.removeprefix("s3://").partition("/")
                 with local.open("rb") as content:  # in parts, where it is large
-                    upload = partial(aws.s3_client().upload_fileobj, content, bucket, key)
-                    self._answered(f"PUT {path}", "s3:PutObject", upload)
+                    put = methodcaller("upload_fileobj", content, bucket, key)
+                    self._answered(f"PUT {path}", "s3:PutObject", put)
         finally:
             local.unlink(missing_ok=True)
 
@@ -204,19 +204,18 @@ class S3Storage:
     def remove(self, path: str) -> None:
         """Delete the object."""
         bucket, _, key = path.removeprefix("s3://").partition("/")
-        delete = partial(aws.s3_client().delete_object, Bucket=bucket, Key=key)
-        self._answered(f"DELETE {path}", "s3:DeleteObject", delete)
+        self._answered(f"DELETE {path}", "s3:DeleteObject", methodcaller("delete_object", Bucket=bucket, Key=key))
 
-    def _answered(self, doing: str, action: str, request: Callable[[], object]) -> None:
+    def _answered(self, doing: str, action: str, request: Callable[[Any], object]) -> None:
         """Send a request to S3, and translate its failures.
 
         Args:
             doing: the request, for people.
             action: the permission that it needs.
-            request: sends it.
+            request: sends it by boto3's client, which is made here: that may fail as well.
         """
         try:
-            request()
+            request(aws.s3_client())
         except ClientError as error:
             status = aws.status_of(error)
             if waiting := aws.not_renewed(error, doing):
