@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from billstream.common.lake.tables import CHARGES
 from billstream.consumer.decode.rejects import RejectedRow, Rejects
@@ -34,15 +33,6 @@ class Covered:
     effective_cost: Decimal | None
     list_cost: Decimal | None
     contracted_cost: Decimal | None
-
-    def plus(self, other: "Covered") -> "Covered":
-        """Return the rows of both, which have the same keys. The caller's decimal context must hold the sums."""
-        costs = dict[str, Any]()
-        for name in (f"{cost}_cost" for cost in COSTS):
-            both = [cost for cost in (getattr(self, name), getattr(other, name)) if cost is not None]
-            costs[name] = sum(both, Decimal(0)) if both else None
-        rows = self.charge_rows + other.charge_rows
-        return replace(self, days=tuple(sorted({*self.days, *other.days})), charge_rows=rows, **costs)
 
 
 @dataclass(frozen=True)
