@@ -81,10 +81,15 @@ def credentials_refused(doing: str, code: object) -> Fatal:
     )
 
 
-def unanswered(error: Exception, doing: str) -> ServiceUnavailable | Fatal:
+def unanswered(error: Exception, doing: str, silence: str = "") -> ServiceUnavailable | Fatal:
     """Translate one of `NO_ANSWER`: the service did not answer, or there was nothing to ask it with.
 
     Credentials that cannot be renewed are waited for: they were there when the session began.
+
+    Args:
+        error: what botocore raised.
+        doing: the request, for people.
+        silence: says who did not answer, with a space at its end, where `doing` does not.
     """
     if isinstance(error, NOT_SET_UP):
         return Misconfigured(f"{doing}: {error}. {SET_CREDENTIALS}")
@@ -92,7 +97,7 @@ def unanswered(error: Exception, doing: str) -> ServiceUnavailable | Fatal:
         return ServiceUnavailable(f"{doing}: the AWS credentials could not be renewed: {error}")
     if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Misconfigured(f"{doing}: {error}. {TRUST}")
-    return ServiceUnavailable(f"{doing}: {error}")
+    return ServiceUnavailable(f"{doing}: {silence}{error}")
 
 
 TRUST = "Set AWS_CA_BUNDLE to a file with the certificate of the authority that signed the server's."

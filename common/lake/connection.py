@@ -226,9 +226,10 @@ class LakeConnection:
     def _connect(self) -> None:
         self._snapshots_seen = 0
         self._storage: Storage = storage_from(self._settings.data_location)
-        extensions = ["ducklake", self._catalog.extension, *self._storage.extensions]
-        self._con = start_engine(self._settings, self._scratch.path, extensions)
-        self._con.execute(f"SET enable_external_file_cache = {self._caches_files}")
+        names = ["ducklake", self._catalog.extension, *self._storage.extensions]
+        self._con = start_engine(self._settings, self._scratch.path, names)
+        if not self._caches_files:
+            self._con.execute("SET enable_external_file_cache = false")
         self._beside = beside(self._con)
 
     @property
@@ -283,8 +284,7 @@ class LakeConnection:
                 applied = apply_migrations(self._con, version)
             # DuckLake accepts options of committed tables only; a process may have ended before it set them.
             if applied or options_differ(self._con):
-                # In one transaction: a commit for each took longer than all the scripts together.
-                with self._transaction():
+                with self._transaction():  # a commit for each took longer than all the scripts together
                     apply_options(self._con)
         check_version(max([version, *(m.version for m in applied)]), where=self._catalog.description)
         for migration in applied:

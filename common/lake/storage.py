@@ -221,10 +221,10 @@ class S3Storage:
             if waiting := aws.not_renewed(error, doing):
                 raise waiting from error
             if status in {0, 429} or status >= 500:  # noqa: PLR2004 - HTTP
-                raise ServiceUnavailable(f"{doing}: {error}") from error
+                raise ServiceUnavailable(f"{doing}: the data path does not answer. {error}") from error
             raise Misconfigured(f"{doing}: {error}. Grant {action} on {self.location}*.") from error
         except aws.NO_ANSWER as error:
-            raise aws.unanswered(error, doing) from error
+            raise aws.unanswered(error, doing, "the data path does not answer. ") from error
 
     def staging_path(self, name: str, table: str) -> str:
         """Return a URL under the prefix of the table."""

@@ -5,7 +5,7 @@ the strict pass as a whole. So nothing here rejects, rounds or explains. Texts a
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import structlog
 
-from billstream.common.errors import BillstreamError
+from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.consumer.decode.arrow_text import Refused, batches, counted_by_referee, is_readable
 from billstream.consumer.decode.distinct import Array
@@ -105,6 +105,7 @@ class TypedPass:
             name: the beginning of the names of the staged files.
 
         Raises:
+            Retryable: the data path does not take the rows.
             Fatal: the data path needs credentials and there are none.
         """
         groups = [some for group in alike([file for file in files if is_readable(file)]) for some in shared(group)]
@@ -134,7 +135,15 @@ class TypedPass:
                 free.put(lane)
 
         with ThreadPoolExecutor(len(self._lanes)) as pool:
-            return list(pool.map(stage, work))
+            tried = [pool.submit(stage, some) for some in work]
+            wait(tried, return_when=FIRST_EXCEPTION)
+            pool.shutdown(cancel_futures=True)
+        ended = [one for one in tried if not one.cancelled()]
+        if failed := [error for one in ended if (error := one.exception())]:
+            for path in [path for one in ended if not one.exception() for path in one.result()[0].paths]:
+                self._lake.discard(path)
+            raise failed[0]
+        return [one.result() for one in tried]
 
 
 class Lane:
@@ -152,6 +161,9 @@ class Lane:
 
         Returns:
             The files that were taken, and the reasons for which others were not.
+
+        Raises:
+            Retryable: the data path does not take the rows.
         """
         counts = counted_by_referee(files, self._types[files[0].table], self._engine)
         refused = {load_id: count for load_id, count in counts.items() if isinstance(count, str)}
@@ -160,8 +172,10 @@ class Lane:
             with self._lake.staging_file(path) as local:
                 left_out = self._write(texts, local, refused) if texts else {}
                 written = self._facts([text.file for text in texts], local) if local.exists() else {}
-        except (Refused, BillstreamError, duckdb.Error, pa.ArrowException, OSError) as error:
+        except (Refused, Fatal, duckdb.Error, pa.ArrowException, OSError) as error:
             # Whatever it is, the strict pass meets it again, and explains it.
+            if not isinstance(error, Refused):
+                log.warning("typed_pass_failed", path=path, reason=str(error), exc_info=True)
             return Staged(), refused | {text.file.load_id: str(error) for text in texts}
         loads = {
             load_id: replace(written.get(load_id, StagedLoad()), records_left_out=count)

@@ -10,6 +10,7 @@ import io
 import os
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +20,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from billstream.common.errors import Poison
+from billstream.common.errors import Poison, ServiceUnavailable
 from billstream.common.ids import new_id
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
@@ -219,6 +221,46 @@ def test_cells_that_hardly_repeat_are_kept_beside_those_that_do(two: Two) -> Non
             writer.writerow(choose.choice(rows) + (unknown if number % 3 else [""] * 12))
         files = [two.file(out.getvalue().encode()), two.file(out.getvalue().encode().replace(b"Unknown0", b"Other"))]
         assert two.compared(files) == 2
+
+
+def test_what_breaks_in_the_typed_pass_is_told_and_left_to_the_strict_pass(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise pa.ArrowNotImplementedError("no such column")
+
+    file = two.file(well_written("focus").encode())
+    assert file
+    monkeypatch.setattr(typed_pass.pq.ParquetWriter, "write_table", broken)
+    with capture_logs() as logs:
+        staged = two.with_typed.stage([file], new_id())
+    assert staged.loads[file.load_id].rows_loaded == 3
+    assert [path for path in staged.paths if "typed" in path] == []
+    (told,) = [one for one in logs if one["event"] == "typed_pass_failed"]
+    assert (told["reason"], told["log_level"]) == ("no such column", "warning")
+    two.strict.discard(staged)
+
+
+def test_a_data_path_that_does_not_answer_ends_the_pass_and_leaves_no_file(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [file for name in ("credits", "focus", "plain") if (file := two.file(well_written(name).encode()))]
+    written, made = typed_pass.Lake.staging_file, list[Path]()
+
+    @contextmanager
+    def silent_at_last(lake: Lake, path: str) -> Iterator[Path]:
+        with written(lake, path) as local:
+            yield local
+            made.append(local)
+            assert local.exists()
+            if len(made) == len(files):
+                raise ServiceUnavailable("the data path does not answer")
+
+    monkeypatch.setattr(typed_pass.Lake, "staging_file", silent_at_last)
+    with pytest.raises(ServiceUnavailable):
+        two.with_typed.stage(files, new_id())
+    assert len(made) == len(files)
+    assert not [path for path in made if path.exists()]
 
 
 def test_a_record_that_is_too_long_is_left_to_the_strict_pass(two: Two) -> None:
