@@ -95,7 +95,11 @@ class LakeReader(LakeConnection):
 
     def columns_of_loads(self) -> dict[str, dict[str, str]]:
         """Return the columns of each table that loads write rows into, by table."""
-        return {table: self.columns(table) for table in TABLES}
+        found = self.rows(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+            f"WHERE database_name = 'lake' AND table_name IN {TABLES} ORDER BY column_index"
+        )
+        return {table: {column: kind for of, column, kind in found if of == table} for table in TABLES}
 
     def reading(self) -> AbstractContextManager[None]:
         """Return a context to hold while `connection` reads the lake: no row of the catalog is removed meanwhile.

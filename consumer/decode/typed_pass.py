@@ -6,7 +6,7 @@ the strict pass as a whole. So nothing here rejects, rounds or explains. Texts a
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -18,70 +18,25 @@ import structlog
 
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
-from billstream.consumer.decode.arrow_text import Refused, batches, counted_by_referee, is_readable
+from billstream.consumer.decode.arrow_text import Refused, is_readable
 from billstream.consumer.decode.distinct import Array
 from billstream.consumer.decode.facts import facts_of
 from billstream.consumer.decode.malformed import alike
+from billstream.consumer.decode.pieces import PIECE_BYTES, PIECE_ROWS, Piece, Text, pieces
+from billstream.consumer.decode.quotes import quotes_of
 from billstream.consumer.decode.scan import Scan, load_macros, scan_key
 from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.typed_columns import TypedColumns
 from billstream.consumer.decode.unread import tags_unread
 
-PIECE_BYTES = 32 * 1024 * 1024
-"""So much text is typed at a time; its columns take several times as much memory."""
-PIECE_ROWS = 122_880
-"""The rows of a group of a Parquet file, as DuckDB writes them."""
 LARGE_BYTES = 8 * 1024 * 1024
 """A file of so many bytes is written to a Parquet file of its own; smaller ones share one."""
+_QUOTES = "a quote stands elsewhere than at the ends of a cell"
 _REMEMBERED = 100  # kinds of headers
 _REMEMBERED_BYTES = 32 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text that Arrow may read, with the number of its records where the referee has counted them."""
-
-    file: Tabular
-    records: int | None
-
-
-@dataclass
-class Piece:
-    """Records of texts, one batch after the other, each with the load that it belongs to."""
-
-    loads: list[str] = field(default_factory=list)
-    batches: list[pa.RecordBatch] = field(default_factory=list)
-    _rows: int = 0
-    _bytes: int = 0
-
-    def add(self, load_id: str, batches: Sequence[pa.RecordBatch]) -> None:
-        """Add records of a load."""
-        self.loads += [load_id] * len(batches)
-        self.batches += batches
-        self._rows += sum(batch.num_rows for batch in batches)
-        self._bytes += sum(batch.get_total_buffer_size() for batch in batches)
-
-    @property
-    def is_full(self) -> bool:
-        """True if no more should be added."""
-        return self._rows >= PIECE_ROWS or self._bytes >= PIECE_BYTES
-
-    def cells(self) -> dict[int, Array]:
-        """Return the cells by position."""
-        columns = pa.Table.from_batches(self.batches).combine_chunks().columns
-        return {position: column.chunk(0) for position, column in enumerate(columns)}
-
-    def load_ids(self) -> Array:
-        """Return the load of each record, as an array with a dictionary."""
-        names = list(dict.fromkeys(self.loads))
-        numbers = [
-            pa.repeat(pa.scalar(names.index(load), pa.int32()), batch.num_rows)
-            for load, batch in zip(self.loads, self.batches, strict=True)
-        ]
-        return pa.DictionaryArray.from_arrays(pa.concat_arrays(numbers), names)
 
 
 class TypedPass:
@@ -111,7 +66,11 @@ class TypedPass:
         groups = [some for group in alike([file for file in files if is_readable(file)]) for some in shared(group)]
         paths = [self._lake.staging_path(f"{name}-{n}", group[0].table) for n, group in enumerate(groups)]
         staged = Staged()
-        for taken, refused in self._at_once(list(zip(groups, paths, strict=True))):
+        try:
+            outcomes = self._at_once(list(zip(groups, paths, strict=True)))
+        finally:
+            pa.default_memory_pool().release_unused()
+        for taken, refused in outcomes:
             staged.take(taken)
             for load_id, why in refused.items():
                 log.debug("file_read_strictly", load_id=load_id, reason=why)
@@ -120,7 +79,7 @@ class TypedPass:
     def _at_once(self, work: Sequence[tuple[list[Tabular], str]]) -> list[tuple[Staged, dict[str, str]]]:
         """Stage each group of files at its path, as many at a time as there are cores to do it."""
         if len(work) == 1:
-            return [self._lanes[0].stage(*work[0])]
+            return [self._lanes[0].stage(*work[0], alone=True)]
         while len(self._lanes) < min(len(work), self._lake.cores):
             self._lanes.append(Lane(self._lake, self._types))
         free = SimpleQueue[Lane]()
@@ -156,8 +115,13 @@ class Lane:
         self._columns: dict[object, TypedColumns] = {}
         load_macros(self._engine)
 
-    def stage(self, files: Sequence[Tabular], path: str) -> tuple[Staged, dict[str, str]]:
+    def stage(self, files: Sequence[Tabular], path: str, *, alone: bool = False) -> tuple[Staged, dict[str, str]]:
         """Stage files that are written alike in one Parquet file.
+
+        Args:
+            files: at least one.
+            path: see `Lake.staging_path`.
+            alone: no other lane is at work.
 
         Returns:
             The files that were taken, and the reasons for which others were not.
@@ -165,9 +129,10 @@ class Lane:
         Raises:
             Retryable: the data path does not take the rows.
         """
-        counts = counted_by_referee(files, self._types[files[0].table], self._engine)
-        refused = {load_id: count for load_id, count in counts.items() if isinstance(count, str)}
-        texts = [Text(f, c) for f in files if not isinstance(c := counts.get(f.load_id), str)]
+        alone = alone and len(files) == 1
+        found = [Text(file, quotes_of(file.path, file.delimiter), alone) for file in files]
+        texts = [text for text in found if text.quotes.sound]
+        refused = {text.file.load_id: _QUOTES for text in found if not text.quotes.sound}
         try:
             with self._lake.staging_file(path) as local:
                 left_out = self._write(texts, local, refused) if texts else {}
@@ -234,34 +199,6 @@ def shared(files: Sequence[Tabular]) -> Iterator[list[Tabular]]:
         yield some
 
 
-def pieces(texts: Sequence[Text], left_out: dict[str, int], refused: dict[str, str]) -> Iterator[Piece]:
-    """Yield the records of one text piece by piece, or of several texts as one piece.
-
-    Each text that could be read gets an entry in `left_out`, each other one of several in `refused`.
-
-    Raises:
-        Refused: the only text cannot be read.
-    """
-    piece = Piece()
-    for text in texts:
-        load_id = text.file.load_id
-        if len(texts) > 1:
-            try:
-                piece.add(load_id, list(batches(text.file, text.records)))
-            except Refused as error:
-                refused[load_id] = str(error)
-                continue
-        else:
-            for batch in batches(text.file, text.records):
-                piece.add(load_id, [batch])
-                if piece.is_full:
-                    yield piece
-                    piece = Piece()
-        left_out.setdefault(load_id, 0)
-    if piece.batches:
-        yield piece
-
-
 def _typed(piece: Piece, columns: TypedColumns, left_out: dict[str, int], refused: dict[str, str]) -> pa.Table | None:
     """Return the rows of a piece; loads with a misfit are moved from `left_out` to `refused`.
 
@@ -284,8 +221,8 @@ def _typed(piece: Piece, columns: TypedColumns, left_out: dict[str, int], refuse
             refused[load_id] = f"{count} records do not fit"
             left_out.pop(load_id, None)
     if bad:
-        if len(set(piece.loads)) == 1:
-            raise Refused(refused[piece.loads[0]])
+        if len({load_id for load_id, _ in piece.counts}) == 1:
+            raise Refused(next(iter(refused.values())))
         rows = rows.filter(pc.is_in(load_ids.cast(pa.string()), pa.array(list(left_out))))
     return rows
 

@@ -33,6 +33,7 @@ from billstream.consumer.decode import (
     Tabular,
     arrow_text,
     open_tabular,
+    pieces,
     plain_text,
     typed_pass,
 )
@@ -196,7 +197,7 @@ def test_a_space_behind_a_closing_quote_is_found_wherever_it_stands(two: Two, sp
 
 def test_a_large_file_is_typed_piece_by_piece(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typed_pass, "LARGE_BYTES", 1)
-    monkeypatch.setattr(typed_pass, "PIECE_ROWS", 100)
+    monkeypatch.setattr(pieces, "PIECE_ROWS", 100)
     monkeypatch.setattr(arrow_text, "BLOCK_BYTES", 2_000)
     for name in HEADERS:
         text = well_written(name, 28)
