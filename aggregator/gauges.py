@@ -11,6 +11,7 @@ import structlog
 
 from billstream.aggregator.pages.render import JSON_NAME
 from billstream.common.errors import BillstreamError, CatalogUnavailable
+from billstream.common.file_stamp import FileStamp
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import METADATA
 from billstream.common.metrics import catalogue as metrics
@@ -56,8 +57,8 @@ class Gauges:
         self._state: tuple[object, ...] | None = None  # of the lake, when it was read
         self._due_at = 0.0
         self._behind = True  # the lake was not read, or it was too early to read what has changed
-        self._looked_at: tuple[int, int, int] | None = None  # the file at the last look, readable or not
-        self._published: tuple[int, int, int] | None = None  # inode, size and time of the file that was read
+        self._looked_at: FileStamp | None = None  # the file at the last look, readable or not
+        self._published: FileStamp | None = None  # the file that was read
 
     def read(self) -> None:
         """Read what has changed; the insights from their folder, as another process may have published them.
@@ -74,7 +75,7 @@ class Gauges:
 
     def due(self) -> bool:
         """Return whether there is something to read though nothing was committed; nothing but a file is looked at."""
-        return (self._behind and self._clock() >= self._due_at) or self._mark() != self._looked_at
+        return (self._behind and self._clock() >= self._due_at) or FileStamp.of(self._json) != self._looked_at
 
     def lost(self, error: BillstreamError) -> None:
         """Forget the gauges of a lake that does not answer."""
@@ -111,8 +112,8 @@ class Gauges:
         self._due_at = ended + (ended - started) * (1 / SHARE - 1)
 
     def _read_insights(self) -> None:
-        self._looked_at = mark = self._mark()
-        if mark is None or mark == self._published:  # not published yet, or elsewhere; or read before
+        self._looked_at = stamp = FileStamp.of(self._json)
+        if stamp is None or stamp == self._published:  # not published yet, or elsewhere; or read before
             return
         try:
             tell_omissions(json.loads(self._json.read_bytes())["omissions"])
@@ -122,16 +123,7 @@ class Gauges:
             self._published = None
             metrics.LAGGING.forget()
             return
-        self._published = mark
-
-    def _mark(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._json.stat()
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return 0, 0, 0  # it is there, and cannot be read
-        return found.st_ino, found.st_size, found.st_mtime_ns
+        self._published = stamp
 
 
 def tell_omissions(omissions: Iterable[Mapping[str, Any]]) -> None:

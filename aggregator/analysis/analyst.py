@@ -35,6 +35,7 @@ from billstream.aggregator.kpis.metric_days import MetricDay, evaluate_metrics, 
 from billstream.aggregator.restatements.recent import RecentRestatements
 from billstream.aggregator.watermark import read_watermark
 from billstream.common.failpoints import failpoint
+from billstream.common.file_stamp import FileStamp
 from billstream.common.lake import Lake
 from billstream.common.retries import redo_on_conflict
 from billstream.common.settings import Settings
@@ -100,8 +101,8 @@ class Analyst:
         """Return whether the last analysis has left something over, or a file of quantities was touched since."""
         return time.monotonic() >= self._again_at or self._seen_files() != self._files
 
-    def _seen_files(self) -> list[tuple[int, int, int] | None]:
-        return [table.seen() for table in self._metrics]
+    def _seen_files(self) -> list[FileStamp | None]:
+        return [FileStamp.of(table.path) for table in self._metrics]
 
     @property
     def _configuration(self) -> str:

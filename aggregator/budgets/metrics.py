@@ -52,14 +52,6 @@ class MetricTable:
         content = _content(path)
         return cls(metric, path, read_quantities(path, content), hashlib.sha256(content).hexdigest())
 
-    def seen(self) -> tuple[int, int, int] | None:
-        """Return inode, size and time of the file, which are others once it was written; None if it cannot be seen."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
-
     def reread(self) -> "MetricTable":
         """Return the metric with the quantities that its file has now; as it is while the file is not valid.
 

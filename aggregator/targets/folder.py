@@ -15,6 +15,7 @@ from billstream.aggregator.pages.render import FILE_NAMES, JSON_NAME, render
 from billstream.aggregator.targets.target import Mark, mark_of
 from billstream.common.errors import Misconfigured, Retryable
 from billstream.common.failpoints import failpoint
+from billstream.common.file_stamp import FileStamp
 from billstream.common.places import NO_ROOM, explained, make_private
 from billstream.common.values import Readers
 
@@ -89,9 +90,9 @@ class FolderTarget:
             return None
         return mark_of((self.folder / JSON_NAME).read_bytes())
 
-    def stamp(self) -> tuple[tuple[int, int, int] | None, ...]:
-        """Return inode, size and time of each file; None for one that cannot be seen."""
-        return tuple(_seen(self.folder / name) for name in PUBLISHED)
+    def stamp(self) -> tuple[FileStamp | None, ...]:
+        """Return the stamp of each file."""
+        return tuple(FileStamp.of(self.folder / name) for name in PUBLISHED)
 
     def digest(self) -> list[str]:
         """Return the lines of the published digest; none when there is none, or it cannot be read."""
@@ -108,14 +109,6 @@ class FolderTarget:
             texts = {DIGEST_NAME: digest_markdown(facts_of(insights)), **render(insights)}
         with failpoint("publish"):
             replace_files(self.folder, texts, _FILE_MODES[self.readers])
-
-
-def _seen(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def replace_files(folder: Path, texts: Mapping[str, str], mode: int = 0o600) -> None:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import duckdb
 
+from billstream.common.file_stamp import FileStamp
+
 METADATA = "__ducklake_metadata_lake"  # how DuckLake names the catalog database of `lake`
 GUARD_TABLE = f"{METADATA}.processed_key"  # for questions about all scopes; about a few, ask `Lake.processed_keys`
 
@@ -32,11 +34,11 @@ def script(name: str) -> str:
 class Writes:
     """When and how the files of a catalog were last written: equal while nobody has written to them since.
 
-    `newest` is the time of the newest write, in seconds since 1970; `files` has inode, size and time of each.
+    `newest` is the time of the newest write, in seconds since 1970; `files` has the stamp of each.
     """
 
     newest: float
-    files: tuple[tuple[int, int, int] | None, ...]
+    files: tuple[FileStamp | None, ...]
 
 
 class Catalog(Protocol):

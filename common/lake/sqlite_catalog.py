@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from billstream.common.file_stamp import HIDDEN, FileStamp
 from billstream.common.lake.catalog import METADATA, NEWEST_SNAPSHOT, Row, Writes, literal, script
 from billstream.common.lake.only_writer import only_writer
 from billstream.common.lake.readers_lock import ReadersLock
@@ -130,16 +131,10 @@ class SqliteCatalog:
 
     def writes(self) -> Writes | None:
         """Look at the file and its write-ahead log: each commit writes to one of them, and no reader does."""
-        found: list[tuple[int, int, int] | None] = []
-        for path in (self.path, Path(f"{self.path}-wal")):
-            try:
-                seen = path.stat()
-            except OSError:  # no log, as nobody has the file open; of the file itself a statement tells more
-                found.append(None)
-            else:
-                found.append((seen.st_ino, seen.st_size, seen.st_mtime_ns))
-        newest = max((mtime for _, _, mtime in filter(None, found)), default=0)
-        return Writes(newest / 1e9, tuple(found)) if found[0] else None
+        found = tuple(FileStamp.of(path) for path in (self.path, Path(f"{self.path}-wal")))
+        if found[0] in {None, HIDDEN}:  # a statement tells more
+            return None
+        return Writes(max(stamp.written_ns for stamp in found if stamp) / 1e9, found)
 
     def newest_snapshot(self, con: duckdb.DuckDBPyConnection) -> int:
         """Let SQLite itself look at the end of its index; one statement of its own needs no reader's lock."""

@@ -10,7 +10,7 @@ import duckdb
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.engine import run_script
 from billstream.consumer.decode.charges import charges_of, is_charge, unpivoted
-from billstream.consumer.decode.parquet import Layout
+from billstream.consumer.decode.plain.parquet import Layout
 from billstream.consumer.decode.projection import BAD_MARK, Projection
 from billstream.consumer.decode.rejects import CELL_CHARACTERS, RejectedRow, within_room
 from billstream.consumer.decode.tabular import Tabular

@@ -44,7 +44,7 @@ from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.decode.time_forms import certain_forms
 from billstream.consumer.decode.totals import totals_in
-from billstream.consumer.decode.typed_pass import TypedPass
+from billstream.consumer.decode.typed import TypedPass
 from billstream.consumer.decode.undated import dated
 from billstream.consumer.decode.unread import UnreadTags, tags_unread
 

@@ -1,6 +1,7 @@
 """One file, opened as far as it can be without reading its records: its header, its profile, where its records end."""
 
 import csv
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,9 +13,11 @@ import structlog
 from billstream.common.errors import Poison
 from billstream.common.lake.tables import CHARGES, Table
 from billstream.consumer.decode.header import EmptyLine, Header, by_shape, later_headers, preamble, read_header
-from billstream.consumer.decode.plaintext import PlainText
+from billstream.consumer.decode.plain.plaintext import PlainText
 from billstream.consumer.profiles import Binding, ProfileRegistry
 from billstream.consumer.profiles.origin import Origin, origin_of
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 log = structlog.get_logger(__name__)
 
@@ -157,19 +160,33 @@ def header_and_records(path: Path, header: Header, footers: Sequence[str], spare
     with path.open("rb") as source:
         source.seek(end)
         rest = source.read(TAIL_BYTES)
+        source.seek(header.start)
+        record = source.read(header.end - header.start)
+        alike = with_its_own_ends(record)
         # DuckDB skips empty lines itself, unless there is but one column: then an empty line might be a value.
         harmless = not rest or (not rest.strip(b"\r\n") and len(header.names) > 1)
-        if header.start == 0 and harmless:
+        if header.start == 0 and harmless and alike == record:
             return path
         if spare is None:
             raise ValueError("a file with a preamble or a footer needs a spare path")
-        source.seek(header.start)
         with spare.open("wb") as target:
-            left = end - header.start
+            target.write(alike)
+            left = end - header.end
             while left > 0 and (chunk := source.read(min(left, _CHUNK))):
                 target.write(chunk)
                 left -= len(chunk)
     return spare
+
+
+def with_its_own_ends(record: bytes) -> bytes:
+    """Return a header with its own line end within its cells, too.
+
+    The first end that DuckDB meets is what it takes for a line end: behind another one within a cell of the header, it
+    finds no records, and no fault.
+    """
+    cells = record.rstrip(b"\r\n")
+    end = b"\r\n" if record[len(cells) :].startswith(b"\r\n") else b"\n"
+    return _LINE_END.sub(end, cells) + record[len(cells) :]
 
 
 def end_of_records(path: Path, header: Header, footers: Sequence[str]) -> int:

@@ -13,8 +13,8 @@ from billstream.common.lake.tables import CHARGES
 from billstream.consumer.commit.ledger import no_row_fits
 from billstream.consumer.decide.states import State
 from billstream.consumer.decode import PlainText, Staged, StagedLoad, Staging, Tabular, open_tabular
-from billstream.consumer.decode.compression import HEAD_BYTES, packing
 from billstream.consumer.decode.header import by_shape
+from billstream.consumer.decode.plain.compression import HEAD_BYTES, packing
 from billstream.consumer.decode.staged import NO_CURRENCY
 from billstream.consumer.layouts.layout import ManifestOf, RunOf
 from billstream.consumer.profiles.origin import Origin

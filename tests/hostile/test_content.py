@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from billstream.consumer.decode import compression
+from billstream.consumer.decode.plain import compression
 from billstream.consumer.decode.scan import MAX_RECORD_BYTES
 from billstream.consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from billstream.consumer.decode import parquet
+from billstream.consumer.decode.plain import parquet
 from billstream.consumer.profiles import ProfileRegistry
 from tests.fakes.objects import FakeBucket
 from tests.integration.intake_support import HEADER, House, bill

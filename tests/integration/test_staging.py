@@ -128,6 +128,28 @@ def credits_file(*lines: str, end: str = "\n") -> str:
     return end.join([CREDITS, *lines]) + end
 
 
+@pytest.mark.parametrize("typed", [True, False])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("within", ["\n", "\r", "\r\n"])
+def test_a_line_end_within_a_cell_of_the_header_costs_no_record(
+    bench: Bench, within: str, end: str, *, typed: bool
+) -> None:
+    """DuckDB takes the first line end that it meets for that of the lines, and reads nothing where they differ."""
+    bench.staging = Staging(bench.lake, typed=typed)
+    header = CREDITS.replace("note", f'"note{within}of{within}theirs"')
+    lines = [
+        "2026-01-01,1,1.5,USD,u,a",
+        '2026-01-02,2,2.5,USD,u,"b"',
+        "2026-01-03,x,2.5,USD,u,c",
+        "2026-01-04,1,1,USD,u,d",
+    ]
+    result = bench.stage(end.join([header, *lines]) + end)
+    assert result[0].rows_loaded == 3
+    assert found(result[0]) == [(6, "consumed_quantity", "x")]
+    space = " " * len(within)  # a name is one line
+    assert [[*json.loads(text)] for (text,) in result.rows(0, "rescued")] == [[f"note{space}of{space}theirs"]] * 3
+
+
 def found(load: StagedLoad) -> list[tuple[int | None, str | None, str | None]]:
     """Line, column and raw value of the rejected records."""
     return sorted(((row.line, row.column, row.raw_value) for row in load.rejected), key=str)

@@ -9,7 +9,7 @@ import csv
 import io
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,13 +32,11 @@ from billstream.consumer.decode import (
     StagedLoad,
     Staging,
     Tabular,
-    arrow_text,
     open_tabular,
-    pieces,
     plain_text,
-    typed_pass,
 )
-from billstream.consumer.decode.typed_columns import plain_numbers
+from billstream.consumer.decode.typed import arrow_text, pieces, typed_pass
+from billstream.consumer.decode.typed.columns import plain_numbers
 from billstream.consumer.profiles import ProfileRegistry
 
 FILES_AT_ONCE = 40
@@ -224,6 +223,26 @@ def test_cells_that_hardly_repeat_are_kept_beside_those_that_do(two: Two) -> Non
         assert two.compared(files) == 2
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.removesuffix("\n"),
+        lambda text: text.replace("\n2026-01-02", "\n\n2026-01-02"),  # an empty line
+        lambda text: text + "\n\n",
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace(",u", ',"u\n\n', 1).replace(",note", '",note', 1),
+        lambda text: '"' + text.replace(",", '\r",', 1),
+        lambda text: text.partition("\n")[0],
+        lambda text: text.partition("\n")[0] + "\n",
+    ],
+)
+def test_texts_that_are_read_together_keep_their_records(two: Two, change: Callable[[str], str]) -> None:
+    """One among others has no end, an empty line, a line end within a cell, or no records at all."""
+    others = [well_written("credits", rows) for rows in (1, 12, 5)]
+    texts = [others[0], change(well_written("credits", 9)), *others[1:]]
+    assert two.compared([two.file(text.encode()) for text in texts]) == len(texts)
+
+
 def test_what_breaks_in_the_typed_pass_is_told_and_left_to_the_strict_pass(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,7 +251,7 @@ def test_what_breaks_in_the_typed_pass_is_told_and_left_to_the_strict_pass(
 
     file = two.file(well_written("focus").encode())
     assert file
-    monkeypatch.setattr(typed_pass.pq.ParquetWriter, "write_table", broken)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", broken)
     with capture_logs() as logs:
         staged = two.with_typed.stage([file], new_id())
     assert staged.loads[file.load_id].rows_loaded == 3
@@ -246,7 +265,7 @@ def test_a_data_path_that_does_not_answer_ends_the_pass_and_leaves_no_file(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [file for name in ("credits", "focus", "plain") if (file := two.file(well_written(name).encode()))]
-    written, made = typed_pass.Lake.staging_file, list[Path]()
+    written, made = Lake.staging_file, list[Path]()
 
     @contextmanager
     def silent_at_last(lake: Lake, path: str) -> Iterator[Path]:
@@ -257,7 +276,7 @@ def test_a_data_path_that_does_not_answer_ends_the_pass_and_leaves_no_file(
             if len(made) == len(files):
                 raise ServiceUnavailable("the data path does not answer")
 
-    monkeypatch.setattr(typed_pass.Lake, "staging_file", silent_at_last)
+    monkeypatch.setattr(Lake, "staging_file", silent_at_last)
     with pytest.raises(ServiceUnavailable):
         two.with_typed.stage(files, new_id())
     assert len(made) == len(files)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billstream.consumer.decode import distinct
-from billstream.consumer.decode.distinct import Distinct, DistinctCells, Memory, key_of
+from billstream.consumer.decode.typed import distinct
+from billstream.consumer.decode.typed.distinct import Array, Distinct, DistinctCells, Memory, key_of
 
 TEXTS = st.one_of(st.none(), st.sampled_from(["", "a", "b", "\x1f", "\x1e", "a\x1fb"]))
 
@@ -31,23 +31,31 @@ def test_two_records_never_have_one_key(rows: list[tuple[str | None, ...]]) -> N
 @settings(deadline=None)
 @given(asked=st.lists(st.lists(TEXTS, min_size=1, max_size=8, unique=True), max_size=8))
 def test_a_memory_answers_as_if_each_text_were_computed_anew(asked: list[list[str | None]]) -> None:
-    memory = Memory()
+    memory, computed = Memory(), list[str | None]()
     for texts in asked:
         keys = pa.array(texts, pa.string())
-        unknown = memory.unknown(keys)
-        if unknown.true_count:
-            new = keys.filter(unknown)
-            memory.learn(new, {"twice": pa.array([2 * (text or "-") for text in new.to_pylist()])})
-        assert memory.recall(keys)["twice"].to_pylist() == [2 * (text or "-") for text in texts]
+
+        def twice(new: Array, keys: Array = keys) -> dict[str, Array]:
+            wanted = keys.filter(new).to_pylist()
+            computed.extend(wanted)
+            return {"twice": pa.array([2 * (text or "-") for text in wanted])}
+
+        assert memory.recall(keys, twice)["twice"].to_pylist() == [2 * (text or "-") for text in texts]
+    assert sorted(computed, key=repr) == sorted({text for texts in asked for text in texts}, key=repr)
 
 
 def test_a_memory_that_grows_too_large_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distinct, "_MOST_REMEMBERED", 100)
-    memory, keys = Memory(), pa.array(["x" * 200])
-    memory.learn(keys, {"length": pa.array([200])})
-    assert memory.recall(keys)["length"].to_pylist() == [200]
-    assert memory.nbytes == 0
-    assert memory.unknown(keys).to_pylist() == [True]
+    memory, keys, computed = Memory(), pa.array(["x" * 200]), list[int]()
+
+    def length(new: Array) -> dict[str, Array]:
+        computed.append(new.true_count)
+        return {"length": pa.array([200])}
+
+    for times in (1, 2):
+        assert memory.recall(keys, length)["length"].to_pylist() == [200]
+        assert memory.nbytes == 0
+        assert computed == [1] * times
 
 
 def test_a_column_of_one_text_adds_nothing_to_others() -> None:

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode import archive, compression
-from billstream.consumer.decode.joining import Part
-from billstream.consumer.decode.plaintext import PlainText, plain_text
+from billstream.consumer.decode.plain import archive, compression
+from billstream.consumer.decode.plain.joining import Part
+from billstream.consumer.decode.plain.plaintext import PlainText, plain_text
 
 TEXT = "day,cost\n2024-01-01,1.50\n2024-01-02,Grüße 日本 😀\n".encode()
 

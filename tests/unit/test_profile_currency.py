@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.plaintext import plain_text
+from billstream.consumer.decode.plain.plaintext import plain_text
 from billstream.consumer.decode.tabular import open_tabular
 from billstream.consumer.profiles import Binding, Profile, ProfileRegistry, bind
 from billstream.consumer.profiles.binding import Cell, Constant

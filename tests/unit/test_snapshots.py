@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from billstream.common.file_stamp import FileStamp
 from billstream.common.lake.catalog import Writes
 from billstream.common.lake.snapshots import LONGEST_TRUST_SECONDS, SETTLED_SECONDS, Snapshots
 from tests.fakes.clock import FakeClock
@@ -41,7 +42,7 @@ class Connection:
 
 
 def written(at: float, size: int = 1) -> Writes:
-    return Writes(at, ((1, size, int(at * 1e9)), None))
+    return Writes(at, (FileStamp(1, size, int(at * 1e9)), None))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 _PIECE = 256 * 1024  # stays in the cache of a core from the first look at it to the last
-_QUOTE, _LINE_END = b'"'[0], b"\n"[0]
+_QUOTE, _LF, _CR = b'"\n\r'
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Quotes:
     Attributes:
         any: there is one.
         sound: each one opens a cell, closes it, or is one of a pair within.
-        around_lines: a cell in quotes has a line end in it. Known of a text that is sound.
+        around_lines: a cell in quotes has a line end in it, or half of one. Known of a text that is sound.
     """
 
     any: bool = False
@@ -52,7 +52,9 @@ def quotes_of(path: Path, delimiter: str) -> Quotes:
         if not (beside[signs[opening]].all() and beside[signs[closing + 2]].all()):
             return Quotes(any=True, sound=False)
         if not around_lines:
-            ends = np.flatnonzero(signs[1:-1] == _LINE_END)
+            ends = np.flatnonzero(signs[1:-1] == _LF)
+            if b"\r" in text:  # Arrow takes either one for a line end
+                ends = np.append(ends, np.flatnonzero(signs[1:-1] == _CR))
             around_lines = bool(((np.searchsorted(places, ends) + open_) % 2).any())
         seen, open_ = seen or len(places) > 0, (len(places) + open_) % 2 == 1
     return Quotes(seen, not open_, around_lines)

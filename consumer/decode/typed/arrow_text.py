@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv
 
-from billstream.consumer.decode.quotes import Quotes
 from billstream.consumer.decode.tabular import Tabular
+from billstream.consumer.decode.typed.quotes import Quotes
 
 BLOCK_BYTES = 1_000_000
 """Arrow refuses a record that does not end in the block behind the one it begins in, so none of more than two blocks.
@@ -82,7 +82,7 @@ def _read(
     names = [f"c{index}" for index in range(len(binding.header))]
     try:
         with csv.open_csv(
-            source,  # type: ignore[arg-type] - the stubs do not know Arrow's own readers
+            source,  # type: ignore[arg-type]
             read_options=csv.ReadOptions(
                 column_names=names, skip_rows_after_names=int(header), block_size=BLOCK_BYTES, use_threads=threads
             ),

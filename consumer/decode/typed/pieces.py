@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from billstream.consumer.decode.arrow_text import Refused, batches, together
-from billstream.consumer.decode.distinct import Array
-from billstream.consumer.decode.quotes import Quotes
 from billstream.consumer.decode.tabular import Tabular
+from billstream.consumer.decode.typed.arrow_text import Refused, batches, together
+from billstream.consumer.decode.typed.distinct import Array
+from billstream.consumer.decode.typed.quotes import Quotes
 
 PIECE_BYTES = 32 * 1024 * 1024
 """So much text is typed at a time; its columns take several times as much memory."""

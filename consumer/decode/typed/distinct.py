@@ -1,6 +1,6 @@
 """The distinct combinations of the cells of some columns: each is computed once, however many records have it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Any
@@ -73,23 +73,27 @@ class Memory:
     keys: Array = field(default_factory=lambda: pa.array([], pa.string()))
     results: dict[str, Array] = field(default_factory=dict)
 
-    def unknown(self, keys: Array) -> Array:
-        """Return which of these texts are not known."""
-        return pc.invert(pc.is_in(keys, value_set=self.keys))
+    def recall(self, keys: Array, compute: Callable[[Array], dict[str, Array]]) -> dict[str, Array]:
+        """Return the results of texts.
 
-    def learn(self, keys: Array, results: dict[str, Array]) -> None:
-        """Add the results of texts that were not known."""
-        if self.results:
-            results = {name: pa.concat_arrays([self.results[name], results[name]]) for name in results}
-        self.keys, self.results = pa.concat_arrays([self.keys, keys]), results
-
-    def recall(self, keys: Array) -> dict[str, Array]:
-        """Return the results of texts that are known."""
-        places = pc.index_in(keys, value_set=self.keys)
+        Args:
+            keys: distinct texts.
+            compute: returns the results of those of them that a mask chooses; the memory keeps these.
+        """
+        places: Array = pc.index_in(keys, value_set=self.keys)
+        if places.null_count:
+            new = places.is_null()
+            self._learn(keys.filter(new), compute(new))
+            places = pc.index_in(keys, value_set=self.keys)
         found = {name: values.take(places) for name, values in self.results.items()}
         if self.nbytes > _MOST_REMEMBERED:
             self.keys, self.results = pa.array([], pa.string()), {}
         return found
+
+    def _learn(self, keys: Array, results: dict[str, Array]) -> None:
+        if self.results:
+            results = {name: pa.concat_arrays([self.results[name], results[name]]) for name in results}
+        self.keys, self.results = pa.concat_arrays([self.keys, keys]), results
 
     @property
     def nbytes(self) -> int:

@@ -18,16 +18,16 @@ import structlog
 
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
-from billstream.consumer.decode.arrow_text import Refused, is_readable
-from billstream.consumer.decode.distinct import Array
 from billstream.consumer.decode.facts import facts_of
 from billstream.consumer.decode.malformed import alike
-from billstream.consumer.decode.pieces import PIECE_BYTES, PIECE_ROWS, Piece, Text, pieces
-from billstream.consumer.decode.quotes import quotes_of
 from billstream.consumer.decode.scan import Scan, load_macros, scan_key
 from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.tabular import Tabular
-from billstream.consumer.decode.typed_columns import TypedColumns
+from billstream.consumer.decode.typed.arrow_text import Refused, is_readable
+from billstream.consumer.decode.typed.columns import TypedColumns
+from billstream.consumer.decode.typed.distinct import Array
+from billstream.consumer.decode.typed.pieces import PIECE_BYTES, PIECE_ROWS, Piece, Text, pieces
+from billstream.consumer.decode.typed.quotes import quotes_of
 from billstream.consumer.decode.unread import tags_unread
 
 LARGE_BYTES = 8 * 1024 * 1024

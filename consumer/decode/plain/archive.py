@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.compression import Budget, Layer, Reader, damaged, is_damage, unpacked_again
+from billstream.consumer.decode.plain.compression import Budget, Layer, Reader, damaged, is_damage, unpacked_again
 
 MAX_MEMBERS = 1000
 MAX_DIRECTORY_BYTES = 4 * 1024 * 1024

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from billstream.consumer.decode.charges import is_charge
-from billstream.consumer.decode.distinct import Array, Cells, DistinctCells, Memory, key_of
 from billstream.consumer.decode.projection import Projection
 from billstream.consumer.decode.rescued import Rescue
-from billstream.consumer.decode.rescued_objects import as_objects
 from billstream.consumer.decode.time_forms import certain_forms
+from billstream.consumer.decode.typed.distinct import Array, Cells, DistinctCells, Memory, key_of
+from billstream.consumer.decode.typed.rescued_objects import as_objects
 from billstream.consumer.decode.values import COST_TYPE, MAP_TYPE, TIME_TYPE, is_one_cell
 from billstream.consumer.profiles import Binding
 from billstream.consumer.profiles.binding import Cell
@@ -222,11 +222,11 @@ class TypedColumns:
         sql, numbers = self._select(columns), pa.array(found.numbers)
         if keys is None:
             return self._computed({f"c{p}": text for p, text in texts.items()}, sql), numbers
-        unknown = memory.unknown(keys)
-        if unknown.true_count:
-            new = {f"c{position}": text.filter(unknown) for position, text in texts.items()}
-            memory.learn(keys.filter(unknown), self._computed(new, sql))
-        return memory.recall(keys), numbers
+
+        def computed(new: Array) -> dict[str, Array]:
+            return self._computed({f"c{position}": text.filter(new) for position, text in texts.items()}, sql)
+
+        return memory.recall(keys, computed), numbers
 
     def _computed(self, cells: Mapping[str, Array], sql: str) -> dict[str, Array]:
         self.engine.register("cells", pa.table(dict(cells)))

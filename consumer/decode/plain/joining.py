@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.encoding import LineEnds
 from billstream.consumer.decode.header import HEADER_BYTES, first_record
+from billstream.consumer.decode.plain.encoding import LineEnds
 
 _MARK = b"\xef\xbb\xbf"
 

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.compression import BOMB_BYTES, BOMB_RATIO
 from billstream.consumer.decode.header import MAX_COLUMNS
+from billstream.consumer.decode.plain.compression import BOMB_BYTES, BOMB_RATIO
 from billstream.consumer.decode.unfolding import Column, unfolded
 
 MAX_FOOTER_BYTES = 64 * 1024 * 1024

@@ -15,8 +15,8 @@ from pathlib import Path
 import structlog
 
 from billstream.common.errors import Poison
-from billstream.consumer.decode.archive import OFFICE_DOCUMENT, Archive, Member
-from billstream.consumer.decode.compression import (
+from billstream.consumer.decode.plain.archive import OFFICE_DOCUMENT, Archive, Member
+from billstream.consumer.decode.plain.compression import (
     HEAD_BYTES,
     Budget,
     Packing,
@@ -27,9 +27,18 @@ from billstream.consumer.decode.compression import (
     unpacked,
     unpacked_again,
 )
-from billstream.consumer.decode.encoding import UTF8, WINDOWS, LineEnds, NotText, announced, is_windows, unified, utf8
-from billstream.consumer.decode.joining import Joined, Part
-from billstream.consumer.decode.parquet import Layout, read_layout
+from billstream.consumer.decode.plain.encoding import (
+    UTF8,
+    WINDOWS,
+    LineEnds,
+    NotText,
+    announced,
+    is_windows,
+    unified,
+    utf8,
+)
+from billstream.consumer.decode.plain.joining import Joined, Part
+from billstream.consumer.decode.plain.parquet import Layout, read_layout
 
 log = structlog.get_logger(__name__)
 

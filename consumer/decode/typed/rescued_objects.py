@@ -6,7 +6,7 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from billstream.consumer.decode.distinct import Array, Distinct, DistinctCells
+from billstream.consumer.decode.typed.distinct import Array, Distinct, DistinctCells
 
 _FEW = 1024  # combinations
 
