@@ -30,6 +30,7 @@ _OF_LAKE = (
     metrics.OLDEST_AWAITING,
     metrics.OVERLAPS,
     metrics.ANOMALIES,
+    metrics.QUALITY,
     metrics.BUDGETS,
     metrics.OUTBOX,
     metrics.OLDEST_IN_OUTBOX,
@@ -100,6 +101,7 @@ class Gauges:
         metrics.OLDEST_AWAITING.set_or_forget(_oldest(rows, "ledger", "awaiting_manifest"))
         metrics.OVERLAPS.set(_amounts(rows, "overlaps")[""])
         metrics.ANOMALIES.set_all(_amounts(rows, "anomalies"))
+        metrics.QUALITY.set_all(_amounts(rows, "quality"))
         metrics.BUDGETS.set(_amounts(rows, "budgets")[""])
         metrics.OUTBOX.set_all(_amounts(rows, "outbox"))
         metrics.OLDEST_IN_OUTBOX.set_or_forget(_oldest(rows, "outbox"))

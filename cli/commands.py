@@ -37,6 +37,7 @@ COMMANDS = {
     "restore": ("backup", "Restore a backup as a new lake, and verify it."),
     "relocate": ("backup", "Record that the lake's files were moved."),
     "doctor": ("doctor", "Check everything, for an operator or support."),
+    "quality": ("quality", "List quality rules, and rows that break them."),
     "quarantine": ("quarantine", "List and reload what could not be loaded."),
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),

@@ -110,6 +110,9 @@ def _lake(counts: Table, state: Status) -> None:
     if state.rows_set_aside:
         add_row(counts, "rows set aside", f"{state.rows_set_aside:,} of these do not count (billstream exports list)")
     add_row(counts, "rejected rows", f"{state.rejected_rows:,}")
+    if found := state.quality_findings:
+        told = ", ".join(counted(found[severity], severity) for severity in sorted(found))
+        add_row(counts, "rules of quality broken", f"{told} (billstream quality list)")
     if state.overlaps:
         add_row(counts, "exports that overlap", words.overlapping(state.overlaps))
     add_row(counts, "active deliveries", f"{state.active_deliveries:,}")

@@ -15,6 +15,7 @@ from billstream.common.statements import statement
 from billstream.consumer.decide.states import State
 from billstream.consumer.events import EXPORT_BUCKET
 from billstream.consumer.exports.overlaps import Overlap, read_overlaps
+from billstream.consumer.quality import findings_by_severity
 from billstream.consumer.sqs.age import oldest_message_seconds
 from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.queue import Depth, find_queue
@@ -89,6 +90,7 @@ class Status:
     dead_letters: int | None = None
     dead_letter_problem: str | None = None
     overlaps: tuple[Overlap, ...] = ()
+    quality_findings: dict[str, int] | None = None
     rows_set_aside: int | None = None
     data_files: int | None = None
     snapshots: int | None = None
@@ -137,6 +139,7 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
         queue=queue,
         queue_problem=queue_problem,
         overlaps=tuple(read_overlaps(lake)),
+        quality_findings=findings_by_severity(lake),
         rows_set_aside=aside,
         data_files=data_files,
         snapshots=snapshots,

@@ -1,10 +1,12 @@
 """The composition root: the only place where settings become objects that work together."""
 
 import math
+from collections.abc import Mapping
 
 from billstream.common import aws, retries
 from billstream.common.lake import Lake
 from billstream.common.lake.tables import CHARGES
+from billstream.common.policies import QualityPolicy
 from billstream.common.runtime import process_name
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
@@ -20,6 +22,7 @@ from billstream.consumer.layouts.interest import BillingFiles
 from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.periodic import Periodic
 from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.quality import Quality, read_rules
 from billstream.consumer.s3.errors import Ownership
 from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.listing import Bucket
@@ -41,7 +44,7 @@ def intake(
         objects=objects,
         profiles=ProfileRegistry.load(settings.profiles_dir, columns=columns[CHARGES], others=columns),
         spool=Spool(settings.spool),
-        staging=Staging(lake),
+        staging=Staging(lake, quality=quality(settings, columns[CHARGES])),
         entries=EntryBuilder(process_name(role), settings.on_removed),
         breaker=breaker,
         ownership=ownership(settings),
@@ -51,6 +54,19 @@ def intake(
         group_bytes=settings.batch_bytes,
     )
     return Intake(context)
+
+
+def quality(settings: Settings, columns: Mapping[str, str]) -> Quality:
+    """Return the rules of quality, and whether they are enforced.
+
+    Args:
+        settings: name the operator's own rules.
+        columns: those of `charges` with their DuckDB types.
+
+    Raises:
+        Misconfigured: a rule cannot be used.
+    """
+    return Quality(read_rules(settings.quality_rules, columns), enforced=settings.quality is QualityPolicy.ENFORCE)
 
 
 def layouts(settings: Settings) -> Layouts:

@@ -18,6 +18,13 @@ class DuplicatePolicy(StrEnum):
     LOAD = "load"
 
 
+class QualityPolicy(StrEnum):
+    """Policy for a file with rows that break a rule of quality whose severity is error."""
+
+    WARN = "warn"
+    ENFORCE = "enforce"
+
+
 class LogFormat(StrEnum):
     """Format of the log events on standard error."""
 

@@ -29,6 +29,7 @@ from billstream.consumer.decide.step import Step
 from billstream.consumer.decode import Staged
 from billstream.consumer.decode.rejects import RejectedRow
 from billstream.consumer.events import Later, ObjectEvent
+from billstream.consumer.quality import Broken, shrunken
 from billstream.consumer.s3.fetch import Fetcher, ask_current
 from billstream.consumer.withholding import attempts_of, withhold
 
@@ -80,11 +81,26 @@ def _attempt(work: Work, context: Context, started: float) -> list[Outcome]:
         return outcomes
     unit.staged_paths = work.staged.paths
     unit.covered = {load_id: load.covered for load_id, load in work.staged.loads.items()}
+    unit.broken = _judged(unit, work.staged, context)
     snapshot = unit.commit(context.lake, context.entries.consumer_id, exports=context.exports)
     if context.breaker:
         context.breaker.record(attempts_of(unit))
     seconds, now = time.monotonic() - started, context.entries.clock()
     return [outcome.committed(snapshot, now, seconds) if outcome.entries else outcome for outcome in outcomes]
+
+
+def _judged(unit: Unit, staged: Staged, context: Context) -> dict[str, list[Broken]]:
+    """Return the rules of quality that new loads break, by themselves and beside what they replace."""
+    quality = context.staging.quality
+    previous = {
+        entry.load_id: entry.previous_load_id
+        for entry in unit.entries
+        if entry.load_id in staged.loads and entry.previous_load_id and entry.state is State.LOADED
+    }
+    found = quality.broken(staged.loads)
+    for load_id, broken in shrunken(context.lake, quality.rules, staged.loads, previous).items():
+        found[load_id] = [*found.get(load_id, ()), *broken]
+    return found
 
 
 def _planned(work: Work, context: Context) -> tuple[Unit, list[Outcome]]:

@@ -9,6 +9,8 @@ SELECT 'overlaps', '', count(*), NULL FROM export_overlaps
 UNION ALL
 SELECT 'anomalies', tier, count(*), NULL FROM anomalies WHERE state = 'open' GROUP BY tier
 UNION ALL
+SELECT 'quality', severity, count(*), NULL FROM active_findings GROUP BY severity
+UNION ALL
 SELECT 'budgets', '', count(DISTINCT budget), NULL FROM budget_states WHERE state = 'firing' AND last_day >= $2
 UNION ALL
 SELECT 'outbox', state, count(*), min(queued_at) FROM alert_deliveries WHERE state <> 'sent' GROUP BY state

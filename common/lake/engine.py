@@ -78,6 +78,13 @@ def start_computing_engine(settings: Settings, spill: Path) -> duckdb.DuckDBPyCo
     return con
 
 
+def isolated() -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB in memory that reaches no file, no other database and no variable of Python."""
+    con = duckdb.connect(config={**CONFIG, "enable_external_access": "false"})
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
 def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Return a second connection to the same DuckDB, whose default database is not the lake.
 

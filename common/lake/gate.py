@@ -26,6 +26,8 @@ Scope = frozenset[str]
 
 _SHOWN = frozenset({'"tables"', '"schemas"', '"databases"', "__show_tables_expanded", ""})
 
+_MORE_THAN_A_ROW = frozenset({"SUBQUERY", "WINDOW", "STAR"})
+
 # Views that Python code makes of its own tables with `connection.register`.
 _REGISTERED = "SELECT 1 FROM duckdb_views() WHERE temporary AND NOT internal AND lower(view_name) = ?"
 
@@ -78,6 +80,34 @@ def one_select(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.Statement:
     tree = _tree(con, query)
     Judgement(con).judge(tree)
     return statements[0]
+
+
+def one_condition(con: duckdb.DuckDBPyConnection, condition: str) -> None:
+    """Accept an expression over the columns of one row, for use within other statements of ours.
+
+    DuckDB executes nothing of it, and does not bind it.
+
+    Raises:
+        Fatal: it is not one expression, asks another table, or calls a function that is not allowed.
+    """
+    found = _tree(con, f"SELECT ({condition}\n)")["statements"][0]["node"]
+    alone: Node = {"type": "SELECT_NODE", "modifiers": [], "where_clause": None, "having": None, "qualify": None}
+    expressions = found.get("select_list", ())
+    if any(found.get(name) != value for name, value in alone.items()) or len(expressions) != 1:
+        raise Fatal("It is not one condition.")
+    if found["from_table"]["type"] != "EMPTY" or found["group_expressions"] or found["cte_map"]["map"]:
+        raise Fatal("It is not one condition.")
+    stack: list[Any] = [expressions]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if "class" in node and (node["class"] not in allowed().expressions or node["class"] in _MORE_THAN_A_ROW):
+                raise Fatal(f"It has a {str(node['class']).lower()}; it may only calculate with the columns of a row.")
+            if (name := str(node.get("function_name", ""))) and _ascii_lower(name) not in allowed().values:
+                raise Fatal(f"It calls {name}(), which is not on the list of functions that only calculate.")
+            node = list(node.values())
+        if isinstance(node, list):
+            stack.extend(node)
 
 
 def _is_text(query: str) -> bool:

@@ -1,7 +1,6 @@
 """Every metric of billstream: the one place where a name, its meaning and its labels are.
 
-The page of metrics and the dashboard are generated from this list. Labels have few, known values: never a key, an
-account, or the text of a reason.
+Page and dashboard are generated from it. Labels have few, known values: no key, no account, no text of a reason.
 """
 
 from billstream.common.metrics.instruments import (
@@ -244,6 +243,13 @@ ANOMALIES = Gauge(
     processes=(AGGREGATOR,),
     label="tier",
     values=("page", "notice", OTHER),
+)
+QUALITY = Gauge(
+    name="billstream_quality_findings",
+    meaning="Rules of quality that active loads break, by severity: one for each load and rule.",
+    processes=(AGGREGATOR,),
+    label="severity",
+    values=("error", "warning", OTHER),
 )
 BUDGETS = Gauge(
     name="billstream_budgets_firing",

@@ -21,6 +21,7 @@ from billstream.consumer.decode import Covered
 from billstream.consumer.decode.rejects import RejectedRow
 from billstream.consumer.exports.exports import Exports, Plan
 from billstream.consumer.exports.naming import Source, source_of
+from billstream.consumer.quality import Broken, insert_findings
 
 _TEXT = ("entry_id", "scope", "column_name", "raw_value", "raw_record", "reason")
 _REJECTED = pa.schema([pa.field(name, pa.string()) for name in _TEXT] + [pa.field("line", pa.int64())])
@@ -38,6 +39,7 @@ class Unit:
         searched: data files in which the replaced loads are looked for row by row; none: DuckLake finds the files.
         unreadable: data files with replaced rows that cannot be read; found by the commit.
         covered: what the rows of each new load have: accounts, months, days and costs.
+        broken: the rules of quality that rows of each new load break.
         rejected: the records that did not fit, by the entry of their object.
     """
 
@@ -48,6 +50,7 @@ class Unit:
     searched: list[str] = field(default_factory=list)
     unreadable: tuple[Unreadable, ...] = ()
     covered: dict[str, Sequence[Covered]] = field(default_factory=dict)
+    broken: dict[str, list[Broken]] = field(default_factory=dict)
     rejected: list[tuple[LedgerEntry, Sequence[RejectedRow]]] = field(default_factory=list)
 
     def add(self, entry: LedgerEntry, held: ProcessedKey | None, rejected: Sequence[RejectedRow] = ()) -> None:
@@ -144,6 +147,10 @@ class Unit:
             insert_entries(con, self.entries)
         if self.rejected:
             self._insert_rejected(con)
+        if self.broken:
+            loaded = [entry for entry in self.entries if entry.state is State.LOADED]
+            broken = {entry.load_id: self.broken[entry.load_id] for entry in loaded if entry.load_id in self.broken}
+            insert_findings(con, broken, max(entry.processed_at for entry in self.entries))
         moving = plan.write(con)
         copied = self._staged_charges if moving.load_ids & {line.load_id for line in plan.lines} else []
         for path in copied:

@@ -42,6 +42,7 @@ class StagedLoad:
     `records_short` of the rejected ones only lack cells at their end; `records_left_out` are no charges by the words of
     the profile: neither loaded nor rejected.
     `tags_unread` counts cells of its rows that should be tags and are none in any spelling; they are in `rescued`.
+    `failing` counts the rows that break a rule of quality, by the rule's name.
     `covered` tells which accounts, months, days and costs its rows have.
     `refused` is why no row of it is loaded, although some can be read. `table` is the table that its rows belong in;
     only charges have totals and days.
@@ -62,6 +63,7 @@ class StagedLoad:
     first_charge_day: date | None = None
     last_charge_day: date | None = None
     covered: tuple[Covered, ...] = field(default=(), compare=False)  # the totals and days tell loads apart
+    failing: dict[str, int] = field(default_factory=dict)
     refused: str | None = None
     table: str = CHARGES
 

@@ -21,23 +21,12 @@ from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.tables import CHARGES, TABLES, table_of
 from billstream.consumer.decode.contradictions import contradicted
-from billstream.consumer.decode.explained import (
-    TooLarge,
-    Unexplained,
-    check_data_path,
-    explained,
-    unreadable_sources,
-)
+from billstream.consumer.decode.explained import TooLarge, Unexplained, check_data_path, explained, unreadable_sources
 from billstream.consumer.decode.facts import facts_of
+from billstream.consumer.decode.judging import judged, judging
 from billstream.consumer.decode.malformed import LeftOut, alike, listing_of
 from billstream.consumer.decode.projection import BAD_MARK
-from billstream.consumer.decode.rejects import (
-    LISTED_OF_REFUSED,
-    MAX_LISTED,
-    Rejects,
-    locate,
-    refusal,
-)
+from billstream.consumer.decode.rejects import LISTED_OF_REFUSED, MAX_LISTED, Rejects, locate, refusal
 from billstream.consumer.decode.scan import Malformed, Scan, literals
 from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
@@ -47,6 +36,7 @@ from billstream.consumer.decode.totals import totals_in
 from billstream.consumer.decode.typed import TypedPass
 from billstream.consumer.decode.undated import dated
 from billstream.consumer.decode.unread import UnreadTags, tags_unread
+from billstream.consumer.quality import Quality
 
 _NONE: LeftOut = MappingProxyType({})
 
@@ -54,13 +44,20 @@ log = structlog.get_logger(__name__)
 
 
 class Staging:
-    """Decodes files into the data path of a lake; `typed` is whether the first of the three passes is tried."""
+    """Decodes files into the data path of a lake.
 
-    def __init__(self, lake: Lake, *, typed: bool = True) -> None:
+    Args:
+        lake: has the data path, and the DuckDB that decodes.
+        typed: whether the first of the three passes is tried.
+        quality: the rules that rows are judged by, and whether a file that breaks one is refused.
+    """
+
+    def __init__(self, lake: Lake, *, typed: bool = True, quality: Quality = Quality()) -> None:  # noqa: B008 - frozen
         self._lake = lake
+        self.quality = quality
         self._types = lake.columns_of_loads()
         self._unread = UnreadTags(self._types[CHARGES])
-        self.typed = TypedPass(lake, self._types) if typed else None
+        self.typed = TypedPass(lake, self._types, quality.rules) if typed else None
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Decode `files` into Parquet files whose names begin with `name`.
@@ -86,7 +83,8 @@ class Staging:
                     staged.take(self._stage_or_halve(left, name))
             with explained(self._lake):
                 wrong = contradicted(readable, staged, self._lake)
-            if wrong:  # their rows say that they are of another kind than their profile is for
+            wrong |= self.quality.refused(staged.loads)
+            if wrong:  # by their rows they are of another kind than their profile is for, or break a rule
                 others = (staged.loads.keys() | staged.poisoned.keys()) - wrong.keys()
                 self.keep_only(staged, others, f"{name}-kind")
                 staged.poisoned |= wrong
@@ -285,7 +283,9 @@ class Staging:
             with explained(self._lake):
                 types = self._types[table_of(path)]
                 fed = [name for name in types if any(name in scan.columns for scan in scans)]
-                return facts_of(path, table_of(path), fed, types, self._lake.engine, tags_unread(scans))
+                rules = judging(self.quality.rules, scans)
+                loads = facts_of(path, table_of(path), fed, types, self._lake.engine, tags_unread(scans), rules=rules)
+                return judged(loads, rules, scans)
         except BaseException:
             self._lake.discard(path)
             raise

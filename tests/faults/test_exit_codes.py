@@ -16,6 +16,7 @@ NOWHERE = "http://127.0.0.1:1"
 ARGUMENTS = {
     ("load",): ["bill.csv"],
     ("sql",): ["SELECT 1"],
+    ("quality", "show"): ["a.csv"],
     ("quarantine", "show"): ["a.csv"],
     ("quarantine", "reload"): ["--all"],
     ("exports", "prefer"): ["s3://billing/export/#focus"],

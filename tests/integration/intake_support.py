@@ -20,6 +20,7 @@ from billstream.consumer.events import ObjectEvent
 from billstream.consumer.intake import Intake
 from billstream.consumer.layouts.layout import Layouts
 from billstream.consumer.profiles import ProfileRegistry
+from billstream.consumer.quality import Quality
 from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.objects import ObjectStore
 from tests.fakes.objects import FakeBucket
@@ -65,6 +66,7 @@ class House:
         layouts: Layouts = Layouts(),  # noqa: B008 - frozen
         group_files: int = 200,
         profiles_dir: Path | None = None,
+        quality: Quality = Quality(),  # noqa: B008 - frozen
     ) -> Intake:
         lake = lake or self.lake
         context = Context(
@@ -72,7 +74,7 @@ class House:
             objects=objects,
             profiles=ProfileRegistry.load(profiles_dir, columns=lake.columns("charges")),
             spool=Spool(self.settings.spool),
-            staging=Staging(lake),
+            staging=Staging(lake, quality=quality),
             entries=EntryBuilder(name, on_removed, self.clock),
             on_duplicate_content=on_duplicate_content,
             layouts=layouts,

@@ -30,6 +30,7 @@ OWNER_OF_TABLE = {
     "ledger": "consumer",
     "rejected_rows": "consumer",
     "load_coverage": "consumer",
+    "quality_findings": "consumer",
     "export_preferences": "consumer",
     "set_aside_charges": "consumer",
     "provider_names": "consumer",

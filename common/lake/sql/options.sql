@@ -20,6 +20,7 @@ CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'unit_metrics
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'changed_loads');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'watermark');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'load_coverage');
+CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'quality_findings');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'export_preferences');
 CALL lake.set_option('data_inlining_row_limit', 0, table_name => 'set_aside_charges');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'alerts');

@@ -19,6 +19,7 @@ import structlog
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.consumer.decode.facts import facts_of
+from billstream.consumer.decode.judging import judging
 from billstream.consumer.decode.malformed import alike
 from billstream.consumer.decode.scan import Scan, load_macros, scan_key
 from billstream.consumer.decode.staged import Staged, StagedLoad
@@ -29,6 +30,7 @@ from billstream.consumer.decode.typed.distinct import Array
 from billstream.consumer.decode.typed.pieces import PIECE_BYTES, PIECE_ROWS, Piece, Text, pieces
 from billstream.consumer.decode.typed.quotes import quotes_of
 from billstream.consumer.decode.unread import tags_unread
+from billstream.consumer.quality import Rule
 
 LARGE_BYTES = 8 * 1024 * 1024
 """A file of so many bytes is written to a Parquet file of its own; smaller ones share one."""
@@ -45,12 +47,14 @@ class TypedPass:
     Args:
         lake: has the data path, and makes the DuckDBs that compute.
         types: the columns of each table of loads with their DuckDB types.
+        rules: of quality.
     """
 
-    def __init__(self, lake: Lake, types: dict[str, dict[str, str]]) -> None:
+    def __init__(self, lake: Lake, types: dict[str, dict[str, str]], rules: Sequence[Rule] = ()) -> None:
         self._lake = lake
         self._types = types
-        self._lanes = [Lane(lake, types)]
+        self._rules = rules
+        self._lanes = [Lane(lake, types, rules)]
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Return the staged rows of the files that were taken; the others are in none of its loads.
@@ -81,7 +85,7 @@ class TypedPass:
         if len(work) == 1:
             return [self._lanes[0].stage(*work[0], alone=True)]
         while len(self._lanes) < min(len(work), self._lake.cores):
-            self._lanes.append(Lane(self._lake, self._types))
+            self._lanes.append(Lane(self._lake, self._types, self._rules))
         free = SimpleQueue[Lane]()
         for lane in self._lanes:
             free.put(lane)
@@ -108,9 +112,10 @@ class TypedPass:
 class Lane:
     """What one thread works with: a DuckDB of its own, and what it has learnt of headers and texts."""
 
-    def __init__(self, lake: Lake, types: dict[str, dict[str, str]]) -> None:
+    def __init__(self, lake: Lake, types: dict[str, dict[str, str]], rules: Sequence[Rule]) -> None:
         self._lake = lake
         self._types = types
+        self._rules = rules
         self._engine = lake.computing_engine()
         self._columns: dict[object, TypedColumns] = {}
         load_macros(self._engine)
@@ -171,7 +176,16 @@ class Lane:
         table = files[0].table
         scan = Scan(files, self._types[table], number=0)
         fed = [name for name in self._types[table] if name in scan.columns]
-        return facts_of(str(local), table, fed, self._types[table], self._engine, tags_unread([scan]), marked=False)
+        return facts_of(
+            str(local),
+            table,
+            fed,
+            self._types[table],
+            self._engine,
+            tags_unread([scan]),
+            rules=judging(self._rules, [scan]),
+            marked=False,
+        )
 
     def _columns_of(self, file: Tabular) -> TypedColumns:
         """Return the way to the columns of files that are written alike, which is known for the last ones."""
