@@ -20,4 +20,4 @@ COMMENT ON COLUMN quality_findings.rule IS 'Name of the rule; `billstream qualit
 COMMENT ON COLUMN quality_findings.severity IS 'error or warning, as the rule said when the load was committed.';
 COMMENT ON COLUMN quality_findings.rows_failed IS 'Rows of the load that break the rule.';
 COMMENT ON COLUMN quality_findings.found_at IS 'Time of the commit by the clock of the consumer.';
-COMMENT ON VIEW active_findings IS 'One row per finding of an active load, with its object. Columns are those of quality_findings, and scope, bucket, key, profile and rows_loaded of ledger.';
+COMMENT ON VIEW active_findings IS 'One row per finding of an active load. load_id, rule, severity, rows_failed, found_at: as in quality_findings. scope, bucket, key, profile, rows_loaded: its object, as in ledger.';
