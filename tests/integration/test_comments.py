@@ -61,4 +61,4 @@ def test_the_comment_of_a_view_describes_its_columns(lake: Lake) -> None:
             for table in ("ledger", "rejected_rows")
         )
     }
-    assert unknown == {"deliveries": [], "export_overlaps": []}
+    assert unknown == {"active_findings": [], "deliveries": [], "export_overlaps": []}
