@@ -26,7 +26,10 @@ def _of(what: str, example: str) -> Any:  # noqa: ANN401 - typer does not say wh
 )
 def lineage(  # noqa: PLR0913 - its options
     what: Annotated[
-        str, typer.Argument(metavar="DAY|LOAD|KEY", help="A UTC day, a load's id, or an object's key or URI.")
+        str,
+        typer.Argument(
+            metavar="DAY|LOAD|KEY", help="A UTC day, e.g. 2026-10-07; or a load's id, an object's key or URI."
+        ),
     ],
     *,
     service: Annotated[str | None, _of("service", "AmazonEC2")] = None,
@@ -53,8 +56,8 @@ def lineage(  # noqa: PLR0913 - its options
     """
     from billstream.cli import opening
     from billstream.cli.lineage import report
-    from billstream.cli.lineage.tracing import trace
-    from billstream.consumer.lineage import Cell, loads_named, moved_by
+    from billstream.cli.lineage.tracing import trace, trace_name
+    from billstream.consumer.lineage import Cell
 
     given = {
         "provider": provider,
@@ -69,11 +72,12 @@ def lineage(  # noqa: PLR0913 - its options
     if day is None and where:
         options = ", ".join(f"--{name}" for name in where)
         raise WrongUsage(f"{what!r} is not a day, such as 2026-03-14, and {options} choose among the charges of one.")
+    if any("\ud800" <= character <= "\udfff" for text in (what, *filter(None, given.values())) for character in text):
+        raise WrongUsage("What is asked for is not UTF-8, and no text in the lake is like that.")
     settings = opening.settings_with_logs()
     with opening.opened_lake(settings, read_only=True) as lake:
         if day is None:
-            named = loads_named(lake, what)
-            report.moved(moved_by(lake, named[: max(limit, 1)], limit), len(named), as_json=as_json)
+            report.moved(trace_name(lake, what, limit), as_json=as_json)
             return
         found = trace(lake, settings, Cell(day, where), limit)
     report.traced(found, as_json=as_json)

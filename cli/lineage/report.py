@@ -1,15 +1,17 @@
 """Show where a number comes from, and which numbers a load moved."""
 
+import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from decimal import Decimal
 
 from rich.table import Table
 
-from billstream.cli.lineage.tracing import Aggregates, Trace, moved_json
+from billstream.cli.lineage.tracing import Aggregates, Moves, Trace, TracedLoad
 from billstream.cli.terminal import add_row, out, printable, say, table, utc, write_json
 from billstream.common.texts import counted, decimal_text
-from billstream.consumer.lineage import Amount, LoadedFile, Moved, Reading, ReadState, Share
+from billstream.consumer.lineage import Amount, LoadedFile, Moved, Reading, ReadState
 
 _NO_LINES = {
     ReadState.GONE: "gone",
@@ -23,7 +25,7 @@ _LONGEST_LINE = 5000
 def traced(found: Trace, *, as_json: bool) -> None:
     """Show a cell: its amounts, then each load with its file and its lines."""
     if as_json:
-        write_json(found.as_json())
+        write_json(asdict(found))
         return
     where = "".join(f", {name} {value or '(none)'}" for name, value in found.cell.where.items())
     say(f"{found.cell.day}{where}, snapshot {found.snapshot_id}", style="bold")
@@ -31,16 +33,16 @@ def traced(found: Trace, *, as_json: bool) -> None:
         say("No charges.")
     _amounts(found.amounts)
     _aggregates(found.aggregates)
-    for share, reading in found.files:
+    for load in found.loads:
         say("")
-        _file(share.file)
-        _amounts(share.amounts)
-        if share.set_aside:
+        _file(load.file)
+        _amounts(load.amounts)
+        if load.set_aside:
             say("Set aside, as a preferred export has the same; not in the number:", style="yellow")
-            _amounts(share.set_aside)
-        if reading:
-            _reading(share, reading)
-    read = [reading for _, reading in found.files if reading]
+            _amounts(load.set_aside)
+        if load.reading:
+            _reading(load, load.reading)
+    read = [load.reading for load in found.loads if load.reading]
     if read:
         proven = sum(one.proven for one in read)
         say("")
@@ -50,12 +52,12 @@ def traced(found: Trace, *, as_json: bool) -> None:
         )
 
 
-def moved(found: Sequence[Moved], named: int, *, as_json: bool) -> None:
-    """Show loads with the numbers that they moved. `named` is how many loads there are, of which these are some."""
+def moved(found: Moves, *, as_json: bool) -> None:
+    """Show loads with the numbers that they moved."""
     if as_json:
-        write_json({"load_count": named, "loads": [moved_json(one) for one in found]})
+        write_json(asdict(found))
         return
-    for place, one in enumerate(found):
+    for place, one in enumerate(found.loads):
         if place:
             say("")
         _file(one.file)
@@ -71,8 +73,8 @@ def moved(found: Sequence[Moved], named: int, *, as_json: bool) -> None:
             out.print(made)
         if one.number_count > len(one.numbers):
             say(f"{one.number_count - len(one.numbers):,} more; --limit shows them.")
-    if named > len(found):
-        say(f"{counted(named - len(found), 'older load')} more; --limit shows them.")
+    if more := found.load_count - len(found.loads):
+        say(f"{counted(more, 'older load')} more; --limit shows them.")
 
 
 def _history(one: Moved) -> None:
@@ -87,7 +89,11 @@ def _history(one: Moved) -> None:
             costs = f"billed {_cost(total.billed_cost)}, effective {_cost(total.effective_cost)}"
             say(f"  {total.currency or 'no currency'}: {costs}")
     if file.rows_rejected:
-        say(f"{counted(file.rows_rejected, 'rejected record')}; to see them: billstream quarantine show KEY")
+        rejected = counted(file.rows_rejected, "rejected record")
+        more = (
+            f"; to see them, run: billstream quarantine show {shlex.quote(file.scope)}" if file.ended_as is None else ""
+        )
+        say(f"{rejected}{more}", style="yellow")
 
 
 def _file(file: LoadedFile) -> None:
@@ -114,7 +120,7 @@ def _aggregates(found: Aggregates | None) -> None:
         _amounts(found.amounts)
 
 
-def _reading(share: Share, reading: Reading) -> None:
+def _reading(load: TracedLoad, reading: Reading) -> None:
     if reading.state is not ReadState.READ:
         say(f"{_NO_LINES[reading.state]}: {reading.reason}", style="red")
         return
@@ -122,7 +128,7 @@ def _reading(share: Share, reading: Reading) -> None:
     if reading.adds_up:
         say(f"{counted(reading.records, 'charge')} found in the file; they add up", style="green")
     else:
-        loaded = sum(amount.rows for amount in share.whole)
+        loaded = sum(amount.rows for amount in (*load.amounts, *load.set_aside))
         found = f"{counted(reading.records, 'charge')} found, {loaded:,} loaded"
         say(f"The records that are found in the file do not add up to the load: {found}. They are:", style="red")
         _amounts(reading.amounts)

@@ -1,8 +1,10 @@
 """A cell traced down to the lines of files: what the consumer knows of it, and what the aggregator does."""
 
+import json
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from billstream.aggregator.cells import cell_sums
 from billstream.aggregator.watermark import read_watermark
@@ -19,8 +21,9 @@ from billstream.consumer.lineage import (
     LoadedFile,
     Moved,
     Reading,
-    Share,
     amounts_at,
+    loads_named,
+    moved_by,
     set_of,
     shares_of,
 )
@@ -42,42 +45,40 @@ class Aggregates:
 
 
 @dataclass(frozen=True)
-class Trace:
-    """A cell: its amounts, what the aggregates have, and each load with the reading of its file.
+class TracedLoad:
+    """One load behind a cell: what it has of it, and the reading of its file; None where no lines were asked for.
 
-    `aggregates` is None before the first refresh; a reading is None where no lines were asked for.
+    `set_aside` does not count, as a preferred export has the same charges.
+    """
+
+    file: LoadedFile
+    amounts: tuple[Amount, ...]
+    set_aside: tuple[Amount, ...]
+    reading: Reading | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A cell at one snapshot: its amounts, what the aggregates have, and its loads, the largest first.
+
+    `proven` is true if nothing that was compared differs, and every file that was to be read was read. `aggregates` is
+    None before the first refresh.
     """
 
     cell: Cell
     snapshot_id: int
+    proven: bool
     amounts: tuple[Amount, ...]
     aggregates: Aggregates | None
-    files: tuple[tuple[Share, Reading | None], ...]
+    loads: tuple[TracedLoad, ...]
 
-    @property
-    def proven(self) -> bool:
-        """True if nothing that was compared differs, and every file that was to be read was read."""
-        agree = self.aggregates is None or self.aggregates.agree is not False
-        return agree and all(reading is None or reading.proven for _, reading in self.files)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the trace as plain values."""
-        return {
-            "cell": {"day": self.cell.day, **self.cell.where},
-            "snapshot_id": self.snapshot_id,
-            "proven": self.proven,
-            "amounts": [asdict(one) for one in self.amounts],
-            "aggregates": asdict(self.aggregates) if self.aggregates else None,
-            "loads": [
-                {
-                    **file_json(share.file),
-                    "amounts": [asdict(one) for one in share.amounts],
-                    "set_aside": [asdict(one) for one in share.set_aside],
-                    "reading": {**asdict(reading), "records": reading.records} if reading else None,
-                }
-                for share, reading in self.files
-            ],
-        }
+@dataclass(frozen=True)
+class Moves:
+    """The loads that a name stands for, the newest first: `load_count` of them, with the numbers of some."""
+
+    load_count: int
+    loads: tuple[Moved, ...]
 
 
 def trace(lake: Lake, settings: Settings, cell: Cell, most: int) -> Trace:
@@ -91,28 +92,30 @@ def trace(lake: Lake, settings: Settings, cell: Cell, most: int) -> Trace:
     amounts, shares = shares_of(lake, cell, snapshot_id)
     aggregates = _aggregates(lake, cell, snapshot_id)
     reader = _reader(lake, settings) if most and shares else None
-    files = tuple((share, reader.read(share, cell, most) if reader else None) for share in shares)
-    return Trace(cell, snapshot_id, tuple(amounts), aggregates, files)
+    loads = tuple(
+        TracedLoad(share.file, share.amounts, share.set_aside, reader.read(share, cell, most) if reader else None)
+        for share in shares
+    )
+    agree = aggregates is None or aggregates.agree is not False
+    proven = agree and all(load.reading is None or load.reading.proven for load in loads)
+    return Trace(cell, snapshot_id, proven, tuple(amounts), aggregates, loads)
 
 
-def moved_json(moved: Moved) -> dict[str, Any]:
-    """Return the numbers that a load moved as plain values."""
-    return {
-        **file_json(moved.file),
-        "first_day": moved.first_day,
-        "last_day": moved.last_day,
-        "totals": [asdict(one) for one in moved.totals],
-        "number_count": moved.number_count,
-        "numbers": [
-            {"day": one.day, "service": one.service, "set_aside": one.set_aside, **asdict(one.amount)}
-            for one in moved.numbers
-        ],
-    }
+def trace_name(lake: Lake, name: str, most: int) -> Moves:
+    """Return the loads that a name stands for, so many at most, with so many numbers of each.
+
+    Raises:
+        Fatal: there is none.
+    """
+    found = loads_named(lake, name)
+    return Moves(len(found), tuple(moved_by(lake, found[: max(most, 1)], most)))
 
 
-def file_json(file: LoadedFile) -> dict[str, Any]:
-    """Return a load as plain values."""
-    return {**asdict(file), "active": file.active}
+def json_schema() -> str:
+    """Return the JSON Schema of what `--json` prints: `Trace` for a day, `Moves` for anything else."""
+    adapter: TypeAdapter[Trace | Moves] = TypeAdapter(Trace | Moves)
+    schema = adapter.json_schema(mode="serialization")
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=1) + "\n"
 
 
 def _aggregates(lake: Lake, cell: Cell, snapshot_id: int) -> Aggregates | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -76,10 +76,9 @@ class Cell:
 
     def condition(self, parameters: list[Any]) -> str:
         """Return the condition over rows of charges; its values are added to the parameters of the statement."""
-        midnights = [f"{day.isoformat()} 00:00:00+00" for day in (self.day, self.day + timedelta(1))]
-        first, end = (_bound(midnight, parameters) for midnight in midnights)
+        midnight = f"{_bound(f'{self.day.isoformat()} 00:00:00+00', parameters)}::TIMESTAMPTZ"
         # The column itself is compared, so that data files of other days are not read.
-        parts = [f"charge_period_start >= {first}::TIMESTAMPTZ AND charge_period_start < {end}::TIMESTAMPTZ"]
+        parts = [f"charge_period_start >= {midnight} AND charge_period_start < {midnight} + INTERVAL 24 HOURS"]
         for name, value in self.where.items():
             column = DIMENSIONS[name]
             if value is None:

@@ -22,7 +22,8 @@ class LoadedFile:
 
     `snapshot_id` is the snapshot of its commit, `billstream_version` the version that made it, None when it is unknown,
     as it is once the snapshot has expired.
-    `ended_as` is the state of the entry that took its rows away, `replaced_by` the load that came in their place.
+    `ended_as` is the state of the entry that took its rows away, None while they count; `replaced_by` is the load that
+    came in their place.
     """
 
     load_id: str
@@ -45,11 +46,6 @@ class LoadedFile:
     ended_at: datetime | None
     snapshot_id: int
     billstream_version: str | None
-
-    @property
-    def active(self) -> bool:
-        """True while its rows count."""
-        return self.ended_as is None
 
 
 @dataclass(frozen=True)
@@ -155,7 +151,7 @@ def moved_by(lake: Lake, load_ids: Sequence[str], most: int) -> list[Moved]:
     found = []
     for file, first, last, totals in _loaded(lake, load_ids):
         rows: list[tuple[Any, ...]] = []
-        if file.active:
+        if file.ended_as is None:
             both = " UNION ALL ".join(
                 f"SELECT {_COLUMNS}, charge_period_start::DATE AS day, {aside} AS aside FROM {table} WHERE load_id = $1"
                 for table, aside in (("charges", "false"), ("set_aside_charges", "true"))

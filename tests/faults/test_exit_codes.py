@@ -21,6 +21,7 @@ ARGUMENTS = {
     ("exports", "prefer"): ["s3://billing/export/#focus"],
     ("changes",): ["--since", "1d"],
     ("explain",): ["--from", "2026-03-01", "--to", "2026-03-02"],
+    ("lineage",): ["2026-03-01"],
     ("anomalies", "show"): ["fd909f55"],
     ("anomalies", "ack"): ["fd909f55", "--reason", "planned"],
     ("anomalies", "resolve"): ["fd909f55"],
@@ -44,6 +45,7 @@ OF_THE_LAKE = (
     "verify",
     "replay",
     "changes",
+    "lineage",
     "maintain",
 )
 WITHOUT_LAKE = {("connect",), ("settings",), ("dlq",), ("redrive",)}
@@ -117,6 +119,7 @@ def test_no_lake_is_78(name: str, tmp_path: Path) -> None:
         ["redrive", "--limit", "0"],
         ["quarantine", "reload"],
         ["changes", "--since", "soon"],
+        ["lineage", "march.csv", "--service", "s"],
         ["profile", "new", "--name", "Not Valid", "bill.csv"],
     ],
     ids=" ".join,

@@ -2,12 +2,12 @@
 -- as long as the snapshot of the commit is kept. Grain: one load.
 -- Parameter: $1 the loads.
 WITH chosen AS (
-    SELECT *, snapshot_id FROM ledger WHERE state = 'loaded' AND list_contains($1, load_id)
+    SELECT *, snapshot_id FROM ledger WHERE state = 'loaded' AND load_id IN (SELECT unnest($1))
 ),
 ended AS (
     SELECT previous_load_id, state, load_id, reason, processed_at
     FROM ledger
-    WHERE list_contains($1, previous_load_id) AND load_id IS DISTINCT FROM previous_load_id
+    WHERE previous_load_id IN (SELECT unnest($1)) AND load_id IS DISTINCT FROM previous_load_id
     QUALIFY row_number() OVER (PARTITION BY previous_load_id ORDER BY rowid) = 1
 )
 SELECT
