@@ -29,6 +29,7 @@ from billstream.consumer.s3.fetch import Spool
 from billstream.consumer.s3.objects import Fetched, ObjectStore
 
 _VALUES = ("billing_currency", *COSTS, "consumed_quantity", "consumed_unit")
+_BEHIND = "behind"
 _SHOWN = 300
 
 
@@ -169,11 +170,9 @@ class FileReader:
         tabular = open_tabular(file.load_id, text, profiles, Origin.of(file.key))
         with self._engine() as engine:
             scan = _scan_of(tabular, self._types, engine, rejected=file.rows_rejected > 0)
-            parameters: list[Any] = []
-            rows = f"(SELECT * FROM {_rows(scan)} WHERE {cell.condition(parameters)})"
-            scan.prepare(engine)
-            amounts = tuple(amount_of(row) for row in engine.execute(amounts_sql(rows), parameters).fetchall())
-            lines = _lines(scan, rows, parameters, most, engine) if most else ()
+            _keep_behind(cell, scan, most, engine)
+            amounts = tuple(amount_of(row) for row in engine.execute(amounts_sql(_BEHIND)).fetchall())
+            lines = _lines(scan, engine)
         unit = "row" if text.parquet else "line"
         return Reading(ReadState.READ, None, unit, amounts, set_of(amounts) == set_of(share.whole), lines)
 
@@ -238,14 +237,26 @@ def _rows(scan: Scan) -> str:
     return f"(SELECT [{cells}] AS __cells, {row}, {', '.join(made)} FROM {scan.fitting()})"
 
 
-def _lines(
-    scan: Scan, rows: str, parameters: Sequence[Any], most: int, engine: duckdb.DuckDBPyConnection
-) -> tuple[Line, ...]:
-    """Return the first records, in the file's order: this DuckDB returns rows in the order in which it reads them."""
-    [file] = scan.files
+def _keep_behind(cell: Cell, scan: Scan, most: int, engine: duckdb.DuckDBPyConnection) -> None:
+    """Keep the charges behind a cell as a temporary table: their values, and the cells of the first.
+
+    The file is read once. This DuckDB numbers rows in the order in which it reads them.
+    """
+    parameters: list[Any] = []
+    values = ", ".join(_VALUES)
+    behind = f"SELECT *, row_number() OVER () AS __place FROM {_rows(scan)} WHERE {cell.condition(parameters)}"
+    cells = f"CASE WHEN __place <= {int(most)} THEN __cells END AS __cells"
     scan.prepare(engine)
+    engine.execute(
+        f"CREATE TEMP TABLE {_BEHIND} AS SELECT __place, {cells}, __row, {values} FROM ({behind})", parameters
+    )
+
+
+def _lines(scan: Scan, engine: duckdb.DuckDBPyConnection) -> tuple[Line, ...]:
+    """Return the first records behind a cell, in the file's order."""
+    [file] = scan.files
     found = engine.execute(
-        f"SELECT __cells, __row, {', '.join(_VALUES)} FROM {rows} LIMIT {int(most)}", list(parameters)
+        f"SELECT __cells, __row, {', '.join(_VALUES)} FROM {_BEHIND} WHERE __cells IS NOT NULL ORDER BY __place"
     )
     listed = within_room(found, lambda row: sum(len(cell or "") + CELL_CHARACTERS for cell in row[0]))
     width = len(scan.binding.header)

@@ -246,6 +246,20 @@ def test_parts_of_a_delivery_are_named_with_their_lines(billstream: Commands, tm
     assert billstream.json("lineage", str(manifest))["load_count"] == 2
 
 
+@pytest.mark.slow
+def test_every_line_of_real_files_is_found_and_adds_up(
+    billstream: Commands, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {path: path.stat().st_size for path in sorted(shared_data.rglob("*")) if path.is_file()}
+    small = [str(path) for path, size in sizes.items() if size < 100_000 and path.suffix in {".csv", ".gz", ".parquet"}]
+    billstream.run("load", *random.Random(7).sample(small, 30), expect=1)  # noqa: S311 - a choice; some are no bills
+    monkeypatch.setenv("BILLSTREAM_BATCH_BYTES", "1GiB")
+    days = billstream.rows("SELECT max(charge_period_start::DATE) FROM charges GROUP BY load_id")
+    traced = [billstream.json("lineage", str(day), *ALL) for (day,) in sorted(set(days))]
+    assert sum(len(one["loads"]) for one in traced) > 5
+    assert [load["file"]["key"] for one in traced if not one["proven"] for load in one["loads"]] == []
+
+
 # -- what was changed since ----------------------------------------------------------------------------------
 
 
