@@ -42,6 +42,7 @@ COMMANDS = {
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
     "explain": ("explain", "Show why the costs of two periods differ."),
+    "lineage": ("lineage", "Trace a number to its files and lines, or back."),
     "anomalies": ("anomalies", "List anomalies, and say what they are."),
     "budgets": ("budgets", "Check and list budgets; acknowledge alerts."),
     "alerts": ("alerts", "List, test and send alerts."),

@@ -231,6 +231,7 @@
       return button;
     }));
   }
+  const LINEAGE = ["currency", "provider", "account", "service", "region", "user"];
   // A text as a literal of SQL in which every character can be seen.
   const literal = (text) => text.split(/([\p{C}\p{Zl}\p{Zp}])/u).filter((part) => part).map((part) => /^[\p{C}\p{Zl}\p{Zp}]$/u.test(part)
     ? `chr(${part.codePointAt(0)})` : `'${part.replaceAll("'", "''")}'`).join(" || ") || "''";
@@ -249,7 +250,14 @@
       + `FROM charges AS c LEFT JOIN active_loads AS l ON l.load_id = c.load_id WHERE c.charge_period_start >= TIMESTAMPTZ '${kind.first(view.keys[0])} 00:00:00+00' `
       + `AND c.charge_period_start < TIMESTAMPTZ '${end} 00:00:00+00' AND ${wanted.join(" AND ")} GROUP BY ALL ORDER BY 5 DESC NULLS LAST LIMIT 100`;
     // In single quotes a shell reads every sign as it is, except the single quote.
-    at("sql").textContent = `billstream sql '${sql.replaceAll("'", "'\\''")}'`;
+    const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+    at("sql").textContent = `billstream sql ${quoted(sql)}`;
+    // `lineage` is of one day, the last one here. It knows no categories and tags; signs that nobody sees are not copied.
+    const span = cube.spans[state.currency], day = [kind.last(view.keys.at(-1)), span.complete ?? span.last].sort()[0];
+    const options = Object.entries({ currency: state.currency, ...state.path }).map(([dimension, index]) => [dimension, cube.raw[place[dimension]][index] ?? ""]);
+    const traced = options.every(([dimension, name]) => LINEAGE.includes(dimension) && !/[\p{C}\p{Zl}\p{Zp}]/u.test(name));
+    at("lines").hidden = !traced;
+    at("lineage").textContent = traced ? `billstream lineage ${day} ${options.map(([dimension, name]) => `--${dimension}=${quoted(name)}`).join(" ")}` : "";
   }
   function csv() {
     // A spreadsheet would run a text that begins like a formula.

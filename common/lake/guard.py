@@ -56,7 +56,7 @@ class Claim:
 def claims_json(
     claims: Sequence[Claim], lost_files: Sequence[int] = (), unchanged: Mapping[str, str | None] = MappingProxyType({})
 ) -> str:
-    """Return the commit's `extra_info`, in the form that the guard's trigger reads.
+    """Return the commit's `extra_info`, in the form that the guard's trigger reads, and the version that commits.
 
     Args:
         claims: at most one for each scope.
@@ -72,4 +72,6 @@ def claims_json(
     lost = {"lost_files": list(lost_files)} if lost_files else {}
     kept = [{"scope_id": scope, "entry_id": entry} for scope, entry in unchanged.items()]
     same = {"unchanged": kept} if kept else {}
-    return json.dumps({"claims": body, **same, **lost}, separators=(",", ":"))
+    from billstream import __version__  # noqa: PLC0415 - it is looked up when it is first used
+
+    return json.dumps({"claims": body, **same, **lost, "version": __version__}, separators=(",", ":"))

@@ -52,7 +52,7 @@ def listing_of(files: Sequence[Tabular], types: dict[str, str], lake: Lake) -> L
             kept.append(file)
             continue
         try:
-            readable = _readable(file, read[file.load_id], listing)
+            readable = splitting(file, read[file.load_id], listing)
         except Poison as poison:
             listing.poisoned[file.load_id] = str(poison)
             continue
@@ -78,7 +78,7 @@ def alike(files: Sequence[Tabular]) -> list[list[Tabular]]:
     return [list(group) for _, group in groupby(sorted(files, key=scan_key), key=scan_key)]
 
 
-def _readable(file: Tabular, read: int, listing: Listing) -> tuple[Tabular, int] | None:
+def splitting(file: Tabular, read: int, listing: Listing) -> tuple[Tabular, int] | None:
     """Return a file with few malformed records, and at most how many records it has; None if it is refused.
 
     Raises:

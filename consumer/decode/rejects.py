@@ -2,8 +2,7 @@
 
 import csv
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -12,10 +11,16 @@ from typing import IO, TYPE_CHECKING, Any
 from billstream.common.errors import Poison
 from billstream.common.scratch import needing_room
 from billstream.consumer.decode.tabular import Tabular
+from billstream.consumer.decode.walk import (
+    MAX_RECORD_CHARACTERS,
+    nulls_of,
+    place_of,
+    records_of,
+    walked,
+    width_of,
+)
 
 if TYPE_CHECKING:
-    from _csv import Reader
-
     import duckdb
 
 MAX_KEPT_CHARACTERS = 10_000
@@ -31,8 +36,6 @@ MAX_COUNTED = 20_000_000
 """So many records of a text are looked at before the share of the malformed ones decides about it: some seconds."""
 
 MAX_EMPTY_LINES = 10_000_000
-MAX_RECORD_CHARACTERS = 2_000_000
-"""The longest record that is looked at; DuckDB's reader takes no longer one."""
 
 CELL_CHARACTERS = 16
 """The room that a cell takes beside its characters, roughly."""
@@ -141,16 +144,8 @@ def placed(file: Tabular, rows: Iterable[RejectedRow]) -> tuple[RejectedRow, ...
     """Return rows with the line of the file as it was uploaded, given those with a line of `file.path`."""
     found = []
     for row in rows:
-        if row.line is None:
-            found.append(row)
-            continue
-        line = row.line + file.first_line - 1
-        part = next((part for part in reversed(file.text.parts) if part.line <= line), None)
-        if part is None:
-            found.append(replace(row, line=line))
-        else:
-            line += part.omitted - part.line + 1
-            found.append(replace(row, line=line, reason=f"{part.name}: {row.reason}"))
+        part, line = place_of(file, row.line) if row.line is not None else (None, None)
+        found.append(replace(row, line=line, reason=f"{part}: {row.reason}" if part else row.reason))
     return tuple(found)
 
 
@@ -162,27 +157,16 @@ def locate(file: Tabular, rows: Sequence[RejectedRow]) -> tuple[RejectedRow, ...
     """
     if not rows or file.text.parquet:
         return tuple(rows)
-    nulls, width = _nulls(file), _width(file)
     wanted: dict[tuple[str | None, ...], dict[str, deque[int]]] = defaultdict(dict)
     for index, row in enumerate(rows):
         wanted[row.cells].setdefault(row.reason, deque()).append(index)
     lines: dict[int, int] = {}
-    with _records(file, strict=False) as reader:
-        line = 1
-        while len(lines) < len(rows):
-            try:
-                record = next(reader, None)
-            except csv.Error:  # a line number is a courtesy; the record is rejected with or without it
-                record = []
-            if record is None:
-                break
-            cells = tuple(None if cell == "" or cell in nulls else cell for cell in record)
-            # A record that lacks cells is a row only where the profile lets it have empty ones; a blank line is none.
-            cells += (None,) * (width - len(cells) if record else 0)
-            for waiting in wanted.get(cells, {}).values():
-                if waiting:
-                    lines[waiting.popleft()] = line
-            line = reader.line_num + 1
+    for record in walked(file):
+        for waiting in wanted.get(record.cells, {}).values():
+            if waiting:
+                lines[waiting.popleft()] = record.line
+        if len(lines) == len(rows):
+            break
     return placed(file, [replace(row, line=lines.get(index)) for index, row in enumerate(rows)])
 
 
@@ -216,7 +200,7 @@ def without_malformed(file: Tabular, read: int) -> tuple[Tabular, Rejects, int]:
 def _counted(file: Tabular, read: int) -> tuple[int, int, int]:
     """Return how many records of a text do not split into the header's columns, how many do, and how many are short."""
     errors, widths = 0, Counter[int]()
-    with _records(file, strict=True) as reader:
+    with records_of(file, strict=True) as reader:
         next(reader, None)
         while (before := errors + widths.total()) < MAX_COUNTED:
             try:
@@ -231,15 +215,15 @@ def _counted(file: Tabular, read: int) -> tuple[int, int, int]:
         )
     # DuckDB takes a record with one cell too many if that cell is empty.
     good = max(sum(count for width, count in widths.items() if _has_room(file, width)), read)
-    short = sum(count for width, count in widths.items() if width < _width(file) and not _has_room(file, width))
+    short = sum(count for width, count in widths.items() if width < width_of(file) and not _has_room(file, width))
     return max(errors + widths.total() - good, 0), good, short
 
 
 def _left_out(file: Tabular, copy: IO[str] | None, limit: int) -> tuple[int, int, tuple[RejectedRow, ...]]:
     """Write a text without its malformed records; return their number, that of the others, and the first of them."""
-    width, nulls = _width(file), _nulls(file) | {""}
+    width, nulls = width_of(file), nulls_of(file) | {""}
     total, good, room, rows, lines = 0, -1, ROOM, list[RejectedRow](), list[str]()
-    with _records(file, strict=True, lines=lines) as reader:
+    with records_of(file, strict=True, lines=lines) as reader:
         while copy or len(rows) < limit:
             line, record, reason = reader.line_num + 1, list[str](), ""
             try:
@@ -266,33 +250,7 @@ def _left_out(file: Tabular, copy: IO[str] | None, limit: int) -> tuple[int, int
     return total, good, placed(file, rows)
 
 
-@contextmanager
-def _records(file: Tabular, *, strict: bool, lines: list[str] | None = None) -> Iterator["Reader"]:
-    """Provide a reader of a text's records, header included; it appends each line that it takes to `lines`."""
-
-    def kept(stream: Iterable[str], lines: list[str]) -> Iterator[str]:
-        for line in stream:
-            lines.append(line)
-            yield line
-
-    limit = csv.field_size_limit(MAX_RECORD_CHARACTERS)
-    try:
-        with file.path.open(encoding="utf-8-sig", newline="") as stream:
-            source = stream if lines is None else kept(stream, lines)
-            yield csv.reader(source, delimiter=file.delimiter, strict=strict)
-    finally:
-        csv.field_size_limit(limit)  # the limit is one for the whole process
-
-
-def _width(file: Tabular) -> int:
-    return len(file.header_binding.header)
-
-
-def _nulls(file: Tabular) -> set[str]:
-    return set(file.binding.profile.values.nulls) if file.binding else set()
-
-
 def _has_room(file: Tabular, cells: int) -> bool:
     """Return whether a record of so many cells has one for each column, perhaps with empty ones behind them."""
-    width = _width(file)
+    width = width_of(file)
     return cells == width or (cells < width and file.header_binding.profile.records.short_rows == "pad")

@@ -66,6 +66,7 @@ class Scan:
         exact: see `Projection`.
         forms: how times are written; see `values.time_value`.
         malformed: see `Malformed`.
+        row_numbers: whether records of Parquet have the number of their row, from 0, as the column `__row`.
     """
 
     files: Sequence[Tabular]
@@ -74,6 +75,7 @@ class Scan:
     exact: bool = True
     forms: tuple[str, ...] = ("iso",)
     malformed: Malformed = Malformed.LIST
+    row_numbers: bool = False
 
     def __post_init__(self) -> None:
         self.binding = self.files[0].header_binding
@@ -158,10 +160,11 @@ class Scan:
             for cell, column in zip(cells, layout.columns, strict=True)
             for value in [column.cell(columns)]
         )
+        option, row = (", file_row_number = true", "__row, ") if self.row_numbers else ("", "")
         return (
-            f"(SELECT {texts}, __path FROM read_parquet({paths}, filename = {literal(path)}, "
-            f"hive_partitioning = false, binary_as_string = {str(layout.binary_as_text).lower()}) "
-            f"AS file({', '.join(columns)}, __path))"
+            f"(SELECT {texts}, {row}__path FROM read_parquet({paths}, filename = {literal(path)}, "
+            f"hive_partitioning = false, binary_as_string = {str(layout.binary_as_text).lower()}{option}) "
+            f"AS file({', '.join(columns)}, {row}__path))"
         )
 
     # -- questions ---------------------------------------------------------------------------------------

@@ -71,6 +71,17 @@ class ProfileRegistry:
         """The names of all profiles, in the order they are tried."""
         return tuple(profile.name for profile in self.profiles)
 
+    def only(self, name: str) -> "ProfileRegistry | None":
+        """Return the profile of this name alone, whatever the origin of a file; None if there is none of this name.
+
+        For files of which the ledger tells the profile: their origin has been looked at when they were loaded.
+        """
+        for profile in self.profiles:
+            if profile.name == name:
+                match = profile.match.model_copy(update={"keys": (), "datasets": ()})
+                return ProfileRegistry([profile.model_copy(update={"match": match})], [])
+        return None
+
     def bind(self, header: Sequence[str], key: Origin | str = "") -> Binding:
         """Return the profile that a file with this header gets, bound to the header.
 

@@ -12,6 +12,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from billstream.cli.commands import app
+from billstream.cli.lineage.tracing import json_schema
 from billstream.cli.settings_table import markdown
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
@@ -51,6 +52,7 @@ def reference() -> dict[Path, str]:
         DOCS / "reference" / "profiles.md": HEAD + profiles_page(),
         DOCS / "reference" / "metrics.md": HEAD + metrics_page(),
         DASHBOARD: dashboard(),
+        DOCS / "reference" / "lineage.schema.json": json_schema(),
         DOCS / "reference" / "policies.md": HEAD + policies_page(),
     }
 

@@ -29,6 +29,7 @@ def generated() -> dict[str, tuple[str, str]]:
         "policies.md",
         "profiles.md",
         "billstream.json",
+        "lineage.schema.json",
     ],
 )
 def test_a_reference_page_is_what_the_code_says(page: str, generated: dict[str, tuple[str, str]]) -> None:

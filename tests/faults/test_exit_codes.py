@@ -22,6 +22,7 @@ ARGUMENTS = {
     ("exports", "prefer"): ["s3://billing/export/#focus"],
     ("changes",): ["--since", "1d"],
     ("explain",): ["--from", "2026-03-01", "--to", "2026-03-02"],
+    ("lineage",): ["2026-03-01"],
     ("anomalies", "show"): ["fd909f55"],
     ("anomalies", "ack"): ["fd909f55", "--reason", "planned"],
     ("anomalies", "resolve"): ["fd909f55"],
@@ -45,6 +46,7 @@ OF_THE_LAKE = (
     "verify",
     "replay",
     "changes",
+    "lineage",
     "maintain",
 )
 WITHOUT_LAKE = {("connect",), ("settings",), ("dlq",), ("redrive",)}
@@ -118,6 +120,7 @@ def test_no_lake_is_78(name: str, tmp_path: Path) -> None:
         ["redrive", "--limit", "0"],
         ["quarantine", "reload"],
         ["changes", "--since", "soon"],
+        ["lineage", "march.csv", "--service", "s"],
         ["profile", "new", "--name", "Not Valid", "bill.csv"],
     ],
     ids=" ".join,

@@ -207,6 +207,8 @@ def test_the_keyboard_alone_drills_to_the_command_and_back(page: Page) -> None:
     assert command.startswith("billstream sql 'SELECT c.resource_id, l.bucket, l.key, ")
     assert "service_name = '\\''EC2'\\''" in command
     assert "< TIMESTAMPTZ '\\''2025-07-01 00:00:00+00'\\''" in command
+    lineage = "billstream lineage 2025-06-10 --currency='USD' --provider='AWS' --account='111' --service='EC2'"
+    assert page.locator("#x-lineage").inner_text() == lineage
     expected = billed(MONTHS[-13:], provider="AWS", account="111", service="EC2")
     assert page.locator("#x-total").inner_text().startswith(shown(expected))
     page.keyboard.press("Enter")
