@@ -38,6 +38,7 @@ COMMANDS = {
     "relocate": ("backup", "Record that the lake's files were moved."),
     "doctor": ("doctor", "Check everything, for an operator or support."),
     "quarantine": ("quarantine", "List and reload what could not be loaded."),
+    "export": ("export", "Write charges as files of an open format."),
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
     "explain": ("explain", "Show why the costs of two periods differ."),
