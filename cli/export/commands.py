@@ -64,6 +64,8 @@ def focus_command(
     settings = opening.settings_with_logs()
     if form not in list(FileFormat):
         raise WrongUsage(f"--format {form!r} is neither parquet nor csv; nothing was written.")
+    if to is not None and str(to).startswith("s3:/"):
+        raise WrongUsage("--to is a folder of this host, to be uploaded afterwards; nothing was written.")
     folder = to or focus_exports(settings)
     order = Order(focus_version(version), FileFormat(form), folder, tuple(_month(text) for text in month or ()))
     with opening.opened_lake(settings, read_only=True) as lake:

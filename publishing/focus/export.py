@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from billstream import __version__
-from billstream.common.errors import Fatal
+from billstream.common.errors import Fatal, Misconfigured
 from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
 from billstream.common.lake.reader import SnapshotReader
@@ -56,6 +56,7 @@ def foresee(lake: Lake, order: Order) -> Foreseen:
     Raises:
         Retryable, Fatal: the lake or the folder cannot be read.
     """
+    _refuse_data_path(lake, order.folder)
     with lake.one_snapshot() as snapshot:
         return Foreseen(snapshot.snapshot_id, tuple(_wanted(snapshot, order, ExportFolder(order.folder).months())))
 
@@ -84,6 +85,7 @@ def export(
         Retryable: the lake does not answer, or the disk is full; what was written stays.
         Fatal: the folder cannot be used, or what was written is not what was counted.
     """
+    _refuse_data_path(lake, order.folder)
     folder, done = ExportFolder(order.folder), list[ExportManifest]()
     with folder.alone():
         before = folder.months()
@@ -93,6 +95,19 @@ def export(
                 done.append(_export_month(snapshot, types, month, order, folder, clock()))
                 progress(len(done))
     return done
+
+
+def _refuse_data_path(lake: Lake, folder: Path) -> None:
+    """Refuse a folder among the lake's own files, where upkeep would take the export for what a crash has left.
+
+    Raises:
+        Misconfigured: see above; nothing was written.
+    """
+    if not lake.data_path.startswith("s3://") and folder.resolve().is_relative_to(Path(lake.data_path).resolve()):
+        raise Misconfigured(
+            f"{folder} is in the data path of the lake, {lake.data_path}: files of an export are none of its own. "
+            "Nothing was written. Name another folder with --to."
+        )
 
 
 def _wanted(snapshot: SnapshotReader, order: Order, before: set[str]) -> list[Month]:

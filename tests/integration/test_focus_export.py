@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
+from pydantic import SecretStr
 
 from billstream.common.errors import Fatal, Misconfigured, NoRoom
 from billstream.common.lake import Lake
@@ -253,18 +254,28 @@ def test_rows_that_were_not_counted_are_no_export(lake: Lake, tmp_path: Path, mo
 # -- what is written -----------------------------------------------------------------------------------------
 
 
-def test_all_months_are_of_one_snapshot(lake: Lake, settings: Settings, tmp_path: Path) -> None:
-    add(lake, simple(("2026-03-01", "1", "USD"), ("2026-04-01", "4", "USD")))
-    before = lake.snapshot_id()
+@pytest.mark.parametrize("catalog", ["sqlite", "postgres"])
+def test_all_months_are_of_one_snapshot(catalog: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    url = SecretStr(request.getfixturevalue("postgres_url")) if catalog == "postgres" else None
+    settings = Settings(home=tmp_path / "from", threads=2, catalog=url)
     order = Order(focus_version("1.2"), FileFormat.PARQUET, tmp_path / "out")
 
     def commit(_: int) -> None:
         with Lake.open(settings) as other:
             add(other, simple(("2026-04-02", "8", "USD")))
 
-    made = exporting.export(lake, order, progress=commit)
-    assert [(one.rows, one.snapshot_id) for one in made] == [(1, before), (1, before)]
-    assert lake.rows("SELECT count(*) FROM charges") == [(4,)]  # the transaction has ended
+    with Lake.open(settings, create=True) as lake:
+        add(lake, simple(("2026-03-01", "1", "USD"), ("2026-04-01", "4", "USD")))
+        before = lake.snapshot_id()
+        made = exporting.export(lake, order, progress=commit)
+        assert [(one.rows, one.snapshot_id) for one in made] == [(1, before), (1, before)]
+        assert lake.rows("SELECT count(*) FROM charges") == [(4,)]  # the transaction has ended
+
+
+def test_the_folder_is_not_that_of_the_lake(lake: Lake, tmp_path: Path) -> None:
+    add(lake, simple(("2026-03-01", "1", "USD")))
+    with pytest.raises(Misconfigured, match="data path"):
+        written(lake, tmp_path / "from" / "data" / "main" / "focus")
 
 
 def test_rows_that_are_set_aside_do_not_count(lake: Lake, tmp_path: Path) -> None:
