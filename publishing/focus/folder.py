@@ -25,7 +25,7 @@ from billstream.publishing.focus.manifest import NAME, ExportManifest, is_manife
 _PURPOSE = "an export"
 _LOCK = ".billstream-export.lock"
 _UNFINISHED = f".billstream.{NAME}.tmp"
-_MONTH = re.compile(r"billing_period=([0-9]{4}-[0-9]{2})")
+_MONTH = re.compile(r"billing_period=((?!0000)[0-9]{4}-(?:0[1-9]|1[0-2]))")
 _DELIVERY = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{32}")
 _FILE = re.compile(r"charges-[0-9]{5,}\.(?:csv|parquet)")
 

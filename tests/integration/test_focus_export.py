@@ -204,7 +204,11 @@ def test_files_of_others_stay(lake: Lake, tmp_path: Path) -> None:
     (old / "notes.txt").write_text("mine")
     (old.parent / "README").write_text("mine")
     (old.parent / "other").mkdir()
+    no_month = out / "billing_period=2026-13" / "manifest.json"
+    no_month.parent.mkdir()
+    no_month.write_text("mine")
     written(lake, out)
+    assert no_month.read_text() == "mine"
     assert [path.name for path in old.iterdir()] == ["notes.txt"]
     assert (old.parent / "README").exists()
     assert (old.parent / "other").exists()
