@@ -1,8 +1,8 @@
 """`billstream export focus`: the charges of a lake, as of one snapshot, as FOCUS files month by month."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -20,6 +20,8 @@ from billstream.publishing.focus.folder import ExportFolder
 from billstream.publishing.focus.manifest import ExportedFile, ExportManifest, sums_of
 from billstream.publishing.focus.months import Month, months_of
 from billstream.publishing.focus.versions import FocusVersion
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +94,9 @@ def export(
         with lake.one_snapshot() as snapshot:
             types = snapshot.columns(CHARGES)
             for month in _wanted(snapshot, order, before):
-                done.append(_export_month(snapshot, types, month, order, folder, clock()))
+                # Later than the export before, whatever the clock says: who loads the two goes by their times.
+                now = max(clock(), before.get(month.name, _NEVER) + timedelta(milliseconds=1))
+                done.append(_export_month(snapshot, types, month, order, folder, now))
                 progress(len(done))
     return done
 
@@ -110,7 +114,7 @@ def _refuse_data_path(lake: Lake, folder: Path) -> None:
         )
 
 
-def _wanted(snapshot: SnapshotReader, order: Order, before: set[str]) -> list[Month]:
+def _wanted(snapshot: SnapshotReader, order: Order, before: Iterable[str]) -> list[Month]:
     """Return the months of an order; one without charges has no rows."""
     there = {month.first_day: month for month in months_of(snapshot, order.version)}
     wanted: Sequence[date] = order.months or [*there, *(date.fromisoformat(f"{month}-01") for month in before)]

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from billstream.common.errors import Misconfigured
 from billstream.common.ids import new_id
 from billstream.common.places import make_private, usable
-from billstream.publishing.focus.manifest import NAME, ExportManifest, is_manifest
+from billstream.publishing.focus.manifest import NAME, ExportManifest, made_at
 
 _PURPOSE = "an export"
 _LOCK = ".billstream-export.lock"
@@ -58,8 +58,8 @@ class ExportFolder:
             finally:
                 lock.release()
 
-    def months(self) -> set[str]:
-        """Return the months, as `yyyy-mm`, that have a manifest of an export.
+    def months(self) -> dict[str, datetime]:
+        """Return the months, as `yyyy-mm`, that have a manifest of an export, each with the time of that export.
 
         Raises:
             Misconfigured: a month has a manifest that is not of an export.
@@ -68,13 +68,13 @@ class ExportFolder:
             found = self.folder.iterdir() if self.folder.is_dir() else ()
             named = {match[1]: path / NAME for path in found if (match := _MONTH.fullmatch(path.name))}
             there = {month: path for month, path in named.items() if path.exists()}
-            for path in there.values():
-                if not is_manifest(path):
-                    raise Misconfigured(
-                        f"{path} is no manifest of an export, so it is left as it is, and nothing was written. "
-                        "Move it, or name another folder with --to."
-                    )
-        return set(there)
+            times = {month: made_at(path) for month, path in there.items()}
+        if foreign := [there[month] for month, time in times.items() if time is None]:
+            raise Misconfigured(
+                f"{foreign[0]} is no manifest of an export, so it is left as it is, and nothing was written. Move it, "
+                "or name another folder with --to."
+            )
+        return {month: time for month, time in times.items() if time is not None}
 
     def new_delivery(self, month: str, now: datetime) -> Path:
         """Make the folder of one export of a month."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from billstream.common.texts import decimal_text
 from billstream.publishing.focus.months import COSTS, Month
@@ -54,7 +54,7 @@ class ExportManifest(_Frozen):
     billstream_version: str
     billing_period: str
     snapshot_id: int
-    created_at: datetime
+    created_at: AwareDatetime
     rows: int
     sums: tuple[ExportedSums, ...]
     rows_without_value: dict[str, int]
@@ -78,14 +78,13 @@ def _text(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
 
 
-def is_manifest(path: Path) -> bool:
-    """Return whether a file is a manifest of ours, of any version of billstream.
+def made_at(path: Path) -> datetime | None:
+    """Return the time of the export that a manifest of ours is of; None where a file is no such manifest.
 
     Raises:
-        OSError: it is there and cannot be read.
+        OSError: it cannot be read.
     """
     try:
-        ExportManifest.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return False
-    return True
+        return ExportManifest.model_validate_json(path.read_bytes()).created_at
+    except ValidationError:
+        return None

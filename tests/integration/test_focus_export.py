@@ -181,6 +181,18 @@ def test_a_restated_month_replaces_the_one_before(lake: Lake, empty: Lake, elsew
     assert before[0].files[0].path not in there
 
 
+def test_a_clock_that_was_set_back_hides_no_export(
+    lake: Lake, empty: Lake, elsewhere: Settings, tmp_path: Path
+) -> None:
+    order = Order(focus_version("1.2"), FileFormat.PARQUET, tmp_path / "out")
+    times = iter((datetime(2030, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)))
+    for cost in ("1", "2"):
+        add(lake, simple(("2026-03-01", cost, "USD")))
+        exporting.export(lake, order, clock=lambda: next(times))
+        loaded(empty, elsewhere, tmp_path / "out")
+    assert empty.rows("SELECT sum(billed_cost) FROM charges") == [(Decimal(3),)]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_month_that_never_had_rows_is_an_empty_delivery(
     lake: Lake, empty: Lake, elsewhere: Settings, tmp_path: Path, form: FileFormat
