@@ -5,11 +5,13 @@
 # inside each environment make repeat runs instant; a changed lock or pyproject.toml installs again.
 
 PYTHON ?= python3
+FOCUS_PYTHON ?= python3.12
 UV_VERSION := 0.13.9
 
 VENV := .venv
 LOCALSTACK_VENV := .venv-localstack
 BENCH_VENV := .venv-bench
+FOCUS_VENV := .venv-focus
 UV_VENV := .venv-uv
 BIN := $(VENV)/bin
 
@@ -27,7 +29,7 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack setup-bench demo test lint docs lock bench insight-score clean
+.PHONY: help setup setup-dev setup-localstack setup-bench setup-focus demo test lint docs lock bench insight-score clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,7 @@ setup-dev: $(VENV)/dev.stamp ## ... and with what tests and linters need
 setup-localstack: $(LOCALSTACK_VENV)/setup.stamp ## Make .venv-localstack, for the tests against LocalStack
 
 setup-bench: $(BENCH_VENV)/setup.stamp ## Make .venv-bench, with what the benchmarks compare billstream to
+setup-focus: $(FOCUS_VENV)/setup.stamp ## Make .venv-focus, with the FOCUS validator: FOCUS_PYTHON is 3.12 or newer
 
 demo: setup ## Show billstream at work: no AWS account, no containers
 	@$(BIN)/billstream demo
@@ -72,9 +75,10 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 		-c requirements/demo.txt -c requirements/build.txt -o requirements/dev.txt
 	@$(COMPILE) --exclude-newer 2025-10-20 requirements/localstack.in -o requirements/localstack.txt
 	@$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
+	@$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.txt
 
 clean: ## Remove the environments, caches and build results (not var/)
-	rm -rf $(VENV) $(LOCALSTACK_VENV) $(BENCH_VENV) $(UV_VENV) build dist *.egg-info
+	rm -rf $(VENV) $(LOCALSTACK_VENV) $(BENCH_VENV) $(FOCUS_VENV) $(UV_VENV) build dist *.egg-info
 	rm -rf .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -109,6 +113,13 @@ $(BENCH_VENV)/setup.stamp: requirements/build.txt requirements/bench.txt
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
 	@$(BENCH_VENV)/bin/python -m pip install $(LOCKED) -r requirements/bench.txt
+	@touch $@
+
+$(FOCUS_VENV)/setup.stamp: requirements/build.txt requirements/focus.txt
+	@echo "==> $(FOCUS_VENV)"
+	@test -x $(FOCUS_VENV)/bin/python || $(FOCUS_PYTHON) -m venv $(FOCUS_VENV)
+	@$(FOCUS_VENV)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
+	@$(FOCUS_VENV)/bin/python -m pip install $(LOCKED) -r requirements/focus.txt
 	@touch $@
 
 $(UV_VENV)/setup.stamp: Makefile

@@ -39,6 +39,7 @@ COMMANDS = {
     "doctor": ("doctor", "Check everything, for an operator or support."),
     "quality": ("quality", "List quality rules, and rows that break them."),
     "quarantine": ("quarantine", "List and reload what could not be loaded."),
+    "export": ("export", "Write charges as files of an open format."),
     "exports": ("exports", "List exports, and say which of two counts."),
     "changes": ("changes", "Show which costs changed, and by which file."),
     "explain": ("explain", "Show why the costs of two periods differ."),

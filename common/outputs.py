@@ -24,12 +24,20 @@ def refuse_feedback(settings: Settings) -> None:
         )
 
 
+def focus_exports(settings: Settings) -> Path:
+    """Return the folder that FOCUS files are exported to, unless another one is named.
+
+    To load them into the lake that they come from would count every charge twice.
+    """
+    return settings.home / "exports" / "focus"
+
+
 def own_folders(settings: Settings) -> list[Path]:
     """Return the folders of this host whose files are the lake's, or temporary ones.
 
     The folders of the settings may have others' files beside them, so only what billstream makes in them counts.
     """
-    places = [own_folder(settings.spool)]
+    places = [own_folder(settings.spool), focus_exports(settings)]
     if settings.data_bucket is None:
         places += [Path(settings.data_location) / name for name in ("main", "sealed")]
     return [place.resolve() for place in places]

@@ -1,7 +1,9 @@
 """The lake as those see it who read."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -13,6 +15,46 @@ from billstream.common.lake.tables import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa  # with numpy it takes a seventh of a second, which most commands do without
+
+_COLUMNS = (
+    "SELECT column_name, data_type FROM duckdb_columns() "
+    "WHERE database_name = 'lake' AND table_name = ? ORDER BY column_index"
+)
+
+
+@dataclass(frozen=True)
+class SnapshotReader:
+    """The lake as of one snapshot, inside `LakeReader.one_snapshot`. Errors of DuckDB are translated there."""
+
+    snapshot_id: int
+    _con: duckdb.DuckDBPyConnection
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the result of a small SELECT as tuples of Python values."""
+        return self._con.execute(sql, parameters).fetchall()
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Return the columns of a table or view with their DuckDB types, in order."""
+        return dict(self.rows(_COLUMNS, [table]))
+
+    def batches(
+        self, sql: str, parameters: Sequence[Any] = (), *, rows: int
+    ) -> tuple["pa.Schema", Iterator["pa.RecordBatch"]]:
+        """Return the schema of a SELECT's result, and the result in batches of so many rows: computed while it is read.
+
+        Read it to its end before the next query: that one takes the rest away.
+        """
+        reader = self._con.execute(sql, parameters).to_arrow_reader(rows)
+        return reader.schema, _batches(reader)
+
+
+def _batches(reader: "pa.RecordBatchReader") -> Iterator["pa.RecordBatch"]:
+    import pyarrow as pa  # noqa: PLC0415 - see above
+
+    try:
+        yield from reader
+    except (OSError, pa.ArrowException) as error:  # Arrow hands on DuckDB's text, and its own class
+        raise duckdb.Error(str(error)) from error
 
 
 class LakeReader(LakeConnection):
@@ -36,6 +78,25 @@ class LakeReader(LakeConnection):
         """Return the result of a small SELECT as tuples of Python values. Raises what `query` raises."""
         with self._translated("reading the lake"), self._catalog.reading():
             return self._con.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def one_snapshot(self) -> Iterator[SnapshotReader]:
+        """Read one snapshot, the newest of now, for the length of the block, whatever others commit meanwhile.
+
+        Nothing else reads or writes with this connection in the block. Files that only this snapshot needs stay for as
+        long as upkeep keeps snapshots.
+
+        Raises:
+            Retryable, Fatal: see `common.lake.failures`; do the whole block again.
+        """
+        with self._translated("reading a snapshot of the lake"), self._catalog.reading():
+            self._con.execute("BEGIN TRANSACTION")
+            try:
+                row = self._con.execute("FROM ducklake_current_snapshot('lake')").fetchone()
+                yield SnapshotReader(self._saw(int(row[0]) if row else 0), self._con)
+            finally:
+                with contextlib.suppress(duckdb.Error):
+                    self._con.execute("ROLLBACK")
 
     def snapshot_id(self) -> int:
         """Return the id of the newest snapshot; a transaction that begins now sees it."""
@@ -86,12 +147,7 @@ class LakeReader(LakeConnection):
 
     def columns(self, table: str) -> dict[str, str]:
         """Return the columns of a table or view of the lake with their DuckDB types, in order."""
-        rows = self.rows(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = 'lake' AND table_name = ? ORDER BY column_index",
-            [table],
-        )
-        return dict(rows)
+        return dict(self.rows(_COLUMNS, [table]))
 
     def columns_of_loads(self) -> dict[str, dict[str, str]]:
         """Return the columns of each table that loads write rows into, by table."""

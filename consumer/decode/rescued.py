@@ -9,7 +9,7 @@ from functools import cached_property
 from billstream.common.lake.catalog import literal
 from billstream.consumer.decode.values import MAP_TYPE, coalesce
 from billstream.consumer.profiles import Binding
-from billstream.consumer.profiles.binding import Tags, cells_of
+from billstream.consumer.profiles.binding import Cell, Tags, cells_of
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,23 @@ class Rescue:
     def as_json(self) -> str:
         """Return the cells that no column holds, as a JSON object without its nulls; NULL when there are none.
 
-        A cell of tags is among them in the records in which it cannot be read as tags.
+        A cell of tags is among them in the records in which it cannot be read as tags. Where a cell is the object of a
+        row that was loaded before, that object is taken as it is; one that is none, or not alone, is kept as a text.
         """
         unknown = [(name, f"c{position}") for position, name in self.names().items()]
-        plain, lost = _json_object(unknown), list(self.lost().values())
+        if self._whole is None:
+            return self._object(unknown)
+        cell, name = f"c{self._whole}", self._names[self._whole]
+        is_object = f"coalesce(json_type(TRY_CAST({cell} AS JSON)) = 'OBJECT', false)"
+        alone, among = self._object(unknown), self._object([*unknown, (name, cell)])
+        return f"CASE WHEN {is_object} AND ({alone}) IS NULL THEN {cell} ELSE {among} END"
+
+    def _object(self, unknown: Sequence[tuple[str, str]]) -> str:
+        """Return these cells, and in the records in which they are no tags those of tags, as a JSON object."""
+        plain, lost, all_of_them = _json_object(unknown), list(self.lost().values()), list(unknown)
         for column, position in self._only_unread.items():
-            unknown.append((self._names[position], f"CASE WHEN {tags_of(column)} IS NULL THEN c{position} END"))
-        return f"CASE WHEN {' OR '.join(lost)} THEN {_json_object(unknown)} ELSE {plain} END" if lost else plain
+            all_of_them.append((self._names[position], f"CASE WHEN {tags_of(column)} IS NULL THEN c{position} END"))
+        return f"CASE WHEN {' OR '.join(lost)} THEN {_json_object(all_of_them)} ELSE {plain} END" if lost else plain
 
     def names(self) -> dict[int, str]:
         """Return the names in the JSON object of the cells that are always in it, by position."""
@@ -87,6 +97,12 @@ class Rescue:
                 found[column] = cells
         return found
 
+    @property
+    def _whole(self) -> int | None:
+        """The position of the cell that is the whole object; see the profile `billstream_focus`."""
+        value = self.binding.values.get("rescued")
+        return value.position if isinstance(value, Cell) else None
+
     @cached_property
     def _only_unread(self) -> dict[str, int]:
         """The columns whose one cell is rescued where it was not read, and only there."""
@@ -97,7 +113,9 @@ class Rescue:
     def _names(self) -> dict[int, str]:
         """The names of cells in the JSON object, by position. Empty and repeated ones are made unique: none is lost."""
         names: dict[str, int] = {}
-        for number, position in enumerate((*self.binding.rescued, *self._only_unread.values())):
+        cells = [*self.binding.rescued, *self._only_unread.values()]
+        cells += [self._whole] if self._whole is not None else []
+        for number, position in enumerate(cells):
             name = re.sub(r"[\x00-\x1f]", " ", self.binding.names[position]) or f"column {number + 1}"
             while name in names:
                 name = f"{name} ({number + 1})"

@@ -43,16 +43,17 @@ class ProfileRegistry:
         Raises:
             Fatal: a profile is not valid; the text names the file, the line and the reason.
         """
-        # These two are written by the load itself; no profile may fill them.
-        ours = ("load_id", "rescued")
+        # These two are written by the load itself; a user's profile may not fill them. One of ours fills `rescued`:
+        # that of files that were made from rows of a lake.
         given = {CHARGES: columns} if others is None else {**others, CHARGES: columns}
-        tables = {table: {c: kind for c, kind in types.items() if c not in ours} for table, types in given.items()}
+        fillable = {table: {c: kind for c, kind in types.items() if c != "load_id"} for table, types in given.items()}
+        tables = {table: {c: kind for c, kind in types.items() if c != "rescued"} for table, types in fillable.items()}
         if folder is not None and not folder.is_dir():
             raise Misconfigured(
                 f"BILLSTREAM_PROFILES_DIR is {folder}, which is not a folder. "
                 "No file was read: set it to a folder with profiles, or unset it."
             )
-        built_in = _built_in(tuple((table, tuple(types.items())) for table, types in tables.items()))
+        built_in = _built_in(tuple((table, tuple(types.items())) for table, types in fillable.items()))
         own = read_profiles(folder, tables[CHARGES], built_in, tables) if folder is not None else {}
         return cls([one.profile for one in own.values()], [one.profile for one in built_in.values()])
 

@@ -19,6 +19,7 @@ ARGUMENTS = {
     ("quality", "show"): ["a.csv"],
     ("quarantine", "show"): ["a.csv"],
     ("quarantine", "reload"): ["--all"],
+    ("export", "focus"): ["--version", "1.2"],
     ("exports", "prefer"): ["s3://billing/export/#focus"],
     ("changes",): ["--since", "1d"],
     ("explain",): ["--from", "2026-03-01", "--to", "2026-03-02"],

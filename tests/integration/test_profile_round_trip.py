@@ -30,7 +30,11 @@ EXTRA = "Something nobody knows"
 FOLDER = files("billstream.consumer.profiles") / "builtin"
 TOLD = {told["name"]: told for told in (tomllib.loads(p.read_text()) for p in FOLDER.iterdir())}
 # A file with a column for each service is made in tests/profiles; a dataset with a table of its own has no charges.
-BILLS = sorted(name for name, told in TOLD.items() if not {"refuse", "unpivot", "table"} & set(told))
+# One that fills `rescued` itself reads what billstream has written: test_focus_export.
+OURS = {name for name, told in TOLD.items() if "rescued" in told.get("columns", {})}
+BILLS = sorted(
+    name for name, told in TOLD.items() if not {"refuse", "unpivot", "table"} & set(told) and name not in OURS
+)
 DIRTY = ("aws_cur", "azure_amortized", "databricks", "focus_1_4", "gcp", "openai_costs")  # of each kind one
 # Those that ask for more than a header are tested with exports.
 REFUSING = sorted(name for name, told in TOLD.items() if "refuse" in told and "datasets" not in told["match"])

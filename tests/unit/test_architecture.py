@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("common", "maintenance", "consumer", "aggregator", "backups", "cli")
+PACKAGES = ("common", "maintenance", "consumer", "aggregator", "backups", "publishing", "cli")
 MAY_COMMIT = {
     "consumer/commit/unit.py",
     "consumer/exports/deciding.py",  # which exports count; it decides nothing about an object

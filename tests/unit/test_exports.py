@@ -224,7 +224,13 @@ def test_layouts_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.from_environment().export_layouts == ("aws_cur", "finops_hub")
     assert Layouts.load(None, ("none",)).active == ()
     assert [layout.name for layout in Layouts.load(None, ("finops_hub",)).active] == ["finops_hub"]
-    assert {layout.name for layout in LAYOUTS.active} == {"aws_cur", "aws_data_exports", "azure_runs", "finops_hub"}
+    assert {layout.name for layout in LAYOUTS.active} == {
+        "aws_cur",
+        "aws_data_exports",
+        "azure_runs",
+        "billstream",
+        "finops_hub",
+    }
     assert all(layout.documentation for layout in LAYOUTS.active)
     with pytest.raises(Fatal, match="BILLSTREAM_EXPORT_LAYOUTS names what is no layout: nonsense"):
         Layouts.load(None, ("nonsense",))

@@ -31,6 +31,7 @@ def is_readable(file: Tabular) -> bool:
         or len(binding.header) == 1  # an empty line might be a value
         or binding.unpivoted
         or binding.profile.records.short_rows == "pad"
+        or "rescued" in binding.values  # what it is made of depends on what the cell has
     )
 
 
