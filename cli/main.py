@@ -5,7 +5,7 @@ import sys
 
 from billstream.common.stop import Stop
 
-LONG_RUNNING = frozenset({"consume", "aggregate", "maintain", "serve"})
+LONG_RUNNING = frozenset({"consume", "aggregate", "maintain", "publish", "serve"})
 """The commands that run until a signal ends them, and then finish in-flight work and exit with code 0."""
 
 

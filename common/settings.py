@@ -88,9 +88,10 @@ class Settings(BaseSettings):
         None, description="TOML file of budgets, their alerts, and metrics. Example: `budgets.toml`."
     )
     alerts: Folder | None = Field(
-        None,
-        description="TOML file of the sinks that alerts are sent to; without one there are no alerts. Example: "
-        "`alerts.toml`.",
+        None, description="TOML file of the sinks that alerts are sent to; else there are none. Example: `alerts.toml`."
+    )
+    targets: Folder | None = Field(
+        None, description="TOML file of the targets that `billstream publish` fills. Example: `targets.toml`."
     )
 
     queue_url: str | None = Field(
@@ -124,7 +125,6 @@ class Settings(BaseSettings):
         description="Policy when an object is removed from the bucket: `retract` deletes its rows, `keep` keeps "
         "them. Example: `keep`.",
     )
-
     on_duplicate_content: AnyCase[DuplicatePolicy] = Field(
         DuplicatePolicy.WARN,
         description="Policy when another active object has the same content: `warn` loads it and logs a warning, "
@@ -151,9 +151,7 @@ class Settings(BaseSettings):
         200, ge=1, le=5000, description="Files after which a micro-batch is committed. Example: `50`."
     )
     batch_bytes: Bytes = Field(
-        256 * MEBIBYTE,
-        ge=1,
-        description="Bytes of objects after which a micro-batch is committed. Example: `64MiB`.",
+        256 * MEBIBYTE, ge=1, description="Bytes of objects after which a micro-batch is committed. Example: `64MiB`."
     )
     batch_seconds: Seconds = Field(
         2.0,
@@ -169,7 +167,6 @@ class Settings(BaseSettings):
         description="Receives of one message after which SQS moves it to the dead-letter queue; applied by "
         "`billstream init --aws`. Example: `5`.",
     )
-
     sweep_seconds: Seconds = Field(
         0,
         ge=0,
@@ -192,6 +189,9 @@ class Settings(BaseSettings):
     keep_snapshots: Seconds = Field(
         604_800.0, gt=0, description="Age up to which snapshots are kept, for time travel. Example: `30d`."
     )
+    keep_for_followers: Seconds = Field(
+        2_592_000.0, gt=0, description="Time that older snapshots wait for a target to come back. Example: `7d`."
+    )
     tag_keys: Annotated[TagKeysSetting, NoDecode] = Field(
         NO_TAG_KEYS,
         description="Comma-separated tag keys that costs are told by, in any case; `name=key` reads another key where "
@@ -211,8 +211,8 @@ class Settings(BaseSettings):
     )
     metrics_address: Address | None = Field(
         None,
-        description="Address on which `consume`, `aggregate` and `maintain` serve metrics and health to whoever "
-        "reaches it; each process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
+        description="Address on which `consume`, `aggregate`, `maintain` and `publish` serve metrics and health to "
+        "whoever reaches it; each process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
     )
     log_level: AnyCase[LogLevel] = Field(
         LogLevel.INFO,

@@ -78,7 +78,7 @@ def schema_keys() -> Iterator[str]:
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
-    for package in ("common", "consumer", "aggregator", "backups", "cli"):
+    for package in ("common", "consumer", "aggregator", "backups", "publishing", "cli"):
         for source in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(source.read_text())):
                 if isinstance(node, ast.Call):

@@ -1,0 +1,1 @@
+"""Copies of the lake for others: followers and exports."""
