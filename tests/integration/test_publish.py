@@ -20,6 +20,7 @@ from tests.integration.aggregator_support import NOW, Row, commit_load, new_lake
 from tests.integration.maintenance_support import KEEP_NONE, load, maintained, snapshots
 from tests.integration.publish_support import Warehouse, modelled, target_of
 from tests.servers.postgres import PostgresServer
+from tests.servers.relay import running_relay
 
 MONTH = timedelta(days=30)
 
@@ -286,6 +287,51 @@ def test_a_server_that_is_away_is_waited_for(lake: Lake, warehouse: Warehouse) -
         load(lake, "b", 3)
         refresh_once(lake, now=NOW + MONTH)
         assert publish_once(lake, target).changed
+    assert warehouse.contradictions() == []
+
+
+@pytest.mark.parametrize("moment", ["reply", "COMMIT", "FROM STDIN", "DELETE FROM", "LOCK TABLE", "BEGIN"])
+def test_a_connection_that_is_lost_loses_nothing(lake: Lake, warehouse: Warehouse, moment: str) -> None:
+    load(lake, "a", 3)
+    refresh_once(lake, now=NOW)
+    with running_relay(warehouse.url) as relay, target_of(lake, relay.url(warehouse.url)) as target:
+        publish_once(lake, target)
+        load(lake, "b", 3, replaces="a")
+        newest = refresh_once(lake, now=NOW + MONTH).snapshot_id
+        before = warehouse.charges()
+        if moment == "reply":
+            relay.lose_reply()
+        else:
+            relay.cut_at(moment)
+        with pytest.raises(ServiceUnavailable, match="does not answer"):
+            publish_once(lake, target)
+        assert (relay.lost if moment == "reply" else relay.mend()) == 1
+        assert (warehouse.snapshot() == newest) is (moment == "reply")
+        assert (warehouse.charges() == before) is (moment != "reply")
+        assert publish_once(lake, target).changed is (moment != "reply")
+    assert warehouse.snapshot() == newest
+    assert {key[0] for key in warehouse.charges()} == {"b"}
+    assert warehouse.contradictions() == []
+
+
+def test_timescaledb_keeps_the_charges_where_it_is_installed(lake: Lake, warehouse: Warehouse) -> None:
+    """With a stand-in for the extension, which records what it is told."""
+    warehouse.run(
+        "SET allow_system_table_mods = on; "
+        "INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) "
+        "VALUES (99999, 'timescaledb', 10, 'public'::regnamespace, false, '2'); "
+        "CREATE TABLE told (relation text, of text, every interval); "
+        "CREATE FUNCTION create_hypertable(relation regclass, time_column_name name, chunk_time_interval interval) "
+        "RETURNS void LANGUAGE sql AS 'INSERT INTO told VALUES ($1::text, $2::text, $3)'"
+    )
+    load(lake, "a", 3)
+    refresh_once(lake, now=NOW)
+    with target_of(lake, warehouse.url) as target:
+        publish_once(lake, target)
+        publish_once(lake, target, anew=True)
+    # The user's own name is in the search path, so the schema is left out.
+    assert warehouse.value("SELECT * FROM told") == "charges|charge_day|1 mon"
+    assert warehouse.value("SELECT relkind FROM pg_class WHERE oid = 'billstream.charges'::regclass") == "r"
     assert warehouse.contradictions() == []
 
 
