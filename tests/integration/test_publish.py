@@ -8,10 +8,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from billstream.aggregator.refresh import rebuild, refresh_once
+from billstream.aggregator.verify import verify
 from billstream.common.errors import Misconfigured, Retryable, ServiceUnavailable, WriteConflict
 from billstream.common.lake import Lake
+from billstream.common.settings import Settings
 from billstream.publishing import goal
 from billstream.publishing.follower import foresee, publish_once
 from billstream.publishing.lag import read_lags
@@ -90,6 +93,27 @@ def test_a_target_has_what_the_lake_has(lake: Lake, warehouse: Warehouse, seed: 
                 assert warehouse.contradictions() == []
                 assert not publish_once(lake, target).changed
     assert None in reasons
+
+
+def test_the_catalog_of_a_fleet_and_its_copy_share_a_database(warehouse: Warehouse, tmp_path: Path) -> None:
+    """DuckLake's tables are in `public`, whatever the user's own schema is called."""
+    with Lake.open(Settings(home=tmp_path, catalog=SecretStr(warehouse.url), threads=2), create=True) as lake:
+        load(lake, "a", 40)
+        load(lake, "b", 3)
+        refresh_once(lake, now=NOW)
+        with target_of(lake, warehouse.url) as target:
+            assert publish_once(lake, target).change.reason == goal.FIRST
+            load(lake, "c", 2, replaces="b")
+            refresh_once(lake, now=NOW + MONTH)
+            held = warehouse.snapshot()
+            maintained(lake)
+            assert snapshots(lake)[0] == held
+            done = publish_once(lake, target)
+            assert (done.change.reason, done.change.days["charges"]) == (None, 3)
+            assert [one.state for one in read_lags(lake, now=datetime.now(UTC), wait=MONTH)] == ["current"]
+        assert {key[0] for key in warehouse.charges()} == {"a", "c"}
+        assert warehouse.contradictions() == []
+        assert verify(lake) == []
 
 
 def test_only_the_days_that_have_changed_are_replaced(lake: Lake, warehouse: Warehouse) -> None:
