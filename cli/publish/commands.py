@@ -67,6 +67,7 @@ def target_command(
     """
     from billstream.cli import opening
     from billstream.cli.publish import report
+    from billstream.common import retries
     from billstream.publishing.config import target_named
     from billstream.publishing.follower import foresee
     from billstream.publishing.loop import published
@@ -81,6 +82,7 @@ def target_command(
     with opening.opened_lake(settings, read_only=dry_run) as lake:
         target = _target(settings, name, lake)
         try:
+            retries.patiently(target.watermark)  # a server that is still starting
             if dry_run:
                 report.foreseen(name, foresee(lake, target, anew=anew), as_json=as_json)
             else:

@@ -60,3 +60,6 @@ def test_a_target_is_followed_by_a_service(postgres: PostgresServer, postgres_ur
     assert "keeps nothing for wh" in billstream.run("publish", "remove", "wh")
     assert "no target 'wh' that was published to" in billstream.run("publish", "remove", "wh", expect=2)
     assert "up to date" in billstream.run("publish", "wh")
+    assert "up to date" in billstream.run("publish", "wh", "--dry-run")
+    postgres.stop()
+    assert "target wh: reading the watermark: the target postgresql://" in billstream.run("publish", "wh", expect=75)
