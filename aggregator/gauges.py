@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from billstream.common.file_stamp import FileStamp
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import METADATA
 from billstream.common.metrics import catalogue as metrics
+from billstream.common.metrics import followers
 from billstream.common.statements import statement
 
 SHARE = 0.05
@@ -37,6 +38,7 @@ _OF_LAKE = (
     metrics.LAKE_FILES,
     metrics.LAKE_BYTES,
     metrics.LAKE_SNAPSHOTS,
+    followers.FOLLOWERS,
 )
 
 log = structlog.get_logger(__name__)
@@ -49,10 +51,17 @@ class Gauges:
         lake: nothing is written to it.
         insights: the folder.
         clock: seconds that never go back.
+        wait: how long a target that is not seen is waited for.
     """
 
-    def __init__(self, lake: Lake, insights: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._lake = lake
+    def __init__(
+        self,
+        lake: Lake,
+        insights: Path,
+        clock: Callable[[], float] = time.monotonic,
+        wait: timedelta = timedelta(days=30),
+    ) -> None:
+        self._lake, self._wait = lake, wait
         self._json = insights / JSON_NAME
         self._clock = clock
         self._state: tuple[object, ...] | None = None  # of the lake, when it was read
@@ -96,7 +105,9 @@ class Gauges:
         self._behind = state != self._state
         if not self._behind or (started < self._due_at and self._state):
             return
-        rows = self._lake.rows(statement(__name__, "gauges", metadata=METADATA), [_EXPORTS, today])
+        rows = self._lake.rows(
+            statement(__name__, "gauges", metadata=METADATA), [_EXPORTS, today, datetime.now(UTC) - self._wait]
+        )
         metrics.LEDGER.set_all(_amounts(rows, "ledger"))
         metrics.OLDEST_AWAITING.set_or_forget(_oldest(rows, "ledger", "awaiting_manifest"))
         metrics.OVERLAPS.set(_amounts(rows, "overlaps")[""])
@@ -108,6 +119,7 @@ class Gauges:
         metrics.LAKE_FILES.set_all(_amounts(rows, "files"))
         metrics.LAKE_BYTES.set(_amounts(rows, "bytes")[""])
         metrics.LAKE_SNAPSHOTS.set(_amounts(rows, "snapshots")[""])
+        followers.FOLLOWERS.set_all(_amounts(rows, "followers"))
         metrics.OBSERVED.set(1, "lake")
         self._state, self._behind = state, False
         ended = self._clock()

@@ -1,7 +1,7 @@
 """The long-running loop: look, and where there is something to do, make a round; until it is told to stop."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -84,7 +84,7 @@ class _Rounds:
         self._alerts = Alerts(lake, settings)
         self._analyst = Analyst(lake, settings, self._alerts.sinks)
         self._upkeep = Upkeep(lake, settings)
-        self.gauges = Gauges(lake, settings.insights)
+        self.gauges = Gauges(lake, settings.insights, wait=timedelta(seconds=settings.keep_for_followers))
 
     def look(self) -> Sight:
         """Look at the newest snapshot, the clock and the published files.

@@ -3,8 +3,8 @@
 `open_lake` is the public Python interface: it opens a lake for queries, read-only by default. Errors are of the class
 `BillstreamError`. All other modules are internal and may change in any release.
 
-The folders `cli`, `consumer`, `aggregator`, `maintenance`, `backups`, `publishing` and `common` stand at the top of the
-repository; this package holds links to them, so that what is installed is one package and takes no other name.
+The folders `cli`, `consumer`, `aggregator`, `maintenance`, `backups`, `publishing` and `common` stand at the top of
+the repository; this package holds links to them, so that what is installed is one package and takes no other name.
 """
 
 from importlib import import_module

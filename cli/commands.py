@@ -33,6 +33,7 @@ COMMANDS = {
     "replay": ("operating", "Reprocess objects."),
     "sweep": ("operating", "Load what notifications have missed."),
     "verify": ("operating", "Prove that ledger, charges and totals agree."),
+    "publish": ("publish", "Keep copies of the lake up to date elsewhere."),
     "backup": ("backup", "Save the lake while it is in use."),
     "restore": ("backup", "Restore a backup as a new lake, and verify it."),
     "relocate": ("backup", "Record that the lake's files were moved."),

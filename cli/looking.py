@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -67,7 +68,8 @@ def status(*, as_json: AsJson = False) -> None:
     alone = settings.model_copy(update={"threads": settings.threads or 1})
     try:
         with opening.opened_lake(alone, read_only=True) as lake:
-            state = replace(read_status(lake, None, None), queue_expected=queue_expected(settings))
+            found = read_status(lake, None, None, timedelta(seconds=settings.keep_for_followers))
+            state = replace(found, queue_expected=queue_expected(settings))
     except BillstreamError as error:
         state = without_lake(settings, str(error))
     state = state.with_queue(read_queue(settings))

@@ -23,12 +23,17 @@ LIBRARIES = {
 """Variables that libraries read as they are loaded; those that the operator has set stay."""
 
 
+def _runs_on(words: list[str]) -> bool:
+    """Return whether the command line is that of a service."""
+    return bool(LONG_RUNNING.intersection(words[:1])) or (words[:1] == ["publish"] and "--follow" in words)
+
+
 def run() -> None:
     """Run the console command."""
     os.umask(UMASK)
     for name, value in LIBRARIES.items():
         os.environ.setdefault(name, value)
-    stop = Stop().install() if LONG_RUNNING.intersection(sys.argv[1:2]) else None
+    stop = Stop().install() if _runs_on(sys.argv[1:]) else None
 
     from billstream.cli import commands
 

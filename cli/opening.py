@@ -31,11 +31,15 @@ def settings_with_logs() -> Settings:
     settings = Settings.from_environment()
     configure_logs(settings)
     # A warning only: whoever runs containers cannot always choose their environment.
-    named = set()
+    named: set[str] = set()
     if settings.alerts:
         from billstream.aggregator.alerts.config import variables_named
 
         named = variables_named(settings.alerts)  # secrets of sinks, by any name
+    if settings.targets:
+        from billstream.publishing.config import variables_named as variables_of_targets
+
+        named |= variables_of_targets(settings.targets)
     for variable, nearest in unknown_variables(os.environ.keys() - named, Settings.model_fields).items():
         log.warning("setting_unknown", variable=variable, nearest=nearest, consequence="it has no effect")
     return settings

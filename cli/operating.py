@@ -1,6 +1,6 @@
 """The commands with which an operator finds out what became of files and messages, and puts it right; each one thin."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -187,13 +187,13 @@ def verify_command(
     buckets = wiring.buckets(settings) if s3 else []
     with opening.opened_lake(settings, read_only=not repair) as lake:
         # A proof only reads: `verify` without --repair has the lake read-only, so it can do no harm.
-        interest = wiring.interest(settings)
-        found = verify.prove(lake, interest, buckets)
+        interest, wait = wiring.interest(settings), timedelta(seconds=settings.keep_for_followers)
+        found = verify.prove(lake, interest, buckets, wait=wait)
         if repair and not found.agrees:
             verify_report.repairing(found, as_json=as_json)
             backfill = wiring.operator_backfill(settings, lake, interruptible(), role="verify")
             repairs = verify.repairs(lake, backfill, process_name("verify"))
-            found = verify.mend(found, repairs, lambda: verify.prove(lake, interest, buckets))
+            found = verify.mend(found, repairs, lambda: verify.prove(lake, interest, buckets, wait=wait))
     if as_json:
         write_json(found.as_json())
     else:

@@ -122,6 +122,8 @@ def _lake(counts: Table, state: Status) -> None:
     add_row(counts, "files and snapshots", f"{state.data_files:,} data files, {state.snapshots:,} snapshots")
     add_row(counts, "newest ledger entry", utc(state.newest_entry) if state.newest_entry else "none yet")
     add_row(counts, "aggregates", _aggregates(state))
+    for lag in state.targets:
+        add_row(counts, f"target {lag.name}", words.behind(lag))
 
 
 def settings(out: Console, values: Settings) -> None:

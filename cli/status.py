@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billstream.common import aws
@@ -19,6 +19,7 @@ from billstream.consumer.quality import findings_by_severity
 from billstream.consumer.sqs.age import oldest_message_seconds
 from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.queue import Depth, find_queue
+from billstream.publishing.lag import Lag, read_lags
 
 _AWS = (
     "AWS_ACCESS_KEY_ID",
@@ -94,6 +95,7 @@ class Status:
     rows_set_aside: int | None = None
     data_files: int | None = None
     snapshots: int | None = None
+    targets: tuple[Lag, ...] = ()
     lake_problem: str | None = None
 
     @property
@@ -111,8 +113,16 @@ class Status:
         return asdict(self)
 
 
-def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> Status:
+def read_status(
+    lake: Lake, queue: Depth | None, queue_problem: str | None, wait: timedelta = timedelta(days=30)
+) -> Status:
     """Read the status from the lake. An object's state is that of its newest ledger entry.
+
+    Args:
+        lake: nothing is written to it.
+        queue: what is known of the queue.
+        queue_problem: why it is not known.
+        wait: how long a target that is not seen is waited for.
 
     Raises:
         Retryable: the lake does not answer.
@@ -143,6 +153,7 @@ def read_status(lake: Lake, queue: Depth | None, queue_problem: str | None) -> S
         rows_set_aside=aside,
         data_files=data_files,
         snapshots=snapshots,
+        targets=read_lags(lake, now=datetime.now(UTC), wait=wait),
     )
 
 

@@ -4,9 +4,12 @@ The keys are the public ones: states of the ledger, outcomes of an event, and ve
 """
 
 from collections.abc import Sequence
+from datetime import UTC
 
+from billstream.common.texts import counted
 from billstream.consumer.decide.states import State
 from billstream.consumer.exports.overlaps import Overlap
+from billstream.publishing.lag import Lag
 
 OUTCOMES: dict[str, str] = {
     State.LOADED: "loaded",
@@ -65,3 +68,15 @@ def overlapping(overlaps: Sequence[Overlap]) -> str:
         f"{'; '.join(named[:MOST_OVERLAPS])}{more}: their sums count the same charges more than once. See billstream "
         "exports list; to let one of them count, run: billstream exports prefer SCOPE"
     )
+
+
+def behind(lag: Lag) -> str:
+    """Return how far a target is behind, as the lake knows it."""
+    if lag.state == "away":
+        return f"away since {lag.seen_at.astimezone(UTC):%Y-%m-%d}: nothing is kept for it any more"
+    if lag.refreshed_at is None:
+        return "the first copy is not complete"
+    if lag.lag_loads:
+        changes = counted(lag.lag_loads, "change")
+        return f"snapshot {lag.snapshot_id}, {changes} behind, the oldest for {lag.lag_seconds:,.0f} s"
+    return f"snapshot {lag.snapshot_id}, {'up to date' if lag.state == 'current' else 'behind the newest refresh'}"

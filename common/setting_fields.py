@@ -106,6 +106,9 @@ class SettingFields(BaseSettings):
         description="TOML file of the sinks that alerts are sent to; without one there are no alerts. Example: "
         "`alerts.toml`.",
     )
+    targets: Folder | None = Field(
+        None, description="TOML file of the targets that `billstream publish` fills. Example: `targets.toml`."
+    )
 
     queue_url: str | None = Field(
         None,
@@ -216,6 +219,9 @@ class SettingFields(BaseSettings):
     keep_snapshots: Seconds = Field(
         604_800.0, gt=0, description="Age up to which snapshots are kept, for time travel. Example: `30d`."
     )
+    keep_for_followers: Seconds = Field(
+        2_592_000.0, gt=0, description="Time that older snapshots wait for a target to come back. Example: `7d`."
+    )
     tag_keys: Annotated[TagKeysSetting, NoDecode] = Field(
         NO_TAG_KEYS,
         description="Comma-separated tag keys that costs are told by, in any case; `name=key` reads another key where "
@@ -235,8 +241,8 @@ class SettingFields(BaseSettings):
     )
     metrics_address: Address | None = Field(
         None,
-        description="Address on which `consume`, `aggregate` and `maintain` serve metrics and health to whoever "
-        "reaches it; each process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
+        description="Address on which `consume`, `aggregate`, `maintain` and `publish` serve metrics and health to "
+        "whoever reaches it; each process of a host needs a port of its own. Example: `127.0.0.1:9464`.",
     )
     log_level: AnyCase[LogLevel] = Field(
         LogLevel.INFO,

@@ -25,7 +25,7 @@ def read_facts(lake: Lake, limits: Limits, now: datetime) -> Facts:
         statement(__name__, "files", catalog=METADATA), [limits.size_classes[-1], now - limits.settled]
     ).to_pylist()
     worn = lake.query(statement(__name__, "worn", catalog=METADATA), [now - limits.quiet]).to_pylist()
-    followers = tuple(int(snapshot) for (snapshot,) in lake.rows(statement(__name__, "followers")))
+    followers = tuple(int(snapshot) for (snapshot,) in lake.rows(statement(__name__, "followers"), [now - limits.wait]))
     return Facts(
         **counts,
         followers=followers,

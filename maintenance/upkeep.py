@@ -67,7 +67,7 @@ class Report:
 
 def limits_of(settings: Settings) -> Limits:
     """Return the limits that the settings ask for."""
-    return Limits(keep=timedelta(seconds=settings.keep_snapshots))
+    return Limits(keep=timedelta(seconds=settings.keep_snapshots), wait=timedelta(seconds=settings.keep_for_followers))
 
 
 def foresee(lake: Lake, limits: Limits, *, now: datetime | None = None) -> tuple[Facts, tuple[Step, ...]]:

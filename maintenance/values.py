@@ -11,8 +11,8 @@ MEBIBYTE = 1024 * KIBIBYTE
 class Limits:
     """What a step may be, and from when on something is worth one.
 
-    `keep`: the age up to which snapshots are kept. `grace`: how long a file that no snapshot needs stays, for
-    statements that have begun to read it.
+    `keep`: the age up to which snapshots are kept. `wait`: how long older ones are kept for a target that is not seen
+    any more. `grace`: how long a file that no snapshot needs stays, for statements that have begun to read it.
 
     `settled`: the age from which a file is merged; what is restated before retires its small file as a whole. Where
     files are restated four times a day, six hours in place of one halve what maintenance writes; a day would nearly
@@ -27,6 +27,7 @@ class Limits:
     """
 
     keep: timedelta
+    wait: timedelta = timedelta(days=30)
     grace: timedelta = timedelta(hours=1)
     settled: timedelta = timedelta(hours=6)
     quiet: timedelta = timedelta(hours=1)

@@ -1,6 +1,4 @@
-"""Rows of the lake for others: what counts is written down again, in a form that other programs read.
+"""Copies of the lake for others: followers, which keep a target up to date, and exports of files.
 
-*   `focus/`: files of FOCUS, the FinOps Open Cost and Usage Specification, month by month.
-
-Nothing here writes into the lake.
+Nothing here writes into the tables of the lake, but for the register of followers.
 """

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billstream.aggregator.refresh import rebuild
@@ -15,6 +16,7 @@ from billstream.consumer.exports.overlaps import Overlap, read_overlaps
 from billstream.consumer.layouts.interest import Interest
 from billstream.consumer.s3.listing import Bucket
 from billstream.consumer.verify import Check, Finding, Proof, Repairs
+from billstream.publishing.lag import Lag, read_lags
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Verification:
     """Both proofs. `refresh` is the refresh that made the aggregates, None before the first.
 
     `overlaps` are no findings: the rows are as the files have them, but their sums count charges more than once.
+    `targets` are not compared: it says how far each is behind, as the lake knows it.
     `compared` is False when the aggregates were not compared: they are sums of charges, which must be right first.
     """
 
@@ -30,6 +33,7 @@ class Verification:
     aggregates: tuple[Finding, ...] = ()
     compared: bool = True
     overlaps: tuple[Overlap, ...] = ()
+    targets: tuple[Lag, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -62,6 +66,7 @@ class Verification:
                 "changes_behind": self.refresh.lag_loads if self.refresh else None,
             },
             "overlaps": [asdict(one) for one in self.overlaps],
+            "targets": [asdict(one) for one in self.targets],
             "findings": [finding.as_json() for finding in self.findings],
         }
 
@@ -71,13 +76,18 @@ def prove(
     interest: Interest,
     buckets: Sequence[Bucket] = (),
     progress: Callable[[int], None] = lambda _: None,
+    wait: timedelta = timedelta(days=30),
 ) -> Verification:
-    """Compare everything; change nothing. Arguments and errors are those of `consumer.verify.prove`."""
+    """Compare everything; change nothing. Arguments and errors are those of `consumer.verify.prove`.
+
+    `wait`: how long a target that is not seen is waited for.
+    """
     proof = verify.prove(lake, interest, buckets, progress)
     if any(finding.check is Check.CHARGES or finding.damaged for finding in proof.findings):
         return Verification(proof, None, compared=False)
     overlaps = tuple(read_overlaps(lake))
-    return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)), overlaps=overlaps)
+    targets = read_lags(lake, now=datetime.now(UTC), wait=wait)
+    return Verification(proof, read_refresh(lake), tuple(aggregate_findings(lake)), overlaps=overlaps, targets=targets)
 
 
 def repairs(lake: Lake, backfill: Backfill, author: str) -> Repairs:

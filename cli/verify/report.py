@@ -2,7 +2,7 @@
 
 from billstream.cli.terminal import say
 from billstream.cli.verify.proof import Verification
-from billstream.cli.words import overlapping
+from billstream.cli.words import behind, overlapping
 from billstream.common.texts import counted
 from billstream.consumer.verify import Check, Cure, Invoices
 
@@ -30,6 +30,8 @@ def verification(made: Verification, *, repaired: bool = False) -> None:
         verdict = f"differ in {counted(found, 'place')}" if found else "agree"
         say(f"{title} {verdict}{_remark(made, check)}", style="red" if found else "green")
     _invoices(proof.invoices)
+    for lag in made.targets:
+        say(f"target {lag.name}: {behind(lag)}", style="yellow" if lag.state == "away" or lag.lag_loads else None)
     if made.overlaps:
         say(f"exports overlap: {overlapping(made.overlaps)}", style="yellow")
     if proof.unhashed:

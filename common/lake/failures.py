@@ -111,12 +111,20 @@ _ATTACHING = re.compile(r'\A.*?unable to connect to postgres at "[^"]*": ', re.I
 _STATEMENT = re.compile(r'failed to (?:execute query|prepare copy|prepare query) ".*": ', re.IGNORECASE | re.DOTALL)
 
 
-def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0911 - one for each outcome
+def translate(  # noqa: PLR0911 - one for each outcome
+    error: duckdb.Error,
+    doing: str,
+    *,
+    asked: str = "the catalog or the data path",
+    setting: str = "BILLSTREAM_CATALOG",
+) -> BillstreamError:
     """Translate an error into the class that decides what happens next, with a text short enough for a log line.
 
     Args:
         error: what DuckDB raised.
         doing: what was being done; the text begins with it.
+        asked: what should have answered.
+        setting: what names the database, for the advice.
 
     Returns:
         `ClaimRefused`, `WriteConflict`, `NoRoom`, `CatalogUnavailable`, or `Fatal` for any other error;
@@ -129,7 +137,7 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
     # First: S3's own sentences have words in them that mean something else about a catalog.
     if fault := data_path_fault(without_statement(text)):
         return fault.explained(doing, short)
-    if refusal := _refusal(without_statement(text)):
+    if refusal := _refusal(without_statement(text), setting):
         return Fatal(f"{doing}: {refusal}")
     if _CONFLICT.search(text):
         return WriteConflict(f"{doing}: another writer was first. {short}")
@@ -138,7 +146,7 @@ def translate(error: duckdb.Error, doing: str) -> BillstreamError:  # noqa: PLR0
     if _BAD_DISK.search(text):
         return NoRoom(f"{doing}: the disk is full, or it fails. {short}")
     if isinstance(error, duckdb.HTTPException | duckdb.ConnectionException) or _UNAVAILABLE.search(text):
-        return CatalogUnavailable(f"{doing}: the catalog or the data path does not answer. {short}")
+        return CatalogUnavailable(f"{doing}: {asked} does not answer. {short}")
     return Fatal(f"{doing} failed: {short}")
 
 
@@ -154,13 +162,13 @@ def without_statement(text: str) -> str:
     return _STATEMENT.sub("", _STACK_TRACE.sub("", text))
 
 
-def _refusal(cause: str) -> str | None:
+def _refusal(cause: str, setting: str) -> str | None:
     """Return what was refused and what to do, None for any other failure."""
     for pattern, advice in (*(_CONNECTION_REFUSED if _CONNECTING.search(cause) else ()), *_REFUSED):
         if match := pattern.search(cause):
             if match.groups():  # what names its details in the advice needs no second sentence
                 return masked(advice.format(*match.groups()))
-            return f"{advice} ({_shortened(cause)})"
+            return f"{advice.replace('BILLSTREAM_CATALOG', setting)} ({_shortened(cause)})"
     return None
 
 

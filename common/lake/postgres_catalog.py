@@ -42,19 +42,9 @@ class PostgresCatalog:
 
     def attach_sql(self, options: Sequence[str]) -> list[str]:
         """Return the statements; the whole URL is in a secret, so that no error text of DuckDB can show it."""
-        parts = {
-            "HOST": ",".join(self.url.hosts),
-            "PORT": ",".join(self.url.ports),
-            "DATABASE": self.url.database,
-            "USER": self.url.user,
-            "PASSWORD": self.url.password,
-            **{name.upper(): value for name, value in sorted(self.url.options.items())},
-        }
-        # An empty part would keep libpq from asking PGPASSWORD, the password file or the service.
-        pairs = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
         clauses = ", ".join([*options, "META_SECRET 'billstream_catalog'"])
         return [
-            f"CREATE OR REPLACE SECRET billstream_catalog (TYPE postgres, {pairs})",
+            secret_sql(self.url, "billstream_catalog"),
             f"ATTACH 'ducklake:postgres:' AS lake ({clauses})",
         ]
 
@@ -115,3 +105,18 @@ class PostgresCatalog:
     def writing(self, *, alone: bool = False) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's form
         """Return an empty context: PostgreSQL coordinates its writers."""
         return nullcontext()
+
+
+def secret_sql(url: PostgresUrl, name: str) -> str:
+    """Return the statement that gives a whole URL to DuckDB's client of PostgreSQL, as a secret with a name of ours."""
+    parts = {
+        "HOST": ",".join(url.hosts),
+        "PORT": ",".join(url.ports),
+        "DATABASE": url.database,
+        "USER": url.user,
+        "PASSWORD": url.password,
+        **{option.upper(): value for option, value in sorted(url.options.items())},
+    }
+    # An empty part would keep libpq from asking PGPASSWORD, the password file or the service.
+    pairs = ", ".join(f"{part} {literal(value)}" for part, value in parts.items() if value)
+    return f"CREATE OR REPLACE SECRET {name} (TYPE postgres, {pairs})"

@@ -67,14 +67,25 @@ class PostgresUrl:
         return f"postgresql://{quote(self.user, safe='')}@{','.join(places)}/{quote(self.database, safe='')}"
 
 
-def read_url(url: str) -> PostgresUrl:
-    """Read the URL; what it leaves out is taken from libpq's own variables: PGHOST, PGPORT, PGDATABASE, PGUSER.
+class _Unreadable(Exception):  # noqa: N818 - it never leaves this module
+    """What is wrong with a URL, to be said of its setting."""
+
+
+def read_url(url: str, setting: str = "BILLSTREAM_CATALOG") -> PostgresUrl:
+    """Read the URL of a setting. What it leaves out comes from libpq's variables: PGHOST, PGPORT, PGDATABASE, PGUSER.
 
     PGPASSWORD, PGPASSFILE, PGSSLMODE and the like are libpq's business: it reads them itself.
 
     Raises:
         Fatal: it cannot be read, it has an option that is not in `OPTIONS`, or it names no host or no database.
     """
+    try:
+        return _read(url)
+    except _Unreadable as error:
+        raise Misconfigured(f"{setting} {error}") from None
+
+
+def _read(url: str) -> PostgresUrl:
     rest = url.partition("://")[2]
     if "#" in rest or _CONTROL.search(rest):
         raise _unreadable("A character in it has to be percent-encoded.")
@@ -101,7 +112,7 @@ def read_url(url: str) -> PostgresUrl:
     if not all(port.isdecimal() for port in read.ports) or len(read.ports) not in {0, 1, len(read.hosts)}:
         raise _unreadable("A port is a number, and there is one for all hosts or one for each.")
     if not from_service and not (read.hosts and read.database):
-        raise Misconfigured(f"BILLSTREAM_CATALOG names no host or no database. Its form is {FORM}.")
+        raise _Unreadable(f"names no host or no database. Its form is {FORM}.")
     public = {*read.hosts, read.database, read.user}
     keep_secret(read.password, public=public)
     keep_secret(options.get("sslpassword"), public=public)
@@ -118,8 +129,8 @@ def _options(query: str) -> dict[str, str]:
         if not equals or name not in OPTIONS | PARTS:
             near = difflib.get_close_matches(name, OPTIONS | PARTS, n=1)
             hint = f" Did you mean `{near[0]}`?" if near else ""
-            raise Misconfigured(
-                f"BILLSTREAM_CATALOG has an option that billstream does not know.{hint} It knows those of libpq: "
+            raise _Unreadable(
+                f"has an option that billstream does not know.{hint} It knows those of libpq: "
                 f"{', '.join(sorted(OPTIONS | PARTS))}. {_ENCODE}"
             )
         found[name] = value
@@ -157,5 +168,5 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else quote(host, safe="")
 
 
-def _unreadable(reason: str) -> Misconfigured:
-    return Misconfigured(f"BILLSTREAM_CATALOG is not a postgresql:// URL that can be read. {reason} {_ENCODE}")
+def _unreadable(reason: str) -> _Unreadable:
+    return _Unreadable(f"is not a postgresql:// URL that can be read. {reason} {_ENCODE}")

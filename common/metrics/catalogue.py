@@ -3,11 +3,13 @@
 Page and dashboard are generated from it. Labels have few, known values: no key, no account, no text of a reason.
 """
 
+from billstream.common.metrics import followers
 from billstream.common.metrics.instruments import (
     AGGREGATOR,
     CONSUMER,
     MAINTAIN,
     OTHER,
+    PUBLISHER,
     Counter,
     Gauge,
     Histogram,
@@ -15,7 +17,7 @@ from billstream.common.metrics.instruments import (
 )
 from billstream.common.metrics.labels import LEDGER_STATES, REASONS
 
-EVERY = (CONSUMER, AGGREGATOR, MAINTAIN)
+EVERY = (CONSUMER, AGGREGATOR, MAINTAIN, PUBLISHER)
 
 _QUICK = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 _WORK = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
@@ -288,8 +290,10 @@ LAKE_SNAPSHOTS = Gauge(
     processes=(AGGREGATOR,),
 )
 
-CATALOGUE: tuple[Instrument, ...] = tuple(one for one in list(globals().values()) if isinstance(one, Instrument))
-"""All metrics, in the order of this file."""
+CATALOGUE: tuple[Instrument, ...] = tuple(
+    one for one in [*globals().values(), *vars(followers).values()] if isinstance(one, Instrument)
+)
+"""All metrics, in the order of this file; those of followers come last."""
 
 BUILD_INFO = "billstream_build_info"
 BUILD_MEANING = "Always 1; its labels are the service, the version of billstream, and that of its schema."

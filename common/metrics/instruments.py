@@ -15,6 +15,7 @@ OTHER = "other"
 CONSUMER = "consumer"
 AGGREGATOR = "aggregator"
 MAINTAIN = "maintain"
+PUBLISHER = "publisher"
 
 
 class Child(Protocol):

@@ -7,7 +7,15 @@ from typing import Any
 
 from billstream.common.metrics import catalogue
 from billstream.common.metrics.catalogue import BUILD_INFO, BUILD_MEANING, CATALOGUE
-from billstream.common.metrics.instruments import AGGREGATOR, CONSUMER, MAINTAIN, Counter, Histogram, Instrument
+from billstream.common.metrics.instruments import (
+    AGGREGATOR,
+    CONSUMER,
+    MAINTAIN,
+    PUBLISHER,
+    Counter,
+    Histogram,
+    Instrument,
+)
 
 HALF = 12  # of Grafana's 24 columns
 HEIGHT = 8
@@ -32,11 +40,11 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "What `consume`, `aggregate` and `maintain` serve at `/metrics` where `BILLSTREAM_METRICS_ADDRESS` is set; see",
-        "[Metrics and health](../operate.md#metrics-and-health). Counters and histograms begin at 0 with the",
-        "process; a gauge that is not known is absent. Labels have the values that are listed, and no others: no key,",
-        "account or text of a reason is ever a label. Times are in seconds since 1970. Memory, descriptors and CPU",
-        "time are there as well, as `process_*`.",
+        "What `consume`, `aggregate`, `maintain` and `publish --follow` serve at `/metrics` where",
+        "`BILLSTREAM_METRICS_ADDRESS` is set; see [Metrics and health](../operate.md#metrics-and-health). Counters",
+        "and histograms begin at 0 with the process; a gauge that is not known is absent. Labels have the values that",
+        "are listed, and no others: no key, account or text of a reason is ever a label. Times are in seconds since",
+        "1970. Memory, descriptors and CPU time are there as well, as `process_*`.",
         "",
     ]
     every = [one for one in CATALOGUE if CONSUMER in one.processes and MAINTAIN in one.processes]
@@ -45,6 +53,7 @@ def metrics_page() -> str:
         ("Consumer", [one for one in CATALOGUE if one.processes == (CONSUMER,)]),
         ("Aggregator", [one for one in CATALOGUE if one.processes == (AGGREGATOR,)]),
         ("Maintenance, in the aggregator or by itself", [one for one in CATALOGUE if one.processes == _UPKEEP]),
+        ("Publisher", [one for one in CATALOGUE if one.processes == (PUBLISHER,)]),
     )
     for title, metrics in chapters:
         lines += [f"## {title}", "", "| metric | kind | label | meaning |", "|---|---|---|---|"]
@@ -66,6 +75,7 @@ def dashboard() -> str:
         ("Consumer", [_panel(one) for one in CATALOGUE if one.processes == (CONSUMER,)]),
         ("Aggregator and queue", [_panel(one) for one in CATALOGUE if one.processes == (AGGREGATOR,)]),
         ("Maintenance", [_panel(one) for one in CATALOGUE if one.processes == _UPKEEP]),
+        ("Publisher", [_panel(one) for one in CATALOGUE if one.processes == (PUBLISHER,)]),
         ("Processes", [_panel(one) for one in CATALOGUE if len(one.processes) > 2] + list(_process())),
     )
     panels: list[dict[str, Any]] = []

@@ -33,6 +33,8 @@ ARGUMENTS = {
     ("profile", "test"): ["bill.csv"],
     ("profile", "new"): ["bill.csv"],
     ("maintain",): ["--once"],
+    ("publish", "TARGET"): ["warehouse"],
+    ("publish", "remove"): ["warehouse"],
     ("backup",): ["backups"],
     ("restore",): ["backups"],
 }

@@ -19,6 +19,7 @@ from billstream.cli.demo.emulator import HOST
 
 # DuckLake's last statements in a commit; the claim guard's trigger is on this table.
 OF_A_COMMIT = b"ducklake_snapshot_changes"
+OF_A_TARGET = b'DELETE FROM "billstream".watermark'  # the last but one of a transaction of `publish`
 COMMITTED = b"COMMIT\x00"  # the server's word that a COMMIT was executed
 REPLY_SECONDS = 60
 
@@ -193,7 +194,7 @@ class _Line:
     def upwards(self) -> None:
         with suppress(OSError):
             while data := self.client.recv(1 << 16):
-                if OF_A_COMMIT in data and b"INSERT" in data:
+                if (OF_A_COMMIT in data and b"INSERT" in data) or OF_A_TARGET in data:
                     self.committing = True
                     self.passing.before_commit()
                 if self.passing.cuts(data):

@@ -156,6 +156,7 @@ def test_help_fits_80_columns(path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_a_command_shows_an_example_of_itself(path: tuple[str, ...]) -> None:
     examples = shown(*path).partition("Example")[2].splitlines()[1:]
+    path = tuple(word for word in path if not word.isupper())  # such a word stands for a name
     assert 1 <= len([line for line in examples if line.strip()]) <= 2
     assert all(f"billstream {' '.join(path)}" in line for line in examples if line.strip())
 

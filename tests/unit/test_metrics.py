@@ -25,7 +25,16 @@ from billstream.common.metrics import catalogue, labels, server
 from billstream.common.metrics.catalogue import CATALOGUE, exported_by
 from billstream.common.metrics.exposition import exporting, exposition
 from billstream.common.metrics.health import STALLED_SECONDS, Health, reason_of
-from billstream.common.metrics.instruments import AGGREGATOR, CONSUMER, MAINTAIN, OTHER, Counter, Gauge, Histogram
+from billstream.common.metrics.instruments import (
+    AGGREGATOR,
+    CONSUMER,
+    MAINTAIN,
+    OTHER,
+    PUBLISHER,
+    Counter,
+    Gauge,
+    Histogram,
+)
 from billstream.common.metrics.server import MOST_AT_ONCE, serving
 from billstream.common.settings import Settings
 from billstream.consumer.decide.states import State
@@ -71,7 +80,7 @@ def test_the_names_are_as_prometheus_wants_them() -> None:
         assert (one.unit or None) == next((unit for unit in ("seconds", "bytes") if stem.endswith(f"_{unit}")), None)
         assert bool(one.values) == bool(one.label)
         assert len(one.values) <= 25, "each value is a series"
-        assert set(one.processes) <= {CONSUMER, AGGREGATOR, MAINTAIN}
+        assert set(one.processes) <= {CONSUMER, AGGREGATOR, MAINTAIN, PUBLISHER}
     for one in (one for one in CATALOGUE if isinstance(one, Histogram)):
         assert list(one.buckets) == sorted(one.buckets)
 

@@ -9,7 +9,7 @@ import yaml
 
 from billstream.common.metrics import catalogue
 from billstream.common.metrics.catalogue import BUILD_INFO, CATALOGUE
-from billstream.common.metrics.instruments import MAINTAIN, Histogram, Instrument
+from billstream.common.metrics.instruments import MAINTAIN, PUBLISHER, Histogram, Instrument
 from billstream.common.runtime import SERVICES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -93,6 +93,6 @@ def test_the_profile_has_every_file_and_starts_only_when_asked_for() -> None:
 def test_only_the_services_listen() -> None:
     """The image names an address for every command, and most of them end by themselves."""
     text = "\n".join(path.read_text() for path in (REPOSITORY / "cli").rglob("*.py"))
-    served = re.findall(r'observing\.observed\(settings, "(\w+)", running=not \w+\)', text)
-    assert sorted(served) == sorted([*SERVICES.values(), MAINTAIN])
+    served = re.findall(r'observing\.observed\(settings, "(\w+)", running=(?:not \w+|True)\)', text)
+    assert sorted(served) == sorted([*SERVICES.values(), MAINTAIN, PUBLISHER])
     assert text.count("observing.observed(") == len(served)

@@ -31,3 +31,4 @@ CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'anomaly_seri
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'anomaly_amounts');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'month_forecasts');
 CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'analysis');
+CALL lake.set_option('data_inlining_row_limit', 100, table_name => 'followers');

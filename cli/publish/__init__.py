@@ -1,0 +1,5 @@
+"""`billstream publish …`."""
+
+from billstream.cli.publish.commands import app
+
+__all__ = ["app"]

@@ -1,0 +1,83 @@
+"""A publisher that dies before and after each of its steps: nothing is lost and nothing is doubled."""
+
+from pathlib import Path
+
+import pytest
+
+from billstream.aggregator.refresh import refresh_once
+from billstream.common.failpoints import LAST_WORDS
+from billstream.common.lake import Lake
+from billstream.common.settings import Settings
+from billstream.publishing import goal
+from billstream.publishing.registry import read_followers
+from tests.e2e.commands import Billstream
+from tests.integration.aggregator_support import NOW
+from tests.integration.maintenance_support import load, maintained
+from tests.integration.publish_support import Warehouse
+from tests.servers.postgres import PostgresServer
+
+pytestmark = pytest.mark.slow
+
+POINTS = (
+    "before publish prepare",
+    "after publish prepare",
+    "before publish stage",
+    "after publish stage #3",
+    "before publish commit",
+    "after publish commit",
+    "after publish",
+    "before publish record",
+    "after publish record",
+)
+BEFORE_THE_COMMIT = POINTS[:5]
+
+
+@pytest.fixture
+def billstream(tmp_path: Path, postgres_url: str) -> Billstream:
+    file = tmp_path / "targets.toml"
+    file.write_text('[target.warehouse]\nkind = "postgres"\nurl_from = "WAREHOUSE_URL"\n')
+    environment = {"WAREHOUSE_URL": postgres_url, "BILLSTREAM_TARGETS": str(file), "BILLSTREAM_THREADS": "1"}
+    return Billstream(tmp_path / "home", environment)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_publisher_that_dies_goes_on(
+    billstream: Billstream, postgres: PostgresServer, postgres_url: str, point: str
+) -> None:
+    warehouse = Warehouse(postgres, postgres_url)
+    with Lake.open(Settings(home=billstream.home, threads=1), create=True) as lake:
+        load(lake, "a", 3)
+        load(lake, "b", 40)
+        refresh_once(lake, now=NOW)
+    first = point.endswith("prepare")  # nothing is prepared later
+    if not first:
+        assert "first copy" in billstream.run("publish", "warehouse")
+    before = {} if first else warehouse.charges()
+    with Lake.open(Settings(home=billstream.home, threads=1)) as lake:
+        load(lake, "c", 2, replaces="a")
+        load(lake, "d", 3)
+        newest = refresh_once(lake, now=NOW.replace(hour=13)).snapshot_id
+
+    died = Billstream(billstream.home, {**billstream.environment, "BILLSTREAM_CRASH_AT": point})
+    output = died.run("publish", "warehouse", expect=-9)
+    assert output.splitlines()[-1] == LAST_WORDS + point
+
+    if first:
+        there = "SELECT to_regclass('billstream.charges') IS NOT NULL"
+        assert warehouse.value(there) == ("f" if point.startswith("before") else "t")
+    elif point in BEFORE_THE_COMMIT:
+        assert warehouse.charges() == before
+    else:
+        assert warehouse.snapshot() == newest
+        assert warehouse.contradictions() == []
+    # Upkeep between the death and the next run takes nothing away that it needs.
+    with Lake.open(Settings(home=billstream.home, threads=1)) as lake:
+        maintained(lake)
+        kept = read_followers(lake)[0].snapshot_id
+    said = billstream.run("publish", "warehouse", "--json")
+    assert (goal.FIRST in said) is first
+    assert goal.EXPIRED not in said
+    assert warehouse.snapshot() >= newest >= kept
+    assert warehouse.contradictions() == []
+    assert warehouse.value("SELECT count(*), count(DISTINCT load_id) FROM billstream.charges") == "45|3"
+    assert list((billstream.home / "spool").rglob("*.parquet")) == []
