@@ -15,7 +15,7 @@ from billstream.common.file_stamp import FileStamp
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import METADATA
 from billstream.common.metrics import catalogue as metrics
-from billstream.common.metrics import followers
+from billstream.common.metrics import followers, quality
 from billstream.common.statements import statement
 
 SHARE = 0.05
@@ -31,7 +31,7 @@ _OF_LAKE = (
     metrics.OLDEST_AWAITING,
     metrics.OVERLAPS,
     metrics.ANOMALIES,
-    metrics.QUALITY,
+    quality.FINDINGS,
     metrics.BUDGETS,
     metrics.OUTBOX,
     metrics.OLDEST_IN_OUTBOX,
@@ -112,7 +112,7 @@ class Gauges:
         metrics.OLDEST_AWAITING.set_or_forget(_oldest(rows, "ledger", "awaiting_manifest"))
         metrics.OVERLAPS.set(_amounts(rows, "overlaps")[""])
         metrics.ANOMALIES.set_all(_amounts(rows, "anomalies"))
-        metrics.QUALITY.set_all(_amounts(rows, "quality"))
+        quality.FINDINGS.set_all(_amounts(rows, "quality"))
         metrics.BUDGETS.set(_amounts(rows, "budgets")[""])
         metrics.OUTBOX.set_all(_amounts(rows, "outbox"))
         metrics.OLDEST_IN_OUTBOX.set_or_forget(_oldest(rows, "outbox"))

@@ -3,7 +3,7 @@
 Page and dashboard are generated from it. Labels have few, known values: no key, no account, no text of a reason.
 """
 
-from billstream.common.metrics import followers
+from billstream.common.metrics import followers, quality
 from billstream.common.metrics.instruments import (
     AGGREGATOR,
     CONSUMER,
@@ -246,13 +246,6 @@ ANOMALIES = Gauge(
     label="tier",
     values=("page", "notice", OTHER),
 )
-QUALITY = Gauge(
-    name="billstream_quality_findings",
-    meaning="Rules of quality that active loads break, by severity: one for each load and rule.",
-    processes=(AGGREGATOR,),
-    label="severity",
-    values=("error", "warning", OTHER),
-)
 BUDGETS = Gauge(
     name="billstream_budgets_firing",
     meaning="Budgets with a rule that fires in a period that is not over.",
@@ -291,9 +284,11 @@ LAKE_SNAPSHOTS = Gauge(
 )
 
 CATALOGUE: tuple[Instrument, ...] = tuple(
-    one for one in [*globals().values(), *vars(followers).values()] if isinstance(one, Instrument)
+    one
+    for one in [*globals().values(), *vars(quality).values(), *vars(followers).values()]
+    if isinstance(one, Instrument)
 )
-"""All metrics, in the order of this file; those of followers come last."""
+"""All metrics, in the order of this file; those of quality and of followers come last."""
 
 BUILD_INFO = "billstream_build_info"
 BUILD_MEANING = "Always 1; its labels are the service, the version of billstream, and that of its schema."
