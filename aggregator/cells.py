@@ -1,12 +1,11 @@
 """What the finest aggregate, `cost_cells`, has of one day: for those who compare it with charges and files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from billstream.common.amount import Amount
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 
@@ -23,20 +22,7 @@ CELL_COLUMNS: Mapping[str, str] = MappingProxyType(
 """The dimensions that a cell may have, each as an expression over `cost_cells`."""
 
 
-@dataclass(frozen=True)
-class CellSum:
-    """The sums of a cell in one currency; None where no charge has such a cost. Quantities are by unit."""
-
-    currency: str | None
-    rows: int
-    billed_cost: Decimal | None
-    effective_cost: Decimal | None
-    list_cost: Decimal | None
-    contracted_cost: Decimal | None
-    consumed_quantity: Mapping[str, Decimal]
-
-
-def cell_sums(lake: Lake, day: date, where: Mapping[str, str | None], version: int) -> list[CellSum]:
+def cell_sums(lake: Lake, day: date, where: Mapping[str, str | None], version: int) -> list[Amount]:
     """Return what the aggregates have of a day, by currency, at snapshot `version`.
 
     Args:
@@ -56,4 +42,4 @@ def cell_sums(lake: Lake, day: date, where: Mapping[str, str | None], version: i
             # NUL in the value cuts off.
             parts.append(f"AND ({CELL_COLUMNS[name]} || '') = ${len(parameters)}::VARCHAR")
     sql = statement(__name__, "cell_sums", condition=" ".join(parts))
-    return [CellSum(*row) for row in lake.rows(sql, parameters)]
+    return [Amount(*row) for row in lake.rows(sql, parameters)]

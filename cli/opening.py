@@ -14,6 +14,7 @@ from billstream.common.lake import Lake
 from billstream.common.runtime import configure_logs
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
+from billstream.common.toml_lines import variables_named
 from billstream.common.variables import unknown_variables
 
 STARTING_SECONDS = 1.0
@@ -31,15 +32,8 @@ def settings_with_logs() -> Settings:
     settings = Settings.from_environment()
     configure_logs(settings)
     # A warning only: whoever runs containers cannot always choose their environment.
-    named: set[str] = set()
-    if settings.alerts:
-        from billstream.aggregator.alerts.config import variables_named
-
-        named = variables_named(settings.alerts)  # secrets of sinks, by any name
-    if settings.targets:
-        from billstream.publishing.config import variables_named as variables_of_targets
-
-        named |= variables_of_targets(settings.targets)
+    # Secrets of sinks and of targets have any name.
+    named = variables_named(settings.alerts, "sink") | variables_named(settings.targets, "target")
     for variable, nearest in unknown_variables(os.environ.keys() - named, Settings.model_fields).items():
         log.warning("setting_unknown", variable=variable, nearest=nearest, consequence="it has no effect")
     return settings

@@ -1,7 +1,39 @@
-"""Lines of TOML files, for messages about a mistake in one."""
+"""TOML files of the operator: their text, the variables that they name, and lines for messages about a mistake."""
 
 import re
+import tomllib
 from collections import Counter
+from pathlib import Path
+
+LONGEST_FILE = 1_000_000  # bytes
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it has more than `LONGEST_FILE` bytes, or is not UTF-8.
+    """
+    with path.open("rb") as file:
+        content = file.read(LONGEST_FILE + 1)
+    if len(content) > LONGEST_FILE:
+        raise ValueError(f"it has more than {LONGEST_FILE:,} bytes")
+    return content.decode("utf-8")
+
+
+def variables_named(path: Path | None, tables: str) -> set[str]:
+    """Return the variables of the environment that a file names, so far as it can be read.
+
+    Args:
+        path: the file, if there is one.
+        tables: the name of the table of tables whose fields that end in `_from` name a variable.
+    """
+    try:
+        found = tomllib.loads(text_of(path)).get(tables, {}) if path else {}
+        return {str(v) for table in found.values() for field, v in table.items() if field.endswith("_from")}
+    except (OSError, ValueError, AttributeError):
+        return set()
 
 
 def line_of(text: str, place: tuple[str, ...]) -> int | None:

@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from billstream.common.errors import Misconfigured, WrongUsage
 from billstream.common.lake.postgres_url import SCHEMES, PostgresUrl, read_url
-from billstream.common.toml_lines import line_of
+from billstream.common.toml_lines import line_of, text_of
 
-LONGEST_FILE = 1_000_000  # bytes
 RESERVED = frozenset({"list", "remove", "focus"})
 """Words after `billstream publish` that are no targets."""
 
@@ -54,7 +53,7 @@ def read_targets(path: Path | None) -> dict[str, PostgresPlace]:
     if path is None:
         return {}
     try:
-        text = _text(path)
+        text = text_of(path)
         tables = tomllib.loads(text)
     except (OSError, ValueError) as error:  # of TOML and of UTF-8, too
         raise _invalid(path, str(error)) from error
@@ -83,15 +82,6 @@ def target_named(path: Path | None, name: str) -> PostgresPlace:
     return targets[name]
 
 
-def variables_named(path: Path | None) -> set[str]:
-    """Return the variables of the environment that a file names, so far as it can be read."""
-    try:
-        targets = tomllib.loads(_text(path)).get("target", {}) if path else {}
-        return {str(v) for table in targets.values() for field, v in table.items() if field.endswith("_from")}
-    except (OSError, ValueError, AttributeError):
-        return set()
-
-
 def _target(path: Path, text: str, name: str, table: Any) -> PostgresPlace:  # noqa: ANN401 - whatever TOML has
     where = f"[target.{name[:64]}]"
     if not _NAME.fullmatch(name) or name in RESERVED:
@@ -104,14 +94,6 @@ def _target(path: Path, text: str, name: str, table: Any) -> PostgresPlace:  # n
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "kind"
         raise _invalid(path, f"{where} {field}: {first['msg']}", text, ("target", name, field)) from None
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(LONGEST_FILE + 1)
-    if len(content) > LONGEST_FILE:
-        raise ValueError(f"it has more than {LONGEST_FILE:,} bytes")
-    return content.decode("utf-8")
 
 
 def _invalid(path: Path, why: str, text: str = "", place: tuple[str, ...] = ()) -> Misconfigured:

@@ -15,8 +15,8 @@ from billstream.aggregator.alerts.limits import DEFAULT, Limit
 from billstream.aggregator.alerts.values import USUAL_KINDS, Kind, Undelivered
 from billstream.common.errors import Misconfigured
 from billstream.common.masking import keep_secret
+from billstream.common.toml_lines import text_of
 
-LONGEST_FILE = 1_000_000  # bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 _Address = Annotated[str, Field(pattern=r"^[^\s@<>,;:\"()\\]{1,64}@[A-Za-z0-9.-]{1,255}$")]
@@ -136,7 +136,7 @@ def read_sinks(path: Path | None) -> tuple[Sink, ...]:
     if path is None:
         return ()
     try:
-        text = _text(path)
+        text = text_of(path)
         tables = tomllib.loads(text)
     except (OSError, ValueError) as error:  # of TOML and of UTF-8, too
         raise _invalid(path, str(error)) from error
@@ -147,15 +147,6 @@ def read_sinks(path: Path | None) -> tuple[Sink, ...]:
         other = next(iter(tables), "sink")
         raise _invalid(path, f"{other!r} is not a table of sinks ({_line(text, None, other)})")
     return tuple(_sink(path, text, name, table) for name, table in sinks.items())
-
-
-def variables_named(path: Path | None) -> set[str]:
-    """Return the variables of the environment that a file names, so far as it can be read."""
-    try:
-        sinks = tomllib.loads(_text(path)).get("sink", {}) if path else {}
-        return {str(v) for table in sinks.values() for field, v in table.items() if field.endswith("_from")}
-    except (OSError, ValueError, AttributeError):
-        return set()
 
 
 def secret(variable: str) -> str:
@@ -194,14 +185,6 @@ def _sink(path: Path, text: str, name: str, table: Any) -> Sink:  # noqa: ANN401
         tuple(map(QuietHours.read, place.quiet)),
         Schedule.read(place.digest) if place.digest else None,
     )
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(LONGEST_FILE + 1)
-    if len(content) > LONGEST_FILE:
-        raise ValueError(f"it has more than {LONGEST_FILE:,} bytes")
-    return content.decode("utf-8")
 
 
 def _line(text: str, name: str | None, field: str | None) -> str:

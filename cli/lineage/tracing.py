@@ -1,7 +1,7 @@
 """A cell traced down to the lines of files: what the consumer knows of it, and what the aggregator does."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 
 from pydantic import TypeAdapter
@@ -122,7 +122,7 @@ def _aggregates(lake: Lake, cell: Cell, snapshot_id: int) -> Aggregates | None:
     watermark = read_watermark(lake, snapshot_id)
     if watermark is None:
         return None
-    found = tuple(Amount(**asdict(one)) for one in cell_sums(lake, cell.day, cell.where, snapshot_id))
+    found = tuple(cell_sums(lake, cell.day, cell.where, snapshot_id))
     try:
         agree = set_of(found) == set_of(amounts_at(lake, cell, watermark.snapshot_id))
     except Fatal:  # the snapshot has expired; with the next refresh the two can be compared again

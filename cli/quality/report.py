@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from billstream.cli.terminal import add_row, out, say, table, utc, write_json
 from billstream.common.texts import counted
-from billstream.consumer.quality import BrokenRow, Finding, Quality, Rule
+from billstream.consumer.quality import Finding, Quality, Rule
 
 
 def findings(found: Sequence[Finding], *, as_json: bool) -> None:
@@ -30,10 +31,12 @@ def findings(found: Sequence[Finding], *, as_json: bool) -> None:
         say(f"{counted(len(found), 'finding')}. For the rows, run: billstream quality show KEY")
 
 
-def rows(found: Sequence[tuple[Finding, Sequence[BrokenRow]]], rules: Mapping[str, Rule], *, as_json: bool) -> None:
+def rows(
+    found: Sequence[tuple[Finding, Sequence[Mapping[str, Any]]]], rules: Mapping[str, Rule], *, as_json: bool
+) -> None:
     """Show rows that break a rule, by finding."""
     if as_json:
-        write_json([asdict(one) | {"rows": [dict(row.values) for row in broken]} for one, broken in found])
+        write_json([asdict(one) | {"rows": [*broken]} for one, broken in found])
         return
     for one, broken in found:
         rule = rules[one.rule]
@@ -42,9 +45,9 @@ def rows(found: Sequence[tuple[Finding, Sequence[BrokenRow]]], rules: Mapping[st
         if not broken:
             say("No row breaks the rule as it is now.")
             continue
-        shown = table(*broken[0].values)
+        shown = table(*broken[0])
         for row in broken:
-            add_row(shown, *row.values.values())
+            add_row(shown, *row.values())
         out.print(shown)
         if one.rows_failed > len(broken):
             say(f"{len(broken):,} of {counted(one.rows_failed, 'row')} shown; --limit shows more.")

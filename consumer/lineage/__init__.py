@@ -1,6 +1,7 @@
 """The way from a number to the lines of the files that it adds up, and from a file to the numbers that it moved."""
 
-from billstream.consumer.lineage.cell import COSTS, DIMENSIONS, Amount, Cell
+from billstream.common.amount import Amount
+from billstream.consumer.lineage.cell import COSTS, DIMENSIONS, Cell
 from billstream.consumer.lineage.lines import FileReader, Line, Reading, ReadState, set_of
 from billstream.consumer.lineage.loads import LoadedFile, Moved, Share, amounts_at, loads_named, moved_by, shares_of
 

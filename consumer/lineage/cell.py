@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from billstream.common.amount import Amount
 from billstream.common.statements import statement
 
 DIMENSIONS: Mapping[str, str] = MappingProxyType(
@@ -44,22 +44,6 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The columns of `charges` that a cell is about, with their types."""
-
-
-@dataclass(frozen=True)
-class Amount:
-    """The exact sums of some charges of one currency; None where no charge has such a cost.
-
-    `consumed_quantity` is by unit, "" where a charge names none.
-    """
-
-    currency: str | None
-    rows: int
-    billed_cost: Decimal | None
-    effective_cost: Decimal | None
-    list_cost: Decimal | None
-    contracted_cost: Decimal | None
-    consumed_quantity: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from billstream.common.amount import Amount
 from billstream.common.errors import ObjectMissing, Poison
 from billstream.common.lake.tables import CHARGES
 from billstream.common.scratch import needing_room
@@ -21,7 +22,7 @@ from billstream.consumer.decode.scan import Malformed, Scan
 from billstream.consumer.decode.undated import dated
 from billstream.consumer.decode.walk import place_of, walked
 from billstream.consumer.events import EventKind, Gone, ObjectEvent
-from billstream.consumer.lineage.cell import COLUMNS, COSTS, Amount, Cell, amount_of, amounts_sql
+from billstream.consumer.lineage.cell import COLUMNS, COSTS, Cell, amount_of, amounts_sql
 from billstream.consumer.lineage.loads import Share
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.profiles.origin import Origin

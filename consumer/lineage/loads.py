@@ -7,11 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from billstream.common.amount import Amount
 from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
 from billstream.consumer.decode.staged import NO_CURRENCY
-from billstream.consumer.lineage.cell import COLUMNS, Amount, Cell, amount_of, amounts_sql
+from billstream.consumer.lineage.cell import COLUMNS, Cell, amount_of, amounts_sql
 
 _COLUMNS = ", ".join(("load_id", *COLUMNS))
 

@@ -1,7 +1,6 @@
 """Rules that rows should keep: read from files, checked before the commit, and told where a load breaks them."""
 
 from billstream.consumer.quality.findings import (
-    BrokenRow,
     Finding,
     broken_rows,
     findings,
@@ -14,7 +13,6 @@ from billstream.consumer.quality.versions import shrunken
 __all__ = [
     "About",
     "Broken",
-    "BrokenRow",
     "Finding",
     "Quality",
     "Rule",

@@ -34,13 +34,6 @@ class Finding:
     found_at: datetime
 
 
-@dataclass(frozen=True)
-class BrokenRow:
-    """A row that breaks a rule: its values by column."""
-
-    values: Mapping[str, Any]
-
-
 def findings(lake: Lake) -> list[Finding]:
     """Return the findings of all active loads: errors first, the newest first.
 
@@ -55,8 +48,8 @@ def findings_by_severity(lake: Lake) -> dict[str, int]:
     return dict(lake.rows("SELECT severity, count(*) FROM active_findings GROUP BY severity"))
 
 
-def broken_rows(lake: Lake, found: Finding, rules: Sequence[Rule], limit: int) -> list[BrokenRow]:
-    """Return rows of a load that break a rule, as the rule is now.
+def broken_rows(lake: Lake, found: Finding, rules: Sequence[Rule], limit: int) -> list[dict[str, Any]]:
+    """Return rows of a load that break a rule, as the rule is now: values by column.
 
     Args:
         lake: where the rows are.
@@ -75,14 +68,14 @@ def broken_rows(lake: Lake, found: Finding, rules: Sequence[Rule], limit: int) -
             "the others."
         )
     if rule.about is About.VERSIONS:
-        return [BrokenRow(line) for line in versions(lake, found.load_id)]
+        return versions(lake, found.load_id)
     columns = list(dict.fromkeys([*_SHOWN, *rule.columns]))
     rows = lake.rows(
         f"SELECT {', '.join(columns)} FROM charges WHERE load_id = {literal(found.load_id)} AND {rule.broken} "
         "ORDER BY ALL LIMIT ?",
         [limit],
     )
-    return [BrokenRow(dict(zip(columns, row, strict=True))) for row in rows]
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def insert_findings(

@@ -10,9 +10,9 @@ import pytest
 from billstream.common.ids import new_id
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
-from billstream.consumer.decode import Staging, open_tabular, plain_text
+from billstream.consumer.decode import StagedLoad, Staging, open_tabular, plain_text
 from billstream.consumer.profiles import ProfileRegistry
-from billstream.consumer.quality import Quality, broken_rows, findings, read_rules
+from billstream.consumer.quality import Quality, broken_rows, findings, read_rules, shrunken
 from tests.e2e.commands import Billstream
 from tests.integration.intake_support import House
 
@@ -63,12 +63,13 @@ def test_what_a_load_breaks_is_kept_with_it_until_it_is_replaced(house: House, q
         one for one in found if one.rule == "charge_period_goes_forward" and one.scope.startswith(f"s3://{bucket.name}")
     )
     (row,) = broken_rows(house.lake, backwards, quality.rules, 10)
-    assert [str(value) for value in row.values.values()][1:3] == ["2.500000000000000000", "USD"]
+    assert [str(value) for value in row.values()][1:3] == ["2.500000000000000000", "USD"]
 
     intake.process([bucket.put("a.csv", bill(*[SOUND] * 8)), bucket.remove("c.csv")])
-    assert broken(house, bucket.name) == {}
+    # Nothing but that the new version bills nothing in the other currency any more.
+    assert broken(house, bucket.name) == {("a.csv", "version_keeps_its_cost"): (8, 8)}
     kept = "SELECT count(*) FROM quality_findings JOIN ledger USING (load_id) WHERE bucket = ?"
-    assert house.lake.rows(kept, [bucket.name]) == [(7,)]
+    assert house.lake.rows(kept, [bucket.name]) == [(7 + 1,)]
 
 
 def test_a_file_is_not_judged_by_a_rule_about_columns_that_it_does_not_have(house: House, quality: Quality) -> None:
@@ -124,9 +125,14 @@ def test_a_version_that_loses_half_of_its_rows_or_costs_is_told(house: House, qu
         intake.process([bucket.put("a.csv", bill(*lines))])
         assert {rule for _, rule in broken(house, bucket.name)} == {*expected}, number
     (cost,) = (one for one in findings(house.lake) if one.scope.startswith(f"s3://{bucket.name}/"))
-    shown = [row.values for row in broken_rows(house.lake, cost, quality.rules, 10)]
+    shown = broken_rows(house.lake, cost, quality.rules, 10)
     costs = [(line["billing_currency"], line["billed_cost"], line["billed_cost_before"]) for line in shown]
     assert costs == [("EUR", Decimal("1.4"), 0), ("USD", 0, Decimal("1.4"))]
+
+
+def test_a_sum_with_more_digits_than_the_type_breaks_no_rule_and_stops_none(house: House, quality: Quality) -> None:
+    load = StagedLoad(rows_loaded=2, billed_totals={"USD": Decimal("150000000000000000000.5")})
+    assert shrunken(house.lake, quality.rules, {"new": load}, {"new": "old"}) == {}
 
 
 def test_an_enforced_error_quarantines_the_file_and_no_other(house: House, quality: Quality) -> None:

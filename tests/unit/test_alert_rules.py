@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billstream.aggregator.alerts.config import EmailPlace, read_sinks, variables_named
+from billstream.aggregator.alerts.config import EmailPlace, read_sinks
 from billstream.aggregator.alerts.digest import (
     MOST_LINES,
     Facts,
@@ -27,6 +27,7 @@ from billstream.aggregator.alerts.sinks.email import mail
 from billstream.aggregator.alerts.sinks.sns import message
 from billstream.aggregator.alerts.values import Letter
 from billstream.common.errors import Misconfigured
+from billstream.common.toml_lines import variables_named
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BERLIN = "22:00-07:00 Europe/Berlin"
@@ -142,7 +143,7 @@ def test_the_file_of_sinks(tmp_path: Path) -> None:
     assert slack_sink.takes("anomaly", None)
     assert not slack_sink.takes("anomaly", ("ops",))
     assert [ops.takes(kind, None) for kind in ("anomaly", "stale_source")] == [False, True]
-    assert variables_named(path) == {"BILLSTREAM_SLACK_URL", "SMTP_USER", "SMTP_PASSWORD"}
+    assert variables_named(path, "sink") == {"BILLSTREAM_SLACK_URL", "SMTP_USER", "SMTP_PASSWORD"}
     assert read_sinks(None) == ()
     assert [one.dedupe_key for one in due_digests(read_sinks(path), ["a"], utc("2026-01-10 07:00"))] == [
         "digest:ml-slack:2026-01-10"

@@ -8,8 +8,9 @@ import pytest
 
 from billstream.common.errors import Fatal, Misconfigured, WrongUsage
 from billstream.common.masking import masked
+from billstream.common.toml_lines import variables_named
 from billstream.publishing import goal
-from billstream.publishing.config import read_targets, target_named, variables_named
+from billstream.publishing.config import read_targets, target_named
 from billstream.publishing.days import Piece, pieces
 from billstream.publishing.goal import History, reason_to_replace
 from billstream.publishing.postgres import layout
@@ -38,7 +39,7 @@ def test_a_file_names_targets_and_variables(tmp_path: Path) -> None:
     found = read_targets(path)
     assert list(found) == ["wh", "b"]
     assert (found["wh"].schema_, found["wh"].readers, found["b"].schema_) == ("copy_1", "bi", "billstream")
-    assert variables_named(path) == {"WH_URL", "B"}
+    assert variables_named(path, "target") == {"WH_URL", "B"}
     assert read_targets(None) == {}
 
 

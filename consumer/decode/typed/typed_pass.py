@@ -144,7 +144,7 @@ class Lane:
                 written = self._facts([text.file for text in texts], local) if local.exists() else {}
         except (Refused, Fatal, duckdb.Error, pa.ArrowException, OSError) as error:
             # Whatever it is, the strict pass meets it again, and explains it.
-            if not isinstance(error, Refused):
+            if not isinstance(error, Refused | duckdb.OutOfRangeException):  # costs that nobody can add up
                 log.warning("typed_pass_failed", path=path, reason=str(error), exc_info=True)
             return Staged(), refused | {text.file.load_id: str(error) for text in texts}
         loads = {
