@@ -6,12 +6,10 @@
 
 PYTHON ?= python3
 FOCUS_PYTHON ?= python3.12
+PYTHON_focus = $(FOCUS_PYTHON)
 UV_VERSION := 0.13.9
 
 VENV := .venv
-LOCALSTACK_VENV := .venv-localstack
-BENCH_VENV := .venv-bench
-FOCUS_VENV := .venv-focus
 UV_VENV := .venv-uv
 BIN := $(VENV)/bin
 
@@ -36,10 +34,10 @@ help: ## List the targets
 
 setup: $(VENV)/setup.stamp ## Make .venv with billstream and its demo
 setup-dev: $(VENV)/dev.stamp ## ... and with what tests and linters need
-setup-localstack: $(LOCALSTACK_VENV)/setup.stamp ## Make .venv-localstack, for the tests against LocalStack
+setup-localstack: .venv-localstack/setup.stamp ## Make .venv-localstack, for the tests against LocalStack
 
-setup-bench: $(BENCH_VENV)/setup.stamp ## Make .venv-bench, with what the benchmarks compare billstream to
-setup-focus: $(FOCUS_VENV)/setup.stamp ## Make .venv-focus, with the FOCUS validator: FOCUS_PYTHON is 3.12 or newer
+setup-bench: .venv-bench/setup.stamp ## Make .venv-bench, with what the benchmarks compare billstream to
+setup-focus: .venv-focus/setup.stamp ## Make .venv-focus, with the FOCUS validator: FOCUS_PYTHON is 3.12 or newer
 
 demo: setup ## Show billstream at work: no AWS account, no containers
 	@$(BIN)/billstream demo
@@ -78,7 +76,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 	@$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.txt
 
 clean: ## Remove the environments, caches and build results (not var/)
-	rm -rf $(VENV) $(LOCALSTACK_VENV) $(BENCH_VENV) $(FOCUS_VENV) $(UV_VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-* build dist *.egg-info
 	rm -rf .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -101,25 +99,12 @@ $(VENV)/dev.stamp: $(VENV)/setup.stamp requirements/dev.txt
 	@$(BIN)/python -m pip install $(LOCKED) -r requirements/dev.txt
 	@touch $@
 
-$(LOCALSTACK_VENV)/setup.stamp: requirements/build.txt requirements/localstack.txt
-	@echo "==> $(LOCALSTACK_VENV)"
-	@test -x $(LOCALSTACK_VENV)/bin/python || $(PYTHON) -m venv $(LOCALSTACK_VENV)
-	@$(LOCALSTACK_VENV)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
-	@$(LOCALSTACK_VENV)/bin/python -m pip install $(LOCKED) -r requirements/localstack.txt
-	@touch $@
-
-$(BENCH_VENV)/setup.stamp: requirements/build.txt requirements/bench.txt
-	@echo "==> $(BENCH_VENV)"
-	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
-	@$(BENCH_VENV)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
-	@$(BENCH_VENV)/bin/python -m pip install $(LOCKED) -r requirements/bench.txt
-	@touch $@
-
-$(FOCUS_VENV)/setup.stamp: requirements/build.txt requirements/focus.txt
-	@echo "==> $(FOCUS_VENV)"
-	@test -x $(FOCUS_VENV)/bin/python || $(FOCUS_PYTHON) -m venv $(FOCUS_VENV)
-	@$(FOCUS_VENV)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
-	@$(FOCUS_VENV)/bin/python -m pip install $(LOCKED) -r requirements/focus.txt
+# An environment beside .venv, for what must not share its packages: requirements/NAME.txt makes .venv-NAME.
+.venv-%/setup.stamp: requirements/build.txt requirements/%.txt
+	@echo "==> .venv-$*"
+	@test -x $(@D)/bin/python || $(or $(PYTHON_$*),$(PYTHON)) -m venv $(@D)
+	@$(@D)/bin/python -m pip install $(LOCKED) -r requirements/build.txt
+	@$(@D)/bin/python -m pip install $(LOCKED) -r requirements/$*.txt
 	@touch $@
 
 $(UV_VENV)/setup.stamp: Makefile

@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,15 @@ def test_a_target_is_followed_by_a_service(postgres: PostgresServer, postgres_ur
     warehouse = Warehouse(postgres, postgres_url)
     file = tmp_path / "targets.toml"
     file.write_text('[target.wh]\nkind = "postgres"\nurl_from = "BILLSTREAM_WAREHOUSE"\n')
-    variables = {"BILLSTREAM_WAREHOUSE": postgres_url, "BILLSTREAM_TARGETS": str(file)}
+    variables = {
+        "BILLSTREAM_WAREHOUSE": postgres_url,
+        "BILLSTREAM_TARGETS": str(file),
+        "BILLSTREAM_METRICS_ADDRESS": "127.0.0.1:0",
+    }
     billstream = Billstream(tmp_path / "home", variables)
     billstream.run("init")
     assert "no aggregates yet" in billstream.run("publish", "wh", expect=75)
+    started = time.time()
     service = billstream.start("publish", "wh", "--follow")
     try:
         for number in range(2):
@@ -43,6 +49,7 @@ def test_a_target_is_followed_by_a_service(postgres: PostgresServer, postgres_ur
             assert warehouse.contradictions() == []
         (count,) = billstream.sql("SELECT count(*) AS rows FROM charges")
         assert warehouse.value("SELECT count(*) FROM billstream.charges") == str(count["rows"])
+        assert_metrics(metrics_of((billstream.home / "publish.log").read_text()), rows=count["rows"], since=started)
     finally:
         service.send_signal(signal.SIGTERM)
         service.communicate(timeout=PATIENCE)
@@ -63,3 +70,20 @@ def test_a_target_is_followed_by_a_service(postgres: PostgresServer, postgres_ur
     assert "up to date" in billstream.run("publish", "wh", "--dry-run")
     postgres.stop()
     assert "target wh: reading the watermark: the target postgresql://" in billstream.run("publish", "wh", expect=75)
+
+
+def metrics_of(log: str) -> dict[str, float]:
+    """What the service whose log this is exports, by name and labels as Prometheus writes them."""
+    (served,) = [json.loads(line) for line in log.splitlines() if "metrics_served" in line]
+    with urllib.request.urlopen(f"http://{served['address']}/metrics", timeout=PATIENCE) as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def assert_metrics(metrics: dict[str, float], *, rows: int, since: float) -> None:
+    """Both rounds that changed the target were counted, and it was known to be up to date since then."""
+    assert metrics['billstream_publishes_total{result="replaced"}'] == 1
+    assert metrics['billstream_publishes_total{result="changed"}'] >= 1
+    assert metrics["billstream_published_rows_total"] > rows
+    assert metrics['billstream_publish_seconds_bucket{le="+Inf"}'] >= 2
+    assert since < metrics["billstream_target_true_as_of_timestamp_seconds"] < time.time()
