@@ -8,6 +8,7 @@ from billstream.aggregator.completeness.maturity import Habit
 from billstream.aggregator.completeness.states import stale_of
 from billstream.aggregator.insights.models import FUTURE, Model, Reading
 from billstream.aggregator.insights.periods import TREND_DAYS
+from billstream.aggregator.insights.quality_section import BROKEN_RULES
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.values import Omission, OmissionKind, Source
 from billstream.aggregator.insights.words import are, counted, day_in_words, provider_in_words
@@ -73,6 +74,7 @@ def read_omissions(reading: Reading) -> tuple[Omission, ...]:
         *_lagging(reading),
         *_missing_days(reading),
         *_dated_wrong(reading),
+        *_broken_rules(reading),
     ]
     order = get_args(OmissionKind)
     return tuple(sorted(found, key=lambda omission: order.index(omission.kind)))
@@ -196,9 +198,28 @@ def _dated_wrong(reading: Reading) -> Iterator[Omission]:
         )
 
 
+def _broken_rules(reading: Reading) -> Iterator[Omission]:
+    """Rules of severity error: charges that break one are counted, and wrong."""
+    errors = [row for row in reading.rows(BROKEN_RULES) if row["severity"] == "error"]
+    if errors:
+        yield Omission(
+            kind="broken_rules",
+            count=len(errors),
+            sentence=f"{counted(len(errors), 'rule')} of data quality {are(len(errors))} broken by charges that count, "
+            "so their amounts or dates may be wrong.",
+            names=_few(
+                f"{row['rule']}: {counted(row['rows_failed'], 'charge')} in {counted(row['files'], 'file')}"
+                for row in errors
+            ),
+            command="billstream quality list",
+        )
+
+
 def _few(names: Iterable[str]) -> tuple[str, ...]:
     """The first different names."""
     return tuple(dict.fromkeys(names))[:MOST_NAMES]
 
 
-OMISSIONS = Section(__name__, "omissions", tuple[Omission, ...], read_omissions, (OMITTED_FILES, OVERLAPPING))
+OMISSIONS = Section(
+    __name__, "omissions", tuple[Omission, ...], read_omissions, (OMITTED_FILES, OVERLAPPING, BROKEN_RULES)
+)

@@ -13,6 +13,7 @@ from billstream.aggregator.insights.meters import METERS
 from billstream.aggregator.insights.months import MONTHS
 from billstream.aggregator.insights.movers import MOVERS
 from billstream.aggregator.insights.omissions import OMISSIONS
+from billstream.aggregator.insights.quality_section import QUALITY
 from billstream.aggregator.insights.restated import RESTATEMENTS
 from billstream.aggregator.insights.section import Section
 from billstream.aggregator.insights.sources_section import SOURCES
@@ -38,6 +39,7 @@ SECTIONS: tuple[Section, ...] = (
     CONSUMPTION,
     # Where the numbers come from, and what of them has changed.
     SOURCES,
+    QUALITY,
     CHANGES,
     RESTATEMENTS,
     FRESHNESS,

@@ -33,6 +33,7 @@ OmissionKind = Literal[
     "missing_days",
     "future_charges",
     "misdated_charges",
+    "broken_rules",
     "tags_unread",
     "records_left_out",
 ]
@@ -177,6 +178,16 @@ class Omission(Value):
     command: Annotated[str | None, Field(description="The command that shows or mends it.")]
 
 
+class BrokenRule(Value):
+    """One rule of quality that charges in the numbers break. A charge that breaks two rules is counted with each."""
+
+    rule: str
+    severity: Annotated[str, Field(description="error or warning.")]
+    rows_failed: Annotated[int, Field(description="Charges that break it.")]
+    files: Annotated[int, Field(description="Files that have them.")]
+    names: Annotated[tuple[str, ...], Field(description="The files with the most of them.")]
+
+
 class Consumption(Value):
     """The consumed quantity of one unit, over all currencies; the unit is empty where charges name none."""
 
@@ -269,6 +280,7 @@ class Insights(Value):
     months: tuple[Months, ...] = ()
     tags: Annotated[tuple[TaggedCosts, ...], Field(description="Empty without BILLSTREAM_TAG_KEYS.")] = ()
     consumption: tuple[Consumption, ...]
+    quality: Annotated[tuple[BrokenRule, ...], Field(description="Errors first, the most charges first.")] = ()
     changes: Changes
     restatements: Annotated[Restatements, Field(description="Of the seven days before the refresh, without new files.")]
     freshness: Freshness

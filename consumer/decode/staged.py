@@ -67,6 +67,11 @@ class StagedLoad:
     refused: str | None = None
     table: str = CHARGES
 
+    @property
+    def records(self) -> int:
+        """The number of records of the file, whatever became of them."""
+        return self.rows_loaded + self.rows_rejected + self.records_left_out
+
     def with_rejects(self, rejects: Rejects) -> "StagedLoad":
         """Return the load with more rejected rows."""
         return replace(

@@ -18,13 +18,17 @@ from billstream.consumer.s3.objects import ObjectStore
 
 @dataclass(frozen=True)
 class Part:
-    """One part: its current version, the newest entry of its scope, and the version whose rows are active."""
+    """One part: its current version, the newest entry of its scope, and the version whose rows are active.
+
+    `rows` are the records that the manifest tells of it, None where it does not.
+    """
 
     event: ObjectEvent  # that this version was created
     version: ObjectVersion
     held: ProcessedKey | None
     loaded: ObjectVersion | None
     overwritten: bool
+    rows: int | None
 
     @property
     def load_id(self) -> str | None:
@@ -68,7 +72,7 @@ def read_parts(manifest: Manifest, event: ObjectEvent, lake: Lake, objects: Obje
         key = held.get(scope_id(one.scope))
         exact = replace(one, version_id=version.version_id, etag=version.etag, size_bytes=version.size_bytes)
         before = loaded.get(key.load_id) if key and key.load_id else None
-        parts.append(Part(exact, version, key, before, named.overwritten))
+        parts.append(Part(exact, version, key, before, named.overwritten, named.rows))
     return parts
 
 

@@ -3,7 +3,7 @@
 Staged rows lie in the data path and belong to nothing yet. Fetched files leave the spool once their group is staged.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from billstream.common.errors import Denied, ObjectMissing, Poison, ServiceUnavailable
@@ -19,6 +19,7 @@ from billstream.consumer.events import Later, ObjectEvent, ObjectVersion, batche
 from billstream.consumer.layouts.manifest import MAX_BYTES, Manifest
 from billstream.consumer.layouts.place import Place
 from billstream.consumer.profiles.origin import Origin
+from billstream.consumer.quality import miscounted
 from billstream.consumer.s3.fetch import Fetcher, Prepared
 
 MOST_REJECTED_ROWS = 100_000
@@ -126,7 +127,8 @@ def _stage_group(
         with failpoint("stage"):
             staged = context.stage(files) if files else Staged()
         done.staged.take(staged)
-        for load_id, reason in staged.poisoned.items():
+        _count_rows(done.staged, {prepared[part.event.scope].load_id: part.rows for part in group}, context)
+        for load_id, reason in done.staged.poisoned.items():
             raise Poison(f"The part {keys[load_id]} cannot be loaded: {reason}")
         for load_id, load in staged.loads.items():
             if why := no_row_fits(load):
@@ -148,6 +150,16 @@ def _checked(part: Part, answer: Prepared | Later) -> Prepared:
     if part.event.has_identity and answer.version and not same_version(answer.version, part.version):
         raise Later(f"The part {key} was replaced while the delivery was read.")
     return answer
+
+
+def _count_rows(staged: Staged, told: Mapping[str, int | None], context: Context) -> None:
+    """Judge parts by what their manifest tells of them; one that is refused for it is poisoned."""
+    quality = context.staging.quality
+    said = {load_id: rows for load_id, rows in told.items() if rows is not None}
+    for load_id, broken in miscounted(context.lake, quality.rules, staged.loads, said).items():
+        load = replace(staged.loads[load_id], failing={**staged.loads[load_id].failing, **broken})
+        staged.loads[load_id] = load
+        staged.poisoned |= quality.refused({load_id: load})
 
 
 def _drop_surplus_rejects(staged: Staged) -> None:

@@ -59,6 +59,7 @@ class Manifests(_Strict):
         None, description="Where in an item of the list the part's key is; without it, the item itself is the key."
     )
     size: JsonPath | None = Field(None, description="Where in an item of the list the part's size in bytes is.")
+    rows: JsonPath | None = Field(None, description="Where in an item of the list the number of its records is.")
     time: JsonPath | None = Field(None, description="Where in the JSON the time of the delivery is, in ISO 8601.")
     dataset: JsonPaths = Field(
         (),

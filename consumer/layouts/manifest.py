@@ -24,14 +24,16 @@ _REMEDY = "Nothing of the delivery is loaded, earlier rows stay. Deliver the exp
 
 @dataclass(frozen=True)
 class NamedPart:
-    """A part that a manifest names, by its key in the manifest's bucket. `size_bytes` is None where there is none.
+    """A part that a manifest names, by its key in the manifest's bucket.
 
-    `overwritten` is true if the next delivery writes a part to the same key.
+    `size_bytes` and `rows`, the number of its records, are None where the manifest does not tell. `overwritten` is true
+    if the next delivery writes a part to the same key.
     """
 
     key: str
     size_bytes: int | None
     overwritten: bool
+    rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,21 @@ def _part(item: object, manifest_key: str, role: ManifestOf) -> NamedPart:
     name = _at(item, rules.key) if rules.key else item
     if not isinstance(name, str) or not name:
         raise Poison(f"The manifest has a part without a name at {rules.parts}. {_REMEDY}")
-    size = _at(item, rules.size) if rules.size else None
+    size, rows = _count(item, rules.size), _count(item, rules.rows)
     # The first candidate in the manifest's own export and period is the part; the name alone decides nothing.
     for key in _candidates(_without_bucket(name), manifest_key):
         if key.startswith(role.place.prefix) and (place := role.layout.part(key, role.place)):
-            known = size if type(size) is int and size >= 0 else None  # a bool is an int
-            return NamedPart(key, known, overwritten=place.delivery is None)
+            return NamedPart(key, size, overwritten=place.delivery is None, rows=rows)
     raise Poison(
         f"The manifest names {name[:_SHOWN]!r}, which is no part of its own export and period "
         f"({role.place.prefix}, {role.place.period}). {_REMEDY}"
     )
+
+
+def _count(item: object, path: str | None) -> int | None:
+    """Return a number of things, from 0 to what 64 bits hold; None where the manifest does not tell one."""
+    value = _at(item, path) if path else None
+    return value if type(value) is int and 0 <= value < 2**63 else None  # a bool is an int
 
 
 def _candidates(name: str, manifest_key: str) -> Iterator[str]:

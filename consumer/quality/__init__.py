@@ -7,6 +7,7 @@ from billstream.consumer.quality.findings import (
     findings_by_severity,
     insert_findings,
 )
+from billstream.consumer.quality.parts import miscounted
 from billstream.consumer.quality.rule import About, Broken, Quality, Rule, Severity, read_rules
 from billstream.consumer.quality.versions import shrunken
 
@@ -21,6 +22,7 @@ __all__ = [
     "findings",
     "findings_by_severity",
     "insert_findings",
+    "miscounted",
     "read_rules",
     "shrunken",
 ]

@@ -9,6 +9,7 @@ from billstream.common.errors import Fatal
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
 from billstream.common.statements import statement
+from billstream.consumer.quality.parts import part
 from billstream.consumer.quality.rule import About, Broken, Rule
 from billstream.consumer.quality.versions import versions
 
@@ -69,6 +70,8 @@ def broken_rows(lake: Lake, found: Finding, rules: Sequence[Rule], limit: int) -
         )
     if rule.about is About.VERSIONS:
         return versions(lake, found.load_id)
+    if rule.about is About.PARTS:
+        return part(lake, found.load_id, found.rows_failed)
     columns = list(dict.fromkeys([*_SHOWN, *rule.columns]))
     rows = lake.rows(
         f"SELECT {', '.join(columns)} FROM charges WHERE load_id = {literal(found.load_id)} AND {rule.broken} "

@@ -1,7 +1,7 @@
 """A rule about rows of `charges`: an SQL condition in a file of its own, true for a row that breaks the rule."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 MOST_RULES = 100
-VERSIONS = {
-    "billing_currency": "VARCHAR",
-    "rows_loaded": "BIGINT",
-    "rows_before": "BIGINT",
-    "billed_cost": "DECIMAL(38,18)",
-    "billed_cost_before": "DECIMAL(38,18)",
-}
-"""The columns of two versions of a file: rows of each, and the billed cost of each in one currency."""
-
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HEADER = re.compile(r"-- (\w+): (.*\S)\s*")
 _FIELDS = ("says", "severity", "columns", "source")
@@ -36,10 +27,11 @@ _LONGEST = 20_000  # characters of a file
 
 
 class About(StrEnum):
-    """What a rule is about: each row of `charges`, or the versions of a file, one line for each currency of both."""
+    """What a rule is about: each row of `charges`, two versions of a file, or a part beside its manifest."""
 
     ROWS = "rows"
     VERSIONS = "versions"
+    PARTS = "parts"
 
 
 class Severity(StrEnum):
@@ -47,6 +39,20 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+
+
+COLUMNS: Mapping[About, Mapping[str, str]] = {
+    About.VERSIONS: {
+        "billing_currency": "VARCHAR",
+        "rows_loaded": "BIGINT",
+        "rows_before": "BIGINT",
+        "billed_cost": "DECIMAL(38,18)",
+        "billed_cost_before": "DECIMAL(38,18)",
+    },
+    About.PARTS: {"rows_there": "BIGINT", "rows_told": "BIGINT"},
+}
+"""What is judged beside rows of `charges`: two versions of a file, in a line for each currency, with the billed cost of
+each; and a part of a delivery, with the records that it has and those that its manifest tells."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Rule:
         says: what a row has to be, as a sentence.
         severity: see `Severity`.
         columns: columns of `charges`. A file whose profile does not feed all of them is not judged by the rule. Those
-            of a rule about versions are in `VERSIONS`.
+            of other rules are in `COLUMNS`.
         source: where the rule is from, such as an attribute of FOCUS.
         broken: the SQL condition; a row for which it is NULL keeps the rule.
     """
@@ -92,6 +98,10 @@ class Judged(Protocol):
     @property
     def rows_loaded(self) -> int:
         """The number of rows."""
+
+    @property
+    def records(self) -> int:
+        """The number of records of its file."""
 
     @property
     def billed_totals(self) -> Mapping[str, Decimal]:
@@ -150,6 +160,28 @@ def read_rules(folder: Path | None, columns: Mapping[str, str]) -> tuple[Rule, .
     return tuple(found[name] for name in sorted(found))
 
 
+def broken_by(
+    con: duckdb.DuckDBPyConnection, about: About, rules: Iterable[Rule], lines: Sequence[Sequence[object]]
+) -> list[Rule]:
+    """Return the rules about versions or parts that at least one line breaks.
+
+    Args:
+        con: calculates.
+        about: what a line has; other rules are left out.
+        rules: those in use.
+        lines: one or more, with a value for each of `COLUMNS`. One that its type cannot hold is as if unknown: the sum
+            of a file may have more digits than the type, and nothing may fail over it.
+    """
+    chosen, kinds = [rule for rule in rules if rule.about is about], COLUMNS[about]
+    if not chosen:
+        return []
+    values = ", ".join(f"({', '.join(f'TRY_CAST(? AS {kind})' for kind in kinds.values())})" for _ in lines)
+    asked = ", ".join(f"bool_or({rule.broken})" for rule in chosen)
+    text = f"SELECT {asked} FROM (VALUES {values}) AS {about}({', '.join(kinds)})"
+    (verdicts,) = con.execute(text, [value for line in lines for value in line]).fetchall()
+    return [rule for rule, broken in zip(chosen, verdicts, strict=True) if broken]
+
+
 def _read(folder: "Path | Traversable", columns: Mapping[str, str]) -> list[Rule]:
     found = []
     try:
@@ -159,7 +191,7 @@ def _read(folder: "Path | Traversable", columns: Mapping[str, str]) -> list[Rule
             f"The quality rules in {folder} cannot be read: {error}. Correct that, and start again."
         ) from error
     with isolated() as con:
-        tables = {About.ROWS: columns, About.VERSIONS: VERSIONS}
+        tables = {About.ROWS: columns, **COLUMNS}
         for table, its_columns in tables.items():
             con.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in its_columns.items())})")
         for name, text in sorted(texts.items()):
@@ -190,7 +222,7 @@ def _parsed(name: str, text: str, tables: Mapping[About, Mapping[str, str]], con
     if given["severity"] not in {*Severity}:
         raise ValueError(f"its severity is {given['severity']!r}: write `error` or `warning`.")
     if given.get("about", About.ROWS) not in {*About}:
-        raise ValueError(f"it is about {given['about']!r}: write `rows` or `versions`, or leave the line out.")
+        raise ValueError(f"it is about {given['about']!r}: write one of {', '.join(About)}, or leave the line out.")
     about, severity = About(given.get("about", About.ROWS)), Severity(given["severity"])
     if about is About.VERSIONS and severity is Severity.ERROR:
         raise ValueError("a rule about versions is a warning: a file may shrink for a good reason.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from billstream.common.lake import Lake
 from billstream.common.statements import statement
-from billstream.consumer.quality.rule import VERSIONS, About, Broken, Judged, Rule
+from billstream.consumer.quality.rule import COLUMNS, About, Broken, Judged, Rule, broken_by
 
 
 def shrunken(
@@ -23,21 +23,14 @@ def shrunken(
     Raises:
         Retryable: see `common.lake.failures`.
     """
-    rules = [rule for rule in rules if rule.about is About.VERSIONS]
-    if not rules or not previous:
+    if not previous or not any(rule.about is About.VERSIONS for rule in rules):
         return {}
     before = {load_id: (rows, totals) for load_id, rows, totals in _ledger(lake, [*previous.values()])}
     found = dict[str, list[Broken]]()
     for load_id, replaced in previous.items():
         load, (rows_before, totals_before) = loads[load_id], before.get(replaced, (0, None))
         lines = _lines(load.rows_loaded, rows_before, load.billed_totals, totals_before or {})
-        # The sum of a file may have more digits than the type: no rule can judge it, and none may fail over it.
-        values = ", ".join(f"({', '.join(f'TRY_CAST(? AS {kind})' for kind in VERSIONS.values())})" for _ in lines)
-        judged = ", ".join(f"bool_or({rule.broken})" for rule in rules)
-        asked = f"SELECT {judged} FROM (VALUES {values}) AS versions({', '.join(VERSIONS)})"
-        (verdicts,) = lake.engine.execute(asked, [value for line in lines for value in line]).fetchall()
-        if any(verdicts):
-            broken = [rule for rule, is_broken in zip(rules, verdicts, strict=True) if is_broken]
+        if broken := broken_by(lake.engine, About.VERSIONS, rules, lines):
             found[load_id] = [Broken(rule.name, rule.severity, load.rows_loaded) for rule in broken]
     return found
 
@@ -52,7 +45,7 @@ def versions(lake: Lake, load_id: str) -> list[dict[str, Any]]:
     before = {load: (rows, totals) for load, rows, totals in _ledger(lake, [replaced] if replaced else [])}
     rows_before, totals_before = before.get(replaced, (0, None))
     lines = _lines(rows, rows_before, totals or {}, totals_before or {})
-    return [dict(zip(VERSIONS, line, strict=True)) for line in lines]
+    return [dict(zip(COLUMNS[About.VERSIONS], line, strict=True)) for line in lines]
 
 
 def _ledger(lake: Lake, load_ids: Sequence[str]) -> list[tuple[str, int, dict[str, Decimal] | None]]:
@@ -61,7 +54,7 @@ def _ledger(lake: Lake, load_ids: Sequence[str]) -> list[tuple[str, int, dict[st
 
 
 def _lines(rows: int, rows_before: int, now: Mapping[str, Decimal], before: Mapping[str, Decimal]) -> list[list[Any]]:
-    """Return a line of `VERSIONS` for each currency, and one for versions without a cost."""
+    """Return a line for each currency, and one for versions without a cost."""
     zero = Decimal(0)
     if not (now or before):
         return [[None, rows, rows_before, None, None]]

@@ -1,7 +1,7 @@
 """Rules of quality on the road: judged before the commit, kept with it, enforced where that is wanted."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from billstream.consumer.decode import StagedLoad, Staging, open_tabular, plain_
 from billstream.consumer.profiles import ProfileRegistry
 from billstream.consumer.quality import Quality, broken_rows, findings, read_rules, shrunken
 from tests.e2e.commands import Billstream
+from tests.integration.exports_support import LAYOUTS
 from tests.integration.intake_support import House
 
 HEADER = (
@@ -155,6 +156,51 @@ def test_an_enforced_error_quarantines_the_file_and_no_other(house: House, quali
     assert house.staged_files_left() == set()
 
 
+def test_a_part_is_counted_beside_its_manifest(house: House, quality: Quality) -> None:
+    """The first delivery tells three rows of a part that has two, and the right number of the other, one of them bad.
+
+    The second tells nothing that could be a number, and breaks nothing.
+    """
+    bucket = house.bucket()
+    enforced = house.bucket()
+    folder = "cost/daily/20260301-20260331"
+    short, whole = bill(SOUND, SOUND), bill(SOUND, "no,bill")
+    for place in (bucket, enforced):
+        place.put(f"{folder}/run1/short.csv", short)
+        place.put(f"{folder}/run1/whole.csv", whole)
+    told = {"short.csv": 3, "whole.csv": 2}
+    text = manifest(folder, "run1", told)
+
+    house.intake(bucket, quality=quality, layouts=LAYOUTS).process([bucket.put(f"{folder}/run1/manifest.json", text)])
+    rule = "part_has_the_rows_of_its_manifest"
+    assert broken(house, bucket.name) == {(f"{folder}/run1/short.csv", rule): (1, 2)}
+    (finding,) = (one for one in findings(house.lake) if one.scope.startswith(f"s3://{bucket.name}/"))
+    assert broken_rows(house.lake, finding, quality.rules, 10) == [{"rows_there": 2, "difference": 1}]
+
+    strict = Quality(quality.rules, enforced=True)
+    intake = house.intake(enforced, quality=strict, layouts=LAYOUTS)
+    intake.process([enforced.put(f"{folder}/run1/manifest.json", text)])
+    (reason,) = house.lake.rows(
+        "SELECT reason FROM latest_entries WHERE bucket = ? AND state = 'quarantined'", [enforced.name]
+    )
+    assert "1 row against part_has_the_rows_of_its_manifest" in reason[0]
+    assert house.totals(enforced) == {}
+    assert house.staged_files_left() == set()
+
+    bucket.put(f"{folder}/run2/short.csv", bill(SOUND, SOUND, SOUND))
+    text = manifest(folder, "run2", {"short.csv": True})
+    house.intake(bucket, quality=quality, layouts=LAYOUTS).process([bucket.put(f"{folder}/run2/manifest.json", text)])
+    assert broken(house, bucket.name) == {}
+    assert sum(house.totals(bucket).values()) == Decimal("4.5")
+
+
+def manifest(folder: str, run: str, told: Mapping[str, object]) -> str:
+    """A manifest as Microsoft writes it, of parts with so many rows."""
+    blobs = [{"blobName": f"{folder}/{run}/{name}", "dataRowCount": rows} for name, rows in told.items()]
+    day = "2026-03-14" if run == "run1" else "2026-03-15"
+    return json.dumps({"blobs": blobs, "runInfo": {"submittedTime": f"{day}T05:00:00Z"}})
+
+
 def test_commands_show_findings_rows_and_rules(tmp_path: Path) -> None:
     rules = tmp_path / "rules"
     bare = Billstream(tmp_path / "home")
@@ -179,5 +225,14 @@ def test_commands_show_findings_rows_and_rules(tmp_path: Path) -> None:
     assert "in use no more" in bare.run("quality", "show", "small_bills", expect=1)
     assert "Nothing active called x breaks a rule" in bare.run("quality", "show", "x", expect=1)
     assert json.loads(bare.run("status", "--json"))["quality_findings"] == {"error": 1, "warning": 4}
+    billstream.run("aggregate", "--once")
+    insights = json.loads((billstream.home / "insights" / "insights.json").read_text())
+    told = {one["rule"]: (one["severity"], one["rows_failed"], one["files"]) for one in insights["quality"]}
+    assert insights["quality"][0]["rule"] == "charge_period_goes_forward"
+    assert told["charge_period_goes_forward"] == ("error", 1, 1)
+    assert told["small_bills"] == ("warning", 1, 1)
+    (doubt,) = [one for one in insights["omissions"] if one["kind"] == "broken_rules"]
+    assert doubt["names"] == ["charge_period_goes_forward: 1 charge in 1 file"]
+    assert 'id="quality"' in (billstream.home / "insights" / "dashboard.html").read_text()
     (rules / "bad.sql").write_text("nonsense")
     assert "bad.sql cannot be used" in billstream.run("load", str(tmp_path / "march.csv"), expect=78)

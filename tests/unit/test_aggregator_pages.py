@@ -22,6 +22,7 @@ from billstream.aggregator.insights.moved import Months, Mover, Movers
 from billstream.aggregator.insights.periods import periods_between
 from billstream.aggregator.insights.ratios import change
 from billstream.aggregator.insights.values import (
+    BrokenRule,
     Changes,
     Comparison,
     Consumption,
@@ -409,6 +410,10 @@ def full() -> Insights:
             ),
         ),
         sources=sources(),
+        quality=(
+            BrokenRule(rule="periods_go_on", severity="error", rows_failed=1200, files=3, names=(HOSTILE, "b.csv")),
+            BrokenRule(rule="unit_is_there", severity="warning", rows_failed=1, files=1, names=("a.csv",)),
+        ),
         completeness=completeness(),
         anomalies=told_values.anomalies(HOSTILE),
         forecast=told_values.forecast(HOSTILE),

@@ -118,10 +118,19 @@ def breaks(con: duckdb.DuckDBPyConnection, rule: Rule, changes: Values) -> bool:
 
 def test_every_built_in_rule_has_cases(builtin: dict[str, Rule]) -> None:
     assert {name for name, rule in builtin.items() if rule.about is About.ROWS} == CASES.keys()
-    assert builtin.keys() - CASES.keys() == {"version_keeps_its_rows", "version_keeps_its_cost"}
+    assert builtin.keys() - CASES.keys() == {
+        "version_keeps_its_rows",
+        "version_keeps_its_cost",
+        "part_has_the_rows_of_its_manifest",
+    }
     assert all(rule.says.endswith(".") and rule.source for rule in builtin.values())
     errors = {name for name, rule in builtin.items() if rule.severity is Severity.ERROR}
-    assert errors == {"billed_cost_is_there", "charge_period_goes_forward", "billing_period_goes_forward"}
+    assert errors == {
+        "billed_cost_is_there",
+        "charge_period_goes_forward",
+        "billing_period_goes_forward",
+        "part_has_the_rows_of_its_manifest",
+    }
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -148,7 +157,7 @@ def rule_file(condition: str, **fields: str | None) -> str:
         (rule_file("billed_cost > 1", severity="fatal"), "severity is 'fatal'"),
         (rule_file("rows_loaded > 1", columns="rows_loaded"), "no column 'rows_loaded'"),
         (rule_file("rows_loaded > 1", columns="rows_loaded", about="versions", severity="error"), "is a warning"),
-        (rule_file("billed_cost > 1", about="files"), "write `rows` or `versions`"),
+        (rule_file("billed_cost > 1", about="files"), "write one of rows, versions, parts"),
         (rule_file("billed_cost > 1", columns="billed_cost, prize"), "no column 'prize'"),
         (rule_file("list_cost > 1"), "list_cost"),
         (rule_file(""), "cannot be"),
@@ -207,7 +216,7 @@ def test_a_rule_that_fails_for_a_value_counts_it_as_sound(tmp_path: Path, con: d
 
 def test_only_errors_refuse_a_load_and_only_where_they_are_enforced(builtin: dict[str, Rule]) -> None:
     class Load:
-        rows_loaded = 3
+        rows_loaded = records = 3
         billed_totals: Mapping[str, Decimal] = {}
 
         def __init__(self, **failing: int) -> None:
