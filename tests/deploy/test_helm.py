@@ -43,6 +43,7 @@ EVERYTHING: dict[str, Any] = {
     "env": {"BILLSTREAM_BUDGETS": "/etc/billstream/budgets.toml", "BILLSTREAM_TAG_KEYS": "team"},
     "envFromSecrets": ["sinks"],
     "files": {"budgets.toml": '[[budget]]\nname = "all"\n'},
+    "publisher": {"targets": ["warehouse", "lake-2"], "envFromSecrets": ["targets"], "ports": [6432]},
     "keda": {"enabled": True},
     "backup": {"enabled": True, "place": "s3://acme-backups/billstream/", "keep": 30},
     "metrics": {
@@ -128,6 +129,7 @@ def test_the_linter_finds_nothing(values: dict[str, Any]) -> None:
         ({"image": {"digest": "sha256:1"}}, "digest"),
         ({"keda": {"enabled": "yes"}}, "enabled"),
         ({"maintain": {"schedule": "hourly"}}, "schedule"),
+        ({"publisher": {"targets": ["../x"]}}, "targets"),
         ({"backup": {"enabled": True}}, "place"),
         ({"backup": {"enabled": True, "place": "/mnt/backups"}}, "place"),
     ],
@@ -198,6 +200,24 @@ def test_a_backup_is_made_where_one_is_asked_for() -> None:
     assert pod["containers"][0]["args"] == ["backup", "s3://acme-backups/billstream/", "--keep", "30"]
     assert pod["serviceAccountName"] == "costs-backup"
     assert ("ServiceAccount", "backup") not in rendered(REQUIRED)
+
+
+def test_each_target_has_a_publisher_with_its_secrets() -> None:
+    found = rendered(EVERYTHING)
+    for name in ("warehouse", "lake-2"):
+        one = found["Deployment", f"publisher-{name}"]["spec"]
+        (container,) = one["template"]["spec"]["containers"]
+        assert container["args"] == ["publish", name, "--follow"]
+        assert container["envFrom"] == [{"secretRef": {"name": "targets"}}]
+        assert container["ports"] == [{"name": "metrics", "containerPort": 9464}]
+        assert one["template"]["spec"]["serviceAccountName"] == "costs-publisher"
+        assert one["strategy"] == {"type": "Recreate"}
+        assert one["selector"]["matchLabels"]["target"] == name
+    assert {"port": 6432, "protocol": "TCP"} in [
+        port for rule in found["NetworkPolicy", ""]["spec"]["egress"] for port in rule["ports"]
+    ]
+    assert "envFrom" not in found["Deployment", "consumer"]["spec"]["template"]["spec"]["containers"][0]
+    assert not [name for _, name in rendered(REQUIRED) if "publisher" in name]
 
 
 def test_keda_scales_by_batches_and_slowly_down() -> None:

@@ -57,6 +57,7 @@ def test_the_services_are_what_the_product_expects() -> None:
         "billstream-aggregator.service",
         "billstream-consumer@.service",
         "billstream-maintain.service",
+        "billstream-publisher@.service",
         "billstream-sweep.service",
     ]
     for unit in SERVICES:

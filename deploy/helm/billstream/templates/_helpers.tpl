@@ -41,7 +41,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{- /* A pod of one container. Takes root, component, args, resources, grace, and optionally env, service, spool. */ -}}
+{{- /* A pod of one container. Takes root, component, args, resources, grace, and optionally env, secrets, service, spool. */ -}}
 {{- define "billstream.pod" -}}
 serviceAccountName: {{ include "billstream.name" .root }}-{{ .account | default .component }}
 automountServiceAccountToken: false
@@ -79,13 +79,11 @@ containers:
       {{- range $name, $value := .env }}
       - { name: {{ $name }}, value: {{ $value | quote }} }
       {{- end }}
-    {{- if eq .component "aggregator" }}
-    {{- with .root.Values.envFromSecrets }}
+    {{- with .secrets }}
     envFrom:
       {{- range . }}
       - secretRef: { name: {{ . }} }
       {{- end }}
-    {{- end }}
     {{- end }}
     {{- if .service }}
     ports:
