@@ -27,7 +27,7 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack setup-bench setup-focus demo test lint docs lock bench insight-score clean
+.PHONY: help setup setup-dev setup-localstack setup-bench setup-focus setup-spark demo test lint docs lock bench insight-score clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,7 @@ setup-dev: $(VENV)/dev.stamp ## ... and with what tests and linters need
 setup-localstack: .venv-localstack/setup.stamp ## Make .venv-localstack, for the tests against LocalStack
 
 setup-bench: .venv-bench/setup.stamp ## Make .venv-bench, with what the benchmarks compare billstream to
+setup-spark: .venv-spark/setup.stamp ## Make .venv-spark, with an engine that speaks Spark Connect
 setup-focus: .venv-focus/setup.stamp ## Make .venv-focus, with the FOCUS validator: FOCUS_PYTHON is 3.12 or newer
 
 demo: setup ## Show billstream at work: no AWS account, no containers
@@ -73,6 +74,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 		-c requirements/demo.txt -c requirements/build.txt -o requirements/dev.txt
 	@$(COMPILE) --exclude-newer 2025-10-20 requirements/localstack.in -o requirements/localstack.txt
 	@$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
+	@$(COMPILE) requirements/spark.in -o requirements/spark.txt
 	@$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.txt
 
 clean: ## Remove the environments, caches and build results (not var/)
