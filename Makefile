@@ -69,7 +69,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 	@$(COMPILE) requirements/build.in -o requirements/build.txt
 	@$(COMPILE) pyproject.toml --extra demo --extra serve -o requirements/demo.txt
 	@$(COMPILE) pyproject.toml --extra serve -c requirements/demo.txt -o requirements/runtime.txt
-	@$(COMPILE) pyproject.toml --extra demo --extra serve --extra notify --group dev \
+	@$(COMPILE) pyproject.toml --extra demo --extra serve --extra notify --extra iceberg --group dev \
 		-c requirements/demo.txt -c requirements/build.txt -o requirements/dev.txt
 	@$(COMPILE) --exclude-newer 2025-10-20 requirements/localstack.in -o requirements/localstack.txt
 	@$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
