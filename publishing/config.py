@@ -30,6 +30,10 @@ _PgName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 # Parts of names: such a value is a secret, and not for a file. The last word of a few would load code.
 _SECRETS = ("credential", "password", "secret", "token")
 _CODE = re.compile(r"^py-|impl$")
+_OF_AWS = {
+    "s3.region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "s3.endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+}
 _CATALOG_PROPERTY = re.compile(r"[a-z][a-z0-9.-]{0,127}(_from)?")
 
 
@@ -113,8 +117,10 @@ class IcebergPlace(BaseModel):
             Misconfigured: a variable is not set.
         """
         found = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
-        if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
-            found["s3.region"] = region
+        # Arrow reads the credentials of AWS from the environment, and neither of these.
+        for name, variables in _OF_AWS.items():
+            if value := next(filter(None, map(os.environ.get, variables)), None):
+                found[name] = value
         for name, value in self.catalog.items():
             if not name.endswith("_from"):
                 found[name] = value
@@ -123,7 +129,8 @@ class IcebergPlace(BaseModel):
             if not secret:
                 raise Misconfigured(f"{value} is not set, which has the property {name.removesuffix('_from')}. Set it.")
             keep_secret(secret)
-            keep_secret(_password(secret))
+            # Its parts appear alone, too: the password of a URL, and what follows the name of a client of OAuth.
+            keep_secret(_password(secret) or secret.rpartition(":")[2])
             found[name.removesuffix("_from")] = secret
         return found
 

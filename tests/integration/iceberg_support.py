@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 from pyiceberg.catalog import load_catalog
+from pyiceberg.exceptions import NoSuchNamespaceError
 from pyiceberg.table import Table
 
 from billstream.common.lake import Lake
@@ -52,10 +53,29 @@ class Lakehouse:
         finally:
             catalog.close()
 
+    def tables(self) -> list[str]:
+        """The tables that are there."""
+        catalog = load_catalog("billstream", **self.catalog)
+        try:
+            return sorted(name for _, name in catalog.list_tables("billstream"))
+        except NoSuchNamespaceError:
+            return []
+        finally:
+            catalog.close()
+
+    def snapshots(self) -> list[int]:
+        """The snapshot of the lake that each table names; -1 for none."""
+        return [int(self.table(name).properties.get(SNAPSHOT_ID, -1)) for name in TABLES]
+
     def snapshot(self) -> int:
-        """The snapshot of the lake that each table names; they have to agree."""
-        (found,) = {self.table(name).properties[SNAPSHOT_ID] for name in TABLES}
-        return int(found)
+        """The one that all name."""
+        (found,) = set(self.snapshots())
+        return found
+
+    def toml(self) -> str:
+        """The file of targets."""
+        lines = "".join(f'{name} = "{value}"\n' for name, value in self.catalog.items())
+        return f'[target.lakehouse]\nkind = "iceberg"\n[target.lakehouse.catalog]\n{lines}'
 
     @contextmanager
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
