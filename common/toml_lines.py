@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 LONGEST_FILE = 1_000_000  # bytes
 
@@ -27,13 +28,24 @@ def variables_named(path: Path | None, tables: str) -> set[str]:
 
     Args:
         path: the file, if there is one.
-        tables: the name of the table of tables whose fields that end in `_from` name a variable.
+        tables: the name of the table of tables whose fields that end in `_from`, at any depth, name a variable.
     """
     try:
         found = tomllib.loads(text_of(path)).get(tables, {}) if path else {}
-        return {str(v) for table in found.values() for field, v in table.items() if field.endswith("_from")}
+        return {str(v) for table in found.values() for field, v in flat(table).items() if field.endswith("_from")}
     except (OSError, ValueError, AttributeError):
         return set()
+
+
+def flat(table: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a table and of the tables in it, whose names begin with that of their table and a dot."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found.update((f"{name}.{inner}", deeper) for inner, deeper in flat(value).items())
+        else:
+            found[name] = value
+    return found
 
 
 def line_of(text: str, place: tuple[str, ...]) -> int | None:

@@ -75,7 +75,7 @@ def target_command(
     if follow and (once or dry_run or anew or as_json):
         raise typer.BadParameter("--follow goes with no other option.")
     settings = opening.settings_with_logs()
-    target_named(settings.targets, name).url()  # a mistake shows before the lake is opened
+    target_named(settings.targets, name).check()  # a mistake shows before the lake is opened
     if follow:
         _follow(settings, name, opening.signals(context, settings))
         return
@@ -146,10 +146,15 @@ def _follow(settings: "Settings", name: str, stop: "Stop") -> None:
 
 
 def _target(settings: "Settings", name: str, lake: "Lake") -> "Target":
-    from billstream.publishing.config import target_named
-    from billstream.publishing.postgres.target import PostgresTarget
+    from billstream.publishing.config import IcebergPlace, target_named
 
     place = target_named(settings.targets, name)
+    if isinstance(place, IcebergPlace):
+        from billstream.publishing.iceberg.target import IcebergTarget
+
+        return IcebergTarget(name, place, lake=lake)
+    from billstream.publishing.postgres.target import PostgresTarget
+
     return PostgresTarget(
         name, place.url(), setting=place.url_from, schema=place.schema_, readers=place.readers, lake=lake
     )

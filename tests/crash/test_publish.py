@@ -12,6 +12,7 @@ from billstream.publishing import goal
 from billstream.publishing.registry import read_followers
 from tests.e2e.commands import Billstream
 from tests.integration.aggregator_support import NOW
+from tests.integration.iceberg_support import Lakehouse
 from tests.integration.maintenance_support import load, maintained
 from tests.integration.publish_support import Warehouse
 from tests.servers.postgres import PostgresServer
@@ -30,6 +31,21 @@ POINTS = (
     "after publish record",
 )
 BEFORE_THE_COMMIT = POINTS[:5]
+
+ICEBERG_POINTS = {
+    "before publish prepare": 0,
+    "after publish prepare": 0,
+    "after publish stage": 0,
+    "before publish commit": 0,
+    "after publish commit": 1,
+    "after publish stage #3": 1,
+    "before publish commit #3": 2,
+    "after publish commit #4": 4,
+    "after publish commit #5": 5,
+    "after publish": 5,
+    "before publish record": 5,
+}
+"""Points, and the number of tables that are committed by then."""
 
 
 @pytest.fixture
@@ -80,4 +96,44 @@ def test_a_publisher_that_dies_goes_on(
     assert warehouse.snapshot() >= newest >= kept
     assert warehouse.contradictions() == []
     assert warehouse.value("SELECT count(*), count(DISTINCT load_id) FROM billstream.charges") == "45|3"
+    assert list((billstream.home / "spool").rglob("*.parquet")) == []
+
+
+@pytest.mark.parametrize(("point", "committed"), ICEBERG_POINTS.items())
+def test_iceberg_tables_of_a_publisher_that_died_come_together_again(
+    tmp_path: Path, point: str, committed: int
+) -> None:
+    house = Lakehouse(tmp_path / "lakehouse")
+    file = tmp_path / "targets.toml"
+    file.write_text(house.toml())
+    billstream = Billstream(tmp_path / "home", {"BILLSTREAM_TARGETS": str(file), "BILLSTREAM_THREADS": "1"})
+    with Lake.open(Settings(home=billstream.home, threads=1), create=True) as lake:
+        load(lake, "a", 3)
+        load(lake, "b", 40)
+        refresh_once(lake, now=NOW)
+    first = point.endswith("prepare")
+    if not first:
+        assert "first copy" in billstream.run("publish", "lakehouse")
+    with Lake.open(Settings(home=billstream.home, threads=1)) as lake:
+        load(lake, "c", 2, replaces="a")
+        load(lake, "d", 3)
+        newest = refresh_once(lake, now=NOW.replace(hour=13)).snapshot_id
+
+    died = Billstream(billstream.home, {**billstream.environment, "BILLSTREAM_CRASH_AT": point})
+    assert died.run("publish", "lakehouse", expect=-9).splitlines()[-1] == LAST_WORDS + point
+
+    if point == "before publish prepare":
+        assert not house.tables()
+    else:
+        assert [mark == newest for mark in house.snapshots()] == [place < committed for place in range(5)]
+    with Lake.open(Settings(home=billstream.home, threads=1)) as lake:
+        load(lake, "e", 1, replaces="d")  # takes days away from what the dead process has published
+        newest = refresh_once(lake, now=NOW.replace(hour=14)).snapshot_id
+        maintained(lake)
+    said = billstream.run("publish", "lakehouse", "--json")
+    assert (goal.FIRST in said) is first
+    assert goal.EXPIRED not in said
+    assert house.snapshot() >= newest
+    assert house.contradictions() == []
+    assert house.rows("SELECT count(*), count(DISTINCT load_id) FROM billstream.charges") == [(43, 3)]
     assert list((billstream.home / "spool").rglob("*.parquet")) == []

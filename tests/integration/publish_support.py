@@ -21,16 +21,16 @@ _CHARGES = """
     FROM billstream.charges
 """
 # The aggregates, as PostgreSQL itself adds up the charges that are beside them.
-_SUMS = """
+SUMS = """
     SELECT charge_day, billing_currency{keys}, count(*), sum(billed_cost), count(billed_cost), sum(effective_cost),
            count(effective_cost), sum(list_cost), count(list_cost), sum(contracted_cost), count(contracted_cost)
     FROM billstream.charges GROUP BY charge_day, billing_currency{keys}
 """
-_STORED = """
+STORED = """
     SELECT charge_day, billing_currency{keys}, charge_rows, billed_cost, billed_rows, effective_cost, effective_rows,
            list_cost, list_rows, contracted_cost, contracted_rows FROM billstream.{table}
 """
-_UNITS = """
+UNITS = """
     SELECT charge_day, billing_currency{keys}, coalesce(consumed_unit, ''), sum(consumed_quantity), count(*)
     FROM billstream.charges WHERE consumed_quantity IS NOT NULL
     GROUP BY charge_day, billing_currency{keys}, coalesce(consumed_unit, '')
@@ -39,7 +39,7 @@ _STORED_UNITS = """
     SELECT charge_day, billing_currency{keys}, q.key, q.value::numeric, (consumed_rows ->> q.key)::bigint
     FROM billstream.{table}, jsonb_each_text(consumed_quantity) AS q
 """
-_KEYS = {
+KEYS = {
     "daily_costs": "",
     "user_costs": ", x_user_id",
     "service_costs": ", service_name, x_service_tier, resource_type",
@@ -53,6 +53,11 @@ class Warehouse:
     def __init__(self, server: PostgresServer, url: str) -> None:
         self.server, self.url = server, url
         self.database = url.rpartition("/")[2]
+
+    @contextmanager
+    def target(self, lake: Lake) -> Iterator[PostgresTarget]:
+        with target_of(lake, self.url) as made:
+            yield made
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows as JSON has them; numbers of a query are texts where their digits count."""
@@ -76,8 +81,8 @@ class Warehouse:
     def contradictions(self) -> list[str]:
         """Aggregate tables that are not the sums of the charges beside them."""
         found = []
-        for table, keys in _KEYS.items():
-            for sums, stored in ((_SUMS, _STORED), (_UNITS, _STORED_UNITS)):
+        for table, keys in KEYS.items():
+            for sums, stored in ((SUMS, STORED), (UNITS, _STORED_UNITS)):
                 one, other = sums.format(keys=keys), stored.format(keys=keys, table=table)
                 both = f"(({one}) EXCEPT ALL ({other})) UNION ALL (({other}) EXCEPT ALL ({one}))"
                 if self.value(f"SELECT count(*) FROM ({both}) AS t") != "0":
@@ -91,7 +96,7 @@ def modelled(loads: Iterable[tuple[str, list[Row]]]) -> Counter[tuple[Any, ...]]
 
 
 def _as_text(load_id: str, row: Row) -> tuple[Any, ...]:
-    tags = {_text(key): _text(value) for key, value in row.tags.items()} if row.tags is not None else None
+    tags = {plain(key): plain(value) for key, value in row.tags.items()} if row.tags is not None else None
     start = Decimal((row.charge_period_start - datetime.fromtimestamp(0, row.charge_period_start.tzinfo)).days) * 86400
     start += Decimal(row.charge_period_start.hour * 3600 + row.charge_period_start.minute * 60)
     return (
@@ -99,18 +104,19 @@ def _as_text(load_id: str, row: Row) -> tuple[Any, ...]:
         f"{row.charge_period_start:%Y-%m-%d}",
         f"{start}.000000",
         row.billing_currency,
-        _text(row.service_name),
+        plain(row.service_name),
         row.x_user_id,
         row.region_id,
         _money(row.billed_cost),
         _money(row.effective_cost),
         _money(row.consumed_quantity),
-        _text(row.consumed_unit),
-        _object(tags),
+        plain(row.consumed_unit),
+        as_object(tags),
     )
 
 
-def _text(value: str | None) -> str | None:
+def plain(value: str | None) -> str | None:
+    """A text as PostgreSQL can have it."""
     return value.replace("\0", "␀") if value is not None else None
 
 
@@ -118,7 +124,7 @@ def _money(value: Decimal | None) -> str | None:
     return f"{value:.18f}" if value is not None else None
 
 
-def _object(tags: dict[str | None, str | None] | None) -> str | None:
+def as_object(tags: dict[str | None, str | None] | None) -> str | None:
     """An object as PostgreSQL writes it: keys by length, then by bytes; None where there is no key."""
     if not tags:
         return None

@@ -1,4 +1,4 @@
-"""A copy in PostgreSQL equals the lake, to the last decimal, whatever happened in between."""
+"""A copy in PostgreSQL, or in Iceberg, equals the lake, to the last decimal, whatever happened in between."""
 
 import random
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from billstream.publishing.follower import foresee, publish_once
 from billstream.publishing.lag import read_lags
 from billstream.publishing.registry import forget, read_followers
 from tests.integration.aggregator_support import NOW, Row, commit_load, new_lake, remove_load
+from tests.integration.iceberg_support import Lakehouse
 from tests.integration.maintenance_support import KEEP_NONE, load, maintained, snapshots
 from tests.integration.publish_support import Warehouse, modelled, target_of
 from tests.servers.postgres import PostgresServer
@@ -37,6 +38,16 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 @pytest.fixture
 def warehouse(postgres: PostgresServer, postgres_url: str) -> Warehouse:
     return Warehouse(postgres, postgres_url)
+
+
+Copy = Warehouse | Lakehouse
+
+
+@pytest.fixture(params=["postgres", "iceberg"])
+def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Copy:
+    if request.param == "iceberg":
+        return Lakehouse(tmp_path / "lakehouse")
+    return Warehouse(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_url"))
 
 
 def some_rows(chance: random.Random) -> list[Row]:
@@ -62,12 +73,12 @@ def some_rows(chance: random.Random) -> list[Row]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_target_has_what_the_lake_has(lake: Lake, warehouse: Warehouse, seed: int) -> None:
+def test_a_target_has_what_the_lake_has(lake: Lake, copy: Copy, seed: int) -> None:
     """Random histories; the model shares no code with what is tested, and the sums are PostgreSQL's own."""
     chance = random.Random(seed)  # noqa: S311 - a history that can be played again
     active: dict[str, tuple[str, list[Row]]] = {}
     reasons = set()
-    with target_of(lake, warehouse.url) as target:
+    with copy.target(lake) as target:
         for number in range(22):
             step = chance.choice(
                 ["load", "load", "load", "remove", "maintain", "refresh", "publish", "publish", "away"]
@@ -89,8 +100,8 @@ def test_a_target_has_what_the_lake_has(lake: Lake, warehouse: Warehouse, seed: 
                 refresh_once(lake, now=NOW + timedelta(minutes=number))
                 done = publish_once(lake, target)
                 reasons.add(done.change.reason)
-                assert warehouse.charges() == modelled(active.values())
-                assert warehouse.contradictions() == []
+                assert copy.charges() == modelled(active.values())
+                assert copy.contradictions() == []
                 assert not publish_once(lake, target).changed
     assert None in reasons
 
@@ -134,11 +145,11 @@ def test_only_the_days_that_have_changed_are_replaced(lake: Lake, warehouse: War
     assert warehouse.contradictions() == []
 
 
-def test_rows_that_maintenance_moves_change_no_day(lake: Lake, warehouse: Warehouse) -> None:
+def test_rows_that_maintenance_moves_change_no_day(lake: Lake, copy: Copy) -> None:
     for number in range(6):
         load(lake, f"load-{number}", 4)
     refresh_once(lake, now=NOW)
-    with target_of(lake, warehouse.url) as target:
+    with copy.target(lake) as target:
         publish_once(lake, target)
         for number in range(5):
             remove_load(lake, f"load-{number}")
@@ -150,22 +161,22 @@ def test_rows_that_maintenance_moves_change_no_day(lake: Lake, warehouse: Wareho
         done = publish_once(lake, target)
     assert "Renew" in steps
     assert (done.rows, set(done.change.days.values())) == (0, {0})
-    assert warehouse.contradictions() == []
+    assert copy.contradictions() == []
 
 
-def test_snapshots_are_kept_for_a_target_and_not_for_ever(lake: Lake, warehouse: Warehouse) -> None:
+def test_snapshots_are_kept_for_a_target_and_not_for_ever(lake: Lake, copy: Copy) -> None:
     load(lake, "a", 3)
     refresh_once(lake, now=NOW)
-    with target_of(lake, warehouse.url) as target:
+    with copy.target(lake) as target:
         publish_once(lake, target)
-        held = warehouse.snapshot()
+        held = copy.snapshot()
         for number in range(3):
             load(lake, f"more-{number}", 2, replaces="a" if number == 1 else None)
             refresh_once(lake, now=NOW + timedelta(minutes=number))
         maintained(lake)
         assert snapshots(lake)[0] == held
         assert publish_once(lake, target).change.reason is None
-        assert warehouse.contradictions() == []
+        assert copy.contradictions() == []
 
         load(lake, "late", 2, replaces="more-1")
         refresh_once(lake, now=NOW + timedelta(hours=1))
@@ -173,10 +184,10 @@ def test_snapshots_are_kept_for_a_target_and_not_for_ever(lake: Lake, warehouse:
         refresh_once(lake, now=NOW + timedelta(hours=2))
         away = replace(KEEP_NONE, wait=timedelta(minutes=30))  # `maintained` looks from an hour later
         maintained(lake, away)
-        assert snapshots(lake)[0] > warehouse.snapshot()
+        assert snapshots(lake)[0] > copy.snapshot()
         assert publish_once(lake, target).change.reason == goal.EXPIRED
-        assert warehouse.contradictions() == []
-        assert read_followers(lake)[0].snapshot_id == warehouse.snapshot()
+        assert copy.contradictions() == []
+        assert read_followers(lake)[0].snapshot_id == copy.snapshot()
         assert publish_once(lake, target).changed is False
 
 
@@ -196,22 +207,22 @@ def test_a_dry_run_writes_nothing(lake: Lake, warehouse: Warehouse) -> None:
         assert (lake.snapshot_id(), warehouse.snapshot()) == (newest, mark)
 
 
-def test_what_the_aggregates_lack_is_not_published(lake: Lake, warehouse: Warehouse) -> None:
+def test_what_the_aggregates_lack_is_not_published(lake: Lake, copy: Copy) -> None:
     load(lake, "a", 3)
-    with target_of(lake, warehouse.url) as target:
+    with copy.target(lake) as target:
         with pytest.raises(Retryable, match="no aggregates yet"):
             publish_once(lake, target)
         refresh_once(lake, now=NOW)
         load(lake, "b", 3)
         publish_once(lake, target)
-        assert {key[0] for key in warehouse.charges()} == {"a"}
-        assert warehouse.contradictions() == []
+        assert {key[0] for key in copy.charges()} == {"a"}
+        assert copy.contradictions() == []
 
 
-def test_two_processes_take_turns(lake: Lake, warehouse: Warehouse) -> None:
+def test_two_processes_take_turns(lake: Lake, copy: Copy) -> None:
     load(lake, "a", 3)
     refresh_once(lake, now=NOW)
-    with target_of(lake, warehouse.url) as one, target_of(lake, warehouse.url) as other:
+    with copy.target(lake) as one, copy.target(lake) as other:
         stale = one.watermark()
         publish_once(lake, other)
         mark = other.watermark()
@@ -219,23 +230,23 @@ def test_two_processes_take_turns(lake: Lake, warehouse: Warehouse) -> None:
         with pytest.raises(WriteConflict), one.changing(stale, mark):
             pytest.fail("the other was first")
         assert not publish_once(lake, one).changed
-    assert warehouse.contradictions() == []
+    assert copy.contradictions() == []
 
 
-def test_another_lake_is_refused(lake: Lake, warehouse: Warehouse, tmp_path: Path) -> None:
+def test_another_lake_is_refused(lake: Lake, copy: Copy, tmp_path: Path) -> None:
     load(lake, "a", 3)
     refresh_once(lake, now=NOW)
-    with target_of(lake, warehouse.url) as target:
+    with copy.target(lake) as target:
         publish_once(lake, target)
     with new_lake(tmp_path / "other") as second:
         load(second, "b", 1)
         refresh_once(second, now=NOW)
         with (
-            target_of(second, warehouse.url) as target,
+            copy.target(second) as target,
             pytest.raises(Misconfigured, match="copy of another lake"),
         ):
             publish_once(second, target)
-    assert {key[0] for key in warehouse.charges()} == {"a"}
+    assert {key[0] for key in copy.charges()} == {"a"}
 
 
 def test_a_lake_that_was_restored_is_copied_anew(lake: Lake, warehouse: Warehouse) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-VENV = Path(__file__).resolve().parents[2] / ".venv-spark"
+VENV = Path(__file__).resolve().parents[2] / ".venv-engines"
 PYTHON = VENV / "bin" / "python"
-MISSING = "no Spark Connect: `make setup-spark` makes .venv-spark"
+MISSING = "no other engine: `make setup-engines` makes .venv-engines"
 PATIENCE = 60.0
 
 

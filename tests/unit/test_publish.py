@@ -10,7 +10,7 @@ from billstream.common.errors import Fatal, Misconfigured, WrongUsage
 from billstream.common.masking import masked
 from billstream.common.toml_lines import variables_named
 from billstream.publishing import goal
-from billstream.publishing.config import read_targets, target_named
+from billstream.publishing.config import IcebergPlace, PostgresPlace, read_targets, target_named
 from billstream.publishing.days import Piece, pieces
 from billstream.publishing.goal import History, reason_to_replace
 from billstream.publishing.postgres import layout
@@ -38,7 +38,10 @@ def test_a_file_names_targets_and_variables(tmp_path: Path) -> None:
     path = file(tmp_path, GOOD + 'readers = "bi"\nschema = "copy_1"\n[target.b]\nkind = "postgres"\nurl_from = "B"\n')
     found = read_targets(path)
     assert list(found) == ["wh", "b"]
-    assert (found["wh"].schema_, found["wh"].readers, found["b"].schema_) == ("copy_1", "bi", "billstream")
+    assert [(place.schema_, place.readers) for place in found.values() if isinstance(place, PostgresPlace)] == [
+        ("copy_1", "bi"),
+        ("billstream", None),
+    ]
     assert variables_named(path, "target") == {"WH_URL", "B"}
     assert read_targets(None) == {}
 
@@ -66,6 +69,81 @@ def test_a_mistake_in_the_file_is_named(text: str, why: str, tmp_path: Path) -> 
     assert "secretword" not in str(refused.value)
 
 
+ICE = """[target.ice]
+kind = "iceberg"
+[target.ice.catalog]
+type = "rest"
+uri = "https://catalog.internal"
+warehouse = "bills"
+credential_from = "ICE_CREDENTIAL"
+s3.secret-access-key_from = "ICE_KEY"
+"""
+
+
+def test_a_catalog_has_properties_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file(tmp_path, ICE)
+    assert variables_named(path, "target") == {"ICE_CREDENTIAL", "ICE_KEY"}
+    place = target_named(path, "ice")
+    assert isinstance(place, IcebergPlace)
+    assert place.description == "rest catalog https://catalog.internal namespace billstream"
+    monkeypatch.setenv("ICE_CREDENTIAL", "me:a-long-credential")
+    with pytest.raises(Misconfigured, match="ICE_KEY is not set"):
+        place.check()
+    monkeypatch.setenv("ICE_KEY", "another-secret")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://s3.internal")
+    assert place.properties() == {
+        "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
+        "s3.region": "eu-central-1",
+        "s3.endpoint": "https://s3.internal",
+        "type": "rest",
+        "uri": "https://catalog.internal",
+        "warehouse": "bills",
+        "credential": "me:a-long-credential",
+        "s3.secret-access-key": "another-secret",
+    }
+    assert masked("a-long-credential of me:a-long-credential, another-secret") == "******** of ********, ********"
+
+
+def test_the_password_of_a_catalog_in_a_database_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '[target.i]\nkind = "iceberg"\n[target.i.catalog]\ntype = "sql"\nuri_from = "U"\n'
+    place = target_named(file(tmp_path, text), "i")
+    assert isinstance(place, IcebergPlace)
+    monkeypatch.setenv("U", "postgresql+psycopg://me:the-passphrase@host/db")
+    assert place.properties()["uri"] == "postgresql+psycopg://me:the-passphrase@host/db"
+    assert place.description == "sql catalog of U namespace billstream"
+    assert "passphrase" not in masked("cannot connect with the-passphrase")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (('type = "rest"\n', ""), "has to have a type"),
+        (('"rest"', '"hive"'), "one of sql, rest, glue"),
+        (("s3.secret-access-key_from", "s3.secret-access-key"), "is a secret: name a variable"),
+        (("https://catalog", "https://me:secretword@catalog"), "uri is a secret"),
+        (("warehouse =", "py-catalog-impl ="), "py-catalog-impl is no property"),
+        (("warehouse =", "s3.retry-strategy-impl ="), "impl is no property"),
+        (('"bills"', "3"), "warehouse is no text"),
+        (('"ICE_KEY"', '"secret word"'), "is no name of a variable"),
+        (('kind = "iceberg"', 'kind = "iceberg"\nkeep_days = 0'), r"\[target.ice\] keep_days"),
+        (('kind = "iceberg"', 'kind = "iceberg"\nnamespace = "a.b"'), r"line 3.*\[target.ice\] namespace"),
+        (('kind = "iceberg"', 'kind = "iceberg"\nurl_from = "A"'), r"\[target.ice\] url_from: Extra"),
+    ],
+)
+def test_a_mistake_in_a_catalog_is_named(change: tuple[str, str], why: str, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=why) as refused:
+        read_targets(file(tmp_path, ICE.replace(*change)))
+    assert "secretword" not in str(refused.value)
+    assert "secret word" not in str(refused.value)
+
+
+def test_the_extra_is_named_where_it_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billstream.publishing.config.find_spec", lambda _: None)
+    with pytest.raises(Misconfigured, match=r"pip install 'billstream\[iceberg\]'"):
+        target_named(file(tmp_path, ICE), "ice").check()
+
+
 def test_a_target_has_to_be_in_the_file(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="BILLSTREAM_TARGETS is not set"):
         target_named(None, "wh")
@@ -90,14 +168,16 @@ def test_a_url_that_is_wrong_is_named_by_its_variable(
     for name in ("PGHOST", "PGDATABASE"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(Misconfigured, match=why) as refused:
-        target_named(file(tmp_path, GOOD), "wh").url()
+        target_named(file(tmp_path, GOOD), "wh").check()
     assert "secretword" not in str(refused.value)
     assert "BILLSTREAM_CATALOG" not in str(refused.value)
 
 
 def test_a_password_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WH_URL", "postgresql://me:a%20passphrase@host/db")
-    url = target_named(file(tmp_path, GOOD), "wh").url()
+    place = target_named(file(tmp_path, GOOD), "wh")
+    assert isinstance(place, PostgresPlace)
+    url = place.url()
     assert url.description == "postgresql://me@host:5432/db"
     assert "passphrase" not in masked("libpq says: a passphrase, a%20passphrase")
 
