@@ -1,6 +1,7 @@
 """The example that computes all aggregates from an Iceberg copy with another engine."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,10 @@ UNITS = """ChargePeriodStart,BillingCurrency,BilledCost,EffectiveCost,ServiceNam
 """
 
 
-def published(folder: Path, *bills: bytes) -> Path:
-    """The folder with the tables of a copy of a new lake that has these bills, each of them loaded in its turn."""
-    folder.mkdir()
+def published(folder: Path, *rounds: Mapping[str, bytes]) -> Path:
+    """The folder with the tables of a copy of a new lake, which was published to after each round of bills by name."""
+    bills = folder / "bills"
+    bills.mkdir(parents=True)
     warehouse = folder / "warehouse"
     (folder / "targets.toml").write_text(
         '[target.copy]\nkind = "iceberg"\n\n[target.copy.catalog]\ntype = "sql"\n'
@@ -34,19 +36,19 @@ def published(folder: Path, *bills: bytes) -> Path:
     )
     billstream = Billstream(folder / "home", {"BILLSTREAM_TARGETS": str(folder / "targets.toml")})
     billstream.run("init")
-    for number, bill in enumerate(bills):
-        file = folder / f"bill-{number % 3}.csv"  # a later one replaces one before
-        file.write_bytes(bill)
-        billstream.run("load", str(file))
+    for files in rounds:
+        for name, bill in files.items():
+            (bills / name).write_bytes(bill)
+        billstream.run("load", str(bills))
         billstream.run("aggregate", "--once")
         billstream.run("publish", "copy")
     return warehouse / "billstream"
 
 
 def test_spark_computes_what_billstream_has(tmp_path: Path) -> None:
-    bills = [billing_file(f"{number}.csv", seed=number, rows=200).body for number in range(3)]
-    copy = published(tmp_path / "one", *bills, UNITS.encode())
-    other = published(tmp_path / "other", *bills)
+    bills = {f"{number}.csv": billing_file(f"{number}.csv", seed=number, rows=200).body for number in range(3)}
+    copy = published(tmp_path / "one", bills, {"1.csv": UNITS.encode()})
+    other = published(tmp_path / "other", bills)
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     for table in ("charges", *TABLES):
@@ -55,7 +57,7 @@ def test_spark_computes_what_billstream_has(tmp_path: Path) -> None:
     with spark_connect.spark_connect(tmp_path / "server.log") as url:
         found = [
             subprocess.run(
-                [spark_connect.PYTHON, JOB, "--remote", url, str(place)],
+                [spark_connect.PYTHON, "-I", JOB, "--remote", url, str(place)],
                 capture_output=True,
                 text=True,
                 timeout=300,
