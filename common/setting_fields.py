@@ -61,7 +61,7 @@ class SettingFields(BaseSettings):
     data_path: DataPath | None = Field(
         None,
         description="Folder or S3 prefix of the lake's Parquet files; once it has some, move them and run `billstream "
-        "init --data-moved` to change it. Default: `data` in the home. Example: `s3://lake/data/`.",
+        "relocate` to change it. Default: `data` in the home. Example: `s3://lake/data/`.",
     )
     insights_dir: DataPath | None = Field(
         None,

@@ -101,7 +101,7 @@ _REFUSED = _table(
         r'data_path parameter "(.*)" does not match existing data path in the catalog "(.*)"': (
             "The lake of this catalog has its files at {1}, and the data path is set to {0}. Correct "
             "BILLSTREAM_DATA_PATH, or BILLSTREAM_CATALOG if you mean another lake. If the files were moved, stop all "
-            "other commands and run `billstream init --data-moved`."
+            "other commands and run `billstream relocate`."
         ),
     }
 )

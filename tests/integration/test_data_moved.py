@@ -45,7 +45,7 @@ def test_a_lake_is_opened_under_the_path_that_its_files_were_moved_to(place: Pla
     with pytest.raises(Fatal) as refused:
         Lake.open(place("new"))
     assert f"has its files at {tmp_path}/old/, and the data path is set to {tmp_path}/new/" in str(refused.value)
-    assert "`billstream init --data-moved`" in str(refused.value)
+    assert "`billstream relocate`" in str(refused.value)
     assert "OVERRIDE" not in str(refused.value)
 
     record_moved_data(place("new"))

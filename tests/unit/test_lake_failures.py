@@ -167,7 +167,7 @@ def test_another_data_path_is_named_with_the_lakes_own() -> None:
     error = translate(duckdb.Error(text), "opening the lake")
     assert type(error) is Fatal
     assert "has its files at /old/, and the data path is set to /new/{x}/" in str(error)
-    assert "billstream init --data-moved" in str(error)
+    assert "billstream relocate" in str(error)
     assert "OVERRIDE" not in str(error)
 
 
