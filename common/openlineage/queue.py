@@ -62,7 +62,7 @@ class RunQueue:
         self._lose("too many runs are waiting")
 
     def close(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Send what waits, for so long at most; what is left is dropped."""
+        """Send what waits, for so long at most. What is left counts as dropped, also a run that is being sent then."""
         until = time.monotonic() + (min(seconds, 1.0) if self._lost else seconds)
         with self._changed:
             self._closing = True
