@@ -27,7 +27,7 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack setup-engines setup-bench setup-focus demo test lint docs lock bench insight-score clean
+.PHONY: help setup setup-dev setup-localstack setup-engines setup-bench setup-dagster setup-focus demo test lint docs lock bench insight-score clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,7 @@ setup-localstack: .venv-localstack/setup.stamp ## Make .venv-localstack, for the
 
 setup-engines: .venv-engines/setup.stamp ## Make .venv-engines, with other engines that read Iceberg
 setup-bench: .venv-bench/setup.stamp ## Make .venv-bench, with what the benchmarks compare billstream to
+setup-dagster: .venv-dagster/setup.stamp ## Make .venv-dagster, for the example of that name
 setup-focus: .venv-focus/setup.stamp ## Make .venv-focus, with the FOCUS validator: FOCUS_PYTHON is 3.12 or newer
 
 demo: setup ## Show billstream at work: no AWS account, no containers
@@ -70,12 +71,13 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 	@$(COMPILE) requirements/build.in -o requirements/build.txt
 	@$(COMPILE) pyproject.toml --extra demo --extra serve -o requirements/demo.txt
 	@$(COMPILE) pyproject.toml --extra serve -c requirements/demo.txt -o requirements/runtime.txt
-	@$(COMPILE) pyproject.toml --extra demo --extra serve --extra notify --extra iceberg --group dev \
-		-c requirements/demo.txt -c requirements/build.txt -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra demo --extra serve --extra notify --extra iceberg --extra openlineage \
+		--group dev -c requirements/demo.txt -c requirements/build.txt -o requirements/dev.txt
 	@$(COMPILE) --exclude-newer 2025-10-20 requirements/localstack.in -o requirements/localstack.txt
 	@$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	@$(COMPILE) requirements/engines.in -o requirements/engines.txt
 	@$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.txt
+	@$(COMPILE) requirements/dagster.in -o requirements/dagster.txt
 
 clean: ## Remove the environments, caches and build results (not var/)
 	rm -rf $(VENV) .venv-* build dist *.egg-info

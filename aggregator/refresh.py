@@ -14,8 +14,10 @@ import structlog
 from billstream.aggregator.completeness import arrivals
 from billstream.aggregator.fold.changes import Span, anything_moved, read_delta
 from billstream.aggregator.fold.groups import MiscountedError, drop_folded, fold, write_folded
+from billstream.aggregator.refresh_run import run_of_refresh
 from billstream.aggregator.rollups import ROLLUPS, Rollups, without_tags
 from billstream.aggregator.watermark import Position, Watermark, read_history
+from billstream.common import openlineage
 from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
@@ -136,7 +138,9 @@ def _refresh(
         return _after_miscount(lake, rollups, tag_keys, error, now=now, reason=reason)
     finally:
         drop_folded(lake, folding)
-    _log_refreshed(watermark, committed, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    _log_refreshed(watermark, committed, seconds=seconds)
+    openlineage.emit(lambda: run_of_refresh(watermark, rollups, committed, datetime.now(UTC), seconds))
     return RefreshReport(position.newest, watermark, changed=True)
 
 

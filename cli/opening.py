@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import structlog
 import typer
 
 from billstream.cli.settings_table import current
-from billstream.common import retries
+from billstream.common import openlineage, retries
 from billstream.common.errors import Fatal, Misconfigured, Stopped
 from billstream.common.lake import Lake
-from billstream.common.runtime import configure_logs
+from billstream.common.runtime import configure_logs, installed_version
 from billstream.common.settings import Settings
 from billstream.common.stop import Stop
 from billstream.common.toml_lines import variables_named
@@ -81,6 +81,8 @@ def opened_lake(
 ) -> Iterator[Lake]:
     """Yield the lake for the length of the block, after waiting for a catalog that is still starting.
 
+    What is committed in the block is told to a lineage backend, where one is named.
+
     Args:
         settings: name the lake.
         create: create the lake if there is none, and migrate an older one.
@@ -96,8 +98,13 @@ def opened_lake(
     opening = retries.patiently(
         lambda: _opened(settings, create=create, read_only=read_only), stop=stop, seconds=seconds
     )
-    with opening as lake:
+    # A command that only reads has nothing to tell.
+    with opening as lake, nullcontext() if read_only else _lineage_sent(lake):
         yield lake
+
+
+def _lineage_sent(lake: Lake) -> AbstractContextManager[None]:
+    return openlineage.sending(lake.catalog, lake.data_path, installed_version())
 
 
 def _opened(settings: Settings, *, create: bool, read_only: bool) -> Lake:

@@ -88,7 +88,7 @@ def _masked(value: Any, mask: Callable[[str], str]) -> Any:  # noqa: ANN401 - wh
 def _of_this_process() -> structlog.types.Processor:
     """Return a processor that adds the fields of this process; variables of a context would not reach every thread."""
     service = service_name()
-    fields = {"service": service, "version": _version(), "consumer_id": process_name(service)}
+    fields = {"service": service, "version": installed_version(), "consumer_id": process_name(service)}
 
     def add(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
         return {**fields, **event}
@@ -96,8 +96,9 @@ def _of_this_process() -> structlog.types.Processor:
     return add
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """Return the version of billstream; `0+unknown` where the source is used without an installation."""
     try:
         return version("billstream")
-    except PackageNotFoundError:  # the source is used without an installation
+    except PackageNotFoundError:
         return "0+unknown"

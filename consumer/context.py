@@ -60,4 +60,6 @@ class Context:
         Raises what `Staging.stage` raises.
         """
         self.lake.use_threads(one=sum(file.path.stat().st_size for file in files) <= SMALL_BYTES)
-        return self.staging.stage(files, new_id())
+        staged = self.staging.stage(files, new_id())
+        staged.bindings = {file.load_id: file.binding for file in files if file.binding}
+        return staged

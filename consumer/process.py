@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from billstream.common import retries
+from billstream.common import openlineage, retries
 from billstream.common.errors import Denied, Poison, Retryable, WriteConflict
 from billstream.common.failpoints import failpoint
 from billstream.common.ids import new_id
@@ -31,6 +31,7 @@ from billstream.consumer.decode.rejects import RejectedRow
 from billstream.consumer.events import Later, ObjectEvent
 from billstream.consumer.quality import Broken, shrunken
 from billstream.consumer.s3.fetch import Fetcher, ask_current
+from billstream.consumer.unit_run import run_of_unit
 from billstream.consumer.withholding import attempts_of, withhold
 
 log = structlog.get_logger(__name__)
@@ -86,6 +87,7 @@ def _attempt(work: Work, context: Context, started: float) -> list[Outcome]:
     if context.breaker:
         context.breaker.record(attempts_of(unit))
     seconds, now = time.monotonic() - started, context.entries.clock()
+    openlineage.emit(lambda: run_of_unit(unit, work.staged.bindings, context, snapshot, now, seconds))
     return [outcome.committed(snapshot, now, seconds) if outcome.entries else outcome for outcome in outcomes]
 
 

@@ -20,7 +20,7 @@ from tests.servers.ministack import running_emulator
 from tests.servers.postgres import PostgresServer, running_postgres
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_")
+FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_", "OPENLINEAGE_")
 FOREIGN_NAMES = ("USE_LOCALSTACK", "LOCALSTACK_HOST", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
 # Processes of the tests are as those of users, who have no pandas. Where it is, as for docs/, DuckDB imports

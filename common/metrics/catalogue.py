@@ -3,7 +3,7 @@
 Page and dashboard are generated from it. Labels have few, known values: no key, no account, no text of a reason.
 """
 
-from billstream.common.metrics import followers, quality
+from billstream.common.metrics import followers, openlineage, quality
 from billstream.common.metrics.instruments import (
     AGGREGATOR,
     CONSUMER,
@@ -285,10 +285,11 @@ LAKE_SNAPSHOTS = Gauge(
 
 CATALOGUE: tuple[Instrument, ...] = tuple(
     one
-    for one in [*globals().values(), *vars(quality).values(), *vars(followers).values()]
+    for part in (globals(), vars(quality), vars(followers), vars(openlineage))
+    for one in part.values()
     if isinstance(one, Instrument)
 )
-"""All metrics, in the order of this file; those of quality and of followers come last."""
+"""All metrics, in the order of this file; those of quality, followers and OpenLineage come last."""
 
 BUILD_INFO = "billstream_build_info"
 BUILD_MEANING = "Always 1; its labels are the service, the version of billstream, and that of its schema."

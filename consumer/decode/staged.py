@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from billstream.common.lake.tables import CHARGES
 from billstream.consumer.decode.rejects import RejectedRow, Rejects
+from billstream.consumer.profiles import Binding
 
 COSTS = ("billed", "effective", "list", "contracted")
 """The costs whose sums are kept, by the beginning of their names: `billed_cost` of a row, `billed_totals` of a load."""
@@ -85,14 +86,19 @@ class StagedLoad:
 
 @dataclass
 class Staged:
-    """Rows of several loads in Parquet files that no commit refers to yet."""
+    """Rows of several loads in Parquet files that no commit refers to yet.
+
+    `bindings` tells what the columns of each load were made of; that of a load that was dropped may still be there.
+    """
 
     paths: list[str] = field(default_factory=list)
     loads: dict[str, StagedLoad] = field(default_factory=dict)
     poisoned: dict[str, str] = field(default_factory=dict)
+    bindings: dict[str, Binding] = field(default_factory=dict)
 
     def take(self, other: "Staged") -> None:
         """Add the files and loads of another staging."""
         self.paths += other.paths
         self.loads |= other.loads
         self.poisoned |= other.poisoned
+        self.bindings |= other.bindings

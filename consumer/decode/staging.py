@@ -55,9 +55,9 @@ class Staging:
     def __init__(self, lake: Lake, *, typed: bool = True, quality: Quality = Quality()) -> None:  # noqa: B008 - frozen
         self._lake = lake
         self.quality = quality
-        self._types = lake.columns_of_loads()
-        self._unread = UnreadTags(self._types[CHARGES])
-        self.typed = TypedPass(lake, self._types, quality.rules) if typed else None
+        self.types = lake.columns_of_loads()  # with the DuckDB types, by table
+        self._unread = UnreadTags(self.types[CHARGES])
+        self.typed = TypedPass(lake, self.types, quality.rules) if typed else None
 
     def stage(self, files: Sequence[Tabular], name: str) -> Staged:
         """Decode `files` into Parquet files whose names begin with `name`.
@@ -71,7 +71,7 @@ class Staging:
         """
         staged = Staged(loads={file.load_id: StagedLoad() for file in files if file.binding is None})
         readable = [file for file in files if file.binding is not None]
-        parquet = {f.load_id: Scan([f], self._types[f.table], number=0).reader() for f in readable if f.text.parquet}
+        parquet = {f.load_id: Scan([f], self.types[f.table], number=0).reader() for f in readable if f.text.parquet}
         staged.poisoned = unreadable_sources(parquet, self._lake)
         readable = [file for file in readable if file.load_id not in staged.poisoned]
         with self._kept(staged):
@@ -156,7 +156,7 @@ class Staging:
         Raises:
             Poison: the files cannot even be counted together.
         """
-        listing = listing_of(files, self._types[files[0].table], self._lake)
+        listing = listing_of(files, self.types[files[0].table], self._lake)
         staged = Staged(poisoned=listing.poisoned)
         for load_id, why in listing.refused.items():
             staged.loads[load_id] = StagedLoad(refused=why).with_rejects(listing.left_out[load_id])
@@ -186,7 +186,7 @@ class Staging:
         """Refuse the files with a record that looks like a sum of others."""
         with self._kept(staged):
             with explained(self._lake):
-                refused = totals_in(files, staged, self._types[files[0].table], self._lake)
+                refused = totals_in(files, staged, self.types[files[0].table], self._lake)
             if refused:
                 poisoned = staged.poisoned | refused
                 self.keep_only(staged, staged.loads.keys() - refused.keys(), name)
@@ -199,7 +199,7 @@ class Staging:
         scans = [
             Scan(
                 group,
-                self._types[group[0].table],
+                self.types[group[0].table],
                 number=number,
                 forms=certain_forms(group[0].header_binding.profile),
                 malformed=malformed,
@@ -230,7 +230,7 @@ class Staging:
             Poison: the file is of another kind than its profile is for, or its dates are ambiguous.
         """
         engine = self._lake.engine
-        scan = Scan([file], self._types[file.table], number=0, exact=False)
+        scan = Scan([file], self.types[file.table], number=0, exact=False)
         with explained(self._lake):
             scan.prepare(engine)
             if why := scan.wrong_kind(engine):
@@ -281,7 +281,7 @@ class Staging:
         self._write(select, path)
         try:
             with explained(self._lake):
-                types = self._types[table_of(path)]
+                types = self.types[table_of(path)]
                 fed = [name for name in types if any(name in scan.columns for scan in scans)]
                 rules = judging(self.quality.rules, scans)
                 loads = facts_of(path, table_of(path), fed, types, self._lake.engine, tags_unread(scans), rules=rules)

@@ -63,7 +63,8 @@ def configuration() -> str:
         "# Configuration",
         "",
         "Every process reads its settings once, at start, from environment variables. `billstream settings` prints",
-        "them with their current values and masks secrets. The standard `AWS_*` variables work as in any AWS tool.",
+        "them with their current values and masks secrets. The standard `AWS_*` variables work as in any AWS tool; the",
+        "`OPENLINEAGE_*` variables are those of OpenLineage's client, see [Lineage](../lineage.md#openlineage).",
         "",
     ]
     return "\n".join(lines) + "\n" + markdown()

@@ -20,6 +20,7 @@ from billstream.common.metrics.instruments import (
 HALF = 12  # of Grafana's 24 columns
 HEIGHT = 8
 SOURCE = {"type": "prometheus", "uid": "${source}"}
+_COMMITTING = (CONSUMER, AGGREGATOR)
 _UPKEEP = (AGGREGATOR, MAINTAIN)
 PROCESS = ("process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total")
 
@@ -52,6 +53,7 @@ def metrics_page() -> str:
         ("Every service", every),
         ("Consumer", [one for one in CATALOGUE if one.processes == (CONSUMER,)]),
         ("Aggregator", [one for one in CATALOGUE if one.processes == (AGGREGATOR,)]),
+        ("Consumer and aggregator", [one for one in CATALOGUE if one.processes == _COMMITTING]),
         ("Maintenance, in the aggregator or by itself", [one for one in CATALOGUE if one.processes == _UPKEEP]),
         ("Publisher", [one for one in CATALOGUE if one.processes == (PUBLISHER,)]),
     )
@@ -74,6 +76,7 @@ def dashboard() -> str:
         ("At a glance", list(_glance())),
         ("Consumer", [_panel(one) for one in CATALOGUE if one.processes == (CONSUMER,)]),
         ("Aggregator and queue", [_panel(one) for one in CATALOGUE if one.processes == (AGGREGATOR,)]),
+        ("Lineage", [_panel(one) for one in CATALOGUE if one.processes == _COMMITTING]),
         ("Maintenance", [_panel(one) for one in CATALOGUE if one.processes == _UPKEEP]),
         ("Publisher", [_panel(one) for one in CATALOGUE if one.processes == (PUBLISHER,)]),
         ("Processes", [_panel(one) for one in CATALOGUE if len(one.processes) > 2] + list(_process())),

@@ -6,6 +6,7 @@ import pytest
 import typer.main
 
 from billstream.cli.commands import app
+from billstream.common.metrics.catalogue import CATALOGUE
 from tests.docs.generate import reference
 
 
@@ -35,6 +36,11 @@ def generated() -> dict[str, tuple[str, str]]:
 def test_a_reference_page_is_what_the_code_says(page: str, generated: dict[str, tuple[str, str]]) -> None:
     written, expected = generated[page]
     assert written == expected, "run `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` and look at the difference"
+
+
+def test_every_metric_is_on_the_page_and_on_the_dashboard(generated: dict[str, tuple[str, str]]) -> None:
+    assert [one.name for one in CATALOGUE if f"`{one.name}`" not in generated["metrics.md"][1]] == []
+    assert [one.name for one in CATALOGUE if one.name not in generated["billstream.json"][1]] == []
 
 
 def test_every_command_has_a_section(generated: dict[str, tuple[str, str]]) -> None:
