@@ -27,7 +27,7 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack setup-bench setup-focus demo test lint docs lock bench insight-score clean
+.PHONY: help setup setup-dev setup-localstack setup-bench setup-focus setup-dbt demo test lint docs lock bench insight-score clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,11 +38,12 @@ setup-localstack: .venv-localstack/setup.stamp ## Make .venv-localstack, for the
 
 setup-bench: .venv-bench/setup.stamp ## Make .venv-bench, with what the benchmarks compare billstream to
 setup-focus: .venv-focus/setup.stamp ## Make .venv-focus, with the FOCUS validator: FOCUS_PYTHON is 3.12 or newer
+setup-dbt: .venv-dbt/setup.stamp ## Make .venv-dbt, with dbt for examples/dbt
 
 demo: setup ## Show billstream at work: no AWS account, no containers
 	@$(BIN)/billstream demo
 
-test: setup-dev setup-localstack lint docs ## Run linters and all tests, and build the documentation
+test: setup-dev setup-localstack setup-dbt lint docs ## Run linters and all tests, and build the documentation
 	@echo "==> tests"
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
@@ -74,6 +75,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 	@$(COMPILE) --exclude-newer 2025-10-20 requirements/localstack.in -o requirements/localstack.txt
 	@$(COMPILE) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	@$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.txt
+	@$(COMPILE) requirements/dbt.in -o requirements/dbt.txt
 
 clean: ## Remove the environments, caches and build results (not var/)
 	rm -rf $(VENV) .venv-* build dist *.egg-info

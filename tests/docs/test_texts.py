@@ -8,7 +8,7 @@ import pytest
 from billstream.consumer.decide.states import State
 from tests.docs.pages import DOCS, REPOSITORY, pages
 
-ROOMS = "aggregator|backups|cli|common|consumer|deploy|docs|maintenance|publishing|tests"
+ROOMS = "aggregator|backups|cli|common|consumer|deploy|docs|examples|maintenance|publishing|tests"
 DEFINED = re.compile(r"^def (test_\w+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
