@@ -27,7 +27,8 @@ PYTEST_FLAGS ?= -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup setup-dev setup-localstack setup-engines setup-bench setup-dagster setup-focus demo test lint docs lock bench insight-score clean
+.PHONY: help setup setup-dev setup-localstack setup-engines setup-dbt setup-dagster setup-bench setup-focus \
+	demo test lint docs lock bench insight-score clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,11 +41,12 @@ setup-engines: .venv-engines/setup.stamp ## Make .venv-engines, with other engin
 setup-bench: .venv-bench/setup.stamp ## Make .venv-bench, with what the benchmarks compare billstream to
 setup-dagster: .venv-dagster/setup.stamp ## Make .venv-dagster, for the example of that name
 setup-focus: .venv-focus/setup.stamp ## Make .venv-focus, with the FOCUS validator: FOCUS_PYTHON is 3.12 or newer
+setup-dbt: .venv-dbt/setup.stamp ## Make .venv-dbt, with dbt for examples/dbt
 
 demo: setup ## Show billstream at work: no AWS account, no containers
 	@$(BIN)/billstream demo
 
-test: setup-dev setup-localstack setup-engines lint docs ## Run linters and all tests, and build the documentation
+test: setup-dev setup-localstack setup-engines setup-dbt lint docs ## Run linters and all tests, and build the documentation
 	@echo "==> tests"
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
@@ -78,6 +80,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 	@$(COMPILE) requirements/engines.in -o requirements/engines.txt
 	@$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.txt
 	@$(COMPILE) requirements/dagster.in -o requirements/dagster.txt
+	@$(COMPILE) requirements/dbt.in -o requirements/dbt.txt
 
 clean: ## Remove the environments, caches and build results (not var/)
 	rm -rf $(VENV) .venv-* build dist *.egg-info

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 
-from tests.benchmarks import aggregating, arriving, commands, decode, redeliveries, trickle
+from tests.benchmarks import aggregating, arriving, commands, decode, redeliveries, scaling, trickle
 from tests.benchmarks.files import SHAPES
 from tests.benchmarks.report import Options, Report, machine
 
@@ -31,6 +31,8 @@ SECTIONS: dict[str, Callable[[Options], Report]] = {
     "insights": arriving.insights,
     "refresh": aggregating.refresh,
     "idle": aggregating.idle,
+    "commits": scaling.commits,
+    "changes": scaling.changes,
     "memory": commands.memory,
     "start": commands.start,
 }

@@ -30,7 +30,7 @@ def throughput(options: Options) -> Report:
             with new_fleet(lake) as fleet:
                 for number in range(backlog):
                     fleet.put(f"{number}.csv", number)
-                _start(fleet, consumers)
+                start(fleet, consumers)
                 began, cpu = time.time(), fleet.cpu_seconds()
                 fleet.wait_until(lambda fleet=fleet: len(fleet.loaded()) == backlog, every=0.2)  # type: ignore[misc]
                 cpu = fleet.cpu_seconds() - cpu
@@ -48,7 +48,7 @@ def latency(options: Options) -> Report:
     for lake in LAKES[:1] if options.quick else LAKES:
         for consumers in CONSUMERS[:1] if options.quick else CONSUMERS:
             with new_fleet(lake) as fleet:
-                _start(fleet, consumers)
+                start(fleet, consumers)
                 for rate, seconds in {5: 1}.items() if options.quick else RATES.items():
                     waits, cpu = _steady(fleet, rate, seconds)
                     shares = [percentile(waits, share) for share in (0.5, 0.95, 0.99)]
@@ -62,7 +62,7 @@ def insights(options: Options) -> Report:
     pause, files = (0.1, 1) if options.quick else (PAUSE, PUBLICATIONS)
     for lake in LAKES[:1] if options.quick else LAKES:
         with new_fleet(lake) as fleet:
-            _start(fleet, 1)
+            start(fleet, 1)
             fleet.start("aggregate")
             waits = list[float]()
             for number in range(files + 1):
@@ -76,7 +76,7 @@ def insights(options: Options) -> Report:
     return report
 
 
-def _start(fleet: Fleet, consumers: int) -> None:
+def start(fleet: Fleet, consumers: int) -> None:
     """Start consumers, and return when all of them run; the first makes the lake."""
     for number in range(consumers):
         fleet.start("consume")

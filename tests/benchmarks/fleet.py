@@ -25,7 +25,7 @@ from tests.benchmarks.peers import REPOSITORY
 from tests.e2e.billing import billing_file
 from tests.servers.aws import AwsEnvironment, aws_environment
 from tests.servers.ministack import running_emulator
-from tests.servers.postgres import running_postgres
+from tests.servers.postgres import PostgresServer, running_postgres
 
 EMBEDDED, MANY_HOSTS = LAKES = ("SQLite and a folder", "PostgreSQL and S3")
 PATIENCE = 600.0
@@ -50,6 +50,7 @@ class Fleet:
     home: Path
     environment: dict[str, str]
     aws: AwsEnvironment | None = None
+    postgres: PostgresServer | None = None
     put_at: dict[str, float] = field(default_factory=dict)
     _processes: dict[Path, SupervisedProcess] = field(default_factory=dict)
 
@@ -117,6 +118,14 @@ class Fleet:
                     raise RuntimeError(f"billstream has ended, or is too slow. Its log ends:\n{process.log_tail()}")
             time.sleep(every)
 
+    def snapshots(self) -> tuple[int, int]:
+        """Return the newest snapshot of a lake on PostgreSQL, and how many transactions its catalog has rolled back."""
+        assert self.postgres
+        database = self.environment["BILLSTREAM_CATALOG"].rpartition("/")[2]
+        rolled_back = f"SELECT xact_rollback FROM pg_stat_database WHERE datname = '{database}'"
+        newest = "SELECT max(snapshot_id) FROM public.ducklake_snapshot"
+        return int(self.postgres.execute(newest, database)), int(self.postgres.execute(rolled_back))
+
     def cpu_seconds(self) -> float:
         """Return the CPU seconds of all processes so far, their children included."""
         return sum(cpu_seconds(process) for process in self._processes.values())
@@ -141,7 +150,7 @@ def new_fleet(lake: str = EMBEDDED, *, aws: bool = True, **settings: str) -> Ite
             "AWS_EC2_METADATA_DISABLED": "true",
             **settings,
         }
-        emulator = None
+        emulator = server = None
         if aws:
             emulator = stack.enter_context(aws_environment("ministack", stack.enter_context(running_emulator())))
             environment |= emulator.environment()
@@ -150,7 +159,7 @@ def new_fleet(lake: str = EMBEDDED, *, aws: bool = True, **settings: str) -> Ite
             server = stack.enter_context(running_postgres())
             environment["BILLSTREAM_CATALOG"] = server.create_database()
             environment["BILLSTREAM_DATA_PATH"] = f"s3://{emulator.new_bucket()}/lake/"
-        fleet = Fleet(home, environment, emulator)
+        fleet = Fleet(home, environment, emulator, server)
         stack.callback(fleet.stop)
         fleet.run("init")
         yield fleet

@@ -1,4 +1,4 @@
-"""Writes what is generated from the code: the pages of `docs/reference/`, and the dashboard of Grafana.
+"""Writes what is generated from the code: the pages of `docs/reference/`, the dashboard of Grafana, the sources of dbt.
 
 `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes them; without the variable the test compares.
 """
@@ -17,6 +17,7 @@ from billstream.cli.settings_table import markdown
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from tests.deploy.policies_page import policies_page
+from tests.docs.dbt_sources import Column, dbt_sources
 from tests.docs.metrics import dashboard, metrics_page
 from tests.docs.pages import DOCS
 from tests.docs.profiles import profiles_page
@@ -24,6 +25,7 @@ from tests.docs.profiles import profiles_page
 WIDTH = 80
 HEAD = "% Generated from the code: `UPDATE_DOCS=1 pytest tests/docs/test_reference.py` writes this page.\n\n"
 
+DBT_SOURCES = DOCS.parent / "examples" / "dbt" / "models" / "sources.yml"
 DASHBOARD = DOCS.parent / "deploy" / "monitoring" / "grafana" / "billstream.json"
 
 TABLES = ("charges", "billing_periods", "invoice_details", "ledger", "rejected_rows")
@@ -54,6 +56,7 @@ def reference() -> dict[Path, str]:
         DASHBOARD: dashboard(),
         DOCS / "reference" / "lineage.schema.json": json_schema(),
         DOCS / "reference" / "policies.md": HEAD + policies_page(),
+        DBT_SOURCES: dbt_sources((*TABLES, *AGGREGATES, "active_loads"), *lake_described()),
     }
 
 
@@ -88,18 +91,7 @@ def commands() -> str:
 
 def data_dictionary() -> str:
     """Return the page of the lake's tables and views, from the comments in a new lake's catalog."""
-    with TemporaryDirectory() as home, Lake.open(Settings(home=Path(home)), create=True) as lake:
-        comments = {
-            str(name): str(comment or "")
-            for name, comment in lake.rows(
-                "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = 'lake' "
-                "UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE database_name = 'lake' AND NOT internal"
-            )
-        }
-        columns = lake.rows(
-            "SELECT table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
-            "WHERE database_name = 'lake' AND NOT internal ORDER BY table_name, column_index"
-        )
+    comments, columns = lake_described()
     views = sorted(set(comments) - {*TABLES, *EXPORTS, *AGGREGATES, *BUDGETS, "schema_version"})
     explained = {(table, column): comment for table, column, _, _, comment in columns if comment}
     lines = [
@@ -132,6 +124,23 @@ def data_dictionary() -> str:
                     lines.append(f"| `{column}` | `{kind}`{required} | {_cell(meaning)} |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def lake_described() -> tuple[dict[str, str], list[Column]]:
+    """Return the comments of a new lake's tables and views, and their columns with comments, in the lake's order."""
+    with TemporaryDirectory() as home, Lake.open(Settings(home=Path(home)), create=True) as lake:
+        comments = {
+            str(name): str(comment or "")
+            for name, comment in lake.rows(
+                "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = 'lake' "
+                "UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE database_name = 'lake' AND NOT internal"
+            )
+        }
+        columns = lake.rows(
+            "SELECT table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
+            "WHERE database_name = 'lake' AND NOT internal ORDER BY table_name, column_index"
+        )
+    return comments, [(table, name, kind, nullable, comment or "") for table, name, kind, nullable, comment in columns]
 
 
 def _command_words() -> Iterator[tuple[str, ...]]:

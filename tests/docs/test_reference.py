@@ -29,6 +29,7 @@ def generated() -> dict[str, tuple[str, str]]:
         "metrics.md",
         "policies.md",
         "profiles.md",
+        "sources.yml",
         "billstream.json",
         "lineage.schema.json",
     ],
