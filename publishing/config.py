@@ -107,8 +107,9 @@ class IcebergPlace(BaseModel):
     @property
     def description(self) -> str:
         """Return the catalog and the namespace without secrets."""
-        place = self.catalog.get("uri") or self.catalog.get("warehouse") or f"of {self.catalog.get('uri_from', 'AWS')}"
-        return f"{self.catalog['type']} catalog {place} namespace {self.namespace}"
+        found = self.catalog
+        place = found.get("uri", "").partition("?")[0] or (f"of {found['uri_from']}" if "uri_from" in found else "")
+        return f"{found['type']} catalog {place or found.get('warehouse', 'of AWS')} namespace {self.namespace}"
 
     def properties(self) -> dict[str, str]:
         """Return the catalog's properties; what comes from the environment is masked in every text from now on.

@@ -1,6 +1,7 @@
 """Old snapshots of an Iceberg table go, and with them the files that no other snapshot needs."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pyiceberg.io import FileIO
@@ -33,7 +34,8 @@ def expire(table: Table, keep: timedelta, now: datetime | None = None) -> int:
     with failpoint("publish expire"):
         unused = candidates - _files(table.io, table.refresh().snapshots())
     for path in unused:
-        table.io.delete(path)
+        with suppress(FileNotFoundError):  # of two processes one was faster
+            table.io.delete(path)
     return len(unused)
 
 

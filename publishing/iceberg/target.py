@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import structlog
 from pyiceberg.catalog import Catalog, load_catalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.types import IcebergType
@@ -169,7 +169,7 @@ class IcebergTarget:
             try:
                 with translated(f"target {self.name}: expiring snapshots", self.place):
                     removed = expire(table, timedelta(days=self._place.keep_days))
-            except (Retryable, Misconfigured, CommitFailedException) as error:
+            except (Retryable, Misconfigured) as error:
                 log.warning("target_expiry_postponed", target=self.name, table=table.name()[-1], reason=str(error))
                 return
             if removed:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
+from pyiceberg.catalog import load_catalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
@@ -29,6 +30,7 @@ from tests.integration.iceberg_support import Lakehouse
 from tests.integration.maintenance_support import load
 from tests.servers import engines
 from tests.servers.aws import AwsEnvironment
+from tests.servers.iceberg_rest import TOKEN, rest_catalog
 
 DAY = timedelta(days=1)
 
@@ -363,7 +365,7 @@ def test_a_warehouse_may_be_a_bucket(
     refresh_once(lake, now=NOW)
     publish_once(lake, target)
     changed(lake, target, "b", 2, replaces="a")
-    catalog_of_others = SqlCatalog("billstream", **target._place.properties())
+    catalog_of_others = load_catalog("billstream", **target._place.properties())
     tables = [catalog_of_others.load_table(("billstream", name)) for name in TABLES]
     assert tables[0].scan().to_arrow().num_rows == 2
     assert read_state([table.metadata for table in tables]).watermark == target.watermark()
@@ -383,3 +385,31 @@ def test_a_bucket_that_is_not_there_is_named(
     with pytest.raises(Misconfigured, match="that they exist"):
         publish_once(lake, target)
     target.close()
+
+
+def test_a_catalog_may_be_a_rest_service(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for one, written after Iceberg's specification."""
+    monkeypatch.setenv("ICE_TOKEN", "a-wrong-token")
+    load(lake, "a", 3)
+    refresh_once(lake, now=NOW)
+    with rest_catalog(tmp_path) as url:
+        place = IcebergPlace(kind="iceberg", catalog={"type": "rest", "uri": url, "token_from": "ICE_TOKEN"})
+        refused = IcebergTarget("rest", place, lake=lake)
+        with pytest.raises(Misconfigured, match=r"refuses; nothing was changed") as error:
+            publish_once(lake, refused)
+        assert "a-wrong-token" not in str(error.value)
+        monkeypatch.setenv("ICE_TOKEN", TOKEN)
+        target, other = (IcebergTarget("rest", place, lake=lake) for _ in range(2))
+        assert publish_once(lake, target).change.reason == goal.FIRST
+        since = other.watermark()
+        load(lake, "b", 2, replaces="a")
+        refresh_once(lake, now=NOW)
+        changing = other.changing(since, goal.read_goal(lake).watermark)
+        changing.__enter__()
+        assert publish_once(lake, target).change.reason is None
+        with pytest.raises(WriteConflict, match="another process was first"):
+            changing.__exit__(None, None, None)
+        charges = load_catalog("rest", **place.properties()).load_table("billstream.charges")
+        assert charges.scan().to_arrow()["load_id"].to_pylist() == ["b", "b"]
+    with pytest.raises(ServiceUnavailable, match="does not answer"):
+        publish_once(lake, target)

@@ -9,15 +9,17 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / ".venv-engines" / "bin" / "python"
 MISSING = "no other engine: `make setup-engines` makes .venv-engines"
 
-# Numbers are sent as texts: JSON has no decimals.
+# Values are sent as texts, as JSON has no decimals.
 _PROGRAM = """
 import json, sys
+from decimal import Decimal
 import daft
 from pyiceberg.table import StaticTable
 daft.set_runner_native()
 names = sys.argv[2].split(",")
 found = daft.read_iceberg(StaticTable.from_metadata(sys.argv[1])).select(*names).to_pydict()
-print(json.dumps([[None if value is None else str(value) for value in row] for row in zip(*found.values())]))
+text = lambda value: format(value, "f") if isinstance(value, Decimal) else None if value is None else str(value)
+print(json.dumps([list(map(text, row)) for row in zip(*found.values())]))
 """
 
 
