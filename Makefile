@@ -80,7 +80,7 @@ lock: $(UV_VENV)/setup.stamp ## Resolve requirements/*.txt again; UV_FLAGS=--upg
 	@$(COMPILE) requirements/engines.in -o requirements/engines.txt
 	@$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.txt
 	@$(COMPILE) requirements/dagster.in -o requirements/dagster.txt
-	@$(COMPILE) requirements/dbt.in -o requirements/dbt.txt
+	@$(COMPILE) --no-strip-extras requirements/dbt.in -o requirements/dbt.txt
 
 clean: ## Remove the environments, caches and build results (not var/)
 	rm -rf $(VENV) .venv-* build dist *.egg-info
