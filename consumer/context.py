@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from billstream.common import openlineage
 from billstream.common.ids import new_id
 from billstream.common.lake import Lake
 from billstream.common.policies import DuplicatePolicy
@@ -61,5 +62,6 @@ class Context:
         """
         self.lake.use_threads(one=sum(file.path.stat().st_size for file in files) <= SMALL_BYTES)
         staged = self.staging.stage(files, new_id())
-        staged.bindings = {file.load_id: file.binding for file in files if file.binding}
+        if openlineage.is_on():
+            staged.bind({file.load_id: file.binding for file in files if file.binding})
         return staged

@@ -5,6 +5,6 @@ the queue and the thread for as long as a lake is open. Nothing in here can chan
 """
 
 from billstream.common.openlineage.run import Feed, Input, Output, Run
-from billstream.common.openlineage.sending import emit, sending
+from billstream.common.openlineage.sending import emit, is_on, sending
 
-__all__ = ["Feed", "Input", "Output", "Run", "emit", "sending"]
+__all__ = ["Feed", "Input", "Output", "Run", "emit", "is_on", "sending"]

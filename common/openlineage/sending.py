@@ -31,6 +31,11 @@ def wanted(environment: Mapping[str, str]) -> bool:
     return named or any(name.startswith(_TRANSPORT) for name in environment)
 
 
+def is_on() -> bool:
+    """Return whether runs are sent, so that what only they tell is worth keeping."""
+    return bool(_queues)
+
+
 def emit(describe: Callable[[], Run]) -> None:
     """Have a run sent, after its commit. Does nothing where no backend is named; never fails.
 
@@ -38,7 +43,7 @@ def emit(describe: Callable[[], Run]) -> None:
         describe: returns the run; called at once, and only where it is sent. Whatever it raises is logged: the commit
             has been made, and must not look as if it had failed.
     """
-    if not _queues:
+    if not is_on():
         return
     try:
         run = describe()

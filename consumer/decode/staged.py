@@ -1,10 +1,13 @@
 """Rows that are staged for a commit, and what is known of the files that they come from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 
 from billstream.common.lake.tables import CHARGES
+from billstream.common.openlineage.run import MOST_INPUTS
 from billstream.consumer.decode.rejects import RejectedRow, Rejects
 from billstream.consumer.profiles import Binding
 
@@ -88,7 +91,8 @@ class StagedLoad:
 class Staged:
     """Rows of several loads in Parquet files that no commit refers to yet.
 
-    `bindings` tells what the columns of each load were made of; that of a load that was dropped may still be there.
+    `bindings` tells what the columns of loads were made of, where a lineage backend is told of it: of so many loads as
+    one run names, also of those that were dropped. Files with one header share theirs.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -101,4 +105,10 @@ class Staged:
         self.paths += other.paths
         self.loads |= other.loads
         self.poisoned |= other.poisoned
-        self.bindings |= other.bindings
+        self.bind(other.bindings)
+
+    def bind(self, bindings: Mapping[str, Binding]) -> None:
+        """Remember what the columns of loads were made of."""
+        shared = {(one.profile.name, one.header): one for one in self.bindings.values()}
+        for load_id, binding in islice(bindings.items(), MOST_INPUTS - len(self.bindings)):
+            self.bindings[load_id] = shared.setdefault((binding.profile.name, binding.header), binding)

@@ -13,7 +13,10 @@ from structlog.testing import capture_logs
 from billstream.common.metrics.openlineage import LINEAGE_RUNS
 from billstream.common.openlineage import Input, Output, Run, emit, sending
 from billstream.common.openlineage.queue import RunQueue
+from billstream.common.openlineage.run import MOST_INPUTS
 from billstream.common.openlineage.sending import wanted
+from billstream.consumer.decode import Staged
+from billstream.consumer.profiles import Binding, Profile
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 SOON = 20.0  # seconds; only a failing test waits so long
@@ -209,6 +212,20 @@ def test_a_run_that_cannot_be_described_is_logged_and_nothing_else(monkeypatch: 
     with capture_logs() as logs, sending("catalog.sqlite", "data", "1"):
         emit(broken)
     assert [log["event"] for log in logs] == ["openlineage_run_not_described"]
+
+
+def test_a_delivery_of_any_size_remembers_few_bindings() -> None:
+    """What a run does not name is not kept, and files with one header share what is."""
+    columns = {"charge_period_start": {"from": ["day"]}}
+    profile = Profile.model_validate({"name": "p", "title": "p", "match": {"needs": [*columns]}, "columns": columns})
+    whole = Staged()
+    for number in range(MOST_INPUTS + 50):
+        part = Staged()
+        part.bind({f"load {number}": Binding(profile, ("day", "cost")[: 1 + number % 2], {})})
+        whole.take(part)
+    assert len(whole.bindings) == MOST_INPUTS
+    assert len({id(one) for one in whole.bindings.values()}) == 2
+    assert [whole.bindings[f"load {number}"].header for number in range(2)] == [("day",), ("day", "cost")]
 
 
 @pytest.mark.parametrize(
