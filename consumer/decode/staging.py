@@ -20,6 +20,7 @@ from billstream.common.errors import Poison
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
 from billstream.common.lake.tables import CHARGES, TABLES, table_of
+from billstream.consumer.decode.amounts import too_large
 from billstream.consumer.decode.contradictions import contradicted
 from billstream.consumer.decode.explained import TooLarge, Unexplained, check_data_path, explained, unreadable_sources
 from billstream.consumer.decode.facts import facts_of
@@ -82,9 +83,8 @@ class Staging:
                 if left := [file for file in of_table if file.load_id not in done]:
                     staged.take(self._stage_or_halve(left, name))
             with explained(self._lake):
-                wrong = contradicted(readable, staged, self._lake)
-            wrong |= self.quality.refused(staged.loads)
-            if wrong:  # by their rows they are of another kind than their profile is for, or break a rule
+                wrong = contradicted(readable, staged, self._lake) | too_large(staged, self._lake)
+            if wrong := wrong | self.quality.refused(staged.loads):  # by their rows, which could all be read
                 others = (staged.loads.keys() | staged.poisoned.keys()) - wrong.keys()
                 self.keep_only(staged, others, f"{name}-kind")
                 staged.poisoned |= wrong

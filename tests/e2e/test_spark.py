@@ -18,7 +18,7 @@ JOB = REPOSITORY / "examples" / "spark" / "aggregates.py"
 TABLES = ("daily_costs", "user_costs", "service_costs", "region_costs")
 UNITS = """ChargePeriodStart,BillingCurrency,BilledCost,EffectiveCost,ServiceName,ConsumedQuantity,ConsumedUnit
 2026-01-31T23:59:59Z,USD,0.000000000000000001,,Compute,1.5,Hours
-2026-01-31T00:00:00Z,USD,9999999999999999999.999999999999999998,,Compute,0.25,Hours
+2026-01-31T00:00:00Z,USD,9999999999999999.999999999999999998,,Compute,0.25,Hours
 2026-01-31T00:00:00Z,USD,,-3,Compute,-7,GB
 2026-02-01T00:00:00Z,,1,1,,2,
 2026-02-01T00:00:00Z,,1,1,"He said ""no"", and left",,GB

@@ -107,8 +107,8 @@ def value(kind: str, column: str, dice: random.Random) -> Any:  # noqa: ANN401, 
         return [(name, dice.choice((None, "", *TEXTS))) for name in dice.sample(NAMES, dice.randrange(len(NAMES)))]
     if kind.startswith("TIME"):
         return dice.choice(_MOMENTS)
-    # The sums of costs have 38 digits as well, so that these have fewer.
-    digits = dice.choice((0, 1, 6, 12, 18, 30, 36 if column in COSTS else 38))
+    # A file whose sums are beyond those of any bill is refused.
+    digits = dice.choice((0, 1, 6, 12, 18, 30, 33 if column in (*COSTS, "consumed_quantity") else 38))
     return Decimal(dice.randrange(-(10**digits) + 1, 10**digits)).scaleb(-18)
 
 

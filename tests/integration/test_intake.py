@@ -397,6 +397,12 @@ def test_without_an_order_of_events_the_store_decides(house: House, sequencer: o
         (b",,\n", "Line 1 is empty"),
         (bill("x,1,1,USD,u", "short"), "No row of 2 fits; the first, line 3: Expected Number of Columns: 5 Found: 1"),
         (bill("99999999999999999999 USD", "99999999999999999999 USD"), "DuckDB cannot read the file"),
+        (
+            bill("60000000000000000 USD", "60000000000000000 USD"),
+            "All billed_cost of the file add up to more than 100,000",
+        ),
+        (bill("60000000000000000 USD", "-60000000000000000 EUR"), "All billed_cost of the file add up to more than"),
+        (bill("2026-03-14,99999999999999999999,1,USD,u"), "All consumed_quantity of the file add up to more than"),
     ],
 )
 def test_a_file_that_cannot_be_loaded_is_quarantined_whole_and_keeps_the_rows_in_force(

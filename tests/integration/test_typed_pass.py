@@ -32,6 +32,7 @@ from billstream.consumer.decode import (
     StagedLoad,
     Staging,
     Tabular,
+    amounts,
     open_tabular,
     plain_text,
 )
@@ -56,6 +57,14 @@ HEADERS = {
         "pricing/publicOnDemandCost,reservation/EffectiveCost,savingsPlan/SavingsPlanEffectiveCost,resourceTags/user:team"
     ),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def any_amount() -> Iterator[None]:
+    """Values are compared up to the largest that fit, also those for which a file is refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(amounts, "MOST", dict.fromkeys(amounts.MOST, 10**40))
+        yield
 
 
 @dataclass

@@ -20,8 +20,8 @@ from tests.profiles.harness import Reader
 NOON = datetime(2026, 9, 2, 12, tzinfo=UTC)
 MONEY = pa.decimal128(38, 18)
 PAIR = pa.struct([("key", pa.string()), ("value", pa.string())])
-LARGE, SMALL = Decimal("12345678901234567890.000000000000000001"), Decimal("-0.000000000000000001")
-LESS = Decimal("12345678901234567889.999999999999999999")  # LARGE with both credits
+LARGE, SMALL = Decimal("12345678901234567.000000000000000001"), Decimal("-0.000000000000000001")
+LESS = Decimal("12345678901234566.999999999999999999")  # LARGE with both credits
 
 
 def written(table: pa.Table) -> bytes:
