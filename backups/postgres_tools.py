@@ -88,24 +88,25 @@ def _environment(url: PostgresUrl) -> dict[str, str]:
 
 
 def _explained(program: str, url: PostgresUrl, said: str) -> Fatal | CatalogUnavailable | NoRoom:
-    text = masked(" ".join(said.split()))
+    cause = " ".join(said.split())  # what it means is told by the words themselves: a password may be one of them
+    text = masked(cause)
     short = text.rstrip(".") if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     doing = f"{program} of {url.description}"
-    if _says(text, _MISMATCH):
+    if _says(cause, _MISMATCH):
         return Misconfigured(
             f"{doing}: {short}. Nothing was changed. The program is older than the server, or than the dump: put the "
             "folder of PostgreSQL's client programs of the server's version first in PATH."
         )
-    if _says(text, _EXISTS):
+    if _says(cause, _EXISTS):
         return Misconfigured(
             f"{doing}: the database has a lake already, or other tables of the same names. Nothing was changed. "
             "Restore into an empty database: `createdb`, and its name in BILLSTREAM_CATALOG."
         )
-    if _says(text, _FULL):
+    if _says(cause, _FULL):
         return NoRoom(f"{doing}: the disk is full. {short}")
-    if _says(text, _REFUSED):
+    if _says(cause, _REFUSED):
         return Misconfigured(f"{doing}: {short}. Nothing was changed. Correct BILLSTREAM_CATALOG, or the privileges.")
-    if _says(text, _AWAY):
+    if _says(cause, _AWAY):
         return CatalogUnavailable(f"{doing}: the server does not answer. {short}")
     return Fatal(f"{doing} failed: {short}")
 

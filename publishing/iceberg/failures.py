@@ -72,7 +72,7 @@ def _known(error: Exception, doing: str, place: str) -> BillstreamError | None:
     if isinstance(error, NO_ANSWER):
         return unanswered(error, doing)
     denied = isinstance(error, ClientError) and "Denied" in code_of(error)
-    denied = denied or (isinstance(error, OSError) and any(word in cause for word in _DENIED))
+    denied = denied or (isinstance(error, OSError) and any(word in str(error) for word in _DENIED))
     if denied or isinstance(error, _REFUSED):
         return Misconfigured(
             f"{doing}: {place} refuses; nothing was changed. Check the credentials for its catalog and its warehouse, "

@@ -13,6 +13,7 @@ from billstream.backups.manifest import MANIFESTS, Manifest, backup_ids, read_ma
 from billstream.backups.places import Place, place_at
 from billstream.backups.places.place import overlap, safe_name
 from billstream.backups.places.streams import Checked
+from billstream.common import masking
 from billstream.common.errors import BillstreamError, CatalogUnavailable, DataDamaged, Misconfigured, NoRoom
 from billstream.common.lake.postgres_url import read_url
 
@@ -169,6 +170,16 @@ def test_what_the_programs_say_becomes_a_sentence(said: str, kind: type[Billstre
     assert isinstance(error, kind)
     assert words in str(error)
     assert "s3cret" not in str(error)
+
+
+def test_a_password_that_is_a_word_of_the_program_does_not_change_what_it_means(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masking, "_kept", set())  # other tests may show this word
+    url = read_url("postgresql://me:already%20exists@h/d")
+    error = postgres_tools._explained("pg_dump", url, 'ERROR: relation "x" already exists')
+    assert "createdb" in str(error)
+    assert "already exists" not in str(error)
 
 
 def test_a_program_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
