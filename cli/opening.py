@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 
 import structlog
 import typer
@@ -99,12 +99,11 @@ def opened_lake(
         lambda: _opened(settings, create=create, read_only=read_only), stop=stop, seconds=seconds
     )
     # A command that only reads has nothing to tell.
-    with opening as lake, nullcontext() if read_only else _lineage_sent(lake):
+    with (
+        opening as lake,
+        nullcontext() if read_only else openlineage.sending(lake.catalog, lake.data_path, installed_version()),
+    ):
         yield lake
-
-
-def _lineage_sent(lake: Lake) -> AbstractContextManager[None]:
-    return openlineage.sending(lake.catalog, lake.data_path, installed_version())
 
 
 def _opened(settings: Settings, *, create: bool, read_only: bool) -> Lake:

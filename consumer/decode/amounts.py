@@ -1,9 +1,9 @@
 """Files with amounts so large that sums of the lake could not hold them."""
 
 from billstream.common.lake import Lake
-from billstream.common.lake.tables import CHARGES, table_of
+from billstream.common.lake.tables import CHARGES
 from billstream.consumer.decode.projection import AFTER_BAD_MARK
-from billstream.consumer.decode.scan import literals
+from billstream.consumer.decode.scan import literals, rows_in
 from billstream.consumer.decode.staged import COSTS, Staged
 
 MOST = {**{f"{cost}_cost": 10**17 for cost in COSTS}, "consumed_quantity": 10**19}
@@ -20,14 +20,14 @@ def too_large(staged: Staged, lake: Lake) -> dict[str, str]:
         staged: rows of loads.
         lake: its DuckDB reads them back; its errors are DuckDB's.
     """
-    paths = [path for path in staged.paths if table_of(path) == CHARGES]
+    paths = staged.paths_of(CHARGES)
     columns = _suspects(literals(paths), lake) if paths else []
     found: dict[str, str] = {}
     for column in columns:
         # Added up as DOUBLE, which no sum exceeds; what it rounds is nothing beside the limit.
         sql = (
-            f"SELECT load_id FROM read_parquet({literals(paths)}, union_by_name = true, hive_partitioning = false) "
-            f"WHERE load_id >= $1 GROUP BY load_id HAVING sum(abs({column}::DOUBLE)) > $2"
+            f"SELECT load_id FROM {rows_in(paths)} WHERE load_id >= $1 "
+            f"GROUP BY load_id HAVING sum(abs({column}::DOUBLE)) > $2"
         )
         for (load_id,) in lake.engine.execute(sql, [AFTER_BAD_MARK, float(MOST[column])]).fetchall():
             found.setdefault(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from billstream.common.lake import Lake
 from billstream.common.lake.catalog import literal
-from billstream.common.lake.tables import CHARGES, table_of
+from billstream.common.lake.tables import CHARGES
 from billstream.common.texts import counted
-from billstream.consumer.decode.scan import literals
+from billstream.consumer.decode.scan import literals, rows_in
 from billstream.consumer.decode.staged import Staged
 from billstream.consumer.decode.tabular import Tabular
 from billstream.consumer.profiles.contradiction import Contradiction
@@ -24,7 +24,7 @@ def contradicted(files: Sequence[Tabular], staged: Staged, lake: Lake) -> dict[s
     """
     found: dict[str, str] = {}
     asked: dict[tuple[str, int], tuple[Contradiction, dict[str, Tabular]]] = {}
-    charges = [path for path in staged.paths if table_of(path) == CHARGES]
+    charges = staged.paths_of(CHARGES)
     for file in files if charges else ():
         binding = file.header_binding
         for number, one in enumerate(binding.profile.contradictions):
@@ -32,9 +32,8 @@ def contradicted(files: Sequence[Tabular], staged: Staged, lake: Lake) -> dict[s
             if one.columns <= binding.values.keys() and file.load_id in staged.loads:
                 asked.setdefault((binding.profile.name, number), (one, {}))[1][file.load_id] = file
     for one, by_load in asked.values():
-        source = f"read_parquet({literals(charges)}, union_by_name = true, hive_partitioning = false)"
         mine = f"list_contains({literals(sorted(by_load))}, load_id)"
-        sql = f"SELECT load_id, count(*) FROM {source} WHERE {mine} AND {_condition(one)} GROUP BY ALL"
+        sql = f"SELECT load_id, count(*) FROM {rows_in(charges)} WHERE {mine} AND {_condition(one)} GROUP BY ALL"
         for load_id, count in lake.engine.execute(sql).fetchall():
             reason = by_load[load_id].origin.filled_in(one.reason)
             what = ", ".join(f"{column} {text!r}" for column, text in one.where.items() if text != "*")

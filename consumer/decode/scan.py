@@ -55,6 +55,11 @@ def literals(texts: Sequence[str]) -> str:
     return "[" + ", ".join(literal(text) for text in texts) + "]"
 
 
+def rows_in(paths: Sequence[str]) -> str:
+    """Return the SQL source of the rows of staged files, whichever columns each has."""
+    return f"read_parquet({literals(paths)}, union_by_name = true, hive_partitioning = false)"
+
+
 @dataclass
 class Scan:
     """The SQL over files that are written alike: same header, same profile, same delimiter.

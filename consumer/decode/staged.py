@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice
 
-from billstream.common.lake.tables import CHARGES
+from billstream.common.lake.tables import CHARGES, table_of
 from billstream.common.openlineage.run import MOST_INPUTS
 from billstream.consumer.decode.rejects import RejectedRow, Rejects
 from billstream.consumer.profiles import Binding
@@ -99,6 +99,10 @@ class Staged:
     loads: dict[str, StagedLoad] = field(default_factory=dict)
     poisoned: dict[str, str] = field(default_factory=dict)
     bindings: dict[str, Binding] = field(default_factory=dict)
+
+    def paths_of(self, table: str) -> list[str]:
+        """Return the files with the rows of one table."""
+        return [path for path in self.paths if table_of(path) == table]
 
     def take(self, other: "Staged") -> None:
         """Add the files and loads of another staging."""

@@ -28,7 +28,7 @@ from billstream.consumer.decode.judging import judged, judging
 from billstream.consumer.decode.malformed import LeftOut, alike, listing_of
 from billstream.consumer.decode.projection import BAD_MARK
 from billstream.consumer.decode.rejects import LISTED_OF_REFUSED, MAX_LISTED, Rejects, locate, refusal
-from billstream.consumer.decode.scan import Malformed, Scan, literals
+from billstream.consumer.decode.scan import Malformed, Scan, literals, rows_in
 from billstream.consumer.decode.staged import Staged, StagedLoad
 from billstream.consumer.decode.structural import structural_rejects
 from billstream.consumer.decode.tabular import Tabular
@@ -102,8 +102,7 @@ class Staging:
         left = []
         for table in sorted({load.table for load in staged.loads.values() if load.rows_loaded}):
             path = self._lake.staging_path(name, table)
-            paths = literals([path for path in staged.paths if table_of(path) == table])
-            rows = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
+            rows = rows_in(staged.paths_of(table))
             self._write(f"SELECT * FROM {rows} WHERE list_contains({literals(kept)}, load_id)", path)
             left.append(path)
         self.discard(staged)

@@ -8,11 +8,12 @@ import pytest
 
 from tests.e2e.billing import billing_file
 from tests.e2e.commands import REPOSITORY, Billstream
-from tests.servers import spark_connect
+from tests.servers import engines
+from tests.servers.spark_connect import spark_connect
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not spark_connect.installed(), reason=spark_connect.MISSING),
+    pytest.mark.skipif(not engines.installed(), reason=engines.MISSING),
 ]
 JOB = REPOSITORY / "examples" / "spark" / "aggregates.py"
 TABLES = ("daily_costs", "user_costs", "service_costs", "region_costs")
@@ -54,10 +55,10 @@ def test_spark_computes_what_billstream_has(tmp_path: Path) -> None:
     for table in ("charges", *TABLES):
         (mixed / table).symlink_to((other if table == "user_costs" else copy) / table)
 
-    with spark_connect.spark_connect(tmp_path / "server.log") as url:
+    with spark_connect(tmp_path / "server.log") as url:
         found = [
             subprocess.run(
-                [spark_connect.PYTHON, "-I", JOB, "--remote", url, str(place)],
+                [engines.PYTHON, "-I", JOB, "--remote", url, str(place)],
                 capture_output=True,
                 text=True,
                 timeout=300,

@@ -141,3 +141,16 @@ def target_of(lake: Lake, url: str, **other: Any) -> Iterator[PostgresTarget]:  
         yield target
     finally:
         target.close()
+
+
+def load_odd_days(lake: Lake) -> None:
+    """Add four charges, of the load `odd`, whose days no calendar has, or few do."""
+    lake.commit(
+        lambda con: con.execute(
+            "INSERT INTO charges BY NAME SELECT 'odd' AS load_id, unnest(['infinity', '-infinity', '9999-12-31', "
+            "'0099-01-01'])::TIMESTAMPTZ AS charge_period_start, 1 AS billed_cost"
+        ),
+        claims=[],
+        author="test",
+        message="odd",
+    )

@@ -28,6 +28,7 @@ from billstream.publishing.lag import read_lags
 from tests.integration.aggregator_support import NOW, Row, commit_load, new_lake, remove_load
 from tests.integration.iceberg_support import Lakehouse
 from tests.integration.maintenance_support import load
+from tests.integration.publish_support import load_odd_days
 from tests.servers import engines
 from tests.servers.aws import AwsEnvironment
 from tests.servers.iceberg_rest import TOKEN, rest_catalog
@@ -274,15 +275,7 @@ def test_new_columns_come_with_everything(lake: Lake, house: Lakehouse) -> None:
 
 def test_days_beyond_the_calendar_have_no_day(lake: Lake, house: Lakehouse) -> None:
     load(lake, "a", 1)
-    lake.commit(
-        lambda con: con.execute(
-            "INSERT INTO charges BY NAME SELECT 'odd' AS load_id, unnest(['infinity', '-infinity', '9999-12-31', "
-            "'0099-01-01'])::TIMESTAMPTZ AS charge_period_start, 1 AS billed_cost"
-        ),
-        claims=[],
-        author="test",
-        message="odd",
-    )
+    load_odd_days(lake)
     refresh_once(lake, now=NOW)
     odd = "SELECT charge_day::VARCHAR, charge_period_start::VARCHAR FROM billstream.charges WHERE load_id = 'odd'"
     with house.target(lake) as target:

@@ -22,7 +22,7 @@ from billstream.publishing.registry import forget, read_followers
 from tests.integration.aggregator_support import NOW, Row, commit_load, new_lake, remove_load
 from tests.integration.iceberg_support import Lakehouse
 from tests.integration.maintenance_support import KEEP_NONE, load, maintained, snapshots
-from tests.integration.publish_support import Warehouse, modelled, target_of
+from tests.integration.publish_support import Warehouse, load_odd_days, modelled, target_of
 from tests.servers.postgres import PostgresServer
 from tests.servers.relay import running_relay
 
@@ -395,15 +395,7 @@ def test_what_the_lake_says_of_its_targets(lake: Lake, warehouse: Warehouse) -> 
 
 def test_days_beyond_the_calendar_are_copied_too(lake: Lake, warehouse: Warehouse) -> None:
     load(lake, "a", 1)
-    lake.commit(
-        lambda con: con.execute(
-            "INSERT INTO charges BY NAME SELECT 'odd' AS load_id, unnest(['infinity', '-infinity', '9999-12-31', "
-            "'0099-01-01'])::TIMESTAMPTZ AS charge_period_start, 1 AS billed_cost"
-        ),
-        claims=[],
-        author="test",
-        message="odd",
-    )
+    load_odd_days(lake)
     refresh_once(lake, now=NOW)
     with target_of(lake, warehouse.url) as target:
         publish_once(lake, target)

@@ -7,14 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-VENV = Path(__file__).resolve().parents[2] / ".venv-engines"
-PYTHON = VENV / "bin" / "python"
-MISSING = "no other engine: `make setup-engines` makes .venv-engines"
+from tests.servers.engines import PYTHON
+
 PATIENCE = 60.0
-
-
-def installed() -> bool:
-    return (VENV / "setup.stamp").exists()
 
 
 @contextmanager
@@ -22,7 +17,7 @@ def spark_connect(log: Path) -> Iterator[str]:
     """A server at work, by its URL."""
     with log.open("w") as out:
         server = subprocess.Popen(
-            [VENV / "bin" / "sail", "spark", "server", "--port", "0"], stdout=out, stderr=subprocess.STDOUT
+            [PYTHON.with_name("sail"), "spark", "server", "--port", "0"], stdout=out, stderr=subprocess.STDOUT
         )
         try:
             deadline = time.monotonic() + PATIENCE
