@@ -242,7 +242,7 @@ def focus_table(**columns: Any) -> pa.Table:  # noqa: ANN401 - arrays of any typ
         {
             "ChargePeriodStart": pa.array([NOON, NOON], pa.timestamp("us", "UTC")),
             "BilledCost": pa.array(
-                [Decimal("0.000000000000000001"), Decimal("12345678901234567890.5")], pa.decimal128(38, 18)
+                [Decimal("0.000000000000000001"), Decimal("12345678901234567.89012345678901")], pa.decimal128(38, 18)
             ),
             "EffectiveCost": pa.array([0.1, 1e-7]),
             "BillingCurrency": pa.array(["USD", "EUR"]).dictionary_encode(),
@@ -261,7 +261,7 @@ def test_parquet_is_read_to_the_last_decimal(house: House, bucket: FakeBucket) -
     assert (line["state"], line["rows_loaded"], line["profile"]) == ("loaded", 2, "focus")
     assert rows_of(house, bucket, "billed_cost, effective_cost, billing_currency, charge_period_start") == [
         (Decimal("1e-18"), Decimal("0.1"), "USD", NOON),
-        (Decimal("12345678901234567890.5"), Decimal("1e-7"), "EUR", NOON),
+        (Decimal("12345678901234567.89012345678901"), Decimal("1e-7"), "EUR", NOON),
     ]
 
 
