@@ -14,6 +14,7 @@ from billstream.aggregator.insights.values import Source
 from billstream.aggregator.restatements.recent import RecentRestatements
 from billstream.aggregator.watermark import Watermark
 from billstream.common.lake import Lake
+from billstream.common.lake.reader import SnapshotReader
 from billstream.common.statements import statement
 
 Rows = Sequence[Mapping[str, Any]]
@@ -65,6 +66,7 @@ class Reading:
     recent: RecentRestatements
     today: date
     _rows: dict[str, Rows] = field(default_factory=dict)
+    _snapshot: SnapshotReader | None = None
 
     def run(self, models: Sequence[Model]) -> None:
         """Run the models in their order and keep their rows.
@@ -74,19 +76,26 @@ class Reading:
             Retryable, Fatal: see `common.lake.failures`.
         """
         check_order(models)
+        self.lake.together(lambda snapshot: self._run(models, snapshot))
+
+    def _run(self, models: Sequence[Model], snapshot: SnapshotReader) -> None:
         needed = {name for model in models for name in model.needs}
-        for model in models:
-            text, given = statement(model.module, model.name), model.given(self)
-            # CREATE OR REPLACE, because one connection reads the insights again and again.
-            if model.name in needed:
-                self.lake.rows(f"CREATE OR REPLACE TEMP TABLE {model.table} AS\n{text}", given)
-            else:
-                self._rows[model.name] = self.lake.query(text, given).to_pylist()
+        self._snapshot = snapshot  # what a model is given may have to be read
+        try:
+            for model in models:
+                text, given = statement(model.module, model.name), model.given(self)
+                # CREATE OR REPLACE, because one connection reads the insights again and again.
+                if model.name in needed:
+                    snapshot.rows(f"CREATE OR REPLACE TEMP TABLE {model.table} AS\n{text}", given)
+                else:
+                    self._rows[model.name] = snapshot.query(text, given).to_pylist()
+        finally:
+            self._snapshot = None
 
     def rows(self, model: Model) -> Rows:
         """Return the rows of a model that has run; in no particular order when other models need it."""
         if model.name not in self._rows:
-            self._rows[model.name] = self.lake.query(f"FROM {model.table}").to_pylist()
+            self._rows[model.name] = (self._snapshot or self.lake).query(f"FROM {model.table}").to_pylist()
         return self._rows[model.name]
 
     @cached_property

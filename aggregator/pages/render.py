@@ -46,7 +46,7 @@ def render(insights: Insights, sections: Sequence[Section] = SECTIONS) -> dict[s
         "sections": [(section, getattr(insights, section.name)) for section in sections],
     }
     return {
-        SCHEMA_NAME: json.dumps(json_schema(type(insights)), indent=2) + "\n",
+        SCHEMA_NAME: _schema_text(type(insights)),
         MARKDOWN_NAME: _markdown_pages().get_template("insights.md.j2").render(context),
         HTML_NAME: _html_pages().get_template("dashboard.html.j2").render(context),
         JSON_NAME: insights.model_dump_json(indent=2) + "\n",
@@ -58,6 +58,12 @@ def json_schema(insights: type[Insights] = Insights) -> dict[str, object]:
     schema = insights.model_json_schema(mode="serialization")
     identity = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"{SCHEMA_ID}:{SCHEMA_VERSION}"}
     return {**identity, **schema}
+
+
+@cache
+def _schema_text(insights: type[Insights]) -> str:
+    """Made once, as it takes 50 ms of CPU time; the types of insights are few, see `insights_type`."""
+    return json.dumps(json_schema(insights), indent=2) + "\n"
 
 
 @cache

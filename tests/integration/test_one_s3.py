@@ -19,6 +19,7 @@ from billstream.common.errors import Misconfigured, Retryable
 from billstream.common.lake import Lake
 from billstream.common.lake.engine import load_extensions
 from billstream.common.lake.failures import translate
+from billstream.common.lake.reader import SnapshotReader
 from billstream.common.lake.storage import S3Storage
 from billstream.common.settings import Settings
 from billstream.consumer.events import EventKind, ObjectEvent
@@ -349,6 +350,29 @@ def test_a_refusal_that_ends_with_fresh_credentials_is_no_end(world: tuple[Proxy
     with Lake.open(settings_on_s3(tmp_path, clients.bucket), create=True) as lake:
         assert rule.injected == 1
         assert lake.rows("SELECT count(*) FROM charges") == [(0,)]
+
+
+def test_what_is_read_together_is_read_again_with_fresh_credentials(
+    world: tuple[Proxy, Clients], tmp_path: Path, ministack_url: str
+) -> None:
+    proxy, clients = world
+    AwsEnvironment("ministack", ministack_url).s3.put_object(Bucket=clients.bucket, Key="lake/text", Body=b"kept")
+    began: list[int] = []
+
+    def read(snapshot: SnapshotReader) -> int:
+        began.append(snapshot.snapshot_id)
+        snapshot.rows("CREATE TEMP TABLE texts AS SELECT 1 AS number")
+        ((content,),) = snapshot.rows("SELECT content FROM read_text(?)", [f"s3://{clients.bucket}/lake/text"])
+        snapshot.rows("INSERT INTO temp.texts SELECT length(?)", [content])
+        return snapshot.query("FROM temp.texts").num_rows
+
+    with Lake.open(settings_on_s3(tmp_path, clients.bucket), create=True) as lake:
+        rule = proxy.inject(Rule("GetObject", error(403, "AccessDenied"), 4))  # DuckDB asks four times
+        assert lake.together(read) == 2
+        assert rule.injected == 4
+        assert len(began) == 2
+        assert lake.rows("SELECT number FROM temp.texts ORDER BY number") == [(1,), (4,)]
+        assert lake.snapshot_id() == began[-1]
 
 
 # -- credentials ---------------------------------------------------------------------------------------------
