@@ -167,23 +167,33 @@ def sweep(
     raise typer.Exit(exit_code(stop, fine=result.complete))
 
 
-@app.command("verify", epilog=examples("billstream verify", "billstream verify --s3 --repair"))
+@app.command(
+    "verify", epilog=examples("billstream verify", "billstream verify --s3 --repair", "billstream verify --targets")
+)
 def verify_command(
     *,
     s3: Annotated[bool, typer.Option("--s3", help="Also compare the configured buckets with the ledger.")] = False,
+    targets: Annotated[
+        bool, typer.Option("--targets", help="Also compare the copy in each target with the lake.")
+    ] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Repair what is found, then verify again.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Prove that ledger, charges and totals agree.
 
     Compares, at one snapshot, the rows and sums of every load with the ledger, the ledger with the catalog's claims,
-    and every aggregate with its charges. Exit code 1 if anything differs.
+    and every aggregate with its charges. Exit code 1 if anything differs. A copy is compared at the snapshot that it is
+    of; no repair changes it.
     """
+    from dataclasses import replace
+
     from billstream.cli import opening, verify, wiring
     from billstream.cli.verify import report as verify_report
     from billstream.common.runtime import process_name
+    from billstream.publishing.config import all_targets
 
     settings = opening.settings_with_logs()
+    places = all_targets(settings.targets) if targets else None
     buckets = wiring.buckets(settings) if s3 else []
     with opening.opened_lake(settings, read_only=not repair) as lake:
         # A proof only reads: `verify` without --repair has the lake read-only, so it can do no harm.
@@ -194,8 +204,10 @@ def verify_command(
             backfill = wiring.operator_backfill(settings, lake, interruptible(), role="verify")
             repairs = verify.repairs(lake, backfill, process_name("verify"))
             found = verify.mend(found, repairs, lambda: verify.prove(lake, interest, buckets, wait=wait))
+        if places is not None:  # last, as no repair of the lake changes a copy
+            found = replace(found, copies=verify.prove_copies(lake, places))
     if as_json:
         write_json(found.as_json())
     else:
         verify_report.verification(found, repaired=repair)
-    raise typer.Exit(0 if found.agrees else 1)
+    raise typer.Exit(found.exit_code)

@@ -32,6 +32,9 @@ from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.notifications import Notifications
 from billstream.consumer.sqs.queue import SqsQueue, find_queue
 from billstream.consumer.worker import Worker
+from billstream.publishing.config import IcebergPlace, Place
+from billstream.publishing.postgres.target import PostgresTarget
+from billstream.publishing.target import Target
 
 
 def intake(
@@ -131,6 +134,21 @@ def sweeps(settings: Settings, lake: Lake, stop: Stop) -> list[Sweep]:
     """Return a comparison of each configured bucket with the ledger, each of which can run any number of times."""
     chosen = interest(settings)
     return [Sweep(lake, one, chosen, stop) for one in buckets(settings)]
+
+
+def target(name: str, place: Place, lake: Lake) -> Target:
+    """Return a target of the file of targets.
+
+    Raises:
+        Misconfigured: a variable that it names is not set.
+    """
+    if isinstance(place, IcebergPlace):
+        from billstream.publishing.iceberg.target import IcebergTarget  # it needs an extra
+
+        return IcebergTarget(name, place, lake=lake)
+    return PostgresTarget(
+        name, place.url(), setting=place.url_from, schema=place.schema_, readers=place.readers, lake=lake
+    )
 
 
 def notifications(settings: Settings) -> Notifications:

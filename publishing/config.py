@@ -160,6 +160,19 @@ def read_targets(path: Path | None) -> dict[str, Place]:
     return {name: _target(path, text, name, table) for name, table in targets.items()}
 
 
+def all_targets(path: Path | None) -> dict[str, Place]:
+    """Return the targets of a file by name.
+
+    Raises:
+        Misconfigured: there is no file, or it is not valid.
+    """
+    if path is None:
+        raise Misconfigured(
+            "BILLSTREAM_TARGETS is not set, so there is no target. Set it to a TOML file; docs/publish.md shows one."
+        )
+    return read_targets(path)
+
+
 def target_named(path: Path | None, name: str) -> Place:
     """Return one target of the file.
 
@@ -167,11 +180,7 @@ def target_named(path: Path | None, name: str) -> Place:
         Misconfigured: there is no file, or it is not valid.
         WrongUsage: the file has no such target.
     """
-    if path is None:
-        raise Misconfigured(
-            "BILLSTREAM_TARGETS is not set, so there is no target. Set it to a TOML file; docs/publish.md shows one."
-        )
-    targets = read_targets(path)
+    targets = all_targets(path)
     if name not in targets:
         there = ", ".join(targets) or "none"
         raise WrongUsage(f"There is no target {name!r} in {path}; nothing was done. Its targets: {there}.")

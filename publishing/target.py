@@ -1,10 +1,11 @@
 """The port between a follower and what it brings up to date."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from billstream.publishing.contents import Month
 from billstream.publishing.days import Piece
 from billstream.publishing.tables import Table
 from billstream.publishing.watermark import Watermark
@@ -18,6 +19,27 @@ class Changing(Protocol):
 
     def add(self, table: Table, piece: Piece, path: Path) -> int:
         """Add the rows of a Parquet file, all of them of these days, and return their number."""
+
+
+class CopyDamaged(Exception):  # noqa: N818 - it names an outcome, not a thing
+    """Files of a copy are lost or damaged; the text says which."""
+
+
+class Contents(Protocol):
+    """What a target has at one moment, in its own words; whatever others change meanwhile does not show."""
+
+    def watermark(self, table: str) -> Watermark | None:
+        """Return what a table says that it has a copy of; None where it says nothing, as before its first copy."""
+
+    def columns(self, table: str) -> Collection[str]:
+        """Return the columns of a table; none where the table is not there."""
+
+    def months(self, table: Table) -> Iterable[Month]:
+        """Return what a table has by month, from its rows; a month may come in several parts.
+
+        Raises:
+            CopyDamaged: the rows cannot be read.
+        """
 
 
 class Target(Protocol):
@@ -43,6 +65,9 @@ class Target(Protocol):
 
     def watermark(self) -> Watermark | None:
         """Return what the target has a copy of; None where it has none."""
+
+    def contents(self) -> AbstractContextManager[Contents]:
+        """Read what the target has, for the length of the block; nothing is changed."""
 
     def prepare(self, tables: Sequence[Table]) -> None:
         """Make what these tables need and the target lacks; whatever is there stays as it is."""

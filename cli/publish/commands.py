@@ -10,10 +10,9 @@ from typer.core import TyperCommand, TyperGroup
 from billstream.cli.terminal import AsJson, examples, say
 
 if TYPE_CHECKING:
-    from billstream.common.lake import Lake
     from billstream.common.settings import Settings
     from billstream.common.stop import Stop
-    from billstream.publishing.target import Target
+    from billstream.publishing.config import Place
 
 TARGET = "TARGET"
 
@@ -65,7 +64,7 @@ def target_command(
     Replaces the days that have changed since the last time, and the target's own watermark with them, in one
     transaction of the target. Everything is copied anew where that is not enough, such as after snapshots have expired.
     """
-    from billstream.cli import opening
+    from billstream.cli import opening, wiring
     from billstream.cli.publish import report
     from billstream.common import retries
     from billstream.publishing.config import target_named
@@ -75,12 +74,13 @@ def target_command(
     if follow and (once or dry_run or anew or as_json):
         raise typer.BadParameter("--follow goes with no other option.")
     settings = opening.settings_with_logs()
-    target_named(settings.targets, name).check()  # a mistake shows before the lake is opened
+    place = target_named(settings.targets, name)
+    place.check()  # a mistake shows before the lake is opened
     if follow:
-        _follow(settings, name, opening.signals(context, settings))
+        _follow(settings, name, place, opening.signals(context, settings))
         return
     with opening.opened_lake(settings, read_only=dry_run) as lake:
-        target = _target(settings, name, lake)
+        target = wiring.target(name, place, lake)
         try:
             retries.patiently(target.watermark)  # a server that is still starting
             if dry_run:
@@ -127,8 +127,8 @@ def remove_command(
     say(f"The lake keeps nothing for {name} any more. Its copy stays as it is.")
 
 
-def _follow(settings: "Settings", name: str, stop: "Stop") -> None:
-    from billstream.cli import observing, opening
+def _follow(settings: "Settings", name: str, place: "Place", stop: "Stop") -> None:
+    from billstream.cli import observing, opening, wiring
     from billstream.publishing.loop import follow
 
     with (
@@ -138,23 +138,8 @@ def _follow(settings: "Settings", name: str, stop: "Stop") -> None:
     ):
         opening.begins_work(stop, settings)
         opening.say_started("publisher", settings, lake)
-        target = _target(settings, name, lake)
+        target = wiring.target(name, place, lake)
         try:
             follow(lake, target, stop, least_seconds=settings.aggregate_seconds)
         finally:
             target.close()
-
-
-def _target(settings: "Settings", name: str, lake: "Lake") -> "Target":
-    from billstream.publishing.config import IcebergPlace, target_named
-
-    place = target_named(settings.targets, name)
-    if isinstance(place, IcebergPlace):
-        from billstream.publishing.iceberg.target import IcebergTarget
-
-        return IcebergTarget(name, place, lake=lake)
-    from billstream.publishing.postgres.target import PostgresTarget
-
-    return PostgresTarget(
-        name, place.url(), setting=place.url_from, schema=place.schema_, readers=place.readers, lake=lake
-    )

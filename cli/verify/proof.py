@@ -1,4 +1,4 @@
-"""The whole proof: charges, ledger, claims and bucket by `consumer.verify`, then aggregates by `aggregator.verify`."""
+"""The whole proof: of the charges by `consumer.verify`, of the aggregates by `aggregator.verify`, and of copies."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,6 +9,8 @@ from typing import Any
 from billstream.aggregator.refresh import rebuild
 from billstream.cli.status import Refresh, read_refresh
 from billstream.cli.verify.aggregates import aggregate_findings
+from billstream.cli.verify.copies import Copy, copy_findings
+from billstream.common.exits import ExitCode, exit_code_of
 from billstream.common.lake import Lake
 from billstream.consumer import verify
 from billstream.consumer.backfill.backfill import Backfill
@@ -21,10 +23,11 @@ from billstream.publishing.lag import Lag, read_lags
 
 @dataclass(frozen=True)
 class Verification:
-    """Both proofs. `refresh` is the refresh that made the aggregates, None before the first.
+    """All proofs. `refresh` is the refresh that made the aggregates, None before the first.
 
     `overlaps` are no findings: the rows are as the files have them, but their sums count charges more than once.
-    `targets` are not compared: it says how far each is behind, as the lake knows it.
+    `targets` says how far each target is behind, as the lake knows it; `copies` is what comparing them
+    has shown, None where that was not asked for.
     `compared` is False when the aggregates were not compared: they are sums of charges, which must be right first.
     """
 
@@ -34,16 +37,30 @@ class Verification:
     compared: bool = True
     overlaps: tuple[Overlap, ...] = ()
     targets: tuple[Lag, ...] = ()
+    copies: tuple[Copy, ...] | None = None
+
+    @property
+    def of_lake(self) -> tuple[Finding, ...]:
+        """The findings about the lake, those about the aggregates last."""
+        return (*self.proof.findings, *self.aggregates)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, those about the aggregates last."""
-        return (*self.proof.findings, *self.aggregates)
+        """All findings, those about copies last."""
+        return (*self.of_lake, *copy_findings(self.copies or ()))
 
     @property
     def agrees(self) -> bool:
         """True when everything that was compared agrees."""
         return not self.findings
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command that has made this: a target that did not answer is told from one that differs."""
+        failures = [copy.failure for copy in self.copies or () if copy.failure]
+        if self.agrees and failures:
+            return exit_code_of(failures[0])
+        return ExitCode.OK if self.agrees else ExitCode.TROUBLE
 
     def count(self, check: Check) -> int:
         """Return the number of findings of one part of the proof."""
@@ -67,6 +84,7 @@ class Verification:
             },
             "overlaps": [asdict(one) for one in self.overlaps],
             "targets": [asdict(one) for one in self.targets],
+            "copies": None if self.copies is None else [copy.as_json() for copy in self.copies],
             "findings": [finding.as_json() for finding in self.findings],
         }
 

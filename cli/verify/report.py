@@ -1,6 +1,7 @@
 """Show a proof."""
 
 from billstream.cli.terminal import say
+from billstream.cli.verify.copies import Copy
 from billstream.cli.verify.proof import Verification
 from billstream.cli.words import behind, overlapping
 from billstream.common.texts import counted
@@ -32,18 +33,48 @@ def verification(made: Verification, *, repaired: bool = False) -> None:
     _invoices(proof.invoices)
     for lag in made.targets:
         say(f"target {lag.name}: {behind(lag)}", style="yellow" if lag.state == "away" or lag.lag_loads else None)
+    _copies(made)
     if made.overlaps:
         say(f"exports overlap: {overlapping(made.overlaps)}", style="yellow")
     if proof.unhashed:
         loads = counted(proof.unhashed, "active load")
         say(f"{loads} had no hash of this version of DuckDB: of these only rows and sums were compared")
-    if repaired and made.findings:
+    if repaired and made.of_lake:
         say(
-            f"{counted(len(made.findings), 'place')} could not be repaired: upload the files named above again, or "
+            f"{counted(len(made.of_lake), 'place')} could not be repaired: upload the files named above again, or "
             "restore the data files from a backup; then run: billstream verify --repair"
         )
-    elif any(finding.cure is not Cure.NONE for finding in made.findings):
+    elif any(finding.cure is not Cure.NONE for finding in made.of_lake):
         say("To repair what can be repaired, run: billstream verify --repair")
+
+
+def _copies(made: Verification) -> None:
+    """Show how copies compare with the lake, and what to run; nothing where they were not compared."""
+    if made.copies is None:
+        return
+    for copy in made.copies:
+        outcome, style = _outcome(copy)
+        say(f"copy in {copy.name}: {outcome}", style=style)
+        if copy.state in {"differs", "not comparable"}:
+            say(f"To copy everything to {copy.name} anew, run: billstream publish {copy.name} --anew")
+    for name in sorted({lag.name for lag in made.targets} - {copy.name for copy in made.copies}):
+        say(f"copy in {name}: not compared, as the file of BILLSTREAM_TARGETS does not have it", style="yellow")
+    if not made.copies:
+        say("The file of BILLSTREAM_TARGETS has no target.", style="yellow")
+
+
+def _outcome(copy: Copy) -> tuple[str, str]:
+    """Return the outcome of a comparison in words, and its colour."""
+    at = f"at snapshot {' and '.join(map(str, copy.proof.snapshots))}"
+    if copy.failure:
+        return f"not compared. {copy.failure}", "red"
+    if copy.proof.uncompared:
+        return f"not compared: {copy.proof.uncompared}", "red"
+    if not copy.proof.snapshots:
+        return f"none yet; run: billstream publish {copy.name}", "yellow"
+    if copy.proof.differences:
+        return f"differs in {counted(len(copy.proof.differences), 'place')}, {at}", "red"
+    return f"agrees with the lake in {counted(copy.proof.rows, 'row')}, {at}", "green"
 
 
 def _invoices(found: Invoices) -> None:

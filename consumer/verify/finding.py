@@ -14,6 +14,7 @@ class Check(StrEnum):
     CLAIMS = "claims"  # the catalog and the ledger have the same active loads
     AGGREGATES = "aggregates"  # the aggregates are the sums of the charges
     BUCKET = "bucket"  # the bucket holds what the ledger records
+    TARGETS = "targets"  # each copy has what the lake had at the snapshot that the copy names
 
 
 class Cure(StrEnum):
@@ -25,6 +26,7 @@ class Cure(StrEnum):
     RECONCILE = "reconcile"  # make the catalog hold what the ledger records
     SETTLE = "settle"  # set rows aside, or let them count again, as the preferences between exports want it
     REBUILD = "rebuild"  # compute the aggregates from scratch
+    PUBLISH = "publish"  # `billstream publish NAME --anew`; no repair of the lake does it
     TAKE_OUT = "take_out"  # take a data file that cannot be read out of the lake, once its objects are loaded again
 
 

@@ -75,7 +75,7 @@ def _marked(table: TableMetadata) -> list[tuple[Watermark, Snapshot]]:
     found: list[tuple[Watermark, Snapshot]] = []
     snapshot, rewritten = table.current_snapshot(), None
     while snapshot is not None:
-        mark = _mark_of(snapshot.summary.additional_properties if snapshot.summary else {})
+        mark = mark_of(snapshot.summary.additional_properties if snapshot.summary else {})
         if mark is not None:
             found.append((mark, rewritten or snapshot))
             rewritten = None
@@ -87,8 +87,11 @@ def _marked(table: TableMetadata) -> list[tuple[Watermark, Snapshot]]:
     return found
 
 
-def _mark_of(properties: Mapping[str, str]) -> Watermark | None:
-    """Return the watermark in a summary; None where there is none, or where somebody has changed its text."""
+def mark_of(properties: Mapping[str, str]) -> Watermark | None:
+    """Return the watermark in a summary, or in the properties of a table.
+
+    None where there is none, or where somebody has changed its text.
+    """
     try:
         return Watermark(
             lake_id=properties[LAKE_ID],

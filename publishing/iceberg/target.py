@@ -27,6 +27,7 @@ from billstream.common.metrics.health import HEALTH
 from billstream.publishing.config import IcebergPlace
 from billstream.publishing.days import Piece
 from billstream.publishing.iceberg.change import TableChange
+from billstream.publishing.iceberg.contents import IcebergContents
 from billstream.publishing.iceberg.expiry import expire
 from billstream.publishing.iceberg.failures import translated
 from billstream.publishing.iceberg.layout import months_of, schema_of
@@ -78,6 +79,13 @@ class IcebergTarget:
         with self._connected("reading the watermark") as catalog:
             found = self._tables(catalog)
             return read_state([table.metadata for table in found]).watermark if len(found) == len(TABLES) else None
+
+    @contextmanager
+    def contents(self) -> Iterator[IcebergContents]:
+        """See `target.Target`. The state of each table is that of its newest commit when the block begins."""
+        with self._connected("reading the copy") as catalog:
+            tables = {table.name()[-1]: table for table in self._tables(catalog)}
+            yield IcebergContents(tables, self._computing())
 
     def prepare(self, tables: Sequence[Table]) -> None:
         """See `target.Target`. Tables that others made with these names are refused."""

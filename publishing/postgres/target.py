@@ -30,6 +30,7 @@ from billstream.common.metrics.health import HEALTH
 from billstream.common.statements import statement
 from billstream.publishing.days import Piece
 from billstream.publishing.postgres import layout
+from billstream.publishing.postgres.contents import PostgresContents
 from billstream.publishing.tables import Table
 from billstream.publishing.watermark import Watermark
 
@@ -72,6 +73,19 @@ class PostgresTarget:
         with self._connected("reading the watermark") as con:
             watermarks, *_ = self._found(con, ())
             return self._watermark(con) if watermarks else None
+
+    @contextmanager
+    def contents(self) -> Iterator[PostgresContents]:
+        """See `target.Target`. A transaction of DuckDB's with a server sees one state of it."""
+        with self._connected("reading the copy") as con:
+            con.execute("BEGIN TRANSACTION")
+            try:
+                watermarks, *_ = self._found(con, ())
+                mark = self._watermark(con) if watermarks else None
+                yield PostgresContents(lambda text: _query(con, text), self._schema, mark)
+            finally:
+                with suppress(duckdb.Error):  # a statement that failed may have ended it
+                    con.execute("ROLLBACK")
 
     def prepare(self, tables: Sequence[Table]) -> None:
         """See `target.Target`. Tables that others made with these names are refused."""

@@ -114,6 +114,19 @@ class Lakehouse:
                         found.append(table)
         return found
 
+    def drop(self, name: str) -> None:
+        catalog = load_catalog("billstream", **self.catalog)
+        catalog.drop_table(("billstream", name))
+        catalog.close()
+
+    def spoil(self, name: str, sql: str) -> None:
+        """Change a table as somebody else would: with SQL of DuckDB's that calls it `billstream.NAME`."""
+        with self.opened() as con:
+            con.execute(f"CREATE TABLE copied AS FROM billstream.{name}; DROP VIEW billstream.{name}")
+            con.execute(f"CREATE TABLE billstream.{name} AS FROM copied")
+            con.execute(sql)
+            self.table(name).overwrite(con.execute(f"FROM billstream.{name}").to_arrow_table())
+
     @contextmanager
     def target(self, lake: Lake) -> Iterator[IcebergTarget]:
         made = IcebergTarget("lakehouse", self.place, lake=lake)

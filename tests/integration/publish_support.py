@@ -72,6 +72,10 @@ class Warehouse:
     def run(self, sql: str) -> None:
         self.server.execute(sql, self.database)
 
+    def spoil(self, _: str, sql: str) -> None:
+        """Change a table as somebody else would."""
+        self.run(sql)
+
     def snapshot(self) -> int:
         return int(self.value("SELECT snapshot_id FROM billstream.watermark"))
 

@@ -18,6 +18,7 @@ from billstream.common.settings import Settings
 from billstream.publishing import goal
 from billstream.publishing.follower import foresee, publish_once
 from billstream.publishing.lag import read_lags
+from billstream.publishing.proof import prove_copy
 from billstream.publishing.registry import forget, read_followers
 from tests.integration.aggregator_support import NOW, Row, commit_load, new_lake, remove_load
 from tests.integration.iceberg_support import Lakehouse
@@ -102,6 +103,8 @@ def test_a_target_has_what_the_lake_has(lake: Lake, copy: Copy, seed: int) -> No
                 reasons.add(done.change.reason)
                 assert copy.charges() == modelled(active.values())
                 assert copy.contradictions() == []
+                proof = prove_copy(lake, target)
+                assert (proof.differences, proof.uncompared, len(proof.snapshots)) == ((), None, 1)
                 assert not publish_once(lake, target).changed
     assert None in reasons
 
