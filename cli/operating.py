@@ -167,9 +167,7 @@ def sweep(
     raise typer.Exit(exit_code(stop, fine=result.complete))
 
 
-@app.command(
-    "verify", epilog=examples("billstream verify", "billstream verify --s3 --repair", "billstream verify --targets")
-)
+@app.command("verify", epilog=examples("billstream verify --s3 --repair", "billstream verify --targets"))
 def verify_command(
     *,
     s3: Annotated[bool, typer.Option("--s3", help="Also compare the configured buckets with the ledger.")] = False,

@@ -24,7 +24,7 @@ class Copy:
     def state(self) -> str:
         """Return the outcome in a word or two, as JSON has it."""
         if self.failure:
-            return "no answer"
+            return "failed"
         if self.proof.uncompared:
             return "not comparable"
         if not self.proof.snapshots:

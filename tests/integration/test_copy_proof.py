@@ -16,16 +16,22 @@ from pyiceberg.table import Table
 
 from billstream.aggregator.refresh import refresh_once
 from billstream.common.errors import Misconfigured, ServiceUnavailable
+from billstream.common.exits import ExitCode
 from billstream.common.lake import Lake
 from billstream.publishing import proof
+from billstream.publishing.config import IcebergPlace
 from billstream.publishing.follower import publish_once
+from billstream.publishing.iceberg.target import IcebergTarget
 from billstream.publishing.proof import CopyProof, Difference, prove_copy
 from billstream.publishing.tables import read_tables
 from tests.integration.aggregator_support import NOW, Row, commit_load, new_lake, remove_load
 from tests.integration.iceberg_support import Lakehouse
+from tests.integration.intake_support import bill
 from tests.integration.maintenance_support import KEEP_NONE, load, maintained
+from tests.integration.operator_support import Commands, commands
 from tests.integration.publish_support import Warehouse, load_odd_days, target_of
 from tests.integration.test_publish import some_rows
+from tests.servers.aws import AwsEnvironment
 from tests.servers.postgres import PostgresServer
 
 TABLES = ("charges", "daily_costs", "user_costs", "service_costs", "region_costs")
@@ -360,6 +366,27 @@ def test_a_snapshot_that_is_expired_meanwhile_is_said(lake: Lake, copy: Copy, mo
     assert proved(lake, copy).uncompared == f"snapshot {first}, which it is a copy of, has been expired"
 
 
+def test_a_copy_that_goes_on_meanwhile_is_compared_as_it_was(
+    lake: Lake, copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(lake, "a", 3)
+    before = published(lake, copy)
+    grown(lake)
+
+    def read(*which: Any) -> Any:  # noqa: ANN401
+        with copy.target(lake) as another:
+            publish_once(lake, another)
+        return read_tables(*which)
+
+    monkeypatch.setattr("billstream.publishing.proof.read_tables", read)
+    assert proved(lake, copy) == before
+    assert agrees(before)
+    assert copy.snapshot() > before.snapshots[0]
+    after = proved(lake, copy)
+    assert agrees(after)
+    assert after.snapshots == (copy.snapshot(),)
+
+
 def grown(lake: Lake) -> None:
     """The lake goes on, with a change of every table."""
     load(lake, "b", 3, replaces="a")
@@ -427,3 +454,125 @@ def test_a_role_that_reads_may_prove(lake: Lake, warehouse: Warehouse) -> None:
             assert agrees(prove_copy(lake, target))
     finally:
         warehouse.run("DROP OWNED BY bill_prover; DROP ROLE bill_prover")
+
+
+@pytest.mark.parametrize("aws", ["ministack"], indirect=True)
+def test_a_copy_in_a_bucket_is_proved(
+    lake: Lake, tmp_path: Path, aws: AwsEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+    catalog = {"type": "sql", "uri": f"sqlite:///{tmp_path}/catalog.db", "warehouse": f"s3://{aws.bucket}/iceberg"}
+    target = IcebergTarget("bucket", IcebergPlace(kind="iceberg", catalog=catalog), lake=lake)
+    load(lake, "a", 3)
+    refresh_once(lake, now=NOW)
+    publish_once(lake, target)
+    assert agrees(prove_copy(lake, target))
+    for one in aws.s3.list_objects_v2(Bucket=aws.bucket, Prefix="iceberg/billstream/charges/data/")["Contents"]:
+        aws.s3.delete_object(Bucket=aws.bucket, Key=one["Key"])
+    (found,) = prove_copy(lake, target).differences
+    target.close()
+    assert found.place == "charges"
+    assert found.problem.startswith("a file of it cannot be read: ")
+
+
+@pytest.fixture
+def billstream(
+    warehouse: Warehouse, house: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
+    """Commands over a lake with two charges, which is copied to the lakehouse."""
+    environment = {
+        "BILLSTREAM_TARGETS": str(tmp_path / "targets.toml"),
+        "WAREHOUSE_URL": warehouse.url,
+        "AWAY_URL": "postgresql://somebody:verysecret@127.0.0.1:1/nowhere",
+    }
+    (tmp_path / "targets.toml").write_text(targets(house))
+    (tmp_path / "bill.csv").write_text(bill("1 USD", "2 USD"))
+    with commands(tmp_path / "home", monkeypatch, environment) as made:
+        made.run("load", str(tmp_path / "bill.csv"))
+        made.run("aggregate", "--once")
+        made.run("publish", "lakehouse")
+        yield made
+
+
+def targets(house: Lakehouse, *others: str) -> str:
+    """The file of targets: the lakehouse, and databases whose URLs are in variables of their names."""
+    tables = [f'[target.{name}]\nkind = "postgres"\nurl_from = "{name.upper()}_URL"\n' for name in others]
+    return "\n".join([house.toml(), *tables])
+
+
+def test_a_target_that_does_not_answer_keeps_no_other_from_being_proved(
+    billstream: Commands, house: Lakehouse, tmp_path: Path
+) -> None:
+    file = tmp_path / "targets.toml"
+    file.write_text(targets(house, "warehouse"))
+    assert billstream.json("verify")["copies"] is None
+    told = billstream.run("verify", "--targets")
+    assert "copy in lakehouse: agrees with the lake in 6 rows, at snapshot " in told
+    assert "copy in warehouse: none yet; run: billstream publish warehouse" in told
+
+    billstream.run("publish", "warehouse")
+    file.write_text(targets(house, "away", "warehouse", "unset"))
+    told = billstream.run("verify", "--targets", expect=ExitCode.TRY_AGAIN)
+    assert "copy in lakehouse: agrees" in told
+    assert "copy in away: not compared. target away: reading the copy: the target postgresql://" in told
+    assert "verysecret" not in told
+    assert "copy in warehouse: agrees" in told
+    assert "copy in unset: not compared. UNSET_URL is not set" in told
+    found = billstream.json("verify", "--targets", expect=ExitCode.TRY_AGAIN)
+    assert found["agrees"] is True
+    assert {one["target"]: one["state"] for one in found["copies"]} == {
+        "lakehouse": "agrees",
+        "away": "failed",
+        "warehouse": "agrees",
+        "unset": "failed",
+    }
+    file.write_text(targets(house, "unset"))
+    told = billstream.run("verify", "--targets", expect=ExitCode.CONFIGURATION)
+    assert "copy in warehouse: not compared, as the file of BILLSTREAM_TARGETS does not have it" in told
+
+
+def test_verify_says_what_differs_and_what_to_run(
+    billstream: Commands, warehouse: Warehouse, house: Lakehouse, tmp_path: Path
+) -> None:
+    """A copy that differs counts more than a target that does not answer, and is nothing that --repair repairs."""
+    (tmp_path / "targets.toml").write_text(targets(house, "warehouse"))
+    billstream.run("publish", "warehouse")
+    warehouse.run("UPDATE billstream.daily_costs SET billed_cost = 4")
+    (tmp_path / "targets.toml").write_text(targets(house, "away", "warehouse"))
+    problem = "warehouse, daily_costs, 2026-03: the sum of billed_cost is 4 and should be 3."
+    for words in ((), ("--repair",)):
+        told = billstream.run("verify", "--targets", *words, expect=ExitCode.TROUBLE)
+        assert f"targets: {problem}\n" in told
+        assert "copy in warehouse: differs in 1 place, at snapshot " in told
+        assert "run: billstream publish warehouse --anew" in told
+        assert "aggregates and charges agree" in told
+        assert "could not be repaired" not in told
+        assert "verify --repair" not in told
+    billstream.meddle("UPDATE daily_costs SET billed_cost = 5")
+    told = billstream.run("verify", "--targets", "--repair", expect=ExitCode.TROUBLE)
+    assert "aggregates and charges agree" in told
+    assert f"targets: {problem}\n" in told
+    found = billstream.json("verify", "--targets", expect=ExitCode.TROUBLE)
+    assert [(one["check"], one["problem"], one["cure"]) for one in found["findings"]] == [
+        ("targets", problem, "publish")
+    ]
+    billstream.run("publish", "warehouse", "--anew")
+    (tmp_path / "targets.toml").write_text(targets(house, "warehouse"))
+    assert billstream.json("verify", "--targets")["agrees"] is True
+
+
+def test_verify_says_where_there_is_nothing_to_compare(
+    billstream: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bill.csv").write_text(bill("1 USD", "3 USD"))
+    billstream.run("load", str(tmp_path / "bill.csv"))
+    billstream.run("aggregate", "--once")
+    maintained(billstream.lake, replace(KEEP_NONE, wait=timedelta(0)))
+    told = billstream.run("verify", "--targets", expect=ExitCode.TROUBLE)
+    assert "targets: lakehouse cannot be compared: snapshot " in told
+    assert "run: billstream publish lakehouse --anew" in told
+    (tmp_path / "targets.toml").write_text("")
+    assert "The file of BILLSTREAM_TARGETS has no target." in billstream.run("verify", "--targets")
+    monkeypatch.delenv("BILLSTREAM_TARGETS")
+    assert "BILLSTREAM_TARGETS is not set" in billstream.run("verify", "--targets", expect=1)
