@@ -74,9 +74,9 @@ def prove_copy(lake: Lake, target: Target) -> CopyProof:
             found = [_compare(lake, contents, tables[mark or named[0]][name], mark) for name, mark in marks.items()]
         except _Incomparable as reason:
             return CopyProof(snapshots, uncompared=str(reason))
-        except (DataDamaged, Fatal) as error:  # of the lake: those of the target are the vendor's inside of the block
-            if isinstance(error, Misconfigured):
-                raise
+        except Misconfigured:
+            raise
+        except (DataDamaged, Fatal) as error:  # of the lake: inside the block, those of a target are its vendor's
             return CopyProof(snapshots, uncompared=_reason(lake, named, error))
     differences = tuple(difference for _, several in found for difference in several)
     return CopyProof(snapshots, sum(rows for rows, _ in found), differences)
@@ -119,8 +119,9 @@ def _reason(lake: Lake, marks: list[Watermark], error: Exception) -> str:
 
 def _compare(lake: Lake, contents: Contents, table: Table, mark: Watermark | None) -> tuple[int, list[Difference]]:
     """Return the number of rows that the lake has, and the differences of one table."""
-    lacking = [column.name for column in table.copied if column.name not in set(contents.columns(table.name))]
-    if mark is None or len(lacking) == len(table.copied):
+    there = set(contents.columns(table.name))
+    lacking = [column.name for column in table.copied if column.name not in there]
+    if mark is None or not there:
         return 0, [Difference(table.name, "the table is missing")]
     if lacking:
         return 0, [Difference(table.name, f"the table lacks {', '.join(lacking)}")]

@@ -9,6 +9,7 @@ from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.table import Table as IcebergTable
 
+from billstream.common.masking import masked
 from billstream.publishing.contents import Month, read_months
 from billstream.publishing.iceberg.marks import mark_of
 from billstream.publishing.tables import Table
@@ -16,6 +17,7 @@ from billstream.publishing.target import CopyDamaged
 from billstream.publishing.watermark import Watermark
 
 _SOURCE = "data_file"
+_PIECE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,29 @@ class IcebergContents:
 
     def months(self, table: Table) -> Iterator[Month]:
         """See `target.Contents`."""
-        scan = self.tables[table.name].scan()
+        for batches in self._files(table.name):
+            self.engine.register(_SOURCE, pa.Table.from_batches(batches))
+            try:
+                yield from read_months(lambda text: self.engine.execute(text).fetchall(), table, _SOURCE)
+            finally:
+                self.engine.unregister(_SOURCE)
+
+    def _files(self, name: str) -> Iterator[list[pa.RecordBatch]]:
+        """Yield the rows of each data file that has some, without those that are marked as deleted."""
+        scan = self.tables[name].scan()
         rows = ArrowScan(scan.table_metadata, scan.io, scan.projection(), AlwaysTrue())
+        path = self.tables[name].metadata_location
         try:
             for task in scan.plan_files():
-                batches = list(rows.to_record_batches([task]))
-                if not batches:
-                    continue
-                self.engine.register(_SOURCE, pa.Table.from_batches(batches))
-                try:
-                    yield from read_months(lambda text: self.engine.execute(text).fetchall(), table, _SOURCE)
-                finally:
-                    self.engine.unregister(_SOURCE)
-        except (FileNotFoundError, ValueError) as error:  # of a file that is no Parquet any more, too
-            raise CopyDamaged(f"a file of it cannot be read: {error}") from error
+                path = task.file.file_path
+                if batches := list(rows.to_record_batches([task])):
+                    yield batches
+        except (FileNotFoundError, ValueError) as error:
+            raise CopyDamaged(f"{path} cannot be read: {masked(str(error))[-300:]}") from error
+        except OSError as error:
+            # Arrow has one class for a storage that is away and for bytes that are none of Parquet: only the second
+            # gives them.
+            with scan.io.new_input(path).open() as stream:
+                while stream.read(_PIECE):
+                    pass
+            raise CopyDamaged(f"{path} cannot be read: {masked(str(error))[-300:]}") from error
