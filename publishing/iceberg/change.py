@@ -1,6 +1,5 @@
 """The change of one Iceberg table: whole days are replaced, in one snapshot of the table that carries the watermark."""
 
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, timedelta
@@ -27,6 +26,7 @@ from billstream.common.statements import statement
 from billstream.publishing.days import Piece
 from billstream.publishing.iceberg.layout import value_of
 from billstream.publishing.iceberg.marks import properties_of
+from billstream.publishing.iceberg.orphans import write_id_of
 from billstream.publishing.tables import DAY, Table
 from billstream.publishing.watermark import Watermark
 
@@ -53,7 +53,7 @@ class TableChange:
         self._table, self._base, self._engine = table, base, engine
         self._removed: dict[str, DataFile] = {}
         self._added: list[DataFile] = []
-        self._write_id, self._numbers = uuid.uuid4(), count()
+        self._write_id, self._numbers = write_id_of(table), count()
         self._may_be_committed = False
 
     def clear(self, piece: Piece | None) -> None:
@@ -91,7 +91,7 @@ class TableChange:
             # What a dead process has committed to this table is left behind, in the commit that replaces it.
             ManageSnapshots(transaction).set_current_snapshot(self._base.snapshot_id).commit()
         transaction.set_properties(properties)
-        replacing = transaction.update_snapshot(snapshot_properties=properties).overwrite()
+        replacing = transaction.update_snapshot(snapshot_properties=properties).overwrite(commit_uuid=self._write_id)
         # Before pyiceberg repeats a commit that was refused, it looks whether it was made all the same, as when only
         # the answer was lost. If not, another process was first, and its days must not be replaced by these.
         replacing._validate_concurrency = _another_was_first  # type: ignore[method-assign]  # noqa: SLF001

@@ -7,7 +7,7 @@ tables mean is in `marks`.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -27,7 +27,7 @@ from billstream.common.metrics.health import HEALTH
 from billstream.publishing.config import IcebergPlace
 from billstream.publishing.days import Piece
 from billstream.publishing.iceberg.change import TableChange
-from billstream.publishing.iceberg.expiry import expire
+from billstream.publishing.iceberg.expiry import cleaned, expire
 from billstream.publishing.iceberg.failures import translated
 from billstream.publishing.iceberg.layout import months_of, schema_of
 from billstream.publishing.iceberg.marks import LAKE_ID, State, read_state
@@ -99,7 +99,7 @@ class IcebergTarget:
                     (self._place.namespace, wanted.name),
                     schema,
                     partition_spec=months_of(schema),
-                    properties=_PROPERTIES | {"comment": wanted.comment},
+                    properties=_PROPERTIES | {"comment": wanted.comment} | cleaned(datetime.now(UTC)),
                 )
 
     @contextmanager
@@ -164,8 +164,9 @@ class IcebergTarget:
                     update.add_column(one.name, one.field_type, doc=one.doc)
 
     def _expire(self, tables: Sequence[IcebergTable]) -> None:
-        """Remove old snapshots. The copy is complete by now: what fails here is tried again after the next change."""
+        """Remove old snapshots and unused files. The copy is complete by now: what fails waits for the next change."""
         for table in tables:
+            HEALTH.moved()
             try:
                 with translated(f"target {self.name}: expiring snapshots", self.place):
                     removed = expire(table, timedelta(days=self._place.keep_days))

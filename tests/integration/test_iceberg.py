@@ -54,12 +54,6 @@ def changed(lake: Lake, target: IcebergTarget, name: str, days: int = 3, replace
     assert publish_once(lake, target).change.reason is None
 
 
-def files(house: Lakehouse, name: str = "charges") -> set[str]:
-    """The files in the folder of a table, but those of its metadata that list the snapshots."""
-    folder = house.folder / "warehouse" / "billstream" / name
-    return {f"file://{path}" for path in folder.rglob("*.*") if not path.name.endswith(".metadata.json")}
-
-
 def test_each_commit_is_one_snapshot_that_names_the_lakes(lake: Lake, house: Lakehouse) -> None:
     load(lake, "a", 40)
     refresh_once(lake, now=NOW)
@@ -114,15 +108,15 @@ def test_old_snapshots_go_with_their_files(lake: Lake, house: Lakehouse) -> None
         publish_once(lake, target)
         for number in range(3):
             changed(lake, target, f"more-{number}", 2, replaces=f"more-{number - 1}" if number else None)
-        everything, charges = files(house), house.charges()
+        everything, charges = house.files(), house.charges()
         table = house.table("charges")
         assert expiry.expire(table, 7 * DAY, datetime.now(UTC) + 6 * DAY) == 0
-        assert files(house) == everything
+        assert house.files() == everything
         removed = expiry.expire(table, 7 * DAY, datetime.now(UTC) + 9 * DAY)
-        assert removed == len(everything) - len(files(house)) > 0
+        assert removed == len(everything) - len(house.files()) > 0
         assert len(house.table("charges").snapshots()) == 1
         assert house.charges() == charges
-        left = files(house)
+        left = house.files()
         assert left == expiry._files(table.io, house.table("charges").snapshots())
         changed(lake, target, "late", 2)  # goes on, as the current snapshot has the watermark
     assert house.contradictions() == []
@@ -195,7 +189,7 @@ def test_of_two_processes_one_is_first(lake: Lake, house: Lakehouse) -> None:
         load(lake, "b", 3, replaces="a")
         refresh_once(lake, now=NOW)
         new = goal.read_goal(lake).watermark
-        before = files(house)
+        before = house.files()
         changing = one.changing(since, new)
         changing.__enter__()
         publish_once(lake, other)
@@ -205,7 +199,7 @@ def test_of_two_processes_one_is_first(lake: Lake, house: Lakehouse) -> None:
         assert house.charges() == published
         assert len(house.table("charges").snapshots()) == 2
         assert not publish_once(lake, one).changed
-    assert files(house) > before
+    assert house.files() > before
     assert house.contradictions() == []
 
 
