@@ -101,6 +101,47 @@ def test_small_files_of_a_month_become_one(lake: Lake, house: Lakehouse) -> None
     assert house.contradictions() == []
 
 
+def test_manifests_without_files_are_left_behind(lake: Lake, house: Lakehouse) -> None:
+    load(lake, "a", 3)
+    refresh_once(lake, now=NOW)
+    with house.target(lake) as target:
+        publish_once(lake, target)
+        for number in range(3):
+            changed(lake, target, f"more-{number}", 2)
+    for name in TABLES:
+        table = house.table(name)
+        # What the last commit added, and what it removed.
+        assert [len(one.manifests(table.io)) for one in table.snapshots()] == [1, 2, 2, 2]
+    assert house.contradictions() == []
+
+
+def test_many_changes_make_few_manifests(lake: Lake, house: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each change adds a file, and none is written anew: without merging there is a manifest for each of them."""
+    monkeypatch.setattr("billstream.publishing.iceberg.change.SMALL_FILE_BYTES", 0)
+    monkeypatch.setattr("billstream.publishing.iceberg.overwrite.MERGED_FROM", 3)
+    with house.target(lake) as target:
+        for month in range(1, 6):
+            day = datetime(2026, month, 10, tzinfo=UTC)
+            commit_load(lake, f"m{month}", [Row(day, billed_cost=Decimal(month))], scope=f"s3://b/m{month}")
+            refresh_once(lake, now=NOW)
+            publish_once(lake, target)
+    for name in TABLES:
+        table = house.table(name)
+        assert [len(one.manifests(table.io)) for one in table.snapshots()] == [1, 2, 1, 2, 1]
+        rows = [table.scan(snapshot_id=one.snapshot_id).to_arrow().num_rows for one in table.snapshots()]
+        assert rows == [1, 2, 3, 4, 5]
+        # Files keep the sequence number of the change that added them, and only the last change's are new in it.
+        entries = table.inspect.entries().to_pylist()
+        assert sorted((one["sequence_number"], one["status"]) for one in entries) == [
+            (1, 0),
+            (2, 0),
+            (3, 0),
+            (4, 0),
+            (5, 1),
+        ]
+    assert house.contradictions() == []
+
+
 def test_old_snapshots_go_with_their_files(lake: Lake, house: Lakehouse) -> None:
     load(lake, "a", 3)
     refresh_once(lake, now=NOW)

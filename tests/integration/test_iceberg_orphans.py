@@ -74,6 +74,7 @@ def test_kept_snapshots_keep_every_row_and_dead_processes_leave_no_file(
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     monkeypatch.setattr("billstream.publishing.iceberg.change.SMALL_FILE_BYTES", seed * 1024 * 1024)
+    monkeypatch.setattr("billstream.publishing.iceberg.overwrite.MERGED_FROM", 2 + seed)
     recorded = dict[tuple[str, int], Counter[tuple[Any, ...]]]()
     loads, left_behind = list[str](), set[str]()
     with house.target(lake) as target:
