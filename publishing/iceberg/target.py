@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import structlog
 from pyiceberg.catalog import Catalog, load_catalog
-from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, NotInstalledError
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.types import IcebergType
@@ -184,10 +184,10 @@ class IcebergTarget:
     def _load(self) -> Catalog:
         try:
             return load_catalog(self._place.catalog_name, **self._place.properties())
-        except (ValueError, ModuleNotFoundError) as error:  # of properties, and of drivers
+        except (ValueError, ModuleNotFoundError, NotInstalledError) as error:  # of properties, and of drivers
             raise Misconfigured(
-                f"target {self.name}: {self.place} cannot be opened: {masked(str(error))}. Correct its catalog in the "
-                "file of BILLSTREAM_TARGETS."
+                f"target {self.name}: {self.place} cannot be opened: {masked(str(error.__cause__ or error))}. "
+                "Correct its catalog in the file of BILLSTREAM_TARGETS."
             ) from error
 
     @contextmanager
