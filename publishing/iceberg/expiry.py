@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io import FileIO
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
@@ -41,6 +42,9 @@ def expire(table: Table, keep: timedelta, now: datetime | None = None) -> int:
     files that processes left behind when they died are removed as well, so the caller must have committed to the table.
     The commit that removes snapshots makes that due: where a process dies before their files are gone, the next one
     removes them.
+
+    Raises:
+        CommitFailedException: another process was first.
     """
     now = now or datetime.now(UTC)
     table = table.refresh()
@@ -49,9 +53,12 @@ def expire(table: Table, keep: timedelta, now: datetime | None = None) -> int:
         return 0
     candidates = _files(table.io, old)
     if old:
-        with failpoint("publish expire"), table.transaction() as transaction:
-            transaction.set_properties({_CLEANING_DUE: now.isoformat()})
-            ExpireSnapshots(transaction).by_ids([snapshot.snapshot_id for snapshot in old]).commit()
+        try:
+            with failpoint("publish expire"), table.transaction() as transaction:
+                transaction.set_properties({_CLEANING_DUE: now.isoformat()})
+                ExpireSnapshots(transaction).by_ids([snapshot.snapshot_id for snapshot in old]).commit()
+        except ValueError as error:  # of pyiceberg's own catalogs, about a snapshot that is not there any more
+            raise CommitFailedException("another process has removed the snapshots") from error
     with failpoint("publish clean"):
         used = _files(table.io, table.refresh().snapshots())
         unused = candidates - used

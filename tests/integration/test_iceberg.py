@@ -26,7 +26,7 @@ from billstream.publishing.iceberg.marks import read_state
 from billstream.publishing.iceberg.target import TABLES, IcebergTarget
 from billstream.publishing.lag import read_lags
 from tests.integration.aggregator_support import NOW, Row, commit_load, new_lake, remove_load
-from tests.integration.iceberg_support import Lakehouse
+from tests.integration.iceberg_support import Lakehouse, needed
 from tests.integration.maintenance_support import load
 from tests.integration.publish_support import load_odd_days
 from tests.servers import engines
@@ -161,6 +161,26 @@ def test_old_snapshots_go_with_their_files(lake: Lake, house: Lakehouse) -> None
         assert left == expiry._files(table.io, house.table("charges").snapshots())
         changed(lake, target, "late", 2)  # goes on, as the current snapshot has the watermark
     assert house.contradictions() == []
+
+
+def test_of_two_processes_one_expires(lake: Lake, house: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(lake, "a", 3)
+    refresh_once(lake, now=NOW)
+    with house.target(lake) as target:
+        publish_once(lake, target)
+        changed(lake, target, "b", 2, replaces="a")
+    table, others, later = house.table("charges"), house.table("charges"), datetime.now(UTC) + 9 * DAY
+    commit = SqlCatalog.commit_table
+
+    def second(self: SqlCatalog, *rest: Any) -> Any:  # noqa: ANN401
+        monkeypatch.setattr(SqlCatalog, "commit_table", commit)
+        assert expiry.expire(others, DAY, later) > 0
+        return commit(self, *rest)
+
+    monkeypatch.setattr(SqlCatalog, "commit_table", second)
+    with pytest.raises(CommitFailedException, match="another process has removed the snapshots"):
+        expiry.expire(table, DAY, later)
+    assert house.files() == needed(house.table("charges"))
 
 
 def test_a_follower_at_work_keeps_few_snapshots(lake: Lake, house: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
