@@ -38,10 +38,9 @@ def cleaned(now: datetime) -> dict[str, str]:
 def expire(table: Table, keep: timedelta, now: datetime | None = None) -> int:
     """Remove snapshots that are older than `keep`, and return the number of files that went with them.
 
-    The current snapshot stays whatever its age, and so do those that a branch or a tag names. Now and then,
-    files that processes left behind when they died are removed as well, so the caller must have committed to the table.
-    The commit that removes snapshots makes that due: where a process dies before their files are gone, the next one
-    removes them.
+    The current snapshot stays whatever its age, and so do those that a branch or a tag names. Now and then, files that
+    processes left behind when they died are removed as well, so the caller must have committed to the table. The commit
+    that removes snapshots makes that due: where a process dies before their files are gone, the next one removes them.
 
     Raises:
         CommitFailedException: another process was first.
