@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from billstream.common import aws, retries
 from billstream.common.lake import Lake
@@ -32,9 +33,10 @@ from billstream.consumer.sqs.dead_letters import DeadLetterQueue
 from billstream.consumer.sqs.notifications import Notifications
 from billstream.consumer.sqs.queue import SqsQueue, find_queue
 from billstream.consumer.worker import Worker
-from billstream.publishing.config import IcebergPlace, Place
-from billstream.publishing.postgres.target import PostgresTarget
-from billstream.publishing.target import Target
+
+if TYPE_CHECKING:
+    from billstream.publishing.config import Place
+    from billstream.publishing.target import Target
 
 
 def intake(
@@ -136,16 +138,20 @@ def sweeps(settings: Settings, lake: Lake, stop: Stop) -> list[Sweep]:
     return [Sweep(lake, one, chosen, stop) for one in buckets(settings)]
 
 
-def target(name: str, place: Place, lake: Lake) -> Target:
+def target(name: str, place: "Place", lake: Lake) -> "Target":
     """Return a target of the file of targets.
 
     Raises:
         Misconfigured: a variable that it names is not set.
     """
+    from billstream.publishing.config import IcebergPlace  # here, as few commands have to do with targets
+
     if isinstance(place, IcebergPlace):
         from billstream.publishing.iceberg.target import IcebergTarget  # it needs an extra
 
         return IcebergTarget(name, place, lake=lake)
+    from billstream.publishing.postgres.target import PostgresTarget
+
     return PostgresTarget(
         name, place.url(), setting=place.url_from, schema=place.schema_, readers=place.readers, lake=lake
     )

@@ -137,7 +137,7 @@ def translate(  # noqa: PLR0911 - one for each outcome
     # First: S3's own sentences have words in them that mean something else about a catalog.
     if fault := data_path_fault(without_statement(text)):
         return fault.explained(doing, short)
-    if refusal := _refusal(without_statement(text), setting):
+    if refusal := refusal_of(without_statement(text), setting):
         return Fatal(f"{doing}: {refusal}")
     if _CONFLICT.search(text):
         return WriteConflict(f"{doing}: another writer was first. {short}")
@@ -162,8 +162,13 @@ def without_statement(text: str) -> str:
     return _STATEMENT.sub("", _STACK_TRACE.sub("", text))
 
 
-def _refusal(cause: str, setting: str) -> str | None:
-    """Return what was refused and what to do, None for any other failure."""
+def refusal_of(cause: str, setting: str) -> str | None:
+    """Return what PostgreSQL refuses for good, and what to do; None for any other failure.
+
+    Args:
+        cause: the text of whichever client, without a statement.
+        setting: what names the database, for the advice.
+    """
     for pattern, advice in (*(_CONNECTION_REFUSED if _CONNECTING.search(cause) else ()), *_REFUSED):
         if match := pattern.search(cause):
             if match.groups():  # what names its details in the advice needs no second sentence

@@ -1,6 +1,5 @@
 """The change of one Iceberg table: whole days are replaced, in one snapshot of the table that carries the watermark."""
 
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, timedelta
@@ -18,7 +17,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.partitioning import PartitionFieldValue, PartitionKey
 from pyiceberg.table import FileScanTask, WriteTask
 from pyiceberg.table import Table as IcebergTable
-from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.table.snapshots import Operation, Snapshot
 from pyiceberg.table.update.snapshot import ManageSnapshots
 from pyiceberg.types import DateType
 
@@ -27,6 +26,8 @@ from billstream.common.statements import statement
 from billstream.publishing.days import Piece
 from billstream.publishing.iceberg.layout import value_of
 from billstream.publishing.iceberg.marks import properties_of
+from billstream.publishing.iceberg.orphans import write_id_of
+from billstream.publishing.iceberg.overwrite import Overwrite
 from billstream.publishing.tables import DAY, Table
 from billstream.publishing.watermark import Watermark
 
@@ -53,7 +54,7 @@ class TableChange:
         self._table, self._base, self._engine = table, base, engine
         self._removed: dict[str, DataFile] = {}
         self._added: list[DataFile] = []
-        self._write_id, self._numbers = uuid.uuid4(), count()
+        self._write_id, self._numbers = write_id_of(table), count()
         self._may_be_committed = False
 
     def clear(self, piece: Piece | None) -> None:
@@ -91,10 +92,13 @@ class TableChange:
             # What a dead process has committed to this table is left behind, in the commit that replaces it.
             ManageSnapshots(transaction).set_current_snapshot(self._base.snapshot_id).commit()
         transaction.set_properties(properties)
-        replacing = transaction.update_snapshot(snapshot_properties=properties).overwrite()
-        # Before pyiceberg repeats a commit that was refused, it looks whether it was made all the same, as when only
-        # the answer was lost. If not, another process was first, and its days must not be replaced by these.
-        replacing._validate_concurrency = _another_was_first  # type: ignore[method-assign]  # noqa: SLF001
+        replacing = Overwrite(
+            Operation.OVERWRITE if self._base else Operation.APPEND,
+            transaction,
+            self._table.io,
+            commit_uuid=self._write_id,
+            snapshot_properties=properties,
+        )
         for file in self._removed.values():
             replacing.delete_data_file(file)
         for file in self._added:
@@ -176,7 +180,3 @@ def _of_days(piece: Piece) -> BooleanExpression:
     if piece.days is None:
         return _of_month(piece)
     return parse(f"{DAY} IN ({', '.join(repr(day.isoformat()) for day in piece.days)})")
-
-
-def _another_was_first() -> None:
-    raise CommitFailedException("another process was first")

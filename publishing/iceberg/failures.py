@@ -7,11 +7,11 @@ import duckdb
 import requests
 from botocore.exceptions import ClientError
 from pyiceberg import exceptions as iceberg
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from billstream.common.aws.errors import NO_ANSWER, code_of, unanswered
 from billstream.common.errors import BillstreamError, Misconfigured, ServiceUnavailable, WriteConflict
-from billstream.common.lake.failures import translate
+from billstream.common.lake.failures import refusal_of, translate
 from billstream.common.masking import masked
 
 _CONFLICTS = (
@@ -65,8 +65,10 @@ def translated(doing: str, place: str) -> Iterator[None]:
         raise known from error
 
 
-def _known(error: Exception, doing: str, place: str) -> BillstreamError | None:
-    cause = masked(str(error).strip())[-300:]
+def _known(error: Exception, doing: str, place: str) -> BillstreamError | None:  # noqa: PLR0911 - one for each outcome
+    # What the driver said; SQLAlchemy puts the statement and its values behind it.
+    text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    cause = masked(text)[-300:]
     if isinstance(error, _CONFLICTS):
         return WriteConflict(f"{doing}: another process was first at {place}.")
     if isinstance(error, NO_ANSWER):
@@ -78,6 +80,8 @@ def _known(error: Exception, doing: str, place: str) -> BillstreamError | None:
             f"{doing}: {place} refuses; nothing was changed. Check the credentials for its catalog and its warehouse, "
             f"that they exist, and what may be done there. ({cause})"
         )
+    if isinstance(error, OperationalError) and (refusal := refusal_of(text, f"the catalog of the target ({place})")):
+        return Misconfigured(f"{doing}: {refusal}")
     # A URL that cannot be one is an OSError, too: requests' own errors are.
     storage = isinstance(error, OSError) and not isinstance(error, requests.RequestException)
     if storage or isinstance(error, (*_NO_ANSWER, ClientError)):

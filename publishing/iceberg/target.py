@@ -7,13 +7,13 @@ tables mean is in `marks`.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import structlog
 from pyiceberg.catalog import Catalog, load_catalog
-from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, NotInstalledError
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.types import IcebergType
@@ -28,7 +28,7 @@ from billstream.publishing.config import IcebergPlace
 from billstream.publishing.days import Piece
 from billstream.publishing.iceberg.change import TableChange
 from billstream.publishing.iceberg.contents import IcebergContents
-from billstream.publishing.iceberg.expiry import expire
+from billstream.publishing.iceberg.expiry import cleaned, expire
 from billstream.publishing.iceberg.failures import translated
 from billstream.publishing.iceberg.layout import months_of, schema_of
 from billstream.publishing.iceberg.marks import LAKE_ID, State, read_state
@@ -107,7 +107,7 @@ class IcebergTarget:
                     (self._place.namespace, wanted.name),
                     schema,
                     partition_spec=months_of(schema),
-                    properties=_PROPERTIES | {"comment": wanted.comment},
+                    properties=_PROPERTIES | {"comment": wanted.comment} | cleaned(datetime.now(UTC)),
                 )
 
     @contextmanager
@@ -172,8 +172,9 @@ class IcebergTarget:
                     update.add_column(one.name, one.field_type, doc=one.doc)
 
     def _expire(self, tables: Sequence[IcebergTable]) -> None:
-        """Remove old snapshots. The copy is complete by now: what fails here is tried again after the next change."""
+        """Remove old snapshots and unused files. The copy is complete by now: what fails waits for the next change."""
         for table in tables:
+            HEALTH.moved()
             try:
                 with translated(f"target {self.name}: expiring snapshots", self.place):
                     removed = expire(table, timedelta(days=self._place.keep_days))
@@ -191,10 +192,10 @@ class IcebergTarget:
     def _load(self) -> Catalog:
         try:
             return load_catalog(self._place.catalog_name, **self._place.properties())
-        except (ValueError, ModuleNotFoundError) as error:  # of properties, and of drivers
+        except (ValueError, ModuleNotFoundError, NotInstalledError) as error:  # of properties, and of drivers
             raise Misconfigured(
-                f"target {self.name}: {self.place} cannot be opened: {masked(str(error))}. Correct its catalog in the "
-                "file of BILLSTREAM_TARGETS."
+                f"target {self.name}: {self.place} cannot be opened: {masked(str(error.__cause__ or error))}. "
+                "Correct its catalog in the file of BILLSTREAM_TARGETS."
             ) from error
 
     @contextmanager

@@ -1,5 +1,6 @@
 """A publisher that dies before and after each of its steps: nothing is lost and nothing is doubled."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from billstream.common.failpoints import LAST_WORDS
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.publishing import goal
+from billstream.publishing.iceberg.expiry import cleaned
+from billstream.publishing.iceberg.target import TABLES
 from billstream.publishing.registry import read_followers
 from tests.e2e.commands import Billstream
 from tests.integration.aggregator_support import NOW
-from tests.integration.iceberg_support import Lakehouse
+from tests.integration.iceberg_support import Lakehouse, needed
 from tests.integration.maintenance_support import load, maintained
 from tests.integration.publish_support import Warehouse
 from tests.servers.postgres import PostgresServer
@@ -46,6 +49,14 @@ ICEBERG_POINTS = {
     "before publish record": 5,
 }
 """Points, and the number of tables that are committed by then."""
+
+EXPIRY_POINTS = (
+    "before publish expire",
+    "after publish expire",
+    "after publish clean",
+    "after publish expire #3",
+    "before publish clean #5",
+)
 
 
 @pytest.fixture
@@ -137,3 +148,54 @@ def test_iceberg_tables_of_a_publisher_that_died_come_together_again(
     assert house.contradictions() == []
     assert house.rows("SELECT count(*), count(DISTINCT load_id) FROM billstream.charges") == [(43, 3)]
     assert list((billstream.home / "spool").rglob("*.parquet")) == []
+
+
+@pytest.mark.parametrize("point", EXPIRY_POINTS)
+def test_old_snapshots_and_their_files_go_after_a_death(tmp_path: Path, point: str) -> None:
+    house = Lakehouse(tmp_path / "lakehouse")
+    file = tmp_path / "targets.toml"
+    file.write_text(house.toml())
+    billstream = Billstream(tmp_path / "home", {"BILLSTREAM_TARGETS": str(file), "BILLSTREAM_THREADS": "1"})
+
+    def loaded(load_id: str, rows: int, replaces: str | None = None) -> int:
+        with Lake.open(Settings(home=billstream.home, threads=1), create=True) as lake:
+            load(lake, load_id, rows, replaces=replaces)
+            return refresh_once(lake, now=NOW).snapshot_id
+
+    def dies(point: str) -> None:
+        dying = Billstream(billstream.home, {**billstream.environment, "BILLSTREAM_CRASH_AT": point})
+        assert dying.run("publish", "lakehouse", expect=-9).splitlines()[-1] == LAST_WORDS + point
+
+    loaded("a", 40)
+    billstream.run("publish", "lakehouse")
+    loaded("b", 3, replaces="a")
+    dies("before publish commit")  # leaves files that no snapshot will name
+    billstream.run("publish", "lakehouse")
+    old = {name: house.files(name) for name in TABLES}
+    assert old["charges"] > needed(house.table("charges"))
+    house.grow_older(timedelta(days=9))
+    for name in TABLES:  # the files that are old were looked for a moment ago, so that only the expiry can name them
+        with house.table(name).transaction() as transaction:
+            transaction.set_properties(cleaned(datetime.now(UTC)))
+
+    newest = loaded("c", 3, replaces="b")
+    dies(point)
+    assert house.snapshot() == newest
+    assert house.contradictions() == []
+    assert any(house.files(name) & old[name] for name in TABLES)
+
+    newest = loaded("d", 2)
+    billstream.run("publish", "lakehouse")
+    assert house.snapshot() == newest
+    assert house.contradictions() == []
+    assert house.rows("SELECT load_id, count(*) FROM billstream.charges GROUP BY ALL ORDER BY ALL") == [
+        ("c", 3),
+        ("d", 2),
+    ]
+    for name in TABLES:
+        table = house.table(name)
+        assert [table.scan(snapshot_id=one.snapshot_id).to_arrow().num_rows > 0 for one in table.snapshots()] == [
+            True
+        ] * 2
+        assert house.files(name) == needed(table)
+        assert not house.files(name) & old[name]

@@ -1,8 +1,11 @@
 """A target of Iceberg tables, and what is in them as DuckDB's iceberg extension reads it, by SQL of the tests' own."""
 
+import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from billstream.publishing.iceberg.marks import SNAPSHOT_ID
 from billstream.publishing.iceberg.target import TABLES, IcebergTarget
 from tests.integration.publish_support import KEYS, STORED, SUMS, UNITS, as_object, plain
 
+DUE = "billstream.cleaning-due"
 _CHARGES = """
     SELECT load_id, charge_day::VARCHAR, (epoch_us(charge_period_start) / 1000000)::DECIMAL(20, 6)::VARCHAR,
            billing_currency, service_name, x_user_id, region_id, billed_cost::VARCHAR, effective_cost::VARCHAR,
@@ -71,6 +75,26 @@ class Lakehouse:
         """The one that all name."""
         (found,) = set(self.snapshots())
         return found
+
+    def files(self, name: str = "charges") -> set[str]:
+        """The files in the folder of a table, but those of its metadata that list the snapshots."""
+        folder = self.folder / "warehouse" / "billstream" / name
+        return {f"file://{path}" for path in folder.rglob("*.*") if not path.name.endswith(".metadata.json")}
+
+    def grow_older(self, age: timedelta) -> None:
+        """Make everything that is there so much older: snapshots, files, and what is due."""
+        for name in TABLES:
+            path = Path(self.table(name).metadata_location.removeprefix("file://"))
+            metadata = json.loads(path.read_text())
+            metadata["last-updated-ms"] -= round(age.total_seconds() * 1000)
+            for entry in (*metadata["snapshots"], *metadata["snapshot-log"], *metadata.get("metadata-log", ())):
+                entry["timestamp-ms"] -= round(age.total_seconds() * 1000)
+            due = datetime.fromisoformat(metadata["properties"][DUE])
+            metadata["properties"][DUE] = (due - age).isoformat()
+            path.write_text(json.dumps(metadata))
+        for file in (self.folder / "warehouse").rglob("*.*"):
+            before = file.stat().st_mtime - age.total_seconds()
+            os.utime(file, (before, before))
 
     def toml(self) -> str:
         """The file of targets."""
@@ -134,3 +158,10 @@ class Lakehouse:
             yield made
         finally:
             made.close()
+
+
+def needed(table: Table) -> set[str]:
+    """The files that the snapshots of a table name, by pyiceberg's own inspection."""
+    manifests = table.inspect.all_manifests()["path"].to_pylist()
+    data = table.inspect.all_files()["file_path"].to_pylist()
+    return {one.manifest_list for one in table.snapshots()} | {str(path) for path in (*manifests, *data)}

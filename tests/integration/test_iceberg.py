@@ -26,7 +26,7 @@ from billstream.publishing.iceberg.marks import read_state
 from billstream.publishing.iceberg.target import TABLES, IcebergTarget
 from billstream.publishing.lag import read_lags
 from tests.integration.aggregator_support import NOW, Row, commit_load, new_lake, remove_load
-from tests.integration.iceberg_support import Lakehouse
+from tests.integration.iceberg_support import Lakehouse, needed
 from tests.integration.maintenance_support import load
 from tests.integration.publish_support import load_odd_days
 from tests.servers import engines
@@ -52,12 +52,6 @@ def changed(lake: Lake, target: IcebergTarget, name: str, days: int = 3, replace
     load(lake, name, days, replaces=replaces)
     refresh_once(lake, now=NOW)
     assert publish_once(lake, target).change.reason is None
-
-
-def files(house: Lakehouse, name: str = "charges") -> set[str]:
-    """The files in the folder of a table, but those of its metadata that list the snapshots."""
-    folder = house.folder / "warehouse" / "billstream" / name
-    return {f"file://{path}" for path in folder.rglob("*.*") if not path.name.endswith(".metadata.json")}
 
 
 def test_each_commit_is_one_snapshot_that_names_the_lakes(lake: Lake, house: Lakehouse) -> None:
@@ -107,6 +101,47 @@ def test_small_files_of_a_month_become_one(lake: Lake, house: Lakehouse) -> None
     assert house.contradictions() == []
 
 
+def test_manifests_without_files_are_left_behind(lake: Lake, house: Lakehouse) -> None:
+    load(lake, "a", 3)
+    refresh_once(lake, now=NOW)
+    with house.target(lake) as target:
+        publish_once(lake, target)
+        for number in range(3):
+            changed(lake, target, f"more-{number}", 2)
+    for name in TABLES:
+        table = house.table(name)
+        # What the last commit added, and what it removed.
+        assert [len(one.manifests(table.io)) for one in table.snapshots()] == [1, 2, 2, 2]
+    assert house.contradictions() == []
+
+
+def test_many_changes_make_few_manifests(lake: Lake, house: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each change adds a file, and none is written anew: without merging there is a manifest for each of them."""
+    monkeypatch.setattr("billstream.publishing.iceberg.change.SMALL_FILE_BYTES", 0)
+    monkeypatch.setattr("billstream.publishing.iceberg.overwrite.MERGED_FROM", 3)
+    with house.target(lake) as target:
+        for month in range(1, 6):
+            day = datetime(2026, month, 10, tzinfo=UTC)
+            commit_load(lake, f"m{month}", [Row(day, billed_cost=Decimal(month))], scope=f"s3://b/m{month}")
+            refresh_once(lake, now=NOW)
+            publish_once(lake, target)
+    for name in TABLES:
+        table = house.table(name)
+        assert [len(one.manifests(table.io)) for one in table.snapshots()] == [1, 2, 1, 2, 1]
+        rows = [table.scan(snapshot_id=one.snapshot_id).to_arrow().num_rows for one in table.snapshots()]
+        assert rows == [1, 2, 3, 4, 5]
+        # Files keep the sequence number of the change that added them, and only the last change's are new in it.
+        entries = table.inspect.entries().to_pylist()
+        assert sorted((one["sequence_number"], one["status"]) for one in entries) == [
+            (1, 0),
+            (2, 0),
+            (3, 0),
+            (4, 0),
+            (5, 1),
+        ]
+    assert house.contradictions() == []
+
+
 def test_old_snapshots_go_with_their_files(lake: Lake, house: Lakehouse) -> None:
     load(lake, "a", 3)
     refresh_once(lake, now=NOW)
@@ -114,18 +149,38 @@ def test_old_snapshots_go_with_their_files(lake: Lake, house: Lakehouse) -> None
         publish_once(lake, target)
         for number in range(3):
             changed(lake, target, f"more-{number}", 2, replaces=f"more-{number - 1}" if number else None)
-        everything, charges = files(house), house.charges()
+        everything, charges = house.files(), house.charges()
         table = house.table("charges")
         assert expiry.expire(table, 7 * DAY, datetime.now(UTC) + 6 * DAY) == 0
-        assert files(house) == everything
+        assert house.files() == everything
         removed = expiry.expire(table, 7 * DAY, datetime.now(UTC) + 9 * DAY)
-        assert removed == len(everything) - len(files(house)) > 0
+        assert removed == len(everything) - len(house.files()) > 0
         assert len(house.table("charges").snapshots()) == 1
         assert house.charges() == charges
-        left = files(house)
+        left = house.files()
         assert left == expiry._files(table.io, house.table("charges").snapshots())
         changed(lake, target, "late", 2)  # goes on, as the current snapshot has the watermark
     assert house.contradictions() == []
+
+
+def test_of_two_processes_one_expires(lake: Lake, house: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(lake, "a", 3)
+    refresh_once(lake, now=NOW)
+    with house.target(lake) as target:
+        publish_once(lake, target)
+        changed(lake, target, "b", 2, replaces="a")
+    table, others, later = house.table("charges"), house.table("charges"), datetime.now(UTC) + 9 * DAY
+    commit = SqlCatalog.commit_table
+
+    def second(self: SqlCatalog, *rest: Any) -> Any:  # noqa: ANN401
+        monkeypatch.setattr(SqlCatalog, "commit_table", commit)
+        assert expiry.expire(others, DAY, later) > 0
+        return commit(self, *rest)
+
+    monkeypatch.setattr(SqlCatalog, "commit_table", second)
+    with pytest.raises(CommitFailedException, match="another process has removed the snapshots"):
+        expiry.expire(table, DAY, later)
+    assert house.files() == needed(house.table("charges"))
 
 
 def test_a_follower_at_work_keeps_few_snapshots(lake: Lake, house: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +250,7 @@ def test_of_two_processes_one_is_first(lake: Lake, house: Lakehouse) -> None:
         load(lake, "b", 3, replaces="a")
         refresh_once(lake, now=NOW)
         new = goal.read_goal(lake).watermark
-        before = files(house)
+        before = house.files()
         changing = one.changing(since, new)
         changing.__enter__()
         publish_once(lake, other)
@@ -205,7 +260,7 @@ def test_of_two_processes_one_is_first(lake: Lake, house: Lakehouse) -> None:
         assert house.charges() == published
         assert len(house.table("charges").snapshots()) == 2
         assert not publish_once(lake, one).changed
-    assert files(house) > before
+    assert house.files() > before
     assert house.contradictions() == []
 
 
