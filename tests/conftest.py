@@ -13,6 +13,7 @@ import structlog
 
 from billstream.common.lake import Lake, engine
 from billstream.common.settings import Settings
+from tests.first_on_path import sitecustomize
 from tests.integration.intake_support import House
 from tests.servers import localstack
 from tests.servers.aws import AwsEnvironment, aws_environment
@@ -23,15 +24,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 FOREIGN_PREFIXES = ("AWS_", "BILLSTREAM_", "OPENLINEAGE_")
 FOREIGN_NAMES = ("USE_LOCALSTACK", "LOCALSTACK_HOST", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
-# Processes of the tests are as those of users, who have no pandas. Where it is, as for docs/, DuckDB imports
-# it into each of them, for half a CPU second.
-WITHOUT_PANDAS = str(REPOSITORY / "tests" / "without_pandas")
-if WITHOUT_PANDAS not in os.environ.get("PYTHONPATH", ""):
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [WITHOUT_PANDAS, os.environ.get("PYTHONPATH")]))
-
-# DuckDB checks an extension's signature at every open, for 0.2 CPU seconds each. Hundreds of lakes in the tests' own
-# processes do without it; every command that a test starts as a process checks them.
-engine.CONFIG["allow_unsigned_extensions"] = "true"
+# What every process of the tests runs first, and this one as well. Processes are as those of users besides, who have no
+# pandas: where it is, as for docs/, DuckDB imports it into each of them, for a third of a CPU second.
+FIRST_ON_PATH = str(REPOSITORY / "tests" / "first_on_path")
+if FIRST_ON_PATH not in os.environ.get("PYTHONPATH", ""):
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [FIRST_ON_PATH, os.environ.get("PYTHONPATH")]))
+engine.CONFIG.update(sitecustomize.CONFIG)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

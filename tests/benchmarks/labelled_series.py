@@ -67,7 +67,7 @@ def read(folder: Path, scratch: Path) -> list[Series]:
         for row in csv.DictReader(file):
             spans.setdefault(row["series_id"], []).append(date.fromisoformat(row["day"]))
     first, last = min(days[0] for days in spans.values()), max(days[-1] for days in spans.values())
-    with new_lake(scratch) as lake:
+    with new_lake(scratch, threads=2) as lake:
         with lake.engine.cursor() as con:
             con.execute("USE lake")
             con.execute(CELLS, [str(folder / "vintages.csv"), str(folder / "series.csv")])

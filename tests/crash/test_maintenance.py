@@ -15,7 +15,7 @@ from billstream.common.failpoints import CRASH_AT, LAST_WORDS
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
 from billstream.maintenance.upkeep import foresee
-from tests.e2e.commands import REPOSITORY, SECONDS
+from tests.e2e.commands import REPOSITORY, SECONDS, python_path
 from tests.integration.aggregator_support import NOW, remove_load
 from tests.integration.maintenance_support import (
     KEEP_ALL,
@@ -113,7 +113,7 @@ def _give_work(lake: Lake, name: str) -> None:
 def _die(environment: dict[str, str], point: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.crash.maintaining"],
-        env={**os.environ, **environment, CRASH_AT: point, "PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, **environment, CRASH_AT: point, "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import copytree
 
-from tests.docs.pages import REPOSITORY, Block
+from tests.docs.pages import Block
+from tests.e2e.commands import python_path
 from tests.servers.postgres import PostgresServer
 
 FILES = Path(__file__).with_name("files")
@@ -61,7 +62,8 @@ class Session:
         if block.language == "bash":
             return self._bash(block, code)
         if block.language == "python":
-            return self._checked(block, [sys.executable, "-c", code])
+            # A reader's own Python has pandas perhaps, and nothing that is there for the sake of the tests.
+            return self._checked(block, [sys.executable, "-c", code], PYTHONPATH=python_path(as_shipped=True))
         runner = block.words.get("run", "billstream")
         if runner == "psql":
             assert self.postgres
@@ -120,7 +122,7 @@ class Session:
         return {
             **os.environ,
             "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}",
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": python_path(),
             "HOME": str(self.folder / "home"),
             "COLUMNS": "80",
             "NO_COLOR": "1",

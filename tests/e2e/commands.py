@@ -14,12 +14,25 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 300  # far more than any command takes
 
 
+def python_path(*, as_shipped: bool = False) -> str:
+    """The PYTHONPATH of a process that is to find this very code."""
+    inherited = None if as_shipped else os.environ.get("PYTHONPATH")
+    return os.pathsep.join(filter(None, [inherited, str(REPOSITORY)]))
+
+
 @dataclass(frozen=True)
 class Billstream:
-    """The commands with one environment."""
+    """The commands with one environment.
+
+    Args:
+        home: `BILLSTREAM_HOME`, which need not exist.
+        environment: more variables, and other values.
+        as_shipped: nothing is spared for the sake of the tests; see `tests/first_on_path`.
+    """
 
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    as_shipped: bool = False
 
     def env(self) -> dict[str, str]:
         """What the processes see."""
@@ -27,7 +40,7 @@ class Billstream:
         return {
             **kept,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": python_path(as_shipped=self.as_shipped),
             "BILLSTREAM_HOME": str(self.home),
             "BILLSTREAM_POLL_SECONDS": "1",
             "BILLSTREAM_BATCH_SECONDS": "0.5",

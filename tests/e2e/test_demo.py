@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.e2e.commands import python_path
 from tests.servers.aws import REGION
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ class Demo:
             [sys.executable, "-P", "-m", "billstream.cli.main", "demo", *arguments],
             env={
                 **os.environ,
-                "PYTHONPATH": str(REPOSITORY),
+                "PYTHONPATH": python_path(),
                 "BILLSTREAM_HOME": str(self.home),
                 "TMPDIR": str(scratch),
                 "COLUMNS": "300",

@@ -42,7 +42,7 @@ def announce_again(aws: AwsEnvironment, file: BillingFile) -> None:
 
 
 def test_what_the_bucket_holds_is_what_charges_and_aggregates_say(aws: AwsEnvironment, tmp_path: Path) -> None:
-    billstream = Billstream(tmp_path, aws.environment())
+    billstream = Billstream(tmp_path, aws.environment(), as_shipped=True)
     billstream.run("init")
     files = [billing_file(f"year=2026/month=01/day={day:02}/usage + more.csv", seed=day) for day in range(1, 9)]
     for file in files:

@@ -42,7 +42,7 @@ CHARGE = Row(
 
 @pytest.fixture
 def settings(tmp_path: Path, postgres_url: str) -> Settings:
-    return Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=2)
+    return Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=1)
 
 
 @pytest.fixture

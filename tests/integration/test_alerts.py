@@ -336,7 +336,7 @@ def test_apprise_delivers_by_its_real_library_and_reports_a_refusal(
 def test_the_outbox_on_postgresql_delivers_once(
     tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=2)
+    settings = Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=1)
     to = sinks(tmp_path, '[sink.hook]\nkind = "webhook"\nurl_from = "HOOK_URL"\n')
     with Lake.open(settings, create=True) as lake, http_sink() as hook:
         monkeypatch.setenv("HOOK_URL", hook.url)

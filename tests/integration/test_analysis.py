@@ -80,7 +80,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     (tmp_path / "budgets.toml").write_text(BUDGETS)
     (tmp_path / "alerts.toml").write_text(SINKS)
     files = {"budgets": tmp_path / "budgets.toml", "alerts": tmp_path / "alerts.toml"}
-    settings = Settings(home=tmp_path, threads=2, **files)  # type: ignore[arg-type]
+    settings = Settings(home=tmp_path, threads=1, **files)  # type: ignore[arg-type]
     with new_lake(tmp_path) as lake:
         yield House(lake, settings)
 
@@ -128,7 +128,7 @@ def test_a_round_finds_a_spike_and_a_new_service_and_nothing_else(house: House) 
 
 
 def test_a_round_on_postgresql_finds_the_same(tmp_path: Path, postgres_url: str) -> None:
-    settings = Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=2)
+    settings = Settings(home=tmp_path, catalog=SecretStr(postgres_url), threads=1)
     with Lake.open(settings, create=True) as lake:
         house = House(lake, settings)
         a_spike_and_a_new_service(house)

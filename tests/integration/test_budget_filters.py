@@ -68,7 +68,7 @@ ROWS += [
 @pytest.fixture(params=["sqlite", "postgres"])
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
     catalog = SecretStr(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    with Lake.open(Settings(home=tmp_path, catalog=catalog, threads=2), create=True) as opened:
+    with Lake.open(Settings(home=tmp_path, catalog=catalog, threads=1), create=True) as opened:
         commit_load(opened, "a", ROWS, scope="s3://billing/a.csv")
         refresh_once(opened, now=NOON, tag_keys=KEYS)
         yield opened

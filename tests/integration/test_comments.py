@@ -15,7 +15,7 @@ TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AN
 @pytest.fixture(params=["sqlite", "postgres"])
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
     catalog = SecretStr(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    settings = Settings(home=tmp_path, catalog=catalog, threads=2)
+    settings = Settings(home=tmp_path, catalog=catalog, threads=1)
     with Lake.open(settings, create=True):
         pass
     with Lake.open(settings, read_only=True) as opened:  # what another process reads, not what the maker remembers

@@ -53,7 +53,7 @@ def dice(seed: int) -> random.Random:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "from", threads=2)
+    return Settings(home=tmp_path / "from", threads=1)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def lake(settings: Settings) -> Iterator[Lake]:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "elsewhere", threads=2)
+    return Settings(home=tmp_path / "elsewhere", threads=1)
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_rows_that_were_not_counted_are_no_export(lake: Lake, tmp_path: Path, mo
 @pytest.mark.parametrize("catalog", ["sqlite", "postgres"])
 def test_all_months_are_of_one_snapshot(catalog: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     url = SecretStr(request.getfixturevalue("postgres_url")) if catalog == "postgres" else None
-    settings = Settings(home=tmp_path / "from", threads=2, catalog=url)
+    settings = Settings(home=tmp_path / "from", threads=1, catalog=url)
     order = Order(focus_version("1.2"), FileFormat.PARQUET, tmp_path / "out")
 
     def commit(_: int) -> None:

@@ -20,7 +20,7 @@ NOT_JUDGED = {"InvoiceId-C-004-C"}
 
 @pytest.mark.parametrize("form", list(FileFormat))
 def test_the_validator_finds_no_fault(form: FileFormat, tmp_path: Path, shared_data: Path) -> None:
-    settings = Settings(home=tmp_path / "home", threads=2)
+    settings = Settings(home=tmp_path / "home", threads=1)
     with Lake.open(settings, create=True) as lake:
         loaded(lake, settings, shared_data / "focus_data_toolkit")
         [month] = written(lake, tmp_path / "out", form)
@@ -31,7 +31,7 @@ def test_the_validator_finds_no_fault(form: FileFormat, tmp_path: Path, shared_d
 
 
 def test_what_the_validator_misses_is_what_the_manifest_tells(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", threads=2)
+    settings = Settings(home=tmp_path / "home", threads=1)
     with Lake.open(settings, create=True) as lake:
         add(lake, simple(("2026-03-01", "1", "USD")))
         [month] = written(lake, tmp_path / "out", FileFormat.CSV)

@@ -21,6 +21,7 @@ from billstream.aggregator.pages.render import JSON_NAME
 from billstream.aggregator.watermark import read_watermark
 from billstream.common.lake import Lake
 from billstream.common.settings import Settings
+from tests.e2e.commands import python_path
 from tests.integration.aggregator_support import Row, commit_load
 
 CHARGE = Row(datetime(2026, 3, 14, tzinfo=UTC), "USD", service_name="s", billed_cost=Decimal("1.5"))
@@ -33,7 +34,7 @@ SETTLED_WITHIN = 4
 @pytest.fixture(params=["sqlite", "postgres"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     catalog = SecretStr(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    return Settings(home=tmp_path, catalog=catalog, threads=2)
+    return Settings(home=tmp_path, catalog=catalog, threads=1)
 
 
 @pytest.fixture
@@ -169,7 +170,8 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 def test_an_idle_aggregator_takes_next_to_no_cpu_time(tmp_path: Path) -> None:
     with Lake.open(Settings(home=tmp_path, threads=1), create=True) as lake:
         commit_load(lake, "a", [CHARGE])
-    environment = {**os.environ, "BILLSTREAM_HOME": str(tmp_path), "BILLSTREAM_MAINTAIN": "false"}
+    shipped = {"PYTHONPATH": python_path(as_shipped=True)}
+    environment = {**os.environ, **shipped, "BILLSTREAM_HOME": str(tmp_path), "BILLSTREAM_MAINTAIN": "false"}
     command = [sys.executable, "-m", "billstream.cli.main", "aggregate"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:

@@ -74,7 +74,7 @@ def aggregate(lake: Lake) -> None:
 @pytest.fixture(params=["sqlite", "postgres"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     catalog = SecretStr(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    return Settings(home=tmp_path, catalog=catalog, threads=2)
+    return Settings(home=tmp_path, catalog=catalog, threads=1)
 
 
 def options_of_then(con: "duckdb.DuckDBPyConnection") -> None:

@@ -37,7 +37,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         server: PostgresServer = request.getfixturevalue("postgres")
         server.start()
         catalog = SecretStr(server.create_database())
-    settings = Settings(home=tmp_path_factory.mktemp("lake"), catalog=catalog, threads=2)
+    settings = Settings(home=tmp_path_factory.mktemp("lake"), catalog=catalog, threads=1)
     with Lake.open(settings, create=True) as lake:
         made = House(lake, settings)
         with made.stack:

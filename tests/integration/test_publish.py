@@ -111,7 +111,7 @@ def test_a_target_has_what_the_lake_has(lake: Lake, copy: Copy, seed: int) -> No
 
 def test_the_catalog_of_a_fleet_and_its_copy_share_a_database(warehouse: Warehouse, tmp_path: Path) -> None:
     """DuckLake's tables are in `public`, whatever the user's own schema is called."""
-    with Lake.open(Settings(home=tmp_path, catalog=SecretStr(warehouse.url), threads=2), create=True) as lake:
+    with Lake.open(Settings(home=tmp_path, catalog=SecretStr(warehouse.url), threads=1), create=True) as lake:
         load(lake, "a", 40)
         load(lake, "b", 3)
         refresh_once(lake, now=NOW)

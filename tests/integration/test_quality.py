@@ -32,7 +32,7 @@ def bill(*lines: str) -> str:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    settings = Settings(home=tmp_path_factory.mktemp("lake"), threads=2)
+    settings = Settings(home=tmp_path_factory.mktemp("lake"), threads=1)
     with Lake.open(settings, create=True) as lake:
         yield House(lake, settings)
 

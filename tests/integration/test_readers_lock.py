@@ -63,7 +63,7 @@ def seen_around_maintenance(writer: Lake, reader: Lake, name: str) -> tuple[int,
 
 @pytest.mark.usefixtures("soon_given_up")
 def test_no_rows_are_missed_while_files_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with new_lake(tmp_path) as writer, Lake.open(settings_in(tmp_path), read_only=True) as reader:
+    with new_lake(tmp_path, threads=2) as writer, Lake.open(settings_in(tmp_path, threads=2), read_only=True) as reader:
         for number in range(ROUNDS):
             before, after, report = seen_around_maintenance(writer, reader, f"round-{number}")
             assert after == before == 6 * (number + 1)
@@ -81,7 +81,7 @@ def test_no_rows_are_missed_while_files_are_merged(tmp_path: Path, monkeypatch: 
 
 
 def test_every_kind_of_statement_waits_for_maintenance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with new_lake(tmp_path) as lake, ReadersLock(tmp_path / "catalog.sqlite").alone():
+    with new_lake(tmp_path, threads=2) as lake, ReadersLock(tmp_path / "catalog.sqlite").alone():
         monkeypatch.setattr(readers_lock, "STATEMENT_SECONDS", 0.02)
         for statement in (
             lambda: lake.rows(COUNT),

@@ -58,7 +58,7 @@ CHARGES = (
 @pytest.fixture(params=["sqlite", "postgres"])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     catalog = SecretStr(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    settings = Settings(home=tmp_path, catalog=catalog, threads=2)
+    settings = Settings(home=tmp_path, catalog=catalog, threads=1)
     with Lake.open(settings, create=True) as lake:
         house = House(lake, settings)
         with house.stack:
