@@ -21,6 +21,7 @@ from billstream.common import openlineage
 from billstream.common.errors import DataDamaged, Fatal
 from billstream.common.failpoints import failpoint
 from billstream.common.lake import Lake
+from billstream.common.lake.catalog import METADATA
 from billstream.common.lake.datafiles import all_there, damaged_files, data_files
 from billstream.common.retries import redo_on_conflict
 from billstream.common.statements import statement
@@ -35,6 +36,9 @@ NEW_TABLE = "an aggregate table is new"
 OTHER_TAGS = "BILLSTREAM_TAG_KEYS has changed"
 DAMAGED = "a data file with changed charges cannot be read"
 DIVERGED = "the aggregates did not count the charges of the lake"
+
+SMALL_BYTES = 16 * 1024 * 1024
+"""Up to so many bytes of data files are small work, which one thread does as fast as two; see `Lake.use_threads`."""
 
 MANY_SNAPSHOTS = 1000
 """After this many snapshots without a changed charge the watermark moves nevertheless."""
@@ -93,6 +97,7 @@ def _refresh(
     position = Position.read(lake)
     keys = position.tag_keys if tag_keys is None else tag_keys
     reason = reason or _reason_to_rebuild(lake, rollups, position, keys)
+    _choose_threads(lake, None if reason else position.folded_snapshot)
     folding = rollups if keys else without_tags(rollups)
     with failpoint("read_changes"):
         try:
@@ -142,6 +147,12 @@ def _refresh(
     _log_refreshed(watermark, committed, seconds=seconds)
     openlineage.emit(lambda: run_of_refresh(watermark, rollups, committed, datetime.now(UTC), seconds))
     return RefreshReport(position.newest, watermark, changed=True)
+
+
+def _choose_threads(lake: Lake, since: int | None) -> None:
+    """Choose by what is read: the changes of charges since a snapshot, or all charges, and the aggregates."""
+    ((size,),) = lake.rows(statement(__name__, "bytes_to_read", catalog=METADATA), [since])
+    lake.use_threads(one=size <= SMALL_BYTES)
 
 
 def _follow_idly(lake: Lake, position: Position, watermark: Watermark, *, read: int) -> Watermark:

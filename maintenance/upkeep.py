@@ -236,6 +236,7 @@ class Upkeep:
         wait = EVERY_SECONDS
         self._left_at = None
         try:
+            self._lake.use_threads(one=False)  # a merge may be of many files
             report = maintain(self._lake, self._limits, at_most_seconds=AT_MOST_SECONDS)
             # A run that did something, or left something, is followed by another.
             if not (report.done or report.failed or report.refused or report.options_restored):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -85,6 +86,27 @@ def test_nothing_new_means_no_commit(lake: Lake) -> None:
     assert not report.changed
     assert report.snapshot_id == lake.snapshot_id() == newest
     assert report.watermark.snapshot_id < newest
+
+
+def test_what_is_read_decides_how_many_threads_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with new_lake(tmp_path, threads=2) as lake:
+
+        def threads_of(work: Callable[..., object]) -> int:
+            work(lake, now=NOW)
+            ((threads,),) = lake.rows("SELECT current_setting('threads')")
+            return int(threads)
+
+        commit_load(lake, "large", [replace(CHARGE, sku_id=str(uuid4())) for _ in range(3000)])
+        ((size,),) = lake.rows("SELECT file_size_bytes FROM ducklake_table_info('lake') WHERE table_name = 'charges'")
+        assert threads_of(refresh_once) == 1
+        monkeypatch.setattr(refresh, "SMALL_BYTES", size - 1)
+        assert threads_of(rebuild) == 2
+        commit_load(lake, "small", [CHARGE])
+        assert threads_of(refresh_once) == 1
+        remove_load(lake, "large")
+        assert threads_of(refresh_once) == 2, "the rows of the large file are read once more, as removed ones"
+        assert threads_of(refresh_once) == 1
+        assert holds(lake, [CHARGE])
 
 
 def test_the_watermark_follows_many_snapshots_without_charges(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
