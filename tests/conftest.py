@@ -12,6 +12,8 @@ import pytest
 import structlog
 
 from billstream.common.lake import Lake, engine
+from billstream.common.metrics.catalogue import CATALOGUE
+from billstream.common.metrics.instruments import Gauge
 from billstream.common.settings import Settings
 from tests.first_on_path import sitecustomize
 from tests.integration.intake_support import House
@@ -63,6 +65,17 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def no_gauge_known() -> Iterator[None]:
+    """Gauges are of the process: a test begins and ends with none known, whatever others have published in it."""
+    gauges = [one for one in CATALOGUE if isinstance(one, Gauge)]
+    for one in gauges:
+        one.forget()
+    yield
+    for one in gauges:
+        one.forget()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """What the aggregator's metrics tell of lake, insights and queue, and that they cost little and raise nothing."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +15,8 @@ from billstream.common import aws
 from billstream.common.errors import CatalogUnavailable, Misconfigured, ServiceUnavailable
 from billstream.common.lake import Lake
 from billstream.common.metrics import catalogue
-from billstream.common.metrics.catalogue import CATALOGUE
 from billstream.common.metrics.exposition import exporting, exposition
-from billstream.common.metrics.instruments import AGGREGATOR, Gauge
+from billstream.common.metrics.instruments import AGGREGATOR
 from billstream.common.settings import Settings
 from billstream.consumer.events import EXPORT_BUCKET
 from billstream.consumer.sqs import watch
@@ -30,15 +29,7 @@ COUNTS = ("rows_loaded", "rows_rejected", "values_rounded")
 OLD = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _unknown() -> Iterator[None]:
-    """Nothing is known before a test, whatever another file has published in this process, nor after it."""
-    gauges = [one for one in CATALOGUE if isinstance(one, Gauge)]
-    for one in gauges:
-        one.forget()
-    yield
-    for one in gauges:
-        one.forget()
+pytestmark = pytest.mark.usefixtures("no_gauge_known")
 
 
 @dataclass

@@ -32,7 +32,6 @@ from billstream.common.metrics.instruments import (
     OTHER,
     PUBLISHER,
     Counter,
-    Gauge,
     Histogram,
 )
 from billstream.common.metrics.server import MOST_AT_ONCE, serving
@@ -57,13 +56,7 @@ def exported(process: str = CONSUMER) -> Iterator[Callable[[], dict[Any, float]]
         yield lambda: scraped(exposition(registry))
 
 
-@pytest.fixture(autouse=True)
-def _unknown() -> Iterator[None]:
-    """Gauges are of the process: each test begins and ends with none known."""
-    yield
-    for one in CATALOGUE:
-        if isinstance(one, Gauge):
-            one.forget()
+pytestmark = pytest.mark.usefixtures("no_gauge_known")
 
 
 # -- the catalogue ---------------------------------------------------------------------------------------
