@@ -120,9 +120,12 @@ class House:
         return found
 
     def staged_files_left(self) -> set[str]:
-        """Parquet files of charges that no snapshot has ever named."""
+        """Parquet files of charges that no snapshot has ever named.
+
+        A delete file whose place another one has taken is named by the list of what upkeep removes.
+        """
         catalog = "__ducklake_metadata_lake"
-        tables = ("ducklake_data_file", "ducklake_delete_file")
+        tables = ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
         named = " UNION ALL ".join(f"SELECT path FROM {catalog}.{table}" for table in tables)
         known = {Path(path).name for (path,) in self.lake.rows(named)}
         files = Path(self.lake.data_path, "main", "charges").glob("*.parquet")

@@ -175,6 +175,28 @@ def test_files_that_no_snapshot_needs_stay_for_whoever_reads_them(lake: Lake) ->
     assert bounded.after.files_waiting == bounded.after.files_to_remove == 0
 
 
+def test_a_delete_file_whose_place_another_one_takes_is_removed_and_no_answer_changes(tmp_path: Path) -> None:
+    with new_lake(tmp_path) as lake:
+        for key in "abc":
+            load(lake, key, 50)
+        maintained(lake)  # one data file has all their rows
+        first = lake.snapshot_id()
+        load(lake, "d", 50, replaces="a")
+        load(lake, "e", 50, replaces="b")
+        last = lake.snapshot_id()
+        ((path,),) = lake.rows(f"SELECT path FROM {METADATA}.ducklake_files_scheduled_for_deletion")
+        file = Path(lake.data_path, path)
+        assert file.exists()
+
+        def answers() -> list[object]:
+            return [feed(lake, first + 1, last), *(tables_at(lake, version) for version in range(first, last + 1))]
+
+        before = answers()
+        maintained(lake, KEEP_ALL)
+        assert not file.exists()
+        assert answers() == before
+
+
 def test_rows_of_no_snapshot_leave_the_catalog(lake: Lake) -> None:
     for number in range(8):
         load(lake, f"marked-{number}")
