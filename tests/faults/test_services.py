@@ -131,6 +131,8 @@ def test_a_silent_queue_is_given_up_after_its_time_out(world: World, proxy: Prox
 
 def test_every_call_fails_now_and_then(fleet: World, proxy: Proxy) -> None:
     files = [billing_file(f"2026/{number}.csv", seed=number) for number in range(24)]
+    # A message that could not be deleted, or whose delivery was lost, comes again after so many seconds.
+    fleet.aws.sqs.set_queue_attributes(QueueUrl=fleet.aws.queue_url, Attributes={"VisibilityTimeout": "10"})
     fleet.put(*files)
     storm = [
         proxy.inject(Rule("*Object", error(503, "SlowDown"), 20, share=0.2, seed=1)),
