@@ -112,14 +112,17 @@ class Emulator:
 
 
 @contextmanager
-def running_emulator() -> Iterator[str]:
+def running_emulator(kind: type[Emulator] = Emulator) -> Iterator[str]:
     """Run MiniStack for the length of the block and yield its endpoint URL.
+
+    Args:
+        kind: the emulator to run; one of another kind has other services.
 
     Raises:
         EmulatorError: it is not installed or did not come up.
     """
     with tempfile.TemporaryDirectory(prefix="billstream-ministack-", ignore_cleanup_errors=True) as folder:
-        emulator = Emulator(Path(folder))
+        emulator = kind(Path(folder))
         try:
             emulator.start()
             yield emulator.endpoint_url
